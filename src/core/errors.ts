@@ -1,0 +1,27 @@
+// The thrown kind of error: I/O, start-up, providers, API and CLI. Configuration mistakes are diagnostics and failed
+// requests are failures; neither is ever thrown. Every code here has a line in docs/reference/errors.md; a test holds
+// the two together.
+
+export const ERROR_CODES = {
+  ERR_CONFIG_INVALID: 'The install configuration has errors; nothing was started.',
+  ERR_CONFIG_UNREADABLE: 'A configuration file could not be read.',
+  ERR_LISTEN_ADDRESS_IN_USE: 'Another process listens on the address of an entry point.',
+  ERR_LISTEN_PERMISSION: 'The process may not listen on a privileged port.',
+  ERR_LISTEN_FAILED: 'The address of an entry point could not be bound.',
+  ERR_WORKER_START: 'A worker thread did not become ready in time.',
+  ERR_WORKER_CRASH_LOOP: 'Workers crashed five times within a minute.',
+  ERR_CLI_USAGE: 'The command line could not be understood.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** An error a person can act on: a stable code, and a message that says what happened, where, and what to do. */
+export class SignalboxError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SignalboxError';
+    this.code = code;
+  }
+}

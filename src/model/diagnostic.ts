@@ -1,0 +1,22 @@
+// What Signalbox tells a person about their configuration. One shape for files, labels and keys, shown the same in
+// log, CLI, API and dashboard. Diagnostics are collected, never thrown.
+
+export type Severity = 'error' | 'warning';
+
+export interface Diagnostic {
+  readonly severity: Severity;
+  /** Stable, documented: `unknown-option`, `rule-syntax`, `dangling-reference` … */
+  readonly code: string;
+  /** One sentence: what is wrong and, when it can be said, what to write instead. */
+  readonly message: string;
+  /** File path or other place the text came from; '' when there is none. */
+  readonly source: string;
+  /** Path of the value, `http.routers.shop.rule`. */
+  readonly path: string;
+  /** 1-based; 0 when unknown. */
+  readonly line: number;
+  readonly column: number;
+  readonly expected?: string;
+  readonly received?: string;
+  readonly hint?: string;
+}

@@ -1,0 +1,80 @@
+// An entry point as the data plane runs it: a named listener with its protocol options, every default filled in.
+
+/** Host and port to bind. `host` is '' for every address of both families. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface EntryPointSpec {
+  readonly name: string;
+  readonly address: ListenAddress;
+  readonly reusePort: boolean;
+  /** Qualified middleware names put before those of each router. */
+  readonly middlewares: readonly string[];
+  readonly forwardedHeaders: ForwardedHeadersSpec;
+  readonly timeouts: DownstreamTimeouts;
+  readonly limits: DownstreamLimits;
+  readonly path: PathPolicy;
+  /** `delete` drops header names with an underscore, `reject` answers 400. */
+  readonly underscoreHeaders: 'keep' | 'delete' | 'reject';
+  readonly observability: { readonly accessLogs: boolean; readonly metrics: boolean };
+}
+
+export interface ForwardedHeadersSpec {
+  /** Trust every peer. */
+  readonly insecure: boolean;
+  /** IPs and CIDRs of peers whose X-Forwarded-* are kept. */
+  readonly trustedIps: readonly string[];
+  /** Lower-case header names that a client's Connection header may not remove. */
+  readonly connection: readonly string[];
+  readonly notAppendXForwardedFor: boolean;
+}
+
+/** Milliseconds; 0 switches a timeout off. */
+export interface DownstreamTimeouts {
+  /** From the first byte of a request to the end of its head. */
+  readonly headerMs: number;
+  /** Longest pause between two reads of a request body. */
+  readonly readIdleMs: number;
+  /** Longest time for a whole request with its body; off by default. */
+  readonly readTotalMs: number;
+  /** Longest time a write may wait for the client to take bytes. */
+  readonly writeIdleMs: number;
+  /** Longest time for a whole response; off by default. */
+  readonly writeTotalMs: number;
+  /** Keep-alive connection between two requests. */
+  readonly idleMs: number;
+  /** A tunnel (WebSocket) without a byte in either direction. */
+  readonly tunnelIdleMs: number;
+}
+
+export interface DownstreamLimits {
+  readonly maxHeaderBytes: number;
+  readonly maxHeaderCount: number;
+  readonly maxLineBytes: number;
+  /** 0 is unlimited. */
+  readonly maxBodyBytes: number;
+  /** Connections of this entry point over all workers; 0 is unlimited. */
+  readonly maxConnections: number;
+  /** Connections from one address over all workers; 0 is unlimited. */
+  readonly maxConnectionsPerIp: number;
+  /** 0 is unlimited. */
+  readonly keepAliveMaxRequests: number;
+  readonly keepAliveMaxTimeMs: number;
+}
+
+export interface PathPolicy {
+  readonly sanitize: boolean;
+  readonly encodeQuerySemicolons: boolean;
+  /** false answers 400 when the path holds that character percent-encoded. */
+  readonly allowEncoded: {
+    readonly slash: boolean;
+    readonly backSlash: boolean;
+    readonly nullCharacter: boolean;
+    readonly semicolon: boolean;
+    readonly percent: boolean;
+    readonly questionMark: boolean;
+    readonly hash: boolean;
+  };
+}

@@ -1,0 +1,25 @@
+// A router and a middleware as the data plane runs them.
+
+export interface RouteSpec {
+  /** Qualified name, `shop@file`. */
+  readonly name: string;
+  readonly entryPoints: readonly string[];
+  /** Rule text; already proven to parse. Workers compile it themselves, so that a snapshot stays plain. */
+  readonly rule: string;
+  /** The router's own priority, or the rule's length in bytes. */
+  readonly priority: number;
+  /** Position of the provider in `providers.precedence`: breaks ties of equal priority, lower first. */
+  readonly providerRank: number;
+  /** Qualified names in order, without the entry point's own. */
+  readonly middlewares: readonly string[];
+  /** Qualified name. */
+  readonly service: string;
+  readonly observability: { readonly accessLogs: boolean; readonly metrics: boolean };
+}
+
+/** `options` have passed the schema of `kind`, defaults filled in, references qualified. */
+export interface MiddlewareSpec {
+  readonly name: string;
+  readonly kind: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}

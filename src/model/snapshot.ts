@@ -1,0 +1,31 @@
+// What the data plane runs: plain, readonly, JSON-serialisable objects, numbered and content-hashed. Only
+// controlplane/compile produces them; supervisor sends them; dataplane/engine builds live objects from them.
+// Nothing in here may need more than structured clone to cross a thread or the network.
+
+import type { EntryPointSpec } from './entrypoint.ts';
+import type { MiddlewareSpec, RouteSpec } from './route.ts';
+import type { ServiceSpec } from './service.ts';
+
+/** The named objects of a snapshot by section. Keys are qualified names, `name@provider` (entry points: plain names). */
+export interface SnapshotSections {
+  readonly entryPoints: Readonly<Record<string, EntryPointSpec>>;
+  readonly routes: Readonly<Record<string, RouteSpec>>;
+  readonly middlewares: Readonly<Record<string, MiddlewareSpec>>;
+  readonly services: Readonly<Record<string, ServiceSpec>>;
+}
+
+export interface Snapshot extends SnapshotSections {
+  /** Counts up by one with every published change of one control plane. */
+  readonly version: number;
+  /** Hash of the content alone: equal content has an equal digest whatever its version. */
+  readonly digest: string;
+}
+
+/** What changed between two snapshots: changed holds added and modified objects whole; removed holds names. */
+export interface SnapshotDelta {
+  readonly baseVersion: number;
+  readonly version: number;
+  readonly digest: string;
+  readonly changed: { readonly [S in keyof SnapshotSections]?: SnapshotSections[S] };
+  readonly removed: { readonly [S in keyof SnapshotSections]?: readonly string[] };
+}

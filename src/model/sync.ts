@@ -1,0 +1,100 @@
+// Messages between the supervisor and its workers. Remote edges use the same snapshot, delta, ack and nack.
+
+import type { Snapshot, SnapshotDelta } from './snapshot.ts';
+
+/** Everything a worker needs before its first connection; passed as workerData. */
+export interface WorkerInit {
+  readonly workerId: number;
+  /** Row of this worker in shared tables: 0 ≤ slot < workerSlots; a replacement reuses the slot of the dead one. */
+  readonly slot: number;
+  readonly workerSlots: number;
+  /** File descriptor of the bound socket per entry point; the worker duplicates it before it listens. */
+  readonly listeners: readonly ListenerInit[];
+  readonly snapshot: Snapshot;
+  readonly shared: SharedState;
+  readonly observe: ObserveInit;
+}
+
+export interface ListenerInit {
+  readonly entryPoint: string;
+  readonly fd: number;
+}
+
+/** Shared memory that outlives a worker. Layouts belong to the modules named. */
+export interface SharedState {
+  /** observe/metrics.ts: first Float64 block of this worker. */
+  readonly metrics: SharedArrayBuffer;
+  /** dataplane/net/connection-limits.ts: open connections per entry point and per address, a column per worker. */
+  readonly connections: SharedArrayBuffer;
+  /** dataplane/upstream/in-flight.ts: an Int32 per worker and upstream object. */
+  readonly inFlight: SharedArrayBuffer;
+}
+
+/** What workers observe, in plain form. */
+export interface ObserveInit {
+  readonly metrics: {
+    readonly enabled: boolean;
+    readonly buckets: readonly number[];
+    readonly addEntryPointsLabels: boolean;
+    readonly addRoutersLabels: boolean;
+    readonly addServicesLabels: boolean;
+    /** Label name to request header name. */
+    readonly headerLabels: Readonly<Record<string, string>>;
+  };
+  readonly accessLog: AccessLogInit | null;
+}
+
+export interface AccessLogInit {
+  readonly format: 'common' | 'genericCLF' | 'json';
+  readonly filters: {
+    /** Inclusive ranges. */
+    readonly statusCodes: readonly (readonly [number, number])[];
+    readonly retryAttempts: boolean;
+    readonly minDurationMs: number;
+  };
+  readonly fields: {
+    readonly defaultMode: 'keep' | 'drop';
+    readonly names: Readonly<Record<string, 'keep' | 'drop'>>;
+    readonly headers: {
+      readonly defaultMode: 'keep' | 'drop' | 'redact';
+      readonly names: Readonly<Record<string, 'keep' | 'drop' | 'redact'>>;
+    };
+    readonly queryParameters: { readonly defaultMode: 'keep' | 'drop' | 'redact' };
+  };
+}
+
+export type ToWorker =
+  | { readonly kind: 'delta'; readonly delta: SnapshotDelta }
+  /** Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. */
+  | { readonly kind: 'drain'; readonly deadlineMs: number }
+  /** Test and operations aid: collect garbage if exposed and report memory. */
+  | { readonly kind: 'memory' }
+  /** Answered by 'pong' from the event loop: a worker that does not answer is replaced. */
+  | { readonly kind: 'ping'; readonly id: number };
+
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly version: number }
+  | { readonly kind: 'ack'; readonly version: number; readonly digest: string; readonly buildMs: number }
+  | { readonly kind: 'nack'; readonly version: number; readonly reason: string }
+  | { readonly kind: 'drained'; readonly aborted: number }
+  | { readonly kind: 'pong'; readonly id: number }
+  | { readonly kind: 'memory'; readonly heapUsedBytes: number; readonly externalBytes: number }
+  /** Metric series this worker has begun to write: see observe/metrics.ts. */
+  | { readonly kind: 'series'; readonly series: readonly SeriesAnnouncement[] }
+  /** A block of metrics memory the worker has added. */
+  | { readonly kind: 'metricsBlock'; readonly index: number; readonly buffer: SharedArrayBuffer }
+  /** Whole access log lines, UTF-8; the buffer is transferred. */
+  | { readonly kind: 'accessLog'; readonly lines: Uint8Array; readonly count: number; readonly dropped: number }
+  | {
+      readonly kind: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    };
+
+export interface SeriesAnnouncement {
+  /** Index of the series' first Float64 in the worker's metrics memory. */
+  readonly offset: number;
+  readonly metric: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
