@@ -22,7 +22,7 @@ export interface ListenerInit {
 
 /** Shared memory that outlives a worker. Layouts belong to the modules named. */
 export interface SharedState {
-  /** observe/metrics.ts: first Float64 block of this worker. */
+  /** observe/metrics.ts: the Float64 cells of this worker; generous, since untouched pages cost nothing. */
   readonly metrics: SharedArrayBuffer;
   /** dataplane/net/connection-limits.ts: open connections per entry point and per address, a column per worker. */
   readonly connections: SharedArrayBuffer;
@@ -81,8 +81,6 @@ export type FromWorker =
   | { readonly kind: 'memory'; readonly heapUsedBytes: number; readonly externalBytes: number }
   /** Metric series this worker has begun to write: see observe/metrics.ts. */
   | { readonly kind: 'series'; readonly series: readonly SeriesAnnouncement[] }
-  /** A block of metrics memory the worker has added. */
-  | { readonly kind: 'metricsBlock'; readonly index: number; readonly buffer: SharedArrayBuffer }
   /** Whole access log lines, UTF-8; the buffer is transferred. */
   | { readonly kind: 'accessLog'; readonly lines: Uint8Array; readonly count: number; readonly dropped: number }
   | {
