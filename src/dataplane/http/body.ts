@@ -1,0 +1,38 @@
+// How body bytes move between the two sides of an exchange. Push with back-pressure: the side that reads is the source
+// and calls the sink; a sink that is full says so and calls the source back. Chunks are borrowed: the buffer is the
+// worker's read buffer and is overwritten as soon as the call returns, unless the sink claims it.
+
+import type { Failure } from './failure.ts';
+import type { HeaderList } from './header-list.ts';
+
+export interface BodySink {
+  /**
+   * Takes `chunk[start, end)`. False asks the source to stop until the sink calls `resume`; the chunk has been taken
+   * all the same.
+   */
+  write(chunk: Buffer, start: number, end: number): boolean;
+  /** The body is complete. */
+  end(trailers: HeaderList | null): void;
+  /** The body will never be complete: whatever was passed on must not look complete either. */
+  abort(failure: Failure): void;
+}
+
+export interface BodySource {
+  /** The sink has room again. */
+  resume(): void;
+  /** The sink is gone or wants no more: stop reading for it. */
+  cancel(failure: Failure): void;
+  /**
+   * Hands the current chunk's memory to the sink, which gives it back with `releaseSlab`. False when the memory is
+   * shared and has to be copied.
+   */
+  claim(): boolean;
+}
+
+/** How the length of a message's body is known, RFC 9112 §6.3. */
+export const BODY_NONE = 0;
+export const BODY_LENGTH = 1;
+export const BODY_CHUNKED = 2;
+/** Responses only: the body ends with the connection. */
+export const BODY_CLOSE = 3;
+export type BodyFraming = 0 | 1 | 2 | 3;

@@ -1,0 +1,179 @@
+// One request and its response in flight. Every stage reads and writes this object; its shape is fixed and every field
+// is assigned in the constructor, so that the hot path stays monomorphic. It lives as long as the request: stages may
+// keep it until then, never beyond.
+
+import type { AccessRecord } from '../../model/access-record.ts';
+import { BODY_NONE, type BodyFraming, type BodySink, type BodySource } from './body.ts';
+import type { Failure } from './failure.ts';
+import { HeaderList } from './header-list.ts';
+
+/** One stage of the request path. It returns a promise only when it truly waits. */
+export type Handler = (exchange: Exchange) => void | Promise<void>;
+
+/** Runs once, before the response head is written; may change status and headers. */
+export type ResponseHook = (exchange: Exchange) => void;
+
+/** What the exchange needs of the connection it came in on, whatever the protocol. */
+export interface Downstream extends BodySink {
+  /**
+   * Begins the response from the exchange's status, headers and framing. The head may wait for the first body bytes;
+   * `flush` sends it at once.
+   */
+  startResponse(exchange: Exchange): void;
+  flush(): void;
+  /** Passes a 1xx on (RFC 9110 §15.2); not for 100 and 101. */
+  sendInformational(status: number, reason: string, headers: HeaderList): void;
+  /** Delivers the request body to the sink from now on, after a 100 if the client waits for one. */
+  readBody(sink: BodySink): void;
+  /** The request body's sink has room again. */
+  resumeBody(): void;
+  /** See BodySource.claim, for the request body's current chunk. */
+  claimBody(): boolean;
+  /** Answers 101 with the exchange's response headers, then moves bytes both ways until either side ends. */
+  startTunnel(exchange: Exchange, upstream: TunnelEnd): void;
+}
+
+/** The upstream half of a tunnel. */
+export interface TunnelEnd {
+  /** False asks for a pause; `onRoom` is called when it may go on. */
+  write(chunk: Buffer, start: number, end: number): boolean;
+  /** The other side sent FIN: pass it on. */
+  finish(): void;
+  destroy(): void;
+  resume(): void;
+}
+
+export interface ExchangeObserver {
+  /** The exchange is over, for better or worse; called exactly once. */
+  finished(exchange: Exchange): void;
+}
+
+/** The client's side of the connection, shared by all its exchanges. */
+export interface ClientInfo {
+  readonly ip: string;
+  readonly port: number;
+  readonly scheme: 'http' | 'https';
+  /** Its X-Forwarded-* may be believed. */
+  readonly isTrusted: boolean;
+}
+
+const NO_HOOKS: readonly ResponseHook[] = [];
+
+export class Exchange implements AccessRecord {
+  readonly downstream: Downstream;
+  readonly client: ClientInfo;
+
+  // Request, as parsed.
+  method = '';
+  /** As received. */
+  target = '';
+  /** Normal form, percent-encoded: what is sent upstream; middlewares may change it through `setPath`. */
+  forwardPath = '';
+  /** Decoded form of forwardPath: what rules match. */
+  path = '';
+  /** Without `?`. */
+  query = '';
+  /** Canonical: lower case, no port, no trailing dot, IPv6 in brackets. */
+  host = '';
+  /** Host as received with its port; what passHostHeader forwards. */
+  authority = '';
+  /** 0 or 1. */
+  minorVersion = 1;
+  readonly requestHeaders = new HeaderList();
+  requestFraming: BodyFraming = BODY_NONE;
+  /** Of BODY_LENGTH; otherwise 0. */
+  requestLength = 0;
+  /** The client waits for a 100 before it sends the body. */
+  expectsContinue = false;
+  /** The client understands trailers. */
+  acceptsTrailers = false;
+  /** Names the client will send as trailers; '' for none. */
+  trailerNames = '';
+  /** Protocol of an Upgrade request that may be passed on, lower case; '' for none. */
+  upgrade = '';
+  /** A forwarded-kind header was received. */
+  hasForwarded = false;
+  /** Field names the client's Connection header nominated, lower case; null for none. */
+  connectionNames: Set<string> | null = null;
+
+  // Routing.
+  entryPointName = '';
+  routerName = '';
+  serviceName = '';
+  serviceUrl = '';
+  serviceAddr = '';
+  clientUser = '';
+  observer: ExchangeObserver | null = null;
+  /** What the observer chose for this route; it alone knows the type. */
+  observed: unknown = null;
+
+  // Response.
+  status = 0;
+  reason = '';
+  readonly responseHeaders = new HeaderList();
+  responseFraming: BodyFraming = BODY_NONE;
+  responseLength = 0;
+  originHeaders: HeaderList | null = null;
+  originStatus = 0;
+  originBytes = 0;
+  failure: Failure | null = null;
+  /** Where response bytes go; a middleware that changes the body puts itself in front. */
+  responseSink: BodySink;
+  responseSource: BodySource | null = null;
+  /** Head written or being written: too late for another answer. */
+  isResponseStarted = false;
+  isFinished = false;
+  keepOriginHeaders = false;
+
+  // Accounting.
+  startWallMs = 0;
+  startMs = 0;
+  endMs = 0;
+  originStartMs = 0;
+  originEndMs = 0;
+  requestBytes = 0;
+  responseBytes = 0;
+  retryAttempts = 0;
+  traffic: AccessRecord['traffic'] = 'http';
+
+  private hooks: ResponseHook[] | readonly ResponseHook[] = NO_HOOKS;
+
+  constructor(downstream: Downstream, client: ClientInfo) {
+    this.downstream = downstream;
+    this.client = client;
+    this.responseSink = downstream;
+  }
+
+  /** Hooks run in reverse order of registration: the stage next to the service first. */
+  onResponse(hook: ResponseHook): void {
+    if (this.hooks === NO_HOOKS) this.hooks = [hook];
+    else (this.hooks as ResponseHook[]).push(hook); // Mutable unless it is NO_HOOKS.
+  }
+
+  runResponseHooks(): void {
+    const hooks = this.hooks;
+    for (let index = hooks.length - 1; index >= 0; index--) hooks[index]!(this);
+  }
+
+  get clientIp(): string {
+    return this.client.ip;
+  }
+  get clientPort(): number {
+    return this.client.port;
+  }
+  get scheme(): 'http' | 'https' {
+    return this.client.scheme;
+  }
+  get protocol(): string {
+    return this.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  }
+  get durationMs(): number {
+    return this.endMs - this.startMs;
+  }
+  get originDurationMs(): number {
+    return this.originStartMs === 0 ? 0 : (this.originEndMs || this.endMs) - this.originStartMs;
+  }
+  get responseFlag(): string {
+    return this.failure === null ? '' : this.failure.flag;
+  }
+}

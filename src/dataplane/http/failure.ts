@@ -1,0 +1,81 @@
+// Why a request could not be served: kind, the side that caused it, and whether another try may help. Frozen constants,
+// so that a failure costs nothing to raise and its name is the same in access log, metrics and docs. Only respond.ts
+// turns one into a status.
+
+export type FailureSide = 'downstream' | 'upstream' | 'internal';
+
+/** `reused`: only when the connection had served a request before, which makes a stale keep-alive the likely cause. */
+export type FailureRetry = 'no' | 'yes' | 'reused';
+
+export interface Failure {
+  /** Response flag in access log and metrics. */
+  readonly flag: string;
+  readonly side: FailureSide;
+  readonly retry: FailureRetry;
+  readonly status: number;
+  /** Body of the answer, and a stable text for people. */
+  readonly message: string;
+  /** The connection's framing can no longer be trusted, or the peer misbehaved: answer and close. */
+  readonly close: boolean;
+}
+
+function failure(
+  flag: string,
+  side: FailureSide,
+  status: number,
+  message: string,
+  options: { retry?: FailureRetry; close?: boolean } = {},
+): Failure {
+  return Object.freeze({
+    flag,
+    side,
+    status,
+    message,
+    retry: options.retry ?? 'no',
+    close: options.close ?? side === 'downstream',
+  });
+}
+
+/** Every failure of the request path and its status, in one table. docs/reference/failures.md is generated from it. */
+export const FAILURES = {
+  badRequestLine: failure('bad_request_line', 'downstream', 400, 'Bad Request: malformed request line'),
+  badTarget: failure('bad_target', 'downstream', 400, 'Bad Request: malformed request target'),
+  badPath: failure('bad_path', 'downstream', 400, 'Bad Request: ambiguous or forbidden path'),
+  badHeader: failure('bad_header', 'downstream', 400, 'Bad Request: malformed header field'),
+  badHost: failure('bad_host', 'downstream', 400, 'Bad Request: missing or malformed Host'),
+  badFraming: failure('bad_framing', 'downstream', 400, 'Bad Request: ambiguous message length'),
+  badChunk: failure('bad_chunk', 'downstream', 400, 'Bad Request: malformed chunked body'),
+  badTrailer: failure('bad_trailer', 'downstream', 400, 'Bad Request: malformed or forbidden trailer field'),
+  methodNotAllowed: failure('method_not_allowed', 'downstream', 405, 'Method Not Allowed'),
+  requestTimeout: failure('request_timeout', 'downstream', 408, 'Request Timeout'),
+  bodyTooLarge: failure('body_too_large', 'downstream', 413, 'Content Too Large'),
+  targetTooLong: failure('target_too_long', 'downstream', 414, 'URI Too Long'),
+  expectationFailed: failure('expectation_failed', 'downstream', 417, 'Expectation Failed'),
+  headersTooLarge: failure('headers_too_large', 'downstream', 431, 'Request Header Fields Too Large'),
+  methodUnknown: failure('method_unknown', 'downstream', 501, 'Not Implemented: unknown method'),
+  codingUnknown: failure('coding_unknown', 'downstream', 501, 'Not Implemented: unknown transfer coding'),
+  versionUnsupported: failure('version_unsupported', 'downstream', 505, 'HTTP Version Not Supported'),
+  /** Never seen by the client, who has left; the status is the log's. */
+  clientGone: failure('client_gone', 'downstream', 499, 'Client Closed Request'),
+  clientStalled: failure('client_stalled', 'downstream', 499, 'Client Stopped Reading'),
+
+  noRoute: failure('no_route', 'internal', 404, '404 page not found', { close: false }),
+  noServer: failure('no_server', 'upstream', 503, 'no available server'),
+  poolFull: failure('upstream_pool_full', 'upstream', 503, 'Service Unavailable'),
+  poolTimeout: failure('upstream_pool_timeout', 'upstream', 503, 'Service Unavailable'),
+  draining: failure('draining', 'internal', 503, 'Service Unavailable', { close: true }),
+  internal: failure('internal_error', 'internal', 500, 'Internal Server Error', { close: true }),
+
+  dnsFailure: failure('upstream_dns_failure', 'upstream', 502, 'Bad Gateway'),
+  connectRefused: failure('upstream_connect_refused', 'upstream', 502, 'Bad Gateway', { retry: 'yes' }),
+  connectFailed: failure('upstream_connect_failed', 'upstream', 502, 'Bad Gateway', { retry: 'yes' }),
+  connectTimeout: failure('upstream_connect_timeout', 'upstream', 504, 'Gateway Timeout', { retry: 'yes' }),
+  upstreamReset: failure('upstream_reset', 'upstream', 502, 'Bad Gateway', { retry: 'reused' }),
+  upstreamClosed: failure('upstream_closed', 'upstream', 502, 'Bad Gateway', { retry: 'reused' }),
+  upstreamBadResponse: failure('upstream_bad_response', 'upstream', 502, 'Bad Gateway'),
+  upstreamHeadersTooLarge: failure('upstream_headers_too_large', 'upstream', 502, 'Bad Gateway'),
+  upstreamResponseTimeout: failure('upstream_response_timeout', 'upstream', 504, 'Gateway Timeout'),
+  upstreamReadTimeout: failure('upstream_read_timeout', 'upstream', 504, 'Gateway Timeout'),
+  upstreamWriteTimeout: failure('upstream_write_timeout', 'upstream', 504, 'Gateway Timeout'),
+  upgradeRefused: failure('upstream_upgrade_refused', 'upstream', 502, 'Bad Gateway'),
+} as const satisfies Record<string, Failure>;

@@ -1,0 +1,52 @@
+// Field lines between two points of a head or trailer, RFC 9112 §5, read strictly: no folding, no bare CR or LF, no
+// white space before the colon, no control characters. The request and response parsers have loops of their own that
+// also interpret fields; this one serves trailers.
+
+import { HeaderList } from './header-list.ts';
+import { headerName, H_OTHER } from './header-names.ts';
+
+/** Octets a field value may not hold (RFC 9110 §5.5); CR and LF are looked for where lines are split. */
+export const FORBIDDEN_IN_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
+/** Names that may not come as a trailer (RFC 9110 §6.5.1): framing, routing, authentication, content description. */
+const FORBIDDEN_TRAILERS = new Set([
+  'authorization', 'cache-control', 'content-encoding', 'content-range', 'content-type', 'cookie', 'age', 'date',
+  'expires', 'location', 'max-forwards', 'range', 'retry-after', 'set-cookie', 'vary', 'www-authenticate', 'pragma',
+  'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range',
+]); // prettier-ignore
+
+const MAX_TRAILERS = 64;
+
+/** Value without optional white space at its ends (RFC 9112 §5.1: SP and HTAB only). */
+export function trimOws(text: string, start: number, end: number): string {
+  let first = start;
+  let last = end;
+  while (first < last && isOws(text.charCodeAt(first))) first++;
+  while (last > first && isOws(text.charCodeAt(last - 1))) last--;
+  return text.slice(first, last);
+}
+
+function isOws(code: number): boolean {
+  return code === 32 || code === 9;
+}
+
+/** The trailer fields in `text[start, end)`, each line with its CRLF; null when one is malformed or forbidden. */
+export function parseFieldBlock(text: string, start: number, end: number): HeaderList | null {
+  const list = new HeaderList();
+  if (FORBIDDEN_IN_HEAD.test(text.slice(start, end))) return null;
+  let at = start;
+  while (at < end) {
+    const lf = text.indexOf('\n', at);
+    const cr = text.indexOf('\r', at);
+    if (cr < 0 || lf !== cr + 1 || lf >= end) return null;
+    const colon = text.indexOf(':', at);
+    if (colon <= at || colon > cr) return null;
+    const spelling = text.slice(at, colon);
+    const name = headerName(spelling);
+    if (name === null || name.id !== H_OTHER || FORBIDDEN_TRAILERS.has(name.lower)) return null;
+    if (list.count >= MAX_TRAILERS) return null;
+    list.appendLine(name.lower, `${spelling}: ${trimOws(text, colon + 1, cr)}\r\n`);
+    at = lf + 1;
+  }
+  return list;
+}
