@@ -11,6 +11,8 @@ export interface BodySink {
    * all the same.
    */
   write(chunk: Buffer, start: number, end: number): boolean;
+  /** No more bytes follow at once: send what was kept back to join it. */
+  flush(): void;
   /** The body is complete. */
   end(trailers: HeaderList | null): void;
   /** The body will never be complete: whatever was passed on must not look complete either. */

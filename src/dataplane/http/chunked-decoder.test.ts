@@ -16,6 +16,7 @@ function decode(pieces: readonly string[]): {
       body += chunk.latin1Slice(start, end);
       return true;
     },
+    flush(): void {},
     end(): void {},
     abort(): void {},
   };

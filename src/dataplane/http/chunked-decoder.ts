@@ -127,7 +127,7 @@ export class ChunkedDecoder {
           break;
         case STATE_TRAILER: {
           at = this.feedTrailer(buffer, at, end);
-          if (at < 0 || this.state === STATE_DONE) return at;
+          if (at < 0 || this.isDone) return at;
           break;
         }
         default:

@@ -16,11 +16,10 @@ export type ResponseHook = (exchange: Exchange) => void;
 /** What the exchange needs of the connection it came in on, whatever the protocol. */
 export interface Downstream extends BodySink {
   /**
-   * Begins the response from the exchange's status, headers and framing. The head may wait for the first body bytes;
-   * `flush` sends it at once.
+   * Begins the response from the exchange's status, headers and framing. The head waits for the first body bytes or for
+   * `flush`.
    */
   startResponse(exchange: Exchange): void;
-  flush(): void;
   /** Passes a 1xx on (RFC 9110 §15.2); not for 100 and 101. */
   sendInformational(status: number, reason: string, headers: HeaderList): void;
   /** Delivers the request body to the sink from now on, after a 100 if the client waits for one. */
@@ -31,11 +30,13 @@ export interface Downstream extends BodySink {
   claimBody(): boolean;
   /** Answers 101 with the exchange's response headers, then moves bytes both ways until either side ends. */
   startTunnel(exchange: Exchange, upstream: TunnelEnd): void;
+  /** The tunnel's upstream half has room again. */
+  resumeTunnel(): void;
 }
 
 /** The upstream half of a tunnel. */
 export interface TunnelEnd {
-  /** False asks for a pause; `onRoom` is called when it may go on. */
+  /** False asks for a pause, until `Downstream.resumeTunnel`. */
   write(chunk: Buffer, start: number, end: number): boolean;
   /** The other side sent FIN: pass it on. */
   finish(): void;
@@ -95,6 +96,9 @@ export class Exchange implements AccessRecord {
   hasForwarded = false;
   /** Field names the client's Connection header nominated, lower case; null for none. */
   connectionNames: Set<string> | null = null;
+  /** Host line sent upstream; set by the service. */
+  upstreamHost = '';
+  appendForwardedFor = true;
 
   // Routing.
   entryPointName = '';

@@ -58,6 +58,7 @@ export const FAILURES = {
   /** Never seen by the client, who has left; the status is the log's. */
   clientGone: failure('client_gone', 'downstream', 499, 'Client Closed Request'),
   clientStalled: failure('client_stalled', 'downstream', 499, 'Client Stopped Reading'),
+  tunnelIdle: failure('tunnel_idle', 'downstream', 499, 'Tunnel Idle'),
 
   noRoute: failure('no_route', 'internal', 404, '404 page not found', { close: false }),
   noServer: failure('no_server', 'upstream', 503, 'no available server'),

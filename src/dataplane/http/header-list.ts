@@ -44,6 +44,11 @@ export class HeaderList implements HeaderView {
     if (this.names.includes(lowerName)) this.#compact((index) => this.names[index] === lowerName);
   }
 
+  clear(): void {
+    this.names.length = 0;
+    this.lines.length = 0;
+  }
+
   /** Deletes every field whose name is in the set. */
   deleteAll(lowerNames: ReadonlySet<string>): void {
     this.#compact((index) => lowerNames.has(this.names[index]!));

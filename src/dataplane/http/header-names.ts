@@ -105,3 +105,10 @@ function learn(spelling: string): HeaderName | null {
   }
   return entry;
 }
+
+/** Well-known end-to-end names: a Connection field that nominates one is an attempt to strip it (bad-proxy abuse). */
+export function isEndToEnd(lowerName: string): boolean {
+  const entry = headerName(lowerName);
+  if (entry === null) return false;
+  return entry.id === H_FORWARDED || entry.id === H_HOST || known.get(lowerName)?.id === H_OTHER;
+}

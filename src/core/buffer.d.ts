@@ -1,0 +1,7 @@
+// Node's documented-by-use fast path behind buffer.toString('latin1', …): no encoding lookup, no range coercion.
+declare global {
+  interface Buffer {
+    latin1Slice(start?: number, end?: number): string;
+  }
+}
+export {};

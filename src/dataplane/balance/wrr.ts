@@ -1,0 +1,87 @@
+// Smooth weighted round robin: over one round every endpoint is picked exactly `weight` times, spread as evenly as
+// possible (the interleaving nginx made known: add each weight, pick the largest, subtract the total).
+
+import type { Endpoint } from '../upstream/endpoint.ts';
+import type { BalancerDefinition, Picker, WeightedEndpoint } from './define.ts';
+
+/** Rounds up to this long are laid out once, so that a pick is an array read. */
+const MAX_SEQUENCE = 4096;
+
+/** Indices of one round. */
+export function smoothSequence(weights: readonly number[]): Int32Array {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const current = weights.map(() => 0);
+  const sequence = new Int32Array(total);
+  for (let turn = 0; turn < total; turn++) sequence[turn] = nextSmooth(weights, current, total);
+  return sequence;
+}
+
+/** One step of the smooth round: O(n). */
+function nextSmooth(weights: readonly number[], current: number[], total: number): number {
+  let best = 0;
+  for (let index = 0; index < weights.length; index++) {
+    current[index]! += weights[index]!;
+    if (current[index]! > current[best]!) best = index;
+  }
+  current[best]! -= total;
+  return best;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
+
+class SequencePicker implements Picker {
+  position: number;
+  private readonly endpoints: readonly Endpoint[];
+  private readonly sequence: Int32Array;
+
+  constructor(endpoints: readonly Endpoint[], sequence: Int32Array, position: number) {
+    this.endpoints = endpoints;
+    this.sequence = sequence;
+    this.position = sequence.length === 0 ? 0 : position % sequence.length;
+  }
+
+  pick(): Endpoint | null {
+    const sequence = this.sequence;
+    if (sequence.length === 0) return null;
+    const turn = this.position;
+    this.position = turn + 1 === sequence.length ? 0 : turn + 1;
+    return this.endpoints[sequence[turn]!]!;
+  }
+}
+
+/** For weights whose round is too long to lay out. */
+class SteppingPicker implements Picker {
+  private readonly endpoints: readonly Endpoint[];
+  private readonly weights: readonly number[];
+  private readonly current: number[];
+  private readonly total: number;
+
+  constructor(endpoints: readonly Endpoint[], weights: readonly number[]) {
+    this.endpoints = endpoints;
+    this.weights = weights;
+    this.current = weights.map(() => 0);
+    this.total = weights.reduce((sum, weight) => sum + weight, 0);
+  }
+
+  pick(): Endpoint | null {
+    return this.endpoints[nextSmooth(this.weights, this.current, this.total)]!;
+  }
+}
+
+function create(weighted: readonly WeightedEndpoint[], previous: Picker | null): Picker {
+  const endpoints = weighted.map(({ endpoint }) => endpoint);
+  const divisor = weighted.reduce((common, { weight }) => gcd(common, weight), 0) || 1;
+  const weights = weighted.map(({ weight }) => weight / divisor);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (total > MAX_SEQUENCE) return new SteppingPicker(endpoints, weights);
+  const position = previous instanceof SequencePicker ? previous.position : 0;
+  return new SequencePicker(endpoints, smoothSequence(weights), position);
+}
+
+export const wrr: BalancerDefinition = {
+  strategy: 'wrr',
+  summary: 'Smooth weighted round robin: each server in proportion to its weight, evenly interleaved.',
+  create,
+};

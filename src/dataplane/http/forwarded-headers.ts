@@ -1,0 +1,61 @@
+// X-Forwarded-* and their kin: removed when the peer is not trusted to set them, then set from what is known. The client
+// address itself is appended to X-Forwarded-For when the request is rendered for the upstream, behind all middlewares, so
+// that these see the list as received.
+
+import { hostname } from 'node:os';
+import type { Exchange } from './exchange.ts';
+import { headerName, H_FORWARDED, isEndToEnd } from './header-names.ts';
+import { portOf } from './host.ts';
+
+const SERVER_LINE = `X-Forwarded-Server: ${hostname()}\r\n`;
+
+function isForwarded(lowerName: string): boolean {
+  return headerName(lowerName)?.id === H_FORWARDED;
+}
+
+/** Applies the entry point's trust to a parsed request. */
+export function setForwardedHeaders(exchange: Exchange): void {
+  const headers = exchange.requestHeaders;
+  const client = exchange.client;
+  let isBare = !exchange.hasForwarded;
+  if (!isBare && !client.isTrusted) {
+    const untrusted = new Set(headers.names.filter(isForwarded));
+    headers.deleteAll(untrusted);
+    isBare = true;
+  }
+  const isSocket = exchange.upgrade !== '';
+  if (isBare || !headers.has('x-forwarded-host')) {
+    if (exchange.authority !== '')
+      headers.appendLine('x-forwarded-host', `X-Forwarded-Host: ${exchange.authority}\r\n`);
+  }
+  if (isBare || !headers.has('x-forwarded-port')) {
+    const named = portOf(exchange.authority);
+    const isSecure = client.scheme === 'https' || /^(?:https|wss)$/.test(headers.get('x-forwarded-proto') ?? '');
+    headers.appendLine('x-forwarded-port', `X-Forwarded-Port: ${named !== '' ? named : isSecure ? '443' : '80'}\r\n`);
+  }
+  if (isBare || !headers.has('x-forwarded-proto')) {
+    const proto = isSocket ? (client.scheme === 'https' ? 'wss' : 'ws') : client.scheme;
+    headers.appendLine('x-forwarded-proto', `X-Forwarded-Proto: ${proto}\r\n`);
+  }
+  headers.setLine('x-forwarded-server', SERVER_LINE);
+  if (isBare || !headers.has('x-real-ip')) headers.appendLine('x-real-ip', `X-Real-Ip: ${client.ip}\r\n`);
+}
+
+/** The X-Forwarded-For line for the upstream: the list as it stands, then the peer. */
+export function forwardedForLine(exchange: Exchange, append: boolean): string {
+  const lists = exchange.requestHeaders.valuesOf('x-forwarded-for');
+  if (lists === null) return append ? `X-Forwarded-For: ${exchange.client.ip}\r\n` : '';
+  const list = lists.join(', ');
+  return `X-Forwarded-For: ${append ? `${list}, ${exchange.client.ip}` : list}\r\n`;
+}
+
+/** Removes the fields that the client's Connection header made hop-by-hop (RFC 9110 §7.6.1), `kept` names excepted. */
+export function removeNominated(exchange: Exchange, kept: readonly string[]): void {
+  const names = exchange.connectionNames;
+  if (names === null) return;
+  const dropped = new Set<string>();
+  for (const name of names) {
+    if (!isEndToEnd(name) && !kept.includes(name)) dropped.add(name);
+  }
+  if (dropped.size > 0) exchange.requestHeaders.deleteAll(dropped);
+}

@@ -1,0 +1,50 @@
+// The only place where the proxy writes an answer of its own, and where a failure becomes a status.
+
+import { BODY_LENGTH, BODY_NONE } from './body.ts';
+import type { Exchange } from './exchange.ts';
+import { FAILURES, type Failure } from './failure.ts';
+import { hasNoBody } from './status.ts';
+
+/**
+ * Answers with a short text; the content type is text/plain unless the exchange's response headers name one. Does
+ * nothing when a response has begun. A request body not yet read is drained or the connection closed.
+ */
+export function respond(exchange: Exchange, status: number, body: string): void {
+  if (exchange.isResponseStarted || exchange.isFinished) return;
+  const bytes = Buffer.from(body, 'utf8');
+  exchange.status = status;
+  exchange.reason = '';
+  exchange.responseFraming = bytes.length > 0 ? BODY_LENGTH : BODY_NONE;
+  exchange.responseLength = bytes.length;
+  const headers = exchange.responseHeaders;
+  if (bytes.length > 0 && !headers.has('content-type')) {
+    headers.appendLine('content-type', 'Content-Type: text/plain; charset=utf-8\r\n');
+    headers.appendLine('x-content-type-options', 'X-Content-Type-Options: nosniff\r\n');
+  }
+  exchange.runResponseHooks();
+  const sink = exchange.responseSink;
+  exchange.downstream.startResponse(exchange);
+  if (bytes.length > 0 && !hasNoBody(exchange.method, status)) sink.write(bytes, 0, bytes.length);
+  sink.end(null);
+}
+
+/** Answers for a failure, or breaks the connection off visibly when the response has begun. */
+export function respondFailure(exchange: Exchange, failure: Failure): void {
+  if (exchange.isFinished) return;
+  if (exchange.failure === null) exchange.failure = failure;
+  if (exchange.isResponseStarted) {
+    exchange.responseSink.abort(failure);
+    return;
+  }
+  if (failure.status === 499) {
+    exchange.status = 499;
+    exchange.downstream.abort(failure);
+    return;
+  }
+  if (failure === FAILURES.methodNotAllowed) {
+    exchange.responseHeaders.append('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+  }
+  // What an origin had begun to say belongs to an answer that is not given.
+  else exchange.responseHeaders.clear();
+  respond(exchange, failure.status, `${failure.message}\n`);
+}

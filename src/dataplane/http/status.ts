@@ -1,0 +1,22 @@
+// Status lines as they are sent: rendered once per status and reason.
+
+import { STATUS_CODES } from 'node:http';
+
+const lines: string[] = [];
+for (let status = 100; status < 600; status++) lines[status] = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+
+/** Standard phrase of a status, '' when it has none. */
+export function reasonOf(status: number): string {
+  return STATUS_CODES[status] ?? '';
+}
+
+/** `reason` '' stands for the standard phrase. */
+export function statusLine(status: number, reason: string): string {
+  if (reason === '' || reason === STATUS_CODES[status]) return lines[status]!;
+  return `HTTP/1.1 ${status} ${reason}\r\n`;
+}
+
+/** Responses that end with their head whatever its fields say (RFC 9112 §6.3). */
+export function hasNoBody(method: string, status: number): boolean {
+  return status === 204 || status === 304 || status < 200 || method === 'HEAD';
+}

@@ -1,0 +1,135 @@
+// Limits on open connections to one server that hold for the process: a row of shared memory per server, with the total
+// and each worker's part of it, so that a dead worker's part can be given back. Only servers with a limit have a row.
+//
+// Row: [hash, hash, total, 0, (open, waiting) per worker]. The table is open-addressed and rows are never freed; when it
+// is full a server's limit is divided evenly between the workers instead.
+
+const ROWS = 4096;
+const HEADER = 4;
+const TOTAL = 2;
+const WAKE_MS = 1_000;
+
+/** FNV-1a with two offsets: 64 bits in two halves. */
+function hash(key: string, basis: number): number {
+  let value = basis;
+  for (let index = 0; index < key.length; index++) {
+    value = Math.imul(value ^ key.charCodeAt(index), 0x01000193);
+  }
+  // 0 marks a free row.
+  return value | 1;
+}
+
+export function connectionBudgetBytes(workerSlots: number): number {
+  return ROWS * (HEADER + 2 * workerSlots) * Int32Array.BYTES_PER_ELEMENT;
+}
+
+/** Gives back what a dead worker held. For the supervisor, while the worker's slot is vacant. */
+export function clearConnectionBudget(memory: SharedArrayBuffer, slot: number, workerSlots: number): void {
+  const cells = new Int32Array(memory);
+  const width = HEADER + 2 * workerSlots;
+  for (let row = 0; row < ROWS * width; row += width) {
+    if (cells[row] === 0) continue;
+    const open = Atomics.exchange(cells, row + HEADER + 2 * slot, 0);
+    Atomics.store(cells, row + HEADER + 2 * slot + 1, 0);
+    if (open === 0) continue;
+    Atomics.sub(cells, row + TOTAL, open);
+    Atomics.notify(cells, row + TOTAL);
+  }
+}
+
+export class ConnectionBudget {
+  private readonly cells: Int32Array<SharedArrayBuffer>;
+  private readonly width: number;
+  private readonly slot: number;
+  private readonly workerSlots: number;
+  private readonly rows = new Map<string, number>();
+  /** Open connections of keys that found no row. */
+  private readonly unlisted = new Map<string, number>();
+  private readonly waiting = new Set<string>();
+
+  constructor(memory: SharedArrayBuffer, slot: number, workerSlots: number) {
+    this.cells = new Int32Array(memory);
+    this.width = HEADER + 2 * workerSlots;
+    this.slot = slot;
+    this.workerSlots = workerSlots;
+  }
+
+  /** True when one more connection is within the limit; it is then counted until `give`. */
+  take(key: string, max: number): boolean {
+    const row = this.rowOf(key);
+    if (row < 0) {
+      const open = this.unlisted.get(key) ?? 0;
+      if (open >= Math.max(1, Math.floor(max / this.workerSlots))) return false;
+      this.unlisted.set(key, open + 1);
+      return true;
+    }
+    if (Atomics.add(this.cells, row + TOTAL, 1) >= max) {
+      Atomics.sub(this.cells, row + TOTAL, 1);
+      return false;
+    }
+    Atomics.add(this.cells, row + HEADER + 2 * this.slot, 1);
+    return true;
+  }
+
+  give(key: string): void {
+    const row = this.rowOf(key);
+    if (row < 0) {
+      this.unlisted.set(key, Math.max(0, (this.unlisted.get(key) ?? 0) - 1));
+      return;
+    }
+    Atomics.sub(this.cells, row + HEADER + 2 * this.slot, 1);
+    Atomics.sub(this.cells, row + TOTAL, 1);
+    Atomics.notify(this.cells, row + TOTAL);
+  }
+
+  /** Calls back once, after any worker has given a connection back or a second has passed. */
+  await(key: string, ready: () => void): void {
+    if (this.waiting.has(key)) return;
+    this.waiting.add(key);
+    const row = this.rowOf(key);
+    const done = (): void => {
+      this.waiting.delete(key);
+      if (row >= 0) Atomics.store(this.cells, row + HEADER + 2 * this.slot + 1, 0);
+      ready();
+    };
+    if (row < 0) {
+      setTimeout(done, WAKE_MS).unref();
+      return;
+    }
+    Atomics.store(this.cells, row + HEADER + 2 * this.slot + 1, 1);
+    const total = Atomics.load(this.cells, row + TOTAL);
+    const wait = Atomics.waitAsync(this.cells, row + TOTAL, total, WAKE_MS);
+    if (wait.async) void wait.value.then(done);
+    else queueMicrotask(done);
+  }
+
+  /** A request in another worker waits for a connection of this server. */
+  isAwaited(key: string): boolean {
+    const row = this.rowOf(key);
+    if (row < 0) return false;
+    for (let slot = 0; slot < this.workerSlots; slot++) {
+      if (slot !== this.slot && Atomics.load(this.cells, row + HEADER + 2 * slot + 1) > 0) return true;
+    }
+    return false;
+  }
+
+  private rowOf(key: string): number {
+    const known = this.rows.get(key);
+    if (known !== undefined) return known;
+    const found = this.claimRow(hash(key, 0x811c9dc5 | 0), hash(key, 0x12345678));
+    this.rows.set(key, found);
+    return found;
+  }
+
+  private claimRow(first: number, second: number): number {
+    for (let probe = 0; probe < ROWS; probe++) {
+      const row = (((first >>> 0) + probe) % ROWS) * this.width;
+      const owner = Atomics.compareExchange(this.cells, row, 0, first);
+      if (owner === 0 || owner === first) {
+        const other = Atomics.compareExchange(this.cells, row + 1, 0, second);
+        if (other === 0 || other === second) return row;
+      }
+    }
+    return -1;
+  }
+}

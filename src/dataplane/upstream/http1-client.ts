@@ -1,0 +1,507 @@
+// One connection to a server: writes a request, reads its response, and is kept for the next one when both ended where
+// they said. It owns the upstream side's framing; anything unexpected destroys it, and a destroyed connection never
+// returns to the endpoint's idle list.
+//
+//   DIALING ──▶ IDLE ◀──▶ AWAIT (request sent or being sent) ──head──▶ BODY ──▶ IDLE | DEAD
+//                           └──101──▶ TUNNEL ──▶ DEAD
+
+import type net from 'node:net';
+import { Deadline } from '../../core/timer-wheel.ts';
+import {
+  BODY_CHUNKED,
+  BODY_CLOSE,
+  BODY_LENGTH,
+  BODY_NONE,
+  type BodyFraming,
+  type BodySink,
+  type BodySource,
+} from '../http/body.ts';
+import { ChunkedDecoder } from '../http/chunked-decoder.ts';
+import type { Exchange, TunnelEnd } from '../http/exchange.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
+import { HeaderList } from '../http/header-list.ts';
+import { respondFailure } from '../http/respond.ts';
+import { hasNoBody } from '../http/status.ts';
+import { connectFixed, Reading, releaseSlab, type ReadTarget } from '../net/fixed-read.ts';
+import type { Endpoint } from './endpoint.ts';
+import { renderRequestHead } from './request-head.ts';
+import type { Address } from './resolver.ts';
+
+const STATE_DIALING = 0;
+const STATE_IDLE = 1;
+const STATE_AWAIT = 2;
+const STATE_BODY = 3;
+const STATE_TUNNEL = 4;
+const STATE_DEAD = 5;
+
+const HEAD_WINDOW = 4096;
+const SMALL_WRITE = 8 * 1024;
+const HIGH_WATER_BYTES = 128 * 1024;
+/** An upstream that answers with interim responses only is broken or hostile. */
+const MAX_INFORMATIONAL = 10;
+
+export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, TunnelEnd {
+  private readonly endpoint: Endpoint;
+  private readonly reading = new Reading();
+  private readonly deadline: Deadline;
+  private writeDeadline: Deadline | null = null;
+  private socket: net.Socket | null = null;
+  private state = STATE_DIALING;
+  private exchange: Exchange | null = null;
+  private addresses: readonly Address[] = [];
+  private served = 0;
+  private isPaused = false;
+  private requestFraming: BodyFraming = BODY_NONE;
+  private requestDone = true;
+  private partial = '';
+  private informational = 0;
+  private framing: BodyFraming = BODY_NONE;
+  private remaining = 0;
+  private decoder: ChunkedDecoder | null = null;
+  private keepAlive = true;
+  private outbox = '';
+  private stalledBytes = 0;
+
+  constructor(endpoint: Endpoint) {
+    this.endpoint = endpoint;
+    this.deadline = new Deadline(() => this.expired());
+  }
+
+  /** The exchange this connection is opened for; `dial` or `failDial` follows. */
+  assign(exchange: Exchange): void {
+    this.exchange = exchange;
+    exchange.responseSource = this;
+  }
+
+  // ── dialing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Tries the addresses in order within one dial timeout. */
+  dial(addresses: readonly Address[]): void {
+    if (this.state === STATE_DEAD) return;
+    this.addresses = addresses;
+    this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.dialTimeoutMs);
+    this.dialNext();
+  }
+
+  private dialNext(): void {
+    const address = this.addresses[0]!;
+    this.addresses = this.addresses.slice(1);
+    const socket = connectFixed(
+      { host: address.host, port: this.endpoint.server.port, family: address.family },
+      this,
+      this.reading,
+    );
+    this.socket = socket;
+    socket.once('connect', () => this.connected());
+  }
+
+  private connected(): void {
+    if (this.state !== STATE_DIALING) return;
+    this.endpoint.context.wheel.disarm(this.deadline);
+    this.state = STATE_IDLE;
+    const exchange = this.exchange;
+    if (exchange !== null) this.start(exchange);
+  }
+
+  failDial(failure: Failure): void {
+    const exchange = this.exchange;
+    this.exchange = null;
+    this.destroy(true);
+    if (exchange !== null) this.endpoint.failed(exchange, failure, false);
+  }
+
+  // ── request ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  start(exchange: Exchange): void {
+    this.exchange = exchange;
+    exchange.responseSource = this;
+    this.state = STATE_AWAIT;
+    this.informational = 0;
+    const head = renderRequestHead(exchange, this.endpoint.server);
+    this.requestFraming = exchange.requestFraming;
+    if (exchange.requestFraming === BODY_NONE) {
+      this.requestDone = true;
+      this.socket!.write(head, 'latin1');
+      this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
+      return;
+    }
+    this.requestDone = false;
+    this.outbox = head;
+    this.endpoint.context.wheel.disarm(this.deadline);
+    exchange.downstream.readBody(this);
+    this.flush();
+  }
+
+  write(chunk: Buffer, start: number, end: number): boolean {
+    const socket = this.socket!;
+    if (this.state === STATE_DEAD) return true;
+    const size = end - start;
+    const isChunked = this.requestFraming === BODY_CHUNKED && this.state !== STATE_TUNNEL;
+    if (size === 0) return true;
+    if (size <= SMALL_WRITE) {
+      const text = chunk.latin1Slice(start, end);
+      this.outbox += isChunked ? `${size.toString(16)}\r\n${text}\r\n` : text;
+      if (this.state === STATE_TUNNEL || this.outbox.length > SMALL_WRITE * 4) this.flush();
+    } else {
+      if (isChunked) this.outbox += `${size.toString(16)}\r\n`;
+      socket.cork();
+      this.flush();
+      if (this.exchange?.downstream.claimBody() === true) {
+        socket.write(chunk.subarray(start, end), () => releaseSlab(chunk));
+      } else socket.write(Buffer.from(chunk.subarray(start, end)));
+      if (isChunked) socket.write('\r\n', 'latin1');
+      socket.uncork();
+    }
+    if (socket.writableLength < HIGH_WATER_BYTES) return true;
+    this.writeDeadline ??= new Deadline(() => this.writeExpired());
+    this.stalledBytes = socket.writableLength;
+    this.endpoint.context.wheel.arm(this.writeDeadline, this.endpoint.transport.writeIdleTimeoutMs);
+    return false;
+  }
+
+  flush(): void {
+    if (this.outbox === '' || this.state === STATE_DEAD) return;
+    this.socket!.write(this.outbox, 'latin1');
+    this.outbox = '';
+  }
+
+  /** The request is complete. */
+  end(trailers: HeaderList | null): void {
+    if (this.requestFraming === BODY_CHUNKED) {
+      this.outbox += trailers === null ? '0\r\n\r\n' : `0\r\n${trailers.render()}\r\n`;
+    }
+    this.flush();
+    this.requestDone = true;
+    if (this.state === STATE_AWAIT) {
+      this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
+    }
+  }
+
+  /** The request will not be completed: the server must not take it for whole. */
+  abort(): void {
+    this.cancel();
+  }
+
+  // ── response ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  onRead(chunk: Buffer, length: number): void {
+    switch (this.state) {
+      case STATE_AWAIT:
+        this.readHead(chunk, 0, length);
+        return;
+      case STATE_BODY:
+        this.readBody(chunk, 0, length);
+        return;
+      case STATE_TUNNEL:
+        this.exchange!.originBytes += length;
+        if (!this.exchange!.downstream.write(chunk, 0, length)) this.pause();
+        this.exchange?.downstream.flush();
+        return;
+      default:
+        // Bytes nobody asked for: the next client would get them as an answer.
+        this.destroy();
+    }
+  }
+
+  private readHead(chunk: Buffer, start: number, end: number): void {
+    let at = start;
+    for (;;) {
+      const known = this.partial.length;
+      let text = this.partial + chunk.latin1Slice(at, known > 0 ? end : Math.min(end, at + HEAD_WINDOW));
+      let blank = text.indexOf('\r\n\r\n', Math.max(0, known - 3));
+      if (blank < 0 && known === 0 && end > at + HEAD_WINDOW) {
+        text = chunk.latin1Slice(at, end);
+        blank = text.indexOf('\r\n\r\n');
+      }
+      const max = this.endpoint.transport.maxResponseHeaderBytes;
+      if (blank < 0 || blank + 4 > max) {
+        if (text.length > max) this.breakOff(FAILURES.upstreamHeadersTooLarge);
+        else if (/(?:^|[^\r])\n/.test(text)) this.breakOff(FAILURES.upstreamBadResponse);
+        else this.partial = text;
+        return;
+      }
+      this.partial = '';
+      at += blank + 4 - known;
+      const exchange = this.exchange!;
+      const parser = this.endpoint.context.parser;
+      const headers = exchange.responseHeaders;
+      const failure = parser.parse(
+        text,
+        blank + 4,
+        exchange.method,
+        this.endpoint.transport.maxResponseHeaderCount,
+        headers,
+      );
+      if (failure !== null) {
+        this.breakOff(failure);
+        return;
+      }
+      if (parser.status === 101) {
+        this.switchProtocols(exchange, chunk, at, end);
+        return;
+      }
+      if (parser.status >= 200) {
+        this.beginResponse(exchange, chunk, at, end);
+        return;
+      }
+      if (++this.informational > MAX_INFORMATIONAL) {
+        this.breakOff(FAILURES.upstreamBadResponse);
+        return;
+      }
+      // 100 is ours to give, and was given when the body was first wanted.
+      if (parser.status !== 100) exchange.downstream.sendInformational(parser.status, parser.reason, headers);
+      headers.clear();
+      if (at >= end) return;
+    }
+  }
+
+  private beginResponse(exchange: Exchange, chunk: Buffer, at: number, end: number): void {
+    const parser = this.endpoint.context.parser;
+    const wheel = this.endpoint.context.wheel;
+    exchange.status = parser.status;
+    exchange.reason = parser.reason;
+    exchange.originStatus = parser.status;
+    exchange.responseFraming = parser.framing;
+    exchange.responseLength = parser.length < 0 ? 0 : parser.length;
+    if (parser.isEventStream && exchange.traffic === 'http') exchange.traffic = 'sse';
+    if (exchange.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
+    this.keepAlive = parser.keepAlive;
+    const isBodyless = hasNoBody(exchange.method, parser.status);
+    this.framing = isBodyless ? BODY_NONE : parser.framing;
+    this.remaining = exchange.responseLength;
+    this.state = STATE_BODY;
+    exchange.runResponseHooks();
+    exchange.downstream.startResponse(exchange);
+    if (this.framing === BODY_NONE || (this.framing === BODY_LENGTH && this.remaining === 0)) {
+      this.complete(exchange, end - at, null);
+      return;
+    }
+    if (this.framing === BODY_CHUNKED) this.decoder = new ChunkedDecoder();
+    if (this.framing !== BODY_LENGTH || this.remaining > end - at) this.reading.useSlabs();
+    wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+    if (at < end) this.readBody(chunk, at, end);
+    else exchange.responseSink.flush();
+  }
+
+  private readBody(chunk: Buffer, start: number, end: number): void {
+    const exchange = this.exchange!;
+    const sink = exchange.responseSink;
+    let ready: boolean;
+    if (this.framing === BODY_LENGTH) {
+      const at = Math.min(end, start + this.remaining);
+      this.remaining -= at - start;
+      exchange.originBytes += at - start;
+      ready = sink.write(chunk, start, at);
+      if (this.exchange !== exchange) return;
+      if (this.remaining === 0) {
+        this.complete(exchange, end - at, null);
+        return;
+      }
+    } else if (this.framing === BODY_CHUNKED) {
+      const decoder = this.decoder!;
+      const at = decoder.feed(chunk, start, end, sink);
+      exchange.originBytes = decoder.dataBytes;
+      if (this.exchange !== exchange) return;
+      if (at < 0) {
+        this.breakOff(FAILURES.upstreamBadResponse);
+        return;
+      }
+      if (decoder.isDone) {
+        this.complete(exchange, end - at, decoder.trailers);
+        return;
+      }
+      ready = decoder.isSinkReady;
+    } else {
+      exchange.originBytes += end - start;
+      ready = sink.write(chunk, start, end);
+      if (this.exchange !== exchange) return;
+    }
+    sink.flush();
+    if (this.exchange !== exchange) return;
+    if (ready) this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+    else {
+      this.endpoint.context.wheel.disarm(this.deadline);
+      this.pause();
+    }
+  }
+
+  /** `extra` bytes follow what should be the end: then nothing about this connection can be believed any more. */
+  private complete(exchange: Exchange, extra: number, trailers: HeaderList | null): void {
+    const sink = exchange.responseSink;
+    this.exchange = null;
+    this.decoder = null;
+    this.served++;
+    this.reading.useShared();
+    exchange.responseSource = null;
+    this.endpoint.context.wheel.disarm(this.deadline);
+    // Back to the endpoint first: ending the response may begin the client's next request, which can use it.
+    if (extra === 0 && this.keepAlive && this.requestDone && this.framing !== BODY_CLOSE) {
+      this.state = STATE_IDLE;
+      this.unpause();
+      this.endpoint.release(this);
+    } else this.destroy(true);
+    sink.end(trailers);
+  }
+
+  private switchProtocols(exchange: Exchange, chunk: Buffer, at: number, end: number): void {
+    const parser = this.endpoint.context.parser;
+    if (exchange.upgrade === '' || parser.upgrade !== exchange.upgrade) {
+      this.breakOff(FAILURES.upgradeRefused);
+      return;
+    }
+    exchange.status = 101;
+    exchange.reason = parser.reason;
+    exchange.originStatus = 101;
+    if (exchange.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
+    this.state = STATE_TUNNEL;
+    this.endpoint.context.wheel.disarm(this.deadline);
+    exchange.runResponseHooks();
+    exchange.downstream.startTunnel(exchange, this);
+    if (at < end && this.exchange === exchange) {
+      exchange.originBytes += end - at;
+      if (!exchange.downstream.write(chunk, at, end)) this.pause();
+      exchange.downstream.flush();
+    }
+  }
+
+  /** The client has room again. */
+  resume(): void {
+    if (this.state === STATE_BODY) {
+      this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+    }
+    this.unpause();
+  }
+
+  claim(): boolean {
+    return this.reading.claim();
+  }
+
+  /** The client is gone, or its request is broken: stop the server's work. */
+  cancel(): void {
+    this.exchange = null;
+    this.destroy(true);
+  }
+
+  /** The client's side of the tunnel has ended. */
+  finish(): void {
+    this.flush();
+    this.socket?.end();
+  }
+
+  /** Kept without a request. */
+  rest(): void {
+    this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.idleConnTimeoutMs);
+  }
+
+  private pause(): void {
+    if (this.isPaused || this.socket === null) return;
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  private unpause(): void {
+    if (!this.isPaused || this.socket === null) return;
+    this.isPaused = false;
+    this.socket.resume();
+  }
+
+  // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  onDrain(): void {
+    if (this.writeDeadline !== null) this.endpoint.context.wheel.disarm(this.writeDeadline);
+    if (this.exchange === null) return;
+    if (this.state === STATE_TUNNEL) this.exchange.downstream.resumeTunnel();
+    else this.exchange.downstream.resumeBody();
+  }
+
+  onEnd(): void {
+    const exchange = this.exchange;
+    if (this.state === STATE_TUNNEL && exchange !== null) {
+      exchange.downstream.end(null);
+      return;
+    }
+    if (this.state === STATE_BODY && this.framing === BODY_CLOSE && exchange !== null) {
+      this.complete(exchange, 0, null);
+      return;
+    }
+    this.lost(FAILURES.upstreamClosed);
+  }
+
+  onClose(error: Error | null): void {
+    if (this.state === STATE_DIALING) {
+      this.dialFailed(error);
+      return;
+    }
+    this.lost(error === null ? FAILURES.upstreamClosed : FAILURES.upstreamReset);
+  }
+
+  private dialFailed(error: Error | null): void {
+    if (this.exchange !== null && this.addresses.length > 0) {
+      this.dialNext();
+      return;
+    }
+    const code = error !== null && 'code' in error ? error.code : '';
+    this.failDial(code === 'ECONNREFUSED' ? FAILURES.connectRefused : FAILURES.connectFailed);
+  }
+
+  /** The connection ended while something was owed, or while idle. */
+  private lost(failure: Failure): void {
+    if (this.state === STATE_DEAD) return;
+    this.breakOff(failure);
+  }
+
+  /** Ends the exchange with the failure: by an answer when none has begun, visibly otherwise. */
+  private breakOff(failure: Failure): void {
+    const exchange = this.exchange;
+    const isUntouched = this.state === STATE_AWAIT && this.partial === '' && this.informational === 0;
+    const wasReused = this.served > 0;
+    this.exchange = null;
+    this.destroy(exchange !== null);
+    if (exchange === null) return;
+    if (isUntouched) this.endpoint.failed(exchange, failure, wasReused);
+    else {
+      exchange.responseSource = null;
+      respondFailure(exchange, failure);
+    }
+  }
+
+  private expired(): void {
+    switch (this.state) {
+      case STATE_DIALING:
+        this.addresses = [];
+        this.failDial(FAILURES.connectTimeout);
+        return;
+      case STATE_AWAIT:
+        this.breakOff(FAILURES.upstreamResponseTimeout);
+        return;
+      case STATE_BODY:
+        this.breakOff(FAILURES.upstreamReadTimeout);
+        return;
+      case STATE_IDLE:
+        this.destroy();
+        return;
+      default:
+    }
+  }
+
+  private writeExpired(): void {
+    const left = this.socket?.writableLength ?? 0;
+    if (left === 0 || this.state === STATE_DEAD) return;
+    if (left < this.stalledBytes) {
+      this.stalledBytes = left;
+      this.endpoint.context.wheel.arm(this.writeDeadline!, this.endpoint.transport.writeIdleTimeoutMs);
+    } else this.breakOff(FAILURES.upstreamWriteTimeout);
+  }
+
+  /** `wasBusy`: it counts among the endpoint's requests in flight. */
+  destroy(wasBusy = this.exchange !== null): void {
+    if (this.state === STATE_DEAD) return;
+    this.state = STATE_DEAD;
+    this.exchange = null;
+    const wheel = this.endpoint.context.wheel;
+    wheel.remove(this.deadline);
+    if (this.writeDeadline !== null) wheel.remove(this.writeDeadline);
+    this.socket?.destroy();
+    this.endpoint.closed(this, wasBusy);
+  }
+}

@@ -1,0 +1,128 @@
+// Reads a complete response head from an upstream, RFC 9112 §4 and §5, as strictly as requests are read: a response whose
+// end could be seen elsewhere by someone else is no response, for it would leave bytes that answer the next client.
+
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from '../http/body.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
+import { FORBIDDEN_IN_HEAD, trimOws } from '../http/field-block.ts';
+import type { HeaderList } from '../http/header-list.ts';
+import {
+  H_CONNECTION,
+  H_CONTENT_LENGTH,
+  H_HOP_BY_HOP,
+  H_TE,
+  H_TRAILER,
+  H_TRANSFER_ENCODING,
+  H_UPGRADE,
+  headerName,
+  isEndToEnd,
+} from '../http/header-names.ts';
+import { fieldLine } from '../http/http1-request-parser.ts';
+import { hasNoBody } from '../http/status.ts';
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+const DECIMAL = /^[0-9]{1,16}$/;
+
+/** The head parsed last; one object per worker, read before the next call. */
+export class Http1ResponseParser {
+  status = 0;
+  reason = '';
+  framing: BodyFraming = BODY_NONE;
+  length = 0;
+  keepAlive = true;
+  /** Protocol a 101 switches to, lower case. */
+  upgrade = '';
+  isEventStream = false;
+
+  /** Parses `text[0, end)`, which ends with the blank line; fields that are passed on go to `headers`. */
+  parse(text: string, end: number, method: string, maxCount: number, headers: HeaderList): Failure | null {
+    const lineEnd = text.indexOf('\r\n');
+    const statusLine = STATUS_LINE.exec(text.slice(0, lineEnd));
+    if (statusLine === null) return FAILURES.upstreamBadResponse;
+    if (FORBIDDEN_IN_HEAD.test(end === text.length ? text : text.slice(0, end))) return FAILURES.upstreamBadResponse;
+    const minor = statusLine[1]!;
+    this.status = Number(statusLine[2]);
+    this.reason = statusLine[3] ?? '';
+    this.keepAlive = minor === '1';
+    this.upgrade = '';
+    this.length = -1;
+    this.isEventStream = false;
+    return this.parseFields(text, lineEnd + 2, end - 2, method, maxCount, headers, minor === '1');
+  }
+
+  private parseFields(
+    text: string,
+    start: number,
+    end: number,
+    method: string,
+    maxCount: number,
+    headers: HeaderList,
+    isOneOne: boolean,
+  ): Failure | null {
+    let count = 0;
+    let chunked = false;
+    let connection: string | null = null;
+    let at = start;
+    while (at < end) {
+      const lineFeed = text.indexOf('\n', at);
+      const lineEnd = lineFeed - 1;
+      if (text.indexOf('\r', at) !== lineEnd) return FAILURES.upstreamBadResponse;
+      const colon = text.indexOf(':', at);
+      if (colon <= at || colon > lineEnd) return FAILURES.upstreamBadResponse;
+      const spelling = text.slice(at, colon);
+      const name = headerName(spelling);
+      if (name === null) return FAILURES.upstreamBadResponse;
+      if (++count > maxCount) return FAILURES.upstreamHeadersTooLarge;
+      switch (name.id) {
+        case H_CONTENT_LENGTH: {
+          const digits = trimOws(text, colon + 1, lineEnd);
+          if (this.length >= 0 || !DECIMAL.test(digits)) return FAILURES.upstreamBadResponse;
+          this.length = Number(digits);
+          if (this.length > Number.MAX_SAFE_INTEGER) return FAILURES.upstreamBadResponse;
+          break;
+        }
+        case H_TRANSFER_ENCODING:
+          if (chunked || !isOneOne || trimOws(text, colon + 1, lineEnd).toLowerCase() !== 'chunked') {
+            return FAILURES.upstreamBadResponse;
+          }
+          chunked = true;
+          break;
+        case H_CONNECTION: {
+          const value = trimOws(text, colon + 1, lineEnd).toLowerCase();
+          connection = connection === null ? value : `${connection},${value}`;
+          break;
+        }
+        case H_UPGRADE:
+          this.upgrade = trimOws(text, colon + 1, lineEnd).toLowerCase();
+          break;
+        case H_TE:
+        case H_TRAILER:
+        case H_HOP_BY_HOP:
+          break;
+        default:
+          if (name.lower === 'content-type' && /^text\/event-stream\b/i.test(trimOws(text, colon + 1, lineEnd))) {
+            this.isEventStream = true;
+          }
+          headers.appendLine(name.lower, fieldLine(text, at, colon, lineEnd, spelling));
+      }
+      at = lineFeed + 1;
+    }
+    if (connection !== null) this.applyConnection(connection, headers);
+    if (chunked && this.length >= 0) return FAILURES.upstreamBadResponse;
+    if (hasNoBody(method, this.status)) {
+      // HEAD and 304 may announce the length a GET would have: passed on, no body follows.
+      this.framing = this.length >= 0 ? BODY_LENGTH : BODY_NONE;
+    } else if (chunked) this.framing = BODY_CHUNKED;
+    else if (this.length >= 0) this.framing = BODY_LENGTH;
+    else this.framing = BODY_CLOSE;
+    return null;
+  }
+
+  private applyConnection(value: string, headers: HeaderList): void {
+    for (const part of value.split(',')) {
+      const name = part.trim();
+      if (name === 'close') this.keepAlive = false;
+      else if (name === 'keep-alive') this.keepAlive = true;
+      else if (name !== '' && !isEndToEnd(name)) headers.delete(name);
+    }
+  }
+}
