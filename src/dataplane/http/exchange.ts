@@ -74,6 +74,8 @@ export class Exchange implements AccessRecord {
   path = '';
   /** Without `?`. */
   query = '';
+  /** Filled by the first rule that looks at the query. */
+  parsedQuery: ReadonlyMap<string, readonly string[]> | null = null;
   /** Canonical: lower case, no port, no trailing dot, IPv6 in brackets. */
   host = '';
   /** Host as received with its port; what passHostHeader forwards. */
@@ -127,7 +129,6 @@ export class Exchange implements AccessRecord {
   /** Head written or being written: too late for another answer. */
   isResponseStarted = false;
   isFinished = false;
-  keepOriginHeaders = false;
 
   // Accounting.
   startWallMs = 0;

@@ -1,5 +1,5 @@
 // One client connection of an entry point: reads requests one after the other, hands each to the handler as an Exchange
-// and writes the answers in order. It owns the framing of both directions; stages never see connection-level fields.
+// and writes the answers in order. Stages never see connection-level fields.
 //
 //   HEAD ──request head──▶ BUSY ──answered, body read──▶ HEAD          keep-alive
 //    │                      ├──answered early──▶ DRAIN ──body read──▶ HEAD
@@ -11,9 +11,9 @@
 import type net from 'node:net';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
-import { readPlainly, Reading, refit, releaseSlab, type ReadTarget } from '../net/fixed-read.ts';
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink } from './body.ts';
-import { ChunkedDecoder } from './chunked-decoder.ts';
+import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
+import { BODY_CLOSE, BODY_NONE, type BodySink } from './body.ts';
+import { BodyReader } from './body-reader.ts';
 import {
   Exchange,
   type ClientInfo,
@@ -23,8 +23,10 @@ import {
   type TunnelEnd,
 } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
+import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HeadReader } from './head-reader.ts';
 import type { HeaderList } from './header-list.ts';
 import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from './http1-request-parser.ts';
+import { MessageWriter } from './message-writer.ts';
 import { downstreamFraming, renderInformational, renderResponseHead, renderSwitchingHead } from './response-head.ts';
 import { respondFailure } from './respond.ts';
 
@@ -35,13 +37,6 @@ const STATE_TUNNEL = 3;
 const STATE_LINGER = 4;
 const STATE_CLOSED = 5;
 
-/** First look for the end of a head; a body in the same read is not turned into a string for it. */
-const HEAD_WINDOW = 4096;
-/** Body bytes up to here join the head or each other in one write as text: one system call, no Buffer. */
-const SMALL_WRITE = 8 * 1024;
-const OUTBOX_BYTES = 32 * 1024;
-/** A client that takes bytes more slowly than the upstream gives them costs this much and no more. */
-const HIGH_WATER_BYTES = 128 * 1024;
 /** A request body nobody wanted is read up to here to keep the connection. */
 const MAX_DRAIN_BYTES = 256 * 1024;
 const LINGER_MS = 2_000;
@@ -53,9 +48,8 @@ export interface Http1ServerContext {
   readonly wheel: TimerWheel;
   readonly parser: Http1RequestParser;
   readonly observer: ExchangeObserver;
-  /** Replaced when a generation is swapped; read per request. */
-  handler: Handler;
-  isDraining: boolean;
+  readonly handler: Handler;
+  readonly isDraining: boolean;
   /** The connection is gone. */
   closed(connection: Http1Connection): void;
   /** A handler threw: a defect of ours or of a plugin. */
@@ -63,15 +57,12 @@ export interface Http1ServerContext {
 }
 
 /** Swallows the rest of a request body. */
-class DiscardSink implements BodySink {
-  write(): boolean {
-    return true;
-  }
-  flush(): void {}
-  end(): void {}
-  abort(): void {}
-}
-const DISCARD = new DiscardSink();
+const DISCARD: BodySink = {
+  write: () => true,
+  flush: () => {},
+  end: () => {},
+  abort: () => {},
+};
 
 export class Http1Connection implements Downstream, ReadTarget {
   readonly client: ClientInfo;
@@ -80,49 +71,43 @@ export class Http1Connection implements Downstream, ReadTarget {
   private readonly context: Http1ServerContext;
   private socket: net.Socket;
   private readonly reading = new Reading();
+  private readonly head = new HeadReader();
+  private readonly body = new BodyReader();
+  private readonly writer: MessageWriter;
   private readonly deadline: Deadline;
-  private writeDeadline: Deadline | null = null;
   private totalDeadline: Deadline | null = null;
   private state = STATE_HEAD;
-  private isPlain = true;
+  private canRefit: boolean;
   private isPaused = false;
   private isConsuming = false;
   private keepAlive = true;
   private served = 0;
   private readonly openedMs: number;
-  /** Begin of a head whose end has not arrived. */
-  private partial = '';
   /** Bytes read before anyone wanted them: the begin of a body, or pipelined requests. */
   private held: Buffer | null = null;
   private exchange: Exchange | null = null;
-  private bodyDone = true;
-  private bodyRemaining = 0;
-  private decoder: ChunkedDecoder | null = null;
   private bodySink: BodySink | null = null;
-  private drained = 0;
-  private framing: BodyFraming = BODY_NONE;
-  private responseRemaining = 0;
-  /** Text that waits to leave with what follows it. */
-  private outbox = '';
+  private discarded = 0;
   private tunnel: TunnelEnd | null = null;
   private tunnelEnds = 0;
-  private stalledBytes = 0;
 
   constructor(context: Http1ServerContext, socket: net.Socket, client: ClientInfo, ticket: number, canRefit: boolean) {
     this.context = context;
     this.socket = socket;
     this.client = client;
     this.ticket = ticket;
-    this.isPlain = canRefit;
+    this.canRefit = canRefit;
     this.openedMs = context.wheel.nowMs;
     this.deadline = new Deadline(() => this.expired());
+    this.writer = new MessageWriter(socket, context.wheel, context.spec.timeouts.writeIdleMs, () =>
+      this.clientGone(FAILURES.clientStalled),
+    );
     readPlainly(socket, this, this.reading);
-    context.wheel.arm(this.deadline, context.spec.timeouts.headerMs);
+    this.arm(context.spec.timeouts.headerMs);
   }
 
-  /** Neither a request nor a part of one is under way. */
-  get isIdle(): boolean {
-    return this.state === STATE_HEAD && this.partial === '';
+  private arm(ms: number): void {
+    this.context.wheel.arm(this.deadline, ms);
   }
 
   // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -130,12 +115,13 @@ export class Http1Connection implements Downstream, ReadTarget {
   onRead(chunk: Buffer, length: number): void {
     this.consume(chunk, 0, length);
     // A connection that sends a second request stays: worth the cost of a faster socket. bench/load, connection per
-    // request: 20 % slower when every connection is refitted.
-    if (this.isPlain && this.served > 1 && !this.isPaused && this.state <= STATE_BUSY) {
+    // request: a fifth slower when every connection is refitted.
+    if (this.canRefit && this.served > 1 && !this.isPaused && this.state <= STATE_BUSY) {
       const fitted = refit(this.socket, this, this.reading);
       if (fitted !== null) {
-        this.isPlain = false;
+        this.canRefit = false;
         this.socket = fitted;
+        this.writer.socket = fitted;
       }
     }
   }
@@ -146,7 +132,7 @@ export class Http1Connection implements Downstream, ReadTarget {
     while (at < end) {
       if (this.state === STATE_HEAD) at = this.readHead(chunk, at, end);
       else if (this.state === STATE_BUSY || this.state === STATE_DRAIN) {
-        if (this.bodyDone || this.bodySink === null) {
+        if (this.body.isDone || this.bodySink === null) {
           this.hold(chunk, at, end);
           break;
         }
@@ -155,8 +141,8 @@ export class Http1Connection implements Downstream, ReadTarget {
         this.feedTunnel(chunk, at, end);
         break;
       } else {
-        this.drained += end - at;
-        if (this.drained > MAX_LINGER_BYTES) this.destroy();
+        this.discarded += end - at;
+        if (this.discarded > MAX_LINGER_BYTES) this.destroy();
         break;
       }
     }
@@ -165,52 +151,32 @@ export class Http1Connection implements Downstream, ReadTarget {
 
   /** Returns the index behind the head, or `end` when it is incomplete or refused. */
   private readHead(chunk: Buffer, start: number, end: number): number {
-    const known = this.partial.length;
-    let text: string;
-    let blank: number;
-    if (known === 0) {
-      let first = start;
-      // RFC 9112 §2.2: an empty line before a request is ignored.
-      if (chunk[first] === 13 && chunk[first + 1] === 10) first += 2;
-      if (first === end) return end;
-      text = chunk.latin1Slice(first, Math.min(end, first + HEAD_WINDOW));
-      blank = text.indexOf('\r\n\r\n');
-      if (blank < 0 && end > first + HEAD_WINDOW) {
-        text = chunk.latin1Slice(first, end);
-        blank = text.indexOf('\r\n\r\n');
-      }
-      if (blank >= 0) return this.begin(text, blank + 4, chunk, first + blank + 4, end);
-    } else {
-      text = this.partial + chunk.latin1Slice(start, end);
-      if (known === 1 && text === '\r\n') {
-        this.partial = '';
-        return end;
-      }
-      blank = text.indexOf('\r\n\r\n', Math.max(0, known - 3));
-      if (blank >= 0) {
-        this.partial = '';
-        return this.begin(text, blank + 4, chunk, start + blank + 4 - known, end);
-      }
-    }
-    const failure = this.judgePartial(text);
-    if (failure !== null) {
-      this.partial = '';
-      this.refuse(failure);
-      return end;
-    }
-    if (known === 0) this.context.wheel.arm(this.deadline, this.context.spec.timeouts.headerMs);
-    this.partial = text;
-    return end;
-  }
-
-  /** What can already be said against an incomplete head. */
-  private judgePartial(text: string): Failure | null {
+    const head = this.head;
     const limits = this.context.spec.limits;
-    const firstLine = text.indexOf('\r\n');
-    if (firstLine < 0 && text.length > limits.maxLineBytes) return FAILURES.targetTooLong;
-    if (text.length > limits.maxHeaderBytes) return FAILURES.headersTooLarge;
-    // Line ends that are none would otherwise wait for the header timeout.
-    return /(?:^|[^\r])\n|\r[^\n]/.test(text) ? FAILURES.badHeader : null;
+    let at = start;
+    if (!head.isPartial) {
+      // RFC 9112 §2.2: an empty line before a request is ignored.
+      if (chunk[at] === 13 && chunk[at + 1] === 10) at += 2;
+      if (at >= end) return end;
+      // The header timeout counts from the first byte, and only for heads that do not come whole.
+    } else if (head.received === '\r' && chunk[at] === 10) {
+      head.reset();
+      return at + 1;
+    }
+    const wasPartial = head.isPartial;
+    const outcome = head.read(chunk, at, end, limits.maxHeaderBytes);
+    if (outcome === HEAD_COMPLETE) return this.begin(chunk, end);
+    if (outcome === HEAD_PARTIAL) {
+      if (head.received.length > limits.maxLineBytes && !head.received.includes('\r\n')) {
+        head.reset();
+        this.refuse(FAILURES.targetTooLong);
+      } else if (!wasPartial) this.arm(this.context.spec.timeouts.headerMs);
+    } else if (outcome === HEAD_MALFORMED) this.refuse(FAILURES.badHeader);
+    else {
+      const firstLine = head.text.indexOf('\r\n');
+      this.refuse(firstLine < 0 || firstLine > limits.maxLineBytes ? FAILURES.targetTooLong : FAILURES.headersTooLarge);
+    }
+    return end;
   }
 
   private open(): Exchange {
@@ -224,27 +190,35 @@ export class Http1Connection implements Downstream, ReadTarget {
     this.exchange = exchange;
     this.state = STATE_BUSY;
     this.served++;
-    this.framing = BODY_NONE;
     this.bodySink = null;
-    this.drained = 0;
+    this.discarded = 0;
     return exchange;
   }
 
+  /** Answers bytes that are no request; what follows them is not looked at. */
   private refuse(failure: Failure): void {
     const exchange = this.open();
-    this.bodyDone = true;
+    this.body.begin(BODY_NONE, 0);
     this.keepAlive = false;
     respondFailure(exchange, failure);
   }
 
-  private begin(text: string, headLength: number, chunk: Buffer, bodyStart: number, end: number): number {
+  private begin(chunk: Buffer, end: number): number {
     const context = this.context;
+    const head = this.head;
+    const bodyStart = head.next;
     const exchange = this.open();
     const parser = context.parser;
-    const failure =
-      headLength > context.spec.limits.maxHeaderBytes
-        ? FAILURES.headersTooLarge
-        : parser.parse(text, 0, headLength, exchange);
+    const failure = parser.parse(head.text, 0, head.length, exchange);
+    head.text = '';
+    if (failure !== null) {
+      // The body's extent is unknown: nothing behind the head may be taken for a request.
+      this.body.begin(BODY_NONE, 0);
+      this.keepAlive = false;
+      if (bodyStart < end) this.hold(chunk, bodyStart, end);
+      respondFailure(exchange, failure);
+      return end;
+    }
     const limits = context.spec.limits;
     this.keepAlive =
       !context.isDraining &&
@@ -252,20 +226,8 @@ export class Http1Connection implements Downstream, ReadTarget {
       (exchange.minorVersion === 1 || parser.keepAlive === KEEP_ALIVE_REQUESTED) &&
       (limits.keepAliveMaxRequests === 0 || this.served < limits.keepAliveMaxRequests) &&
       (limits.keepAliveMaxTimeMs === 0 || exchange.startMs - this.openedMs < limits.keepAliveMaxTimeMs);
-    if (failure !== null) {
-      // The body's extent is unknown: nothing behind the head may be taken for a request.
-      this.bodyDone = true;
-      this.keepAlive = false;
-      if (bodyStart < end) this.hold(chunk, bodyStart, end);
-      respondFailure(exchange, failure);
-      return end;
-    }
-    this.bodyDone = exchange.requestFraming === BODY_NONE;
-    if (!this.bodyDone) {
-      this.bodyRemaining = exchange.requestLength;
-      this.decoder = exchange.requestFraming === BODY_CHUNKED ? new ChunkedDecoder() : null;
-    }
-    this.armTotal(context.spec.timeouts.readTotalMs);
+    this.body.begin(exchange.requestFraming, exchange.requestLength);
+    this.armTotal(this.body.isDone ? context.spec.timeouts.writeTotalMs : context.spec.timeouts.readTotalMs);
     try {
       const waiting = context.handler(exchange);
       if (waiting !== undefined) waiting.catch((error: unknown) => this.handlerFailed(exchange, error));
@@ -287,18 +249,24 @@ export class Http1Connection implements Downstream, ReadTarget {
     this.pause();
   }
 
-  private releaseHeld(): void {
-    while (
-      this.held !== null &&
-      !this.isConsuming &&
-      (this.state === STATE_HEAD || this.bodySink !== null || this.tunnel !== null)
-    ) {
-      if (this.state === STATE_BUSY && this.bodyDone) return;
+  /** Goes on with held bytes as far as someone wants them, and reads on when none are left. */
+  private proceed(): void {
+    while (this.held !== null && !this.isConsuming && this.wantsBytes()) {
       const bytes = this.held;
       this.held = null;
       this.consume(bytes, 0, bytes.length);
     }
     if (this.held === null) this.unpause();
+  }
+
+  private wantsBytes(): boolean {
+    switch (this.state) {
+      case STATE_BUSY:
+      case STATE_DRAIN:
+        return this.bodySink !== null && !this.body.isDone;
+      default:
+        return true;
+    }
   }
 
   private pause(): void {
@@ -317,24 +285,21 @@ export class Http1Connection implements Downstream, ReadTarget {
 
   readBody(sink: BodySink): void {
     const exchange = this.exchange;
-    if (exchange === null || this.bodyDone) return;
+    if (exchange === null || this.body.isDone) return;
     this.bodySink = sink;
     if (exchange.expectsContinue) {
       exchange.expectsContinue = false;
       // Once, and not to a client that has begun to send without waiting (RFC 9110 §10.1.1).
-      if (this.held === null) this.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
+      if (this.held === null) this.writer.writeHead('HTTP/1.1 100 Continue\r\n\r\n');
     }
-    if (this.bodyRemaining > SMALL_WRITE || this.decoder !== null) this.reading.useSlabs();
-    this.context.wheel.arm(this.deadline, this.context.spec.timeouts.readIdleMs);
-    if (this.held !== null) this.releaseHeld();
-    else this.unpause();
+    if (this.body.isLong) this.reading.useSlabs();
+    this.resumeBody();
   }
 
   resumeBody(): void {
-    if (this.bodySink === null || this.bodyDone) return;
-    this.context.wheel.arm(this.deadline, this.context.spec.timeouts.readIdleMs);
-    if (this.held !== null) this.releaseHeld();
-    else this.unpause();
+    if (this.bodySink === null || this.body.isDone) return;
+    this.arm(this.context.spec.timeouts.readIdleMs);
+    this.proceed();
   }
 
   claimBody(): boolean {
@@ -346,41 +311,28 @@ export class Http1Connection implements Downstream, ReadTarget {
     // Null while the rest of a body is drained.
     const exchange = this.exchange;
     const sink = this.bodySink!;
-    let ready: boolean;
-    let at: number;
-    if (this.decoder === null) {
-      at = Math.min(end, start + this.bodyRemaining);
-      this.bodyRemaining -= at - start;
-      if (exchange !== null) exchange.requestBytes += at - start;
-      if (this.bodyRemaining === 0) this.bodyDone = true;
-      ready = sink.write(chunk, start, at);
-    } else {
-      at = this.decoder.feed(chunk, start, end, sink);
-      if (exchange !== null) exchange.requestBytes = this.decoder.dataBytes;
-      const max = this.context.spec.limits.maxBodyBytes;
-      const excess = this.decoder.dataBytes + this.decoder.chunkRemaining > max && max > 0;
-      if (at < 0 || excess) {
-        this.failBody(exchange, sink, excess ? FAILURES.bodyTooLarge : this.decoder.failure!);
-        return end;
-      }
-      this.bodyDone = this.decoder.isDone;
-      ready = this.decoder.isSinkReady;
+    const body = this.body;
+    const at = body.feed(chunk, start, end, sink, this.context.spec.limits.maxBodyBytes);
+    if (exchange !== null) exchange.requestBytes = body.bytes;
+    // The sink may have ended the exchange, even the connection.
+    if (this.exchange !== exchange && this.state !== STATE_DRAIN) return at < 0 ? end : at;
+    if (at < 0) {
+      this.failBody(this.exchange, sink, body.failure!);
+      return end;
     }
-    // The sink may have ended the exchange, or even the connection.
-    if (this.exchange !== exchange && this.state !== STATE_DRAIN) return at;
     if (this.state === STATE_DRAIN) {
-      this.drained += at - start;
-      if (this.bodyDone) this.nextRequest();
-      else if (this.drained > MAX_DRAIN_BYTES) this.closeLingering();
+      this.discarded += at - start;
+      if (body.isDone) this.nextRequest();
+      else if (this.discarded > MAX_DRAIN_BYTES) this.closeLingering();
       return at;
     }
-    if (this.bodyDone) {
+    if (body.isDone) {
       this.reading.useShared();
       this.context.wheel.disarm(this.deadline);
       this.armTotal(this.context.spec.timeouts.writeTotalMs);
-      sink.end(this.decoder?.trailers ?? null);
-    } else if (ready) {
-      this.context.wheel.arm(this.deadline, this.context.spec.timeouts.readIdleMs);
+      sink.end(body.trailers);
+    } else if (body.isSinkReady) {
+      this.arm(this.context.spec.timeouts.readIdleMs);
       sink.flush();
     } else {
       this.context.wheel.disarm(this.deadline);
@@ -389,9 +341,9 @@ export class Http1Connection implements Downstream, ReadTarget {
     return at;
   }
 
-  /** The request turned out malformed, too large or too slow while its body was being passed on. */
+  /** The request turned out malformed, too large or too slow while its body was being read. */
   private failBody(exchange: Exchange | null, sink: BodySink, failure: Failure): void {
-    this.bodyDone = true;
+    this.body.begin(BODY_NONE, 0);
     this.keepAlive = false;
     this.bodySink = null;
     if (exchange === null) {
@@ -407,93 +359,55 @@ export class Http1Connection implements Downstream, ReadTarget {
 
   startResponse(exchange: Exchange): void {
     exchange.isResponseStarted = true;
-    this.framing = downstreamFraming(exchange);
-    if (this.framing === BODY_CLOSE) this.keepAlive = false;
-    if (!this.bodyDone) {
-      // Nobody knows whether a client that waits for 100 will still send its body; a large rest is not worth reading.
-      if (exchange.expectsContinue || this.bodyRemaining > MAX_DRAIN_BYTES) this.keepAlive = false;
+    const framing = downstreamFraming(exchange);
+    // Nobody knows whether a client that waits for 100 will still send its body; a large rest is not worth reading.
+    if (
+      framing === BODY_CLOSE ||
+      this.context.isDraining ||
+      (!this.body.isDone && (exchange.expectsContinue || this.body.remaining > MAX_DRAIN_BYTES))
+    ) {
+      this.keepAlive = false;
     }
-    if (this.context.isDraining) this.keepAlive = false;
-    this.responseRemaining = exchange.responseLength;
-    this.outbox += renderResponseHead(exchange, this.framing, this.keepAlive, exchange.startWallMs);
-    if (this.framing === BODY_NONE) this.responseRemaining = 0;
+    this.writer.begin(
+      renderResponseHead(exchange, framing, this.keepAlive, exchange.startWallMs),
+      framing,
+      exchange.responseLength,
+    );
   }
 
   sendInformational(status: number, reason: string, headers: HeaderList): void {
     // RFC 9110 §15.2: a 1.0 client knows no 1xx.
-    if (this.exchange?.minorVersion === 1)
-      this.socket.write(renderInformational(status, reason, headers.render()), 'latin1');
+    if (this.exchange?.minorVersion === 1) {
+      this.writer.writeHead(renderInformational(status, reason, headers.render()));
+    }
   }
 
   write(chunk: Buffer, start: number, end: number): boolean {
     const exchange = this.exchange;
-    let size = end - start;
-    if (exchange === null || this.framing === BODY_NONE || size === 0) return true;
-    if (this.framing === BODY_LENGTH) {
-      // A body longer than its announced length would be read as the next response.
-      if (size > this.responseRemaining) size = this.responseRemaining;
-      this.responseRemaining -= size;
-    }
-    exchange.responseBytes += size;
-    if (size <= SMALL_WRITE) {
-      const text = chunk.latin1Slice(start, start + size);
-      this.outbox += this.framing === BODY_CHUNKED ? `${size.toString(16)}\r\n${text}\r\n` : text;
-      if (this.outbox.length >= OUTBOX_BYTES) this.flush();
-    } else {
-      this.writeLarge(chunk, start, start + size);
-    }
-    return this.hasRoom();
-  }
-
-  private writeLarge(chunk: Buffer, start: number, end: number): void {
-    const socket = this.socket;
-    const isChunked = this.framing === BODY_CHUNKED;
-    if (isChunked) this.outbox += `${(end - start).toString(16)}\r\n`;
-    socket.cork();
-    if (this.outbox !== '') {
-      socket.write(this.outbox, 'latin1');
-      this.outbox = '';
-    }
-    const claimed = this.exchange!.responseSource?.claim() === true;
-    if (claimed) socket.write(chunk.subarray(start, end), () => releaseSlab(chunk));
-    else socket.write(Buffer.from(chunk.subarray(start, end)));
-    if (isChunked) socket.write('\r\n', 'latin1');
-    socket.uncork();
-  }
-
-  private hasRoom(): boolean {
-    if (this.socket.writableLength < HIGH_WATER_BYTES) return true;
-    this.writeDeadline ??= new Deadline(() => this.writeExpired());
-    this.stalledBytes = this.socket.writableLength;
-    this.context.wheel.arm(this.writeDeadline, this.context.spec.timeouts.writeIdleMs);
-    return false;
+    if (exchange === null) return true;
+    exchange.responseBytes += this.writer.write(chunk, start, end, exchange.responseSource);
+    return this.writer.hasRoom();
   }
 
   flush(): void {
-    if (this.outbox === '') return;
-    this.socket.write(this.outbox, 'latin1');
-    this.outbox = '';
+    this.writer.flush();
   }
 
   end(trailers: HeaderList | null): void {
     const exchange = this.exchange;
     if (exchange === null) return;
     if (this.state === STATE_TUNNEL) {
-      this.flush();
+      this.writer.flush();
       this.socket.end();
       this.tunnelEnded();
       return;
     }
-    if (this.framing === BODY_CHUNKED) {
-      this.outbox += trailers === null || !exchange.acceptsTrailers ? '0\r\n\r\n' : `0\r\n${trailers.render()}\r\n`;
-    } else if (this.framing === BODY_LENGTH && this.responseRemaining > 0) {
-      // Shorter than announced: the client must not take it for complete.
+    if (!this.writer.end(exchange.acceptsTrailers ? trailers : null)) {
       this.abort(FAILURES.internal);
       return;
     }
-    this.flush();
     this.finish(exchange);
-    if (!this.bodyDone) this.drainRequest();
+    if (!this.body.isDone) this.drainRequest();
     else if (this.keepAlive) this.nextRequest();
     else if (exchange.failure?.side === 'downstream') this.closeLingering();
     else this.close();
@@ -503,16 +417,25 @@ export class Http1Connection implements Downstream, ReadTarget {
     const exchange = this.exchange;
     if (exchange !== null) {
       if (exchange.failure === null) exchange.failure = failure;
-      // What was sent of the response is sent; no end follows, and the reset tells the client so.
-      if (this.state === STATE_TUNNEL) this.flush();
+      // What was written of the response leaves; no end follows, and the close tells the client so.
+      this.writer.flush();
       this.finish(exchange);
     }
-    this.destroy();
+    if (this.state === STATE_CLOSED) return;
+    if (this.writer.isCloseDelimited) {
+      // An orderly close would be the end of the body: only a reset says that it was cut short.
+      this.state = STATE_CLOSED;
+      this.socket.resetAndDestroy();
+      return;
+    }
+    this.state = STATE_LINGER;
+    this.arm(LINGER_MS);
+    this.socket.destroySoon();
   }
 
   private finish(exchange: Exchange): void {
     this.exchange = null;
-    this.totalDeadline === null || this.context.wheel.disarm(this.totalDeadline);
+    if (this.totalDeadline !== null) this.context.wheel.disarm(this.totalDeadline);
     exchange.endMs = performance.now();
     exchange.isFinished = true;
     exchange.responseSource = null;
@@ -520,31 +443,26 @@ export class Http1Connection implements Downstream, ReadTarget {
   }
 
   private drainRequest(): void {
-    this.bodySink = DISCARD;
     if (!this.keepAlive) {
       this.closeLingering();
       return;
     }
+    this.bodySink = DISCARD;
     this.state = STATE_DRAIN;
-    this.context.wheel.arm(this.deadline, LINGER_MS);
-    if (this.held !== null) this.releaseHeld();
-    else this.unpause();
+    this.arm(LINGER_MS);
+    this.proceed();
   }
 
   private nextRequest(): void {
     this.state = STATE_HEAD;
-    this.decoder = null;
     this.bodySink = null;
-    this.bodyDone = true;
     this.reading.useShared();
     if (this.context.isDraining) {
       this.close();
       return;
     }
-    this.context.wheel.arm(this.deadline, this.context.spec.timeouts.idleMs);
-    if (this.held !== null) {
-      if (!this.isConsuming) this.releaseHeld();
-    } else if (this.isPaused) this.unpause();
+    this.arm(this.context.spec.timeouts.idleMs);
+    if (this.held !== null || this.isPaused) this.proceed();
   }
 
   // ── tunnel ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -554,34 +472,35 @@ export class Http1Connection implements Downstream, ReadTarget {
     this.tunnel = upstream;
     this.state = STATE_TUNNEL;
     this.keepAlive = false;
-    this.framing = BODY_CLOSE;
-    this.socket.write(renderSwitchingHead(exchange), 'latin1');
-    this.context.wheel.arm(this.deadline, this.context.spec.timeouts.tunnelIdleMs);
-    this.releaseHeld();
+    this.writer.begin(renderSwitchingHead(exchange), BODY_CLOSE, 0);
+    this.writer.flush();
+    this.arm(this.context.spec.timeouts.tunnelIdleMs);
+    this.proceed();
   }
 
   private feedTunnel(chunk: Buffer, start: number, end: number): void {
-    this.exchange!.requestBytes += end - start;
-    this.context.wheel.arm(this.deadline, this.context.spec.timeouts.tunnelIdleMs);
+    if (this.exchange !== null) this.exchange.requestBytes += end - start;
+    this.arm(this.context.spec.timeouts.tunnelIdleMs);
     if (!this.tunnel!.write(chunk, start, end)) this.pause();
   }
 
-  /** The upstream half has room again. */
   resumeTunnel(): void {
-    this.unpause();
+    this.proceed();
   }
 
   private tunnelEnded(): void {
     if (++this.tunnelEnds < 2) return;
     if (this.exchange !== null) this.finish(this.exchange);
     this.state = STATE_LINGER;
+    this.arm(LINGER_MS);
     this.socket.destroySoon();
+    this.tunnel?.destroy();
   }
 
   // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   onDrain(): void {
-    if (this.writeDeadline !== null) this.context.wheel.disarm(this.writeDeadline);
+    this.writer.drained();
     if (this.tunnel !== null) this.tunnel.resume();
     else this.exchange?.responseSource?.resume();
   }
@@ -607,8 +526,8 @@ export class Http1Connection implements Downstream, ReadTarget {
     this.state = STATE_CLOSED;
     const wheel = this.context.wheel;
     wheel.remove(this.deadline);
-    if (this.writeDeadline !== null) wheel.remove(this.writeDeadline);
     if (this.totalDeadline !== null) wheel.remove(this.totalDeadline);
+    this.writer.dispose();
     this.held = null;
     this.context.closed(this);
   }
@@ -625,9 +544,9 @@ export class Http1Connection implements Downstream, ReadTarget {
     const source = exchange.responseSource;
     const sink = this.bodySink;
     const tunnel = this.tunnel;
-    this.finish(exchange);
     this.bodySink = null;
     this.tunnel = null;
+    this.finish(exchange);
     this.destroy();
     tunnel?.destroy();
     sink?.abort(failure);
@@ -637,13 +556,13 @@ export class Http1Connection implements Downstream, ReadTarget {
   private expired(): void {
     switch (this.state) {
       case STATE_HEAD:
-        if (this.partial !== '') {
-          this.partial = '';
+        if (this.head.isPartial) {
+          this.head.reset();
           this.refuse(FAILURES.requestTimeout);
         } else this.close();
         return;
       case STATE_BUSY:
-        if (this.exchange !== null && this.bodySink !== null && !this.bodyDone) {
+        if (this.bodySink !== null && !this.body.isDone) {
           this.failBody(this.exchange, this.bodySink, FAILURES.requestTimeout);
         }
         return;
@@ -658,16 +577,6 @@ export class Http1Connection implements Downstream, ReadTarget {
     }
   }
 
-  private writeExpired(): void {
-    const left = this.socket.writableLength;
-    if (left === 0 || this.state === STATE_CLOSED) return;
-    if (left < this.stalledBytes) {
-      // Slow, but moving.
-      this.stalledBytes = left;
-      this.context.wheel.arm(this.writeDeadline!, this.context.spec.timeouts.writeIdleMs);
-    } else this.clientGone(FAILURES.clientStalled);
-  }
-
   private armTotal(ms: number): void {
     if (ms <= 0 && this.totalDeadline === null) return;
     this.totalDeadline ??= new Deadline(() => this.totalExpired());
@@ -676,14 +585,14 @@ export class Http1Connection implements Downstream, ReadTarget {
 
   private totalExpired(): void {
     if (this.exchange === null || this.state === STATE_TUNNEL) return;
-    if (!this.bodyDone && this.bodySink !== null) this.failBody(this.exchange, this.bodySink, FAILURES.requestTimeout);
-    else this.clientGone(FAILURES.clientStalled);
+    if (!this.body.isDone && this.bodySink !== null) {
+      this.failBody(this.exchange, this.bodySink, FAILURES.requestTimeout);
+    } else this.clientGone(FAILURES.clientStalled);
   }
 
-  /** Called once when the worker stops accepting: idle connections go, the others after their answer. */
+  /** Called once when the worker stops accepting: an idle connection goes now, others after their answer. */
   drain(): void {
-    this.keepAlive = false;
-    if (this.isIdle) this.close();
+    if (this.state === STATE_HEAD && !this.head.isPartial) this.close();
   }
 
   private close(): void {
@@ -692,7 +601,7 @@ export class Http1Connection implements Downstream, ReadTarget {
       return;
     }
     this.state = STATE_LINGER;
-    this.context.wheel.arm(this.deadline, LINGER_MS);
+    this.arm(LINGER_MS);
     this.socket.destroySoon();
   }
 
@@ -703,8 +612,8 @@ export class Http1Connection implements Downstream, ReadTarget {
   private closeLingering(): void {
     this.state = STATE_LINGER;
     this.held = null;
-    this.drained = 0;
-    this.context.wheel.arm(this.deadline, LINGER_MS);
+    this.discarded = 0;
+    this.arm(LINGER_MS);
     this.socket.end();
     this.unpause();
   }

@@ -21,6 +21,8 @@ export interface UpstreamContext {
   /** Share of the process-wide limits that this worker may use. */
   readonly workerSlots: number;
   readonly budget: ConnectionBudget;
+  /** Someone wants the origin's fields as they came, after middlewares have changed them. */
+  readonly keepOriginHeaders: boolean;
 }
 
 /** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */

@@ -7,22 +7,16 @@
 
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
-import {
-  BODY_CHUNKED,
-  BODY_CLOSE,
-  BODY_LENGTH,
-  BODY_NONE,
-  type BodyFraming,
-  type BodySink,
-  type BodySource,
-} from '../http/body.ts';
-import { ChunkedDecoder } from '../http/chunked-decoder.ts';
+import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink, type BodySource } from '../http/body.ts';
+import { BodyReader } from '../http/body-reader.ts';
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
-import { HeaderList } from '../http/header-list.ts';
+import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_TOO_LARGE, HeadReader } from '../http/head-reader.ts';
+import type { HeaderList } from '../http/header-list.ts';
+import { MessageWriter, type ChunkOwner } from '../http/message-writer.ts';
 import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
-import { connectFixed, Reading, releaseSlab, type ReadTarget } from '../net/fixed-read.ts';
+import { connectFixed, Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { Endpoint } from './endpoint.ts';
 import { renderRequestHead } from './request-head.ts';
 import type { Address } from './resolver.ts';
@@ -34,33 +28,30 @@ const STATE_BODY = 3;
 const STATE_TUNNEL = 4;
 const STATE_DEAD = 5;
 
-const HEAD_WINDOW = 4096;
-const SMALL_WRITE = 8 * 1024;
-const HIGH_WATER_BYTES = 128 * 1024;
 /** An upstream that answers with interim responses only is broken or hostile. */
 const MAX_INFORMATIONAL = 10;
 
 export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, TunnelEnd {
   private readonly endpoint: Endpoint;
   private readonly reading = new Reading();
+  private readonly head = new HeadReader();
+  private readonly body = new BodyReader();
   private readonly deadline: Deadline;
-  private writeDeadline: Deadline | null = null;
+  private writer: MessageWriter | null = null;
   private socket: net.Socket | null = null;
   private state = STATE_DIALING;
   private exchange: Exchange | null = null;
   private addresses: readonly Address[] = [];
   private served = 0;
   private isPaused = false;
-  private requestFraming: BodyFraming = BODY_NONE;
   private requestDone = true;
-  private partial = '';
+  /** Memory of the request body's chunk being written. */
+  private bodyOwner: ChunkOwner | null = null;
   private informational = 0;
+  /** The server said something: trying again could do things twice. */
+  private hasAnswered = false;
   private framing: BodyFraming = BODY_NONE;
-  private remaining = 0;
-  private decoder: ChunkedDecoder | null = null;
   private keepAlive = true;
-  private outbox = '';
-  private stalledBytes = 0;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
@@ -97,7 +88,11 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
 
   private connected(): void {
     if (this.state !== STATE_DIALING) return;
-    this.endpoint.context.wheel.disarm(this.deadline);
+    const { wheel } = this.endpoint.context;
+    wheel.disarm(this.deadline);
+    this.writer = new MessageWriter(this.socket!, wheel, this.endpoint.transport.writeIdleTimeoutMs, () =>
+      this.breakOff(FAILURES.upstreamWriteTimeout),
+    );
     this.state = STATE_IDLE;
     const exchange = this.exchange;
     if (exchange !== null) this.start(exchange);
@@ -113,65 +108,44 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   // ── request ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   start(exchange: Exchange): void {
+    const writer = this.writer!;
     this.exchange = exchange;
     exchange.responseSource = this;
     this.state = STATE_AWAIT;
     this.informational = 0;
-    const head = renderRequestHead(exchange, this.endpoint.server);
-    this.requestFraming = exchange.requestFraming;
+    writer.begin(renderRequestHead(exchange, this.endpoint.server), exchange.requestFraming, exchange.requestLength);
     if (exchange.requestFraming === BODY_NONE) {
       this.requestDone = true;
-      this.socket!.write(head, 'latin1');
+      writer.flush();
       this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
       return;
     }
     this.requestDone = false;
-    this.outbox = head;
     this.endpoint.context.wheel.disarm(this.deadline);
-    exchange.downstream.readBody(this);
-    this.flush();
+    const { downstream } = exchange;
+    this.bodyOwner = { claim: () => downstream.claimBody() };
+    downstream.readBody(this);
+    if (this.exchange === exchange) writer.flush();
   }
 
   write(chunk: Buffer, start: number, end: number): boolean {
-    const socket = this.socket!;
     if (this.state === STATE_DEAD) return true;
-    const size = end - start;
-    const isChunked = this.requestFraming === BODY_CHUNKED && this.state !== STATE_TUNNEL;
-    if (size === 0) return true;
-    if (size <= SMALL_WRITE) {
-      const text = chunk.latin1Slice(start, end);
-      this.outbox += isChunked ? `${size.toString(16)}\r\n${text}\r\n` : text;
-      if (this.state === STATE_TUNNEL || this.outbox.length > SMALL_WRITE * 4) this.flush();
-    } else {
-      if (isChunked) this.outbox += `${size.toString(16)}\r\n`;
-      socket.cork();
-      this.flush();
-      if (this.exchange?.downstream.claimBody() === true) {
-        socket.write(chunk.subarray(start, end), () => releaseSlab(chunk));
-      } else socket.write(Buffer.from(chunk.subarray(start, end)));
-      if (isChunked) socket.write('\r\n', 'latin1');
-      socket.uncork();
-    }
-    if (socket.writableLength < HIGH_WATER_BYTES) return true;
-    this.writeDeadline ??= new Deadline(() => this.writeExpired());
-    this.stalledBytes = socket.writableLength;
-    this.endpoint.context.wheel.arm(this.writeDeadline, this.endpoint.transport.writeIdleTimeoutMs);
-    return false;
+    const writer = this.writer!;
+    writer.write(chunk, start, end, this.bodyOwner);
+    if (this.state === STATE_TUNNEL) writer.flush();
+    return writer.hasRoom();
   }
 
   flush(): void {
-    if (this.outbox === '' || this.state === STATE_DEAD) return;
-    this.socket!.write(this.outbox, 'latin1');
-    this.outbox = '';
+    if (this.state !== STATE_DEAD) this.writer?.flush();
   }
 
   /** The request is complete. */
   end(trailers: HeaderList | null): void {
-    if (this.requestFraming === BODY_CHUNKED) {
-      this.outbox += trailers === null ? '0\r\n\r\n' : `0\r\n${trailers.render()}\r\n`;
-    }
-    this.flush();
+    if (this.state === STATE_DEAD) return;
+    this.writer!.end(trailers);
     this.requestDone = true;
+    this.bodyOwner = null;
     if (this.state === STATE_AWAIT) {
       this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
     }
@@ -204,35 +178,25 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   }
 
   private readHead(chunk: Buffer, start: number, end: number): void {
+    const { transport, context } = this.endpoint;
+    const { head } = this;
+    const { parser } = context;
     let at = start;
-    for (;;) {
-      const known = this.partial.length;
-      let text = this.partial + chunk.latin1Slice(at, known > 0 ? end : Math.min(end, at + HEAD_WINDOW));
-      let blank = text.indexOf('\r\n\r\n', Math.max(0, known - 3));
-      if (blank < 0 && known === 0 && end > at + HEAD_WINDOW) {
-        text = chunk.latin1Slice(at, end);
-        blank = text.indexOf('\r\n\r\n');
-      }
-      const max = this.endpoint.transport.maxResponseHeaderBytes;
-      if (blank < 0 || blank + 4 > max) {
-        if (text.length > max) this.breakOff(FAILURES.upstreamHeadersTooLarge);
-        else if (/(?:^|[^\r])\n/.test(text)) this.breakOff(FAILURES.upstreamBadResponse);
-        else this.partial = text;
-        return;
-      }
-      this.partial = '';
-      at += blank + 4 - known;
+    do {
+      const outcome = head.read(chunk, at, end, transport.maxResponseHeaderBytes);
+      if (outcome === HEAD_PARTIAL) return;
       const exchange = this.exchange!;
-      const parser = this.endpoint.context.parser;
       const headers = exchange.responseHeaders;
-      const failure = parser.parse(
-        text,
-        blank + 4,
-        exchange.method,
-        this.endpoint.transport.maxResponseHeaderCount,
-        headers,
-      );
+      const failure =
+        outcome === HEAD_COMPLETE
+          ? parser.parse(head.text, head.length, exchange.method, transport.maxResponseHeaderCount, headers)
+          : outcome === HEAD_TOO_LARGE
+            ? FAILURES.upstreamHeadersTooLarge
+            : FAILURES.upstreamBadResponse;
+      head.text = '';
+      at = head.next;
       if (failure !== null) {
+        this.hasAnswered = true;
         this.breakOff(failure);
         return;
       }
@@ -251,8 +215,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
       // 100 is ours to give, and was given when the body was first wanted.
       if (parser.status !== 100) exchange.downstream.sendInformational(parser.status, parser.reason, headers);
       headers.clear();
-      if (at >= end) return;
-    }
+    } while (at < end);
   }
 
   private beginResponse(exchange: Exchange, chunk: Buffer, at: number, end: number): void {
@@ -264,61 +227,46 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     exchange.responseFraming = parser.framing;
     exchange.responseLength = parser.length < 0 ? 0 : parser.length;
     if (parser.isEventStream && exchange.traffic === 'http') exchange.traffic = 'sse';
-    if (exchange.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
+    if (this.endpoint.context.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
     this.keepAlive = parser.keepAlive;
-    const isBodyless = hasNoBody(exchange.method, parser.status);
-    this.framing = isBodyless ? BODY_NONE : parser.framing;
-    this.remaining = exchange.responseLength;
+    const { body } = this;
+    this.framing = hasNoBody(exchange.method, parser.status) ? BODY_NONE : parser.framing;
+    body.begin(this.framing, exchange.responseLength);
     this.state = STATE_BODY;
     exchange.runResponseHooks();
     exchange.downstream.startResponse(exchange);
-    if (this.framing === BODY_NONE || (this.framing === BODY_LENGTH && this.remaining === 0)) {
+    if (body.isDone) {
       this.complete(exchange, end - at, null);
       return;
     }
-    if (this.framing === BODY_CHUNKED) this.decoder = new ChunkedDecoder();
-    if (this.framing !== BODY_LENGTH || this.remaining > end - at) this.reading.useSlabs();
-    wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+    if (body.remaining > end - at || this.framing !== BODY_LENGTH) this.reading.useSlabs();
     if (at < end) this.readBody(chunk, at, end);
-    else exchange.responseSink.flush();
+    else {
+      wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+      exchange.responseSink.flush();
+    }
   }
 
   private readBody(chunk: Buffer, start: number, end: number): void {
     const exchange = this.exchange!;
+    const { body } = this;
     const sink = exchange.responseSink;
-    let ready: boolean;
-    if (this.framing === BODY_LENGTH) {
-      const at = Math.min(end, start + this.remaining);
-      this.remaining -= at - start;
-      exchange.originBytes += at - start;
-      ready = sink.write(chunk, start, at);
-      if (this.exchange !== exchange) return;
-      if (this.remaining === 0) {
-        this.complete(exchange, end - at, null);
-        return;
-      }
-    } else if (this.framing === BODY_CHUNKED) {
-      const decoder = this.decoder!;
-      const at = decoder.feed(chunk, start, end, sink);
-      exchange.originBytes = decoder.dataBytes;
-      if (this.exchange !== exchange) return;
-      if (at < 0) {
-        this.breakOff(FAILURES.upstreamBadResponse);
-        return;
-      }
-      if (decoder.isDone) {
-        this.complete(exchange, end - at, decoder.trailers);
-        return;
-      }
-      ready = decoder.isSinkReady;
-    } else {
-      exchange.originBytes += end - start;
-      ready = sink.write(chunk, start, end);
-      if (this.exchange !== exchange) return;
+    const before = body.bytes;
+    const at = body.feed(chunk, start, end, sink, 0);
+    exchange.originBytes += body.bytes - before;
+    // The sink may have ended the exchange: the client left.
+    if (this.exchange !== exchange) return;
+    if (at < 0) {
+      this.breakOff(FAILURES.upstreamBadResponse);
+      return;
+    }
+    if (body.isDone) {
+      this.complete(exchange, end - at, body.trailers);
+      return;
     }
     sink.flush();
     if (this.exchange !== exchange) return;
-    if (ready) this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+    if (body.isSinkReady) this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
     else {
       this.endpoint.context.wheel.disarm(this.deadline);
       this.pause();
@@ -329,7 +277,6 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private complete(exchange: Exchange, extra: number, trailers: HeaderList | null): void {
     const sink = exchange.responseSink;
     this.exchange = null;
-    this.decoder = null;
     this.served++;
     this.reading.useShared();
     exchange.responseSource = null;
@@ -352,9 +299,10 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     exchange.status = 101;
     exchange.reason = parser.reason;
     exchange.originStatus = 101;
-    if (exchange.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
+    if (this.endpoint.context.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
     this.state = STATE_TUNNEL;
     this.endpoint.context.wheel.disarm(this.deadline);
+    this.writer!.begin('', BODY_CLOSE, 0);
     exchange.runResponseHooks();
     exchange.downstream.startTunnel(exchange, this);
     if (at < end && this.exchange === exchange) {
@@ -408,7 +356,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   onDrain(): void {
-    if (this.writeDeadline !== null) this.endpoint.context.wheel.disarm(this.writeDeadline);
+    this.writer?.drained();
     if (this.exchange === null) return;
     if (this.state === STATE_TUNNEL) this.exchange.downstream.resumeTunnel();
     else this.exchange.downstream.resumeBody();
@@ -453,7 +401,8 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   /** Ends the exchange with the failure: by an answer when none has begun, visibly otherwise. */
   private breakOff(failure: Failure): void {
     const exchange = this.exchange;
-    const isUntouched = this.state === STATE_AWAIT && this.partial === '' && this.informational === 0;
+    const isUntouched =
+      this.state === STATE_AWAIT && !this.head.isPartial && !this.hasAnswered && this.informational === 0;
     const wasReused = this.served > 0;
     this.exchange = null;
     this.destroy(exchange !== null);
@@ -484,15 +433,6 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     }
   }
 
-  private writeExpired(): void {
-    const left = this.socket?.writableLength ?? 0;
-    if (left === 0 || this.state === STATE_DEAD) return;
-    if (left < this.stalledBytes) {
-      this.stalledBytes = left;
-      this.endpoint.context.wheel.arm(this.writeDeadline!, this.endpoint.transport.writeIdleTimeoutMs);
-    } else this.breakOff(FAILURES.upstreamWriteTimeout);
-  }
-
   /** `wasBusy`: it counts among the endpoint's requests in flight. */
   destroy(wasBusy = this.exchange !== null): void {
     if (this.state === STATE_DEAD) return;
@@ -500,7 +440,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.exchange = null;
     const wheel = this.endpoint.context.wheel;
     wheel.remove(this.deadline);
-    if (this.writeDeadline !== null) wheel.remove(this.writeDeadline);
+    this.writer?.dispose();
     this.socket?.destroy();
     this.endpoint.closed(this, wasBusy);
   }

@@ -1,0 +1,114 @@
+// The data plane of one worker: entry points, the generation they serve, and the way from a delta to both. It knows
+// nothing of threads or messages; worker.ts connects it to the supervisor.
+
+import { SystemClock } from '../../core/clock.ts';
+import { TimerWheel } from '../../core/timer-wheel.ts';
+import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
+import type { ConnectionLimits } from '../net/connection-limits.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { ConnectionBudget } from '../upstream/connection-budget.ts';
+import type { UpstreamContext } from '../upstream/endpoint.ts';
+import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
+import { Resolver } from '../upstream/resolver.ts';
+import { EntryPointRuntime } from './entrypoint-runtime.ts';
+import { Generation } from './generation.ts';
+import type { Instrument } from './instrument.ts';
+import { runInSlices } from './slices.ts';
+
+export interface EngineOptions {
+  readonly snapshot: Snapshot;
+  readonly limits: ConnectionLimits;
+  readonly budget: ConnectionBudget;
+  readonly workerSlots: number;
+  readonly instrument: Instrument;
+  /** A stage threw: a defect, worth a log line with its stack. */
+  handlerFailed(exchange: Exchange, error: unknown): void;
+}
+
+export class Engine {
+  readonly entryPoints = new Map<string, EntryPointRuntime>();
+  readonly #generation: Generation;
+  readonly #upstream: UpstreamContext;
+  readonly #initial: Snapshot;
+  #version = 0;
+  #digest = '';
+
+  constructor(options: EngineOptions) {
+    const wheel = new TimerWheel(new SystemClock());
+    this.#initial = options.snapshot;
+    this.#upstream = {
+      wheel,
+      resolver: new Resolver(),
+      parser: new Http1ResponseParser(),
+      workerSlots: options.workerSlots,
+      budget: options.budget,
+      keepOriginHeaders: options.instrument.needsOriginHeaders,
+    };
+    const specs = Object.values(options.snapshot.entryPoints);
+    specs.forEach((spec, index) => {
+      const runtime = new EntryPointRuntime(spec, {
+        wheel,
+        limits: options.limits,
+        index,
+        observer: options.instrument.observerOf(spec),
+        handlerFailed: options.handlerFailed,
+      });
+      this.entryPoints.set(spec.name, runtime);
+    });
+    this.#generation = new Generation(this.entryPoints, this.#upstream, (route, entryPoint) =>
+      options.instrument.observeRoute(route, entryPoint.spec),
+    );
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get digest(): string {
+    return this.#digest;
+  }
+
+  /** Builds everything the snapshot names; before the first connection, so nothing is sliced. */
+  start(): void {
+    const { version, digest, routes, middlewares, services } = this.#initial;
+    const work = this.#generation.build({
+      baseVersion: 0,
+      version,
+      digest,
+      changed: { routes, middlewares, services },
+      removed: {},
+    });
+    let step = work.next();
+    while (step.done !== true) step = work.next();
+    step.value();
+    this.#version = version;
+    this.#digest = digest;
+  }
+
+  /**
+   * Builds the delta between requests and swaps it in. Rejects when it does not follow the present version or cannot be
+   * built; the worker must then be replaced. Calls must not overlap.
+   */
+  async apply(delta: SnapshotDelta): Promise<void> {
+    if (delta.baseVersion !== this.#version) {
+      throw new Error(`delta for version ${delta.baseVersion} does not fit version ${this.#version}`);
+    }
+    const commit = await runInSlices(this.#generation.build(delta));
+    commit();
+    this.#version = delta.version;
+    this.#digest = delta.digest;
+  }
+
+  /** Stops accepting and waits for connections to end. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.entryPoints.values()].map((entryPoint) => entryPoint.drain()));
+  }
+
+  /** Breaks off what is left; returns the number of connections. */
+  destroy(): number {
+    let count = 0;
+    for (const entryPoint of this.entryPoints.values()) count += entryPoint.destroy();
+    this.#upstream.resolver.stop();
+    return count;
+  }
+}

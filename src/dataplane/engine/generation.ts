@@ -1,0 +1,180 @@
+// The live objects built from a snapshot, and what a delta does to them. A build reads nothing but the delta and what is
+// there; requests go on using the old objects until `commit`, which is synchronous and short. Objects that did not change
+// are the same objects afterwards: services keep their connections and positions, routes their composed chains.
+
+import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
+import type { SnapshotDelta } from '../../model/snapshot.ts';
+import type { Exchange, Handler } from '../http/exchange.ts';
+import { parseRule } from '../match/rule.ts';
+import type { RouteEntry } from '../match/candidate.ts';
+import { RouteTable } from '../match/route-table.ts';
+import type { Middleware } from '../middleware/define.ts';
+import { createMiddleware } from '../middleware/registry.ts';
+import type { UpstreamContext } from '../upstream/endpoint.ts';
+import { composeChain } from './chain.ts';
+import type { EntryPointRuntime } from './entrypoint-runtime.ts';
+import { createService, type LiveService } from './live-service.ts';
+
+/** What a matched request needs. */
+export interface CompiledRoute {
+  readonly name: string;
+  readonly handler: Handler;
+  /** The instrument's own: series and switches of this route. */
+  readonly observed: unknown;
+}
+
+/** Chooses what a route reports; see instrument.ts. */
+export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointRuntime) => unknown;
+
+/** How often a build may be interrupted: this many objects are well under a slice. */
+const OBJECTS_PER_STEP = 20;
+
+/** Up to here changes are made in place at commit; beyond, a new table is built in slices and swapped. */
+const MAX_IN_PLACE = 200;
+
+export class Generation {
+  readonly #upstream: UpstreamContext;
+  readonly #observe: ObserveRoute;
+  readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
+  readonly #routeSpecs = new Map<string, RouteSpec>();
+  readonly #middlewares = new Map<string, Middleware>();
+  readonly #services = new Map<string, LiveService>();
+
+  constructor(entryPoints: ReadonlyMap<string, EntryPointRuntime>, upstream: UpstreamContext, observe: ObserveRoute) {
+    this.#entryPoints = entryPoints;
+    this.#upstream = upstream;
+    this.#observe = observe;
+  }
+
+  get services(): ReadonlyMap<string, LiveService> {
+    return this.#services;
+  }
+
+  /**
+   * Builds what the delta changes; run it in slices. The returned function puts it into effect and must run in one go.
+   * Throws when the delta does not fit what is there: the worker is then of no use and asks to be replaced.
+   */
+  *build(delta: SnapshotDelta): Generator<void, () => void> {
+    const freshMiddlewares = yield* this.#buildMiddlewares(delta);
+    const changedServices = Object.values(delta.changed.services ?? {});
+    // New services exist before routes that name them; known ones change at commit.
+    for (const spec of changedServices) {
+      if (!this.#services.has(spec.name)) this.#services.set(spec.name, createService(spec, this.#upstream));
+    }
+    const { changed, removed } = yield* this.#affectedRoutes(delta, freshMiddlewares);
+    const swaps: (() => void)[] = [];
+    for (const runtime of this.#entryPoints.values()) swaps.push(yield* this.#buildTable(runtime, changed, removed));
+    const goneServices = delta.removed.services ?? [];
+    return () => {
+      for (const swap of swaps) swap();
+      for (const spec of changedServices) this.#services.get(spec.name)!.update(spec);
+      for (const name of goneServices) {
+        this.#services.get(name)?.retire();
+        this.#services.delete(name);
+      }
+      for (const name of delta.removed.middlewares ?? []) this.#middlewares.delete(name);
+    };
+  }
+
+  *#buildMiddlewares(delta: SnapshotDelta): Generator<void, ReadonlySet<string>> {
+    const fresh = new Set<string>();
+    for (const spec of Object.values<MiddlewareSpec>(delta.changed.middlewares ?? {})) {
+      this.#middlewares.set(spec.name, createMiddleware(spec));
+      fresh.add(spec.name);
+      if (fresh.size % OBJECTS_PER_STEP === 0) yield;
+    }
+    return fresh;
+  }
+
+  /** Routes that changed themselves or through a middleware, theirs or their entry point's. */
+  *#affectedRoutes(
+    delta: SnapshotDelta,
+    freshMiddlewares: ReadonlySet<string>,
+  ): Generator<void, { changed: Map<string, RouteSpec>; removed: readonly string[] }> {
+    const changed = new Map<string, RouteSpec>(Object.entries(delta.changed.routes ?? {}));
+    const removed = delta.removed.routes ?? [];
+    for (const name of removed) this.#routeSpecs.delete(name);
+    for (const [name, spec] of changed) this.#routeSpecs.set(name, spec);
+    if (freshMiddlewares.size > 0) {
+      const viaEntryPoint = new Set<string>();
+      for (const [name, runtime] of this.#entryPoints) {
+        if (runtime.spec.middlewares.some((middleware) => freshMiddlewares.has(middleware))) viaEntryPoint.add(name);
+      }
+      let seen = 0;
+      for (const [name, spec] of this.#routeSpecs) {
+        if (++seen % 1000 === 0) yield;
+        if (
+          spec.middlewares.some((middleware) => freshMiddlewares.has(middleware)) ||
+          (viaEntryPoint.size > 0 && spec.entryPoints.some((entryPoint) => viaEntryPoint.has(entryPoint)))
+        ) {
+          changed.set(name, spec);
+        }
+      }
+    }
+    return { changed, removed };
+  }
+
+  /** Returns the step that gives the entry point its new routes. */
+  *#buildTable(
+    runtime: EntryPointRuntime,
+    changed: ReadonlyMap<string, RouteSpec>,
+    removed: readonly string[],
+  ): Generator<void, () => void> {
+    const entryPoint = runtime.spec.name;
+    const gone = [...removed];
+    const fresh: RouteEntry<CompiledRoute>[] = [];
+    for (const [name, spec] of changed) {
+      if (!spec.entryPoints.includes(entryPoint)) gone.push(name);
+      else fresh.push(this.#compileRoute(spec, runtime));
+      if (fresh.length % OBJECTS_PER_STEP === 0) yield;
+    }
+    const present = runtime.routes;
+    if (fresh.length + gone.length <= MAX_IN_PLACE) {
+      return () => {
+        for (const name of gone) present.delete(name);
+        for (const entry of fresh) present.set(entry);
+      };
+    }
+    const table = new RouteTable<CompiledRoute>();
+    const replaced = new Set([...gone, ...fresh.map((entry) => entry.name)]);
+    let placed = 0;
+    for (const entry of present.entries()) {
+      if (!replaced.has(entry.name)) table.set(entry);
+      if (++placed % OBJECTS_PER_STEP === 0) yield;
+    }
+    for (const entry of fresh) {
+      table.set(entry);
+      if (++placed % OBJECTS_PER_STEP === 0) yield;
+    }
+    return () => {
+      runtime.routes = table;
+    };
+  }
+
+  #compileRoute(spec: RouteSpec, runtime: EntryPointRuntime): RouteEntry<CompiledRoute> {
+    const middlewares = [...runtime.spec.middlewares, ...spec.middlewares].map((name) => {
+      const middleware = this.#middlewares.get(name);
+      if (middleware === undefined) throw new Error(`router ${spec.name}: middleware ${name} is not in the snapshot`);
+      return middleware;
+    });
+    const service = this.#services.get(spec.service);
+    if (service === undefined) throw new Error(`router ${spec.name}: service ${spec.service} is not in the snapshot`);
+    const { rule, errors } = parseRule(spec.rule);
+    if (rule === null) throw new Error(`router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
+    function callService(exchange: Exchange): void {
+      exchange.serviceName = spec.service;
+      service!.handle(exchange);
+    }
+    return {
+      name: spec.name,
+      rule,
+      priority: spec.priority,
+      providerRank: spec.providerRank,
+      value: {
+        name: spec.name,
+        handler: composeChain(middlewares, callService),
+        observed: this.#observe(spec, runtime),
+      },
+    };
+  }
+}

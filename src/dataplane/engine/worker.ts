@@ -1,0 +1,113 @@
+// Entry of a data plane thread: builds the engine from workerData, listens on its own duplicates of the bound sockets,
+// applies deltas one after the other and reports. Everything it tells the supervisor is a FromWorker message.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import type { FromWorker, ToWorker, WorkerInit } from '../../model/sync.ts';
+import type { SnapshotDelta } from '../../model/snapshot.ts';
+import { AccessLog } from '../../observe/access-log.ts';
+import { WorkerMetrics } from '../../observe/metrics.ts';
+import { RequestMetrics } from '../../observe/request-metrics.ts';
+import { ConnectionLimits } from '../net/connection-limits.ts';
+import { adoptListeningSocket } from '../net/listening-socket.ts';
+import { ConnectionBudget } from '../upstream/connection-budget.ts';
+import { Engine } from './engine.ts';
+import { Instrument } from './instrument.ts';
+
+const ACCESS_LOG_FLUSH_MS = 100;
+
+if (parentPort === null) throw new Error('worker.js runs in a worker thread of the supervisor only');
+const port = parentPort;
+const init = workerData as WorkerInit; // Written by the supervisor alone.
+
+function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
+}
+
+const metrics = new WorkerMetrics(init.shared.metrics, (series) => send({ kind: 'series', series }));
+const requestMetrics = init.observe.metrics.enabled ? new RequestMetrics(metrics, init.observe.metrics) : null;
+const accessLog =
+  init.observe.accessLog === null
+    ? null
+    : new AccessLog(init.observe.accessLog, (lines, count, dropped) => {
+        // The chunk is a whole ArrayBuffer of its own: moving it spares a copy.
+        send({ kind: 'accessLog', lines, count, dropped }, [lines.buffer as ArrayBuffer]);
+      });
+if (accessLog !== null) setInterval(() => accessLog.flush(), ACCESS_LOG_FLUSH_MS).unref();
+
+const engine = new Engine({
+  snapshot: init.snapshot,
+  limits: new ConnectionLimits(init.shared.connections, init.slot, init.workerSlots),
+  budget: new ConnectionBudget(init.shared.inFlight, init.slot, init.workerSlots),
+  workerSlots: init.workerSlots,
+  instrument: new Instrument(requestMetrics, accessLog, init.observe),
+  handlerFailed(exchange, error) {
+    send({
+      kind: 'log',
+      level: 'error',
+      message: 'a request stage threw; the request was answered 500',
+      fields: {
+        router: exchange.routerName,
+        service: exchange.serviceName,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      },
+    });
+  },
+});
+
+async function start(): Promise<void> {
+  engine.start();
+  for (const { entryPoint, fd } of init.listeners) {
+    const runtime = engine.entryPoints.get(entryPoint);
+    if (runtime === undefined) throw new Error(`no entry point ${entryPoint} in the snapshot`);
+    await runtime.listen(await adoptListeningSocket(fd));
+  }
+  send({ kind: 'ready', version: engine.version });
+}
+
+/** Deltas wait for each other: each is built on the one before. */
+let applying: Promise<void> = Promise.resolve();
+
+async function apply(delta: SnapshotDelta): Promise<void> {
+  const begin = performance.now();
+  try {
+    await engine.apply(delta);
+    send({ kind: 'ack', version: delta.version, digest: delta.digest, buildMs: performance.now() - begin });
+  } catch (error) {
+    send({ kind: 'nack', version: delta.version, reason: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+async function drain(deadlineMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs);
+  });
+  await Promise.race([engine.drain(), deadline]);
+  clearTimeout(timer);
+  const aborted = engine.destroy();
+  // Close events of what was just destroyed write their log lines first.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  accessLog?.flush();
+  send({ kind: 'drained', aborted });
+}
+
+port.on('message', (message: ToWorker) => {
+  switch (message.kind) {
+    case 'delta':
+      applying = applying.then(() => apply(message.delta));
+      return;
+    case 'drain':
+      void drain(message.deadlineMs);
+      return;
+    case 'ping':
+      send({ kind: 'pong', id: message.id });
+      return;
+    case 'memory': {
+      globalThis.gc?.();
+      const { heapUsed, external } = process.memoryUsage();
+      send({ kind: 'memory', heapUsedBytes: heapUsed, externalBytes: external });
+    }
+  }
+});
+
+await start();

@@ -1,0 +1,10 @@
+// What is wrong in a rule, and where.
+
+export interface RuleError {
+  readonly message: string;
+  /** 0-based, in UTF-16 units of the rule text. */
+  readonly offset: number;
+  readonly length: number;
+  readonly expected?: string;
+  readonly received?: string;
+}
