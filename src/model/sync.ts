@@ -26,8 +26,10 @@ export interface SharedState {
   readonly metrics: SharedArrayBuffer;
   /** dataplane/net/connection-limits.ts: open connections per entry point and per address, a column per worker. */
   readonly connections: SharedArrayBuffer;
-  /** dataplane/upstream/in-flight.ts: an Int32 per worker and upstream object. */
-  readonly inFlight: SharedArrayBuffer;
+  /** dataplane/upstream/connection-budget.ts: open upstream connections per server and worker. */
+  readonly budget: SharedArrayBuffer;
+  /** observe/access-log.ts: bytes on their way to the writer, an Int32 per worker slot. */
+  readonly accessLog: SharedArrayBuffer;
 }
 
 /** What workers observe, in plain form. */

@@ -8,7 +8,7 @@ import { AccessLog } from '../../observe/access-log.ts';
 import { WorkerMetrics } from '../../observe/metrics.ts';
 import { RequestMetrics } from '../../observe/request-metrics.ts';
 import { ConnectionLimits } from '../net/connection-limits.ts';
-import { adoptListeningSocket } from '../net/listening-socket.ts';
+import { duplicateSockets } from '../net/listening-socket.ts';
 import { ConnectionBudget } from '../upstream/connection-budget.ts';
 import { Engine } from './engine.ts';
 import { Instrument } from './instrument.ts';
@@ -28,16 +28,18 @@ const requestMetrics = init.observe.metrics.enabled ? new RequestMetrics(metrics
 const accessLog =
   init.observe.accessLog === null
     ? null
-    : new AccessLog(init.observe.accessLog, (lines, count, dropped) => {
-        // The chunk is a whole ArrayBuffer of its own: moving it spares a copy.
-        send({ kind: 'accessLog', lines, count, dropped }, [lines.buffer as ArrayBuffer]);
-      });
+    : new AccessLog(
+        init.observe.accessLog,
+        (lines, count, dropped) => send({ kind: 'accessLog', lines, count, dropped }, [lines.buffer]),
+        init.shared.accessLog,
+        init.slot,
+      );
 if (accessLog !== null) setInterval(() => accessLog.flush(), ACCESS_LOG_FLUSH_MS).unref();
 
 const engine = new Engine({
   snapshot: init.snapshot,
   limits: new ConnectionLimits(init.shared.connections, init.slot, init.workerSlots),
-  budget: new ConnectionBudget(init.shared.inFlight, init.slot, init.workerSlots),
+  budget: new ConnectionBudget(init.shared.budget, init.slot, init.workerSlots),
   workerSlots: init.workerSlots,
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
   handlerFailed(exchange, error) {
@@ -56,10 +58,11 @@ const engine = new Engine({
 
 async function start(): Promise<void> {
   engine.start();
-  for (const { entryPoint, fd } of init.listeners) {
+  const handles = await duplicateSockets(init.listeners.map(({ fd }) => fd));
+  for (const [index, { entryPoint }] of init.listeners.entries()) {
     const runtime = engine.entryPoints.get(entryPoint);
     if (runtime === undefined) throw new Error(`no entry point ${entryPoint} in the snapshot`);
-    await runtime.listen(await adoptListeningSocket(fd));
+    await runtime.listen(handles[index]!);
   }
   send({ kind: 'ready', version: engine.version });
 }

@@ -1,0 +1,127 @@
+// Listening sockets that outlive workers. The main thread binds one socket per entry point and never accepts on it; each
+// worker gets a descriptor of its own for the same socket, so that closing one, or a crash, leaves the others and the
+// kernel's queue alone. Node cannot duplicate a descriptor: a short-lived child process inherits the main thread's and
+// sends it back over its IPC channel (SCM_RIGHTS), which yields a new number.
+
+import { fork } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
+import net from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { getSystemErrorName } from 'node:util';
+import { SignalboxError } from '../../core/errors.ts';
+import type { ListenAddress } from '../../model/entrypoint.ts';
+
+/** The part of Node's TCP handle that is used; the same in Node 20, 24 and 26. */
+export interface SocketHandle {
+  readonly fd: number;
+  close(): void;
+  getsockname(out: { address?: string; port?: number }): number;
+}
+
+type CreateServerHandle = (address: string | null, port: number, addressType: 4 | 6) => SocketHandle | number;
+
+const DUPLICATE_TIMEOUT_MS = 10_000;
+
+export interface BoundSocket {
+  readonly handle: SocketHandle;
+  /** As bound: the port the kernel chose when 0 was asked for. */
+  readonly address: ListenAddress;
+}
+
+/** Binds without accepting. `entryPoint` names the option in errors. */
+export async function bindSocket(entryPoint: string, address: ListenAddress): Promise<BoundSocket> {
+  const { host, port } = address;
+  if (host === '') {
+    // '' is every address of both families; without IPv6 in the kernel that is IPv4.
+    const both = bind('::', port, 6);
+    const bound =
+      typeof both === 'number' && getSystemErrorName(both) !== 'EADDRINUSE' ? bind('0.0.0.0', port, 4) : both;
+    return finish(entryPoint, address, bound);
+  }
+  const family = net.isIP(host);
+  if (family !== 0) return finish(entryPoint, address, bind(host, port, family === 6 ? 6 : 4));
+  const found = await lookup(host).catch((error: unknown) => {
+    throw new SignalboxError(
+      'ERR_LISTEN_FAILED',
+      `entryPoints.${entryPoint}.address: the host "${host}" does not resolve; use an IP address or leave the host out`,
+      { cause: error },
+    );
+  });
+  return finish(entryPoint, address, bind(found.address, port, found.family === 6 ? 6 : 4));
+}
+
+function bind(host: string, port: number, family: 4 | 6): SocketHandle | number {
+  // Internal but long-lived: node:cluster is built on it.
+  const create = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
+  const handle = create(host, port, family);
+  if (typeof handle === 'number') return handle;
+  // libuv reports an address in use only when it listens; an unbound socket shows as port 0.
+  const name: { port?: number } = {};
+  if (handle.getsockname(name) === 0 && (name.port ?? 0) !== 0) return handle;
+  handle.close();
+  return EADDRINUSE;
+}
+
+const EADDRINUSE = -98;
+
+function finish(entryPoint: string, address: ListenAddress, bound: SocketHandle | number): BoundSocket {
+  if (typeof bound === 'number') throw listenError(entryPoint, address, getSystemErrorName(bound));
+  const name: { port?: number } = {};
+  bound.getsockname(name);
+  return { handle: bound, address: { host: address.host, port: name.port ?? address.port } };
+}
+
+/** What a person can do about a socket that cannot be had. */
+export function listenError(entryPoint: string, { host, port }: ListenAddress, code: string): SignalboxError {
+  const option = `entryPoints.${entryPoint}.address`;
+  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return new SignalboxError(
+        'ERR_LISTEN_ADDRESS_IN_USE',
+        `${option}: another process listens on ${place}; stop it (ss -ltnp "sport = :${port}" names it) or choose another port`,
+      );
+    case 'EACCES':
+      return new SignalboxError(
+        'ERR_LISTEN_PERMISSION',
+        `${option}: this user may not listen on port ${port}; choose a port above 1023, run setcap cap_net_bind_service=+ep on ` +
+          `the node binary, or lower net.ipv4.ip_unprivileged_port_start`,
+      );
+    default:
+      return new SignalboxError(
+        'ERR_LISTEN_FAILED',
+        `${option}: ${place} cannot be bound (${code}); check the address`,
+      );
+  }
+}
+
+/** New descriptors for the same sockets, each wrapped in a handle that `server.listen({ _handle })` takes; in order. */
+export function duplicateSockets(fds: readonly number[]): Promise<readonly object[]> {
+  if (fds.length === 0) return Promise.resolve([]);
+  const program = fileURLToPath(new URL('./socket-duplicator.js', import.meta.url));
+  return new Promise((resolve, reject) => {
+    const handles: object[] = [];
+    const child = fork(program, [String(fds.length)], {
+      env: {},
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...fds],
+    });
+    const timer = setTimeout(() => child.kill('SIGKILL'), DUPLICATE_TIMEOUT_MS);
+    child.on('message', (_, handle) => {
+      if (handle !== undefined) handles.push(handle);
+      if (handles.length < fds.length) return;
+      clearTimeout(timer);
+      child.disconnect();
+      resolve(handles);
+    });
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer);
+      if (handles.length < fds.length) {
+        reject(
+          new SignalboxError('ERR_WORKER_START', `the socket duplicator ended early (${signal ?? `exit ${code}`})`),
+        );
+      }
+    });
+  });
+}

@@ -1,0 +1,59 @@
+// Every metric family: its name without the product's prefix, its type and its help text. The reference page is generated
+// from this table, and with the prefix `traefik` the first part has exactly Traefik's names.
+
+export type FamilyType = 'counter' | 'gauge' | 'histogram';
+
+export interface Family {
+  readonly type: FamilyType;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+const REQUEST = ['code', 'method', 'protocol'] as const;
+
+function requestFamilies(subject: string, labels: readonly string[]): Record<string, Family> {
+  const all = [...REQUEST, ...labels];
+  return {
+    [`${subject}_requests_total`]: { type: 'counter', help: `Requests handled by the ${subject}.`, labels: all },
+    [`${subject}_request_duration_seconds`]: {
+      type: 'histogram',
+      help: `Time from the first byte of a request to the end of its response, by ${subject}.`,
+      labels: all,
+    },
+    [`${subject}_requests_bytes_total`]: { type: 'counter', help: `Request body bytes by ${subject}.`, labels: all },
+    [`${subject}_responses_bytes_total`]: { type: 'counter', help: `Response body bytes by ${subject}.`, labels: all },
+  };
+}
+
+export const FAMILIES: Readonly<Record<string, Family>> = {
+  config_reloads_total: { type: 'counter', help: 'Configurations published.', labels: [] },
+  config_last_reload_success: {
+    type: 'gauge',
+    help: 'Time of the last published configuration, in Unix seconds.',
+    labels: [],
+  },
+  open_connections: { type: 'gauge', help: 'Open client connections.', labels: ['entrypoint', 'protocol'] },
+  ...requestFamilies('entrypoint', ['entrypoint']),
+  ...requestFamilies('router', ['router', 'service']),
+  ...requestFamilies('service', ['service']),
+  service_retries_total: { type: 'counter', help: 'Requests sent once more.', labels: ['service'] },
+  service_failures_total: {
+    type: 'counter',
+    help: 'Requests a service failed, by response flag.',
+    labels: ['service', 'flag'],
+  },
+  config_version: { type: 'gauge', help: 'Version of the configuration being served.', labels: [] },
+  worker_open_connections: { type: 'gauge', help: 'Open client connections of each worker.', labels: ['worker'] },
+  worker_restarts_total: { type: 'counter', help: 'Workers replaced after a crash, a refusal or a hang.', labels: [] },
+  access_log_dropped_total: {
+    type: 'counter',
+    help: 'Access log lines dropped because the writer could not keep up.',
+    labels: [],
+  },
+  metric_series_dropped_total: {
+    type: 'counter',
+    help: 'Series not kept because a worker had no room for more.',
+    labels: [],
+  },
+  process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory of the process.', labels: [] },
+};

@@ -1,0 +1,237 @@
+// The main thread's side of the data plane: binds the sockets, runs the workers, sends them changes, and replaces those
+// that crash, refuse a change or stop answering. Nothing a request does passes through here.
+
+import type { Clock } from '../core/clock.ts';
+import { SignalboxError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import type { Publisher, PublishResult } from '../model/publisher.ts';
+import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
+import type { FromWorker, ListenerInit, ObserveInit } from '../model/sync.ts';
+import type { AccessLogWriter } from '../observe/access-log-writer.ts';
+import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
+import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
+import { SharedMemory } from './shared-memory.ts';
+import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
+
+const READY_TIMEOUT_MS = 60_000;
+const APPLY_TIMEOUT_MS = 30_000;
+const PING_MS = 2_000;
+/** A worker whose event loop has not turned for this long serves nobody. */
+const MAX_SILENCE_MS = 20_000;
+const CRASH_WINDOW_MS = 60_000;
+const MAX_CRASHES = 5;
+
+export interface SupervisorOptions {
+  readonly workers: number;
+  readonly workerUrl: URL;
+  readonly workerExecArgv?: readonly string[];
+  readonly observe: ObserveInit;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: MetricsAggregator;
+  readonly accessLog: AccessLogWriter | null;
+  /** The data plane cannot go on: the process should end with this error. */
+  fatal(error: SignalboxError): void;
+}
+
+export class Supervisor implements Publisher, WorkerListener {
+  readonly #options: SupervisorOptions;
+  readonly #memory: SharedMemory;
+  readonly #sockets = new Map<string, BoundSocket>();
+  readonly #workers = new Map<number, WorkerHandle>();
+  #entryPoints: readonly string[] = [];
+  #snapshot: Snapshot | null = null;
+  #nextId = 1;
+  #crashes: number[] = [];
+  #pinger: NodeJS.Timeout | null = null;
+  #isStopping = false;
+  restarts = 0;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#memory = new SharedMemory(options.workers);
+  }
+
+  get version(): number {
+    return this.#snapshot?.version ?? 0;
+  }
+
+  /** Binds every entry point, starts all workers and settles when all of them listen. */
+  async start(snapshot: Snapshot): Promise<void> {
+    this.#snapshot = snapshot;
+    const specs: readonly EntryPointSpec[] = Object.values(snapshot.entryPoints);
+    this.#entryPoints = specs.map((spec) => spec.name);
+    for (const spec of specs) this.#sockets.set(spec.name, await bindSocket(spec.name, spec.address));
+    const started: Promise<void>[] = [];
+    for (let slot = 0; slot < this.#options.workers; slot++)
+      started.push(this.#startWorker(slot).ready(READY_TIMEOUT_MS));
+    await Promise.all(started);
+    this.#pinger = setInterval(() => this.#ping(), PING_MS);
+    this.#pinger.unref();
+  }
+
+  /** Address an entry point is bound to. */
+  addressOf(entryPoint: string): ListenAddress | null {
+    return this.#sockets.get(entryPoint)?.address ?? null;
+  }
+
+  /** Open client connections by entry point and by worker slot. */
+  openConnections(): { byEntryPoint: ReadonlyMap<string, number>; byWorker: readonly number[] } {
+    const { connections } = this.#memory;
+    return {
+      byEntryPoint: new Map(this.#entryPoints.map((name, index) => [name, connections.openOf(index)])),
+      byWorker: Array.from({ length: this.#options.workers }, (_, slot) => connections.openOfWorker(slot)),
+    };
+  }
+
+  async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
+    this.#snapshot = snapshot;
+    const nacks: string[] = [];
+    let acked = 0;
+    await Promise.all(
+      [...this.#workers.values()].map(async (worker) => {
+        try {
+          await worker.apply(delta, APPLY_TIMEOUT_MS);
+          acked++;
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          nacks.push(`worker ${worker.id}: ${reason}`);
+          if (!worker.isGone) this.#replace(worker, `refused version ${delta.version}: ${reason}`);
+        }
+      }),
+    );
+    return { version: snapshot.version, acked, nacks };
+  }
+
+  /** Asks every worker for its memory after a collection, if the runtime exposes one; answers go to the log. */
+  requestMemory(): void {
+    for (const worker of this.#workers.values()) worker.send({ kind: 'memory' });
+  }
+
+  /** Lets requests finish until the deadline, then ends all workers and gives up the sockets. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#isStopping = true;
+    if (this.#pinger !== null) clearInterval(this.#pinger);
+    await Promise.all([...this.#workers.values()].map((worker) => worker.drain(deadlineMs)));
+    for (const { handle } of this.#sockets.values()) handle.close();
+    this.#sockets.clear();
+  }
+
+  #startWorker(slot: number): WorkerHandle {
+    const id = this.#nextId++;
+    const shared = this.#memory.forWorker();
+    const listeners: ListenerInit[] = [...this.#sockets].map(([entryPoint, socket]) => ({
+      entryPoint,
+      fd: socket.handle.fd,
+    }));
+    const worker = new WorkerHandle(
+      this.#options.workerUrl,
+      {
+        workerId: id,
+        slot,
+        workerSlots: this.#options.workers,
+        listeners,
+        snapshot: this.#snapshot!,
+        shared,
+        observe: this.#options.observe,
+      },
+      this,
+      this.#options.workerExecArgv ?? [],
+    );
+    this.#workers.set(slot, worker);
+    this.#options.metrics.add(id, shared.metrics);
+    return worker;
+  }
+
+  message(worker: WorkerHandle, message: FromWorker): void {
+    switch (message.kind) {
+      case 'series':
+        this.#options.metrics.announce(worker.id, message.series);
+        return;
+      case 'accessLog': {
+        const writer = this.#options.accessLog;
+        if (writer === null) return;
+        writer.dropped += message.dropped;
+        writer.append(message.lines, message.count, () =>
+          this.#memory.accessLogWritten(worker.slot, message.lines.length),
+        );
+        return;
+      }
+      case 'pong':
+        worker.silentSinceMs = null;
+        return;
+      case 'log':
+        this.#options.log[message.level](message.message, { worker: worker.id, ...message.fields });
+        return;
+      case 'memory':
+        this.#options.log.info('worker memory', {
+          worker: worker.id,
+          heapUsedBytes: message.heapUsedBytes,
+          externalBytes: message.externalBytes,
+        });
+        return;
+      case 'ack':
+        this.#options.log.debug('worker applied a configuration', {
+          worker: worker.id,
+          version: message.version,
+          buildMs: Math.round(message.buildMs * 10) / 10,
+        });
+        return;
+      default:
+    }
+  }
+
+  exited(worker: WorkerHandle, reason: string): void {
+    this.#options.metrics.remove(worker.id);
+    this.#memory.clearWorker(worker.slot);
+    if (this.#workers.get(worker.slot) === worker) this.#workers.delete(worker.slot);
+    if (this.#isStopping) return;
+    if (!worker.isEnding) {
+      if (!worker.isReady && this.version > 0 && this.#pinger === null) return; // start() reports it.
+      this.#options.log.error('a worker crashed and is replaced', { worker: worker.id, reason });
+      if (this.#countCrash()) return;
+    }
+    this.restarts++;
+    const fresh = this.#startWorker(worker.slot);
+    fresh.ready(READY_TIMEOUT_MS).catch((error: unknown) => {
+      if (fresh.isGone || this.#isStopping) return;
+      this.#replace(fresh, error instanceof Error ? error.message : String(error));
+    });
+  }
+
+  /** True when the crash was one too many. */
+  #countCrash(): boolean {
+    const now = this.#options.clock.now();
+    this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
+    if (this.#crashes.length < MAX_CRASHES) return false;
+    this.#isStopping = true;
+    this.#options.fatal(
+      new SignalboxError(
+        'ERR_WORKER_CRASH_LOOP',
+        `workers crashed ${MAX_CRASHES} times within a minute; the reasons are in the log above`,
+      ),
+    );
+    return true;
+  }
+
+  /** Ends a worker that is no longer trusted; its exit starts another with the present snapshot. */
+  #replace(worker: WorkerHandle, reason: string): void {
+    if (worker.isEnding) return;
+    this.#options.log.error('a worker is replaced', { worker: worker.id, reason });
+    void worker.terminate();
+  }
+
+  #ping(): void {
+    const now = this.#options.clock.now();
+    for (const worker of this.#workers.values()) {
+      if (!worker.isReady || worker.isEnding) continue;
+      if (worker.silentSinceMs === null) worker.silentSinceMs = now;
+      else if (now - worker.silentSinceMs > MAX_SILENCE_MS) {
+        this.#replace(worker, `its event loop has not turned for ${Math.round((now - worker.silentSinceMs) / 1000)} s`);
+        continue;
+      }
+      worker.send({ kind: 'ping', id: now });
+    }
+  }
+}

@@ -1,0 +1,157 @@
+// One data plane thread as the supervisor sees it: started, ready, asked, drained, ended. What it acknowledges settles
+// promises; everything else it says goes to the listener.
+
+import { Worker } from 'node:worker_threads';
+import { SignalboxError } from '../core/errors.ts';
+import type { SnapshotDelta } from '../model/snapshot.ts';
+import type { FromWorker, ToWorker, WorkerInit } from '../model/sync.ts';
+
+export interface WorkerListener {
+  message(worker: WorkerHandle, message: FromWorker): void;
+  /** The thread is gone, asked or not. Called once. */
+  exited(worker: WorkerHandle, reason: string): void;
+}
+
+/** Old-generation heap of a worker: what does not fit ends that worker and no other. */
+const HEAP_MB = 1024;
+
+export class WorkerHandle {
+  readonly id: number;
+  readonly slot: number;
+  /** Version the worker has acknowledged. */
+  version = 0;
+  isReady = false;
+  /** Its end is wanted. */
+  isEnding = false;
+  /** Milliseconds since its event loop last answered, counted by the supervisor. */
+  silentSinceMs: number | null = null;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
+  #ready: { resolve: () => void; reject: (error: Error) => void } | null = null;
+  #drained: (() => void) | null = null;
+  #isGone = false;
+  #lastError = '';
+
+  constructor(url: URL, init: WorkerInit, listener: WorkerListener, execArgv: readonly string[]) {
+    this.id = init.workerId;
+    this.slot = init.slot;
+    this.#worker = new Worker(url, {
+      workerData: init,
+      name: `worker-${init.workerId}`,
+      execArgv: [...execArgv],
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    });
+    this.#worker.on('message', (message: FromWorker) => this.#received(message, listener));
+    this.#worker.on('error', (error) => {
+      this.#lastError = error.stack ?? error.message;
+    });
+    this.#worker.on('exit', (code) => {
+      this.#isGone = true;
+      const reason = this.#lastError === '' ? `exit code ${code}` : this.#lastError;
+      const error = new SignalboxError('ERR_WORKER_START', `worker ${this.id} ended: ${reason}`);
+      this.#ready?.reject(error);
+      for (const { reject } of this.#waiting.values()) reject(error);
+      this.#waiting.clear();
+      this.#drained?.();
+      listener.exited(this, reason);
+    });
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** Settles when the worker listens; rejects when it ends or takes longer than `timeoutMs`. */
+  ready(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.isReady) {
+        resolve();
+        return;
+      }
+      const timer = setTimeout(
+        () => reject(new SignalboxError('ERR_WORKER_START', `worker ${this.id} was not ready within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      this.#ready = {
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+    });
+  }
+
+  /** Settles with the worker's ack; rejects on a nack, its end, or silence. */
+  apply(delta: SnapshotDelta, timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(delta.version);
+        reject(new Error(`no answer within ${timeoutMs} ms`));
+      }, timeoutMs);
+      this.#waiting.set(delta.version, {
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
+      this.send({ kind: 'delta', delta });
+    });
+  }
+
+  send(message: ToWorker): void {
+    if (!this.#isGone) this.#worker.postMessage(message);
+  }
+
+  /** Stops accepting, waits for requests until the deadline, then ends the thread. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.isEnding = true;
+    if (!this.#isGone) {
+      // The worker keeps the deadline itself; the second timer is for one that no longer can.
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+        timer = setTimeout(resolve, deadlineMs + 2_000);
+        this.send({ kind: 'drain', deadlineMs });
+      });
+      clearTimeout(timer);
+    }
+    await this.terminate();
+  }
+
+  async terminate(): Promise<void> {
+    this.isEnding = true;
+    await this.#worker.terminate();
+  }
+
+  #received(message: FromWorker, listener: WorkerListener): void {
+    switch (message.kind) {
+      case 'ready':
+        this.isReady = true;
+        this.version = message.version;
+        this.#ready?.resolve();
+        break;
+      case 'ack':
+        this.version = message.version;
+        this.#waiting.get(message.version)?.resolve();
+        this.#waiting.delete(message.version);
+        break;
+      case 'nack':
+        this.#waiting.get(message.version)?.reject(new Error(message.reason));
+        this.#waiting.delete(message.version);
+        break;
+      case 'drained':
+        this.#drained?.();
+        break;
+      default:
+    }
+    listener.message(this, message);
+  }
+}
