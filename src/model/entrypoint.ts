@@ -9,7 +9,6 @@ export interface ListenAddress {
 export interface EntryPointSpec {
   readonly name: string;
   readonly address: ListenAddress;
-  readonly reusePort: boolean;
   /** Qualified middleware names put before those of each router. */
   readonly middlewares: readonly string[];
   readonly forwardedHeaders: ForwardedHeadersSpec;

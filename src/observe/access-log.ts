@@ -53,6 +53,14 @@ function bracketed(ip: string): string {
   return ip.includes(':') ? `[${ip}]` : ip;
 }
 
+/** The target with its query parameters' values, or the whole query, taken out. */
+function withoutQuery(target: string, mode: 'drop' | 'redact'): string {
+  const mark = target.indexOf('?');
+  if (mark < 0) return target;
+  if (mode === 'drop') return target.slice(0, mark);
+  return target.slice(0, mark + 1) + target.slice(mark + 1).replace(/=[^&]*/g, '=REDACTED');
+}
+
 type HeaderMode = 'keep' | 'drop' | 'redact';
 
 export class AccessLog {
@@ -81,9 +89,15 @@ export class AccessLog {
     this.#outstanding = new Int32Array(outstanding);
     this.#slot = slot;
     const { fields, filters } = init;
+    const query = fields.queryParameters.defaultMode;
     this.#fields = Object.entries(ACCESS_LOG_FIELDS)
       .filter(([name]) => (fields.names[name] ?? fields.defaultMode) === 'keep')
-      .map(([name, encode], index) => [`${index === 0 ? '' : ','}"${name}":`, encode]);
+      .map(([name, encode], index) => [
+        `${index === 0 ? '' : ','}"${name}":`,
+        name === 'RequestPath' && query !== 'keep'
+          ? (record) => jsonString(withoutQuery(record.target, query))
+          : encode,
+      ]);
     this.#headerModes = new Map(Object.entries(fields.headers.names).map(([name, mode]) => [name.toLowerCase(), mode]));
     this.#logsHeaders =
       fields.headers.defaultMode !== 'drop' || [...this.#headerModes.values()].some((mode) => mode !== 'drop');

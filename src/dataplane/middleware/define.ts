@@ -12,18 +12,25 @@ export interface MiddlewareContext {
   readonly name: string;
 }
 
-export interface MiddlewareDefinition<Options = never> {
+export interface MiddlewareDefinition {
   /** Key in configuration, camelCase. */
   readonly kind: string;
   /** One sentence for the reference page. */
   readonly summary: string;
   /** When to use it and what to know, Markdown; shown under the summary. */
   readonly description: string;
-  readonly options: Schema<Options>;
-  create(options: Options, context: MiddlewareContext): Middleware;
+  readonly options: Schema<object>;
+  create(options: object, context: MiddlewareContext): Middleware;
 }
 
-/** Types a definition by its own schema. */
-export function defineMiddleware<Options>(definition: MiddlewareDefinition<Options>): MiddlewareDefinition<Options> {
-  return definition;
+/** Ties `create` to the type of the options schema. */
+export function defineMiddleware<Options extends object>(definition: {
+  readonly kind: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly options: Schema<Options>;
+  create(options: Options, context: MiddlewareContext): Middleware;
+}): MiddlewareDefinition {
+  // What reaches `create` has passed `options`: the registry is the only caller.
+  return definition as MiddlewareDefinition;
 }

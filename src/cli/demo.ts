@@ -1,0 +1,130 @@
+// `signalbox demo`: three small origins behind a router on loopback, with a configuration file to edit while it runs.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Io } from './io.ts';
+import { runRouter } from './run.ts';
+
+const FIRST_PORT = 8000;
+
+function startOrigin(name: string): Promise<{ server: Server; port: number }> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Origin': name });
+    const fields = Object.entries(request.headers).map(([field, value]) => `${field}: ${String(value)}`);
+    response.end(`${name} got ${request.method ?? ''} ${request.url ?? ''}\n${fields.join('\n')}\n`);
+  });
+  return new Promise((resolve, reject) => {
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve({ server, port: (server.address() as AddressInfo).port })); // TCP.
+  });
+}
+
+/** The first free port from `first` on. */
+async function freePort(first: number): Promise<number> {
+  for (let port = first; port < first + 100; port++) {
+    const isFree = await new Promise<boolean>((resolve) => {
+      const probe = net.createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+  return 0;
+}
+
+function routingFile(ports: { shop: number; blog: number; api: number }): string {
+  return `# Edit this file while the demo runs: changes take effect at once.
+http:
+  routers:
+    shop:
+      rule: PathPrefix(\`/\`)
+      service: shop
+    blog:
+      rule: Host(\`blog.localhost\`)
+      service: blog
+    api:
+      rule: PathPrefix(\`/api\`)
+      service: api
+      middlewares: [strip-api, tag]
+  middlewares:
+    strip-api:
+      stripPrefix:
+        prefixes: [/api]
+    tag:
+      headers:
+        customResponseHeaders:
+          X-Served-By: signalbox
+  services:
+    shop:
+      loadBalancer:
+        servers:
+          - url: http://127.0.0.1:${ports.shop}
+    blog:
+      loadBalancer:
+        servers:
+          - url: http://127.0.0.1:${ports.blog}
+    api:
+      loadBalancer:
+        servers:
+          - url: http://127.0.0.1:${ports.api}
+`;
+}
+
+export async function runDemo(workers: number | undefined, io: Io): Promise<number> {
+  const origins = { shop: await startOrigin('shop'), blog: await startOrigin('blog'), api: await startOrigin('api') };
+  const directory = await mkdtemp(join(tmpdir(), 'signalbox-demo-'));
+  const port = await freePort(FIRST_PORT);
+  const adminPort = await freePort(port + 80);
+  const routing = join(directory, 'routing.yml');
+  const install = join(directory, 'signalbox.yml');
+  await writeFile(routing, routingFile({ shop: origins.shop.port, blog: origins.blog.port, api: origins.api.port }));
+  await writeFile(
+    install,
+    `entryPoints:
+  web:
+    address: "127.0.0.1:${port}"
+  traefik:
+    address: "127.0.0.1:${adminPort}"
+providers:
+  file:
+    filename: ${JSON.stringify(routing)}
+log:
+  level: INFO
+metrics:
+  prometheus: {}
+api: {}
+ping: {}
+`,
+  );
+  const url = `http://127.0.0.1:${port}`;
+  try {
+    return await runRouter(
+      {
+        config: install,
+        workers,
+        onReady: () =>
+          io.err(`
+Try:
+  curl ${url}/                                  the shop
+  curl ${url}/api/users                         the API, with its prefix stripped
+  curl -H 'Host: blog.localhost' ${url}/        another host
+  curl http://127.0.0.1:${adminPort}/metrics               what has been counted
+  curl http://127.0.0.1:${adminPort}/api/rawdata           what is configured
+
+Edit ${routing} and ask again. Ctrl-C ends the demo.
+`),
+      },
+      io,
+    );
+  } finally {
+    for (const { server } of Object.values(origins)) {
+      server.close();
+      server.closeAllConnections();
+    }
+    await rm(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,94 @@
+// What all compile stages work on: the objects of all providers by qualified name, what has been found wrong with each,
+// and who uses whom. Stages are pure: the same input gives the same result.
+
+import { didYouMean } from '../../core/did-you-mean.ts';
+import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
+import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
+import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
+
+export type ObjectKind = 'router' | 'middleware' | 'service';
+
+/** One object on its way through the stages. */
+export interface Compiled<T> {
+  /** `name@provider`. */
+  readonly name: string;
+  readonly provider: string;
+  readonly object: RoutingObject<T>;
+  /** Reasons it is disabled; empty while it is in force. */
+  readonly errors: string[];
+  readonly warnings: string[];
+  readonly usedBy: Set<string>;
+}
+
+/** Providers in the order of their names, so that the result does not depend on who published first. */
+export function collect<T>(
+  configs: readonly RoutingConfig[],
+  select: (config: RoutingConfig) => ReadonlyMap<string, RoutingObject<T>>,
+): Map<string, Compiled<T>> {
+  const all = new Map<string, Compiled<T>>();
+  for (const config of configs.toSorted((a, b) => (a.provider < b.provider ? -1 : 1))) {
+    for (const [name, object] of select(config)) {
+      const qualified = `${name}@${config.provider}`;
+      all.set(qualified, {
+        name: qualified,
+        provider: config.provider,
+        object,
+        errors: [...object.errors],
+        warnings: [],
+        usedBy: new Set(),
+      });
+    }
+  }
+  return all;
+}
+
+/** A reference without `@` means the same provider. */
+export function qualify(reference: string, provider: string): string {
+  return reference.includes('@') ? reference : `${reference}@${provider}`;
+}
+
+export class Findings {
+  readonly diagnostics: Diagnostic[] = [];
+
+  /** Reports at an option of the object; an error disables it. */
+  report(
+    about: Compiled<unknown>,
+    severity: Severity,
+    code: string,
+    message: string,
+    option: readonly PathSegment[] = [],
+    details: { expected?: string; received?: string; place?: { line: number; column: number } } = {},
+  ): void {
+    const { place: known, ...rest } = details;
+    const path = [...about.object.path, ...option];
+    const place = known ?? about.object.document.locate(path) ?? { line: 0, column: 0 };
+    (severity === 'error' ? about.errors : about.warnings).push(message);
+    this.diagnostics.push({
+      severity,
+      code,
+      message,
+      source: about.object.document.source,
+      path: formatPath(path),
+      ...place,
+      ...rest,
+    });
+  }
+}
+
+/** What to say about a reference to nothing. */
+export function danglingMessage(
+  kind: ObjectKind,
+  reference: string,
+  provider: string,
+  known: Iterable<string>,
+): string {
+  if (reference.endsWith('@internal')) return `the internal ${kind} "${reference}" is not supported yet`;
+  const names = [...known];
+  const own = names.filter((name) => name.endsWith(`@${provider}`)).map((name) => name.slice(0, -provider.length - 1));
+  const near = reference.includes('@') ? didYouMean(reference, names) : didYouMean(reference, own);
+  if (near !== null) return `there is no ${kind} "${reference}"; did you mean "${near}"?`;
+  const elsewhere = names.find((name) => name.startsWith(`${reference}@`));
+  if (elsewhere !== undefined)
+    return `there is no ${kind} "${reference}" in provider ${provider}; write "${elsewhere}"`;
+  return `there is no ${kind} "${reference}"`;
+}

@@ -1,0 +1,104 @@
+// From the configurations of all providers to what the data plane runs. Stages in order: collect, middlewares, services,
+// entry points, routes. Objects with errors are left out; everything else is in the result.
+
+import type { Diagnostic } from '../../model/diagnostic.ts';
+import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { SnapshotSections } from '../../model/snapshot.ts';
+import type { RuleError } from '../../dataplane/match/rule-error.ts';
+import { INSTALL_PROVIDER, type InstallConfig } from '../config/install-config.ts';
+import type { RoutingConfig } from '../config/routing-config.ts';
+import type { MiddlewareOptions, RouterOptions, ServiceOptions } from '../config/routing-options.ts';
+import { collect, danglingMessage, Findings, qualify, type Compiled } from './compilation.ts';
+import { compileMiddlewares, type CompiledMiddlewares } from './middlewares.ts';
+import { compileRoutes } from './routes.ts';
+import { compileServices } from './services.ts';
+
+export interface CompileResult {
+  readonly sections: SnapshotSections;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly routers: ReadonlyMap<string, Compiled<RouterOptions>>;
+  readonly middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>;
+  readonly services: ReadonlyMap<string, Compiled<ServiceOptions>>;
+}
+
+/** `ruleErrors` may be kept from run to run: rules that were parsed before are not parsed again. */
+export function compile(
+  install: InstallConfig,
+  configs: readonly RoutingConfig[],
+  ruleErrors: Map<string, readonly RuleError[]> = new Map(),
+): CompileResult {
+  const findings = new Findings();
+  const routers = collect(configs, (config) => config.routers);
+  const middlewares = collect(configs, (config) => config.middlewares);
+  const services = collect(configs, (config) => config.services);
+  const compiledMiddlewares = compileMiddlewares(middlewares, findings);
+  const compiledServices = compileServices(services, install.serversTransport, findings);
+  const entryPoints = compileEntryPoints(install, middlewares, compiledMiddlewares, findings);
+  const routes = compileRoutes(
+    {
+      routers,
+      middlewares,
+      services,
+      compiledMiddlewares,
+      compiledServices,
+      entryPoints: Object.keys(install.entryPoints),
+      brokenEntryPoints: entryPoints.broken,
+      defaultEntryPoints: install.defaultEntryPoints,
+      precedence: install.precedence,
+      ruleErrors,
+    },
+    findings,
+  );
+  return {
+    sections: {
+      entryPoints: entryPoints.specs,
+      routes: Object.fromEntries(routes),
+      middlewares: Object.fromEntries(compiledMiddlewares.specs),
+      services: Object.fromEntries(compiledServices),
+    },
+    diagnostics: [...configs.flatMap((config) => config.diagnostics), ...findings.diagnostics],
+    routers,
+    middlewares,
+    services,
+  };
+}
+
+/** Entry points with the middlewares they put before every router's, and why some cannot be used. */
+function compileEntryPoints(
+  install: InstallConfig,
+  middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>,
+  compiled: CompiledMiddlewares,
+  findings: Findings,
+): { specs: Record<string, EntryPointSpec>; broken: ReadonlySet<string> } {
+  const specs: Record<string, EntryPointSpec> = {};
+  const broken = new Set<string>();
+  for (const [name, spec] of Object.entries(install.entryPoints)) {
+    const stages: string[] = [];
+    for (const reference of spec.middlewares) {
+      // Without a provider: the routing files', then the install file's own.
+      const own = qualify(reference, INSTALL_PROVIDER);
+      const qualified = middlewares.has(own) ? own : qualify(reference, 'file');
+      middlewares.get(qualified)?.usedBy.add(name);
+      const resolved = compiled.resolve(qualified);
+      if (resolved !== null) {
+        stages.push(...resolved);
+        continue;
+      }
+      broken.add(name);
+      const reason = middlewares.has(qualified)
+        ? `the middleware "${reference}" is disabled`
+        : danglingMessage('middleware', reference, 'file', middlewares.keys());
+      findings.diagnostics.push({
+        severity: 'error',
+        code: 'dangling-reference',
+        message: `${reason}; routers of this entry point are disabled rather than served without it`,
+        source: install.source,
+        path: `entryPoints.${name}.http.middlewares`,
+        line: 0,
+        column: 0,
+      });
+    }
+    specs[name] = { ...spec, middlewares: stages };
+  }
+  return { specs, broken };
+}

@@ -1,0 +1,213 @@
+// Routers: rules, entry points, middlewares and service resolved; a router that lacks one of them is left out.
+
+import { didYouMean } from '../../core/did-you-mean.ts';
+import { defaultPriority, parseRule } from '../../dataplane/match/rule.ts';
+import type { RuleError } from '../../dataplane/match/rule-error.ts';
+import type { RouteSpec } from '../../model/route.ts';
+import type { ServiceSpec } from '../../model/service.ts';
+import { isMap } from '../../schema/schema.ts';
+import type { ConfigDocument } from '../config/document.ts';
+import type { MiddlewareOptions, RouterOptions, ServiceOptions } from '../config/routing-options.ts';
+import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import type { CompiledMiddlewares } from './middlewares.ts';
+
+/** Stages that keep people out: a router that had one and is left out deserves a louder word. */
+const GUARDS = new Set(['basicauth', 'digestauth', 'forwardauth', 'ipallowlist', 'ipwhitelist']);
+
+export interface RouteInputs {
+  readonly routers: ReadonlyMap<string, Compiled<RouterOptions>>;
+  readonly middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>;
+  readonly services: ReadonlyMap<string, Compiled<ServiceOptions>>;
+  readonly compiledMiddlewares: CompiledMiddlewares;
+  readonly compiledServices: ReadonlyMap<string, ServiceSpec>;
+  readonly entryPoints: readonly string[];
+  readonly defaultEntryPoints: readonly string[];
+  /** A middleware of theirs cannot be used. */
+  readonly brokenEntryPoints: ReadonlySet<string>;
+  readonly precedence: readonly string[];
+  /** Errors of rules parsed before, by text. */
+  readonly ruleErrors: Map<string, readonly RuleError[]>;
+}
+
+export function compileRoutes(inputs: RouteInputs, findings: Findings): ReadonlyMap<string, RouteSpec> {
+  const specs = new Map<string, RouteSpec>();
+  for (const router of inputs.routers.values()) {
+    const spec = compileRoute(router, inputs, findings);
+    if (spec !== null) specs.set(router.name, spec);
+    else warnUnguarded(router, inputs, findings);
+  }
+  return specs;
+}
+
+function compileRoute(router: Compiled<RouterOptions>, inputs: RouteInputs, findings: Findings): RouteSpec | null {
+  const options = router.object.value;
+  if (options === null) return null;
+  checkRule(router, options.rule, inputs.ruleErrors, findings);
+  const entryPoints = resolveEntryPoints(router, options, inputs, findings);
+  const middlewares = resolveMiddlewares(router, options, inputs, findings);
+  const service = resolveService(router, options, inputs, findings);
+  if (router.errors.length > 0) return null;
+  const rank = inputs.precedence.indexOf(router.provider);
+  return {
+    name: router.name,
+    entryPoints,
+    rule: options.rule,
+    priority: options.priority === 0 ? defaultPriority(options.rule) : options.priority,
+    providerRank: rank < 0 ? inputs.precedence.length : rank,
+    middlewares,
+    service,
+    observability: { accessLogs: options.observability.accessLogs, metrics: options.observability.metrics },
+  };
+}
+
+function checkRule(
+  router: Compiled<RouterOptions>,
+  rule: string,
+  known: Map<string, readonly RuleError[]>,
+  findings: Findings,
+): void {
+  let errors = known.get(rule);
+  if (errors === undefined) {
+    errors = parseRule(rule).errors;
+    known.set(rule, errors);
+  }
+  for (const error of errors) {
+    const place = placeInRule(router.object.document, [...router.object.path, 'rule'], rule, error.offset);
+    findings.report(router, 'error', 'rule-syntax', error.message, ['rule'], {
+      ...(error.expected === undefined ? {} : { expected: error.expected }),
+      ...(error.received === undefined ? {} : { received: error.received }),
+      ...(place === null ? {} : { place }),
+    });
+  }
+}
+
+/** The column inside of the rule when it stands in one line as it is; otherwise that of the option. */
+function placeInRule(
+  document: ConfigDocument,
+  path: readonly (string | number)[],
+  rule: string,
+  offset: number,
+): { line: number; column: number } | null {
+  const place = document.locate(path);
+  if (place === null) return null;
+  const line = document.text.split('\n', place.line)[place.line - 1] ?? '';
+  const start = line.indexOf(rule, place.column - 1);
+  return start < 0 || rule === '' ? place : { line: place.line, column: start + 1 + offset };
+}
+
+function resolveEntryPoints(
+  router: Compiled<RouterOptions>,
+  options: RouterOptions,
+  inputs: RouteInputs,
+  findings: Findings,
+): readonly string[] {
+  const used = options.entryPoints ?? inputs.defaultEntryPoints;
+  const broken = used.find((name) => inputs.brokenEntryPoints.has(name));
+  if (broken !== undefined) {
+    findings.report(
+      router,
+      'error',
+      'unusable-reference',
+      `a middleware of the entry point "${broken}" cannot be used`,
+    );
+  }
+  if (options.entryPoints === undefined) {
+    if (inputs.defaultEntryPoints.length === 0) {
+      findings.report(
+        router,
+        'error',
+        'no-entry-point',
+        'there is no entry point to listen on; define one under "entryPoints"',
+      );
+    }
+    return inputs.defaultEntryPoints;
+  }
+  for (const [index, name] of options.entryPoints.entries()) {
+    if (inputs.entryPoints.includes(name)) continue;
+    const near = didYouMean(name, inputs.entryPoints);
+    const hint = near === null ? `; known: ${inputs.entryPoints.join(', ') || 'none'}` : `; did you mean "${near}"?`;
+    findings.report(router, 'error', 'dangling-reference', `there is no entry point "${name}"${hint}`, [
+      'entryPoints',
+      index,
+    ]);
+  }
+  return options.entryPoints;
+}
+
+function resolveMiddlewares(
+  router: Compiled<RouterOptions>,
+  options: RouterOptions,
+  inputs: RouteInputs,
+  findings: Findings,
+): readonly string[] {
+  const stages: string[] = [];
+  for (const [index, reference] of options.middlewares.entries()) {
+    const name = qualify(reference, router.provider);
+    const target = inputs.middlewares.get(name);
+    if (target === undefined) {
+      const message = danglingMessage('middleware', reference, router.provider, inputs.middlewares.keys());
+      findings.report(router, 'error', 'dangling-reference', message, ['middlewares', index]);
+      continue;
+    }
+    target.usedBy.add(router.name);
+    const resolved = inputs.compiledMiddlewares.resolve(name);
+    if (resolved !== null) stages.push(...resolved);
+    else
+      findings.report(router, 'error', 'unusable-reference', `the middleware "${reference}" is disabled`, [
+        'middlewares',
+        index,
+      ]);
+  }
+  return stages;
+}
+
+function resolveService(
+  router: Compiled<RouterOptions>,
+  options: RouterOptions,
+  inputs: RouteInputs,
+  findings: Findings,
+): string {
+  const name = qualify(options.service, router.provider);
+  const target = inputs.services.get(name);
+  target?.usedBy.add(router.name);
+  if (target === undefined) {
+    const message = danglingMessage('service', options.service, router.provider, inputs.services.keys());
+    findings.report(router, 'error', 'dangling-reference', message, ['service']);
+  } else if (!inputs.compiledServices.has(name)) {
+    findings.report(router, 'error', 'unusable-reference', `the service "${options.service}" is disabled`, ['service']);
+  }
+  return name;
+}
+
+/** Requests of a router that is left out go to whichever router takes them next. */
+function warnUnguarded(router: Compiled<RouterOptions>, inputs: RouteInputs, findings: Findings): void {
+  const guarded = rawMiddlewares(router).some((reference) => {
+    const target = inputs.middlewares.get(qualify(reference, router.provider));
+    if (target === undefined) return false;
+    const raw = rawAt(target.object.document, target.object.path);
+    return isMap(raw) && Object.keys(raw).some((kind) => GUARDS.has(kind.toLowerCase()));
+  });
+  if (!guarded) return;
+  findings.report(
+    router,
+    'warning',
+    'unguarded-fallback',
+    'this router keeps people out and is disabled: its requests go to the next router that matches, or are answered 404',
+  );
+}
+
+function rawMiddlewares(router: Compiled<RouterOptions>): readonly string[] {
+  const raw = rawAt(router.object.document, [...router.object.path, 'middlewares']);
+  if (typeof raw === 'string') return raw.split(',').map((name) => name.trim());
+  return Array.isArray(raw) ? raw.filter((name) => typeof name === 'string') : [];
+}
+
+function rawAt(document: ConfigDocument, path: readonly (string | number)[]): unknown {
+  let value: unknown = document.value;
+  for (const segment of path) {
+    if (!isMap(value)) return undefined;
+    const key = Object.keys(value).find((name) => name.toLowerCase() === String(segment).toLowerCase());
+    value = key === undefined ? undefined : value[key];
+  }
+  return value;
+}

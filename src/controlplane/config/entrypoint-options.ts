@@ -1,0 +1,213 @@
+// Options of an entry point as people write them, and the specification the data plane runs.
+
+import { parseNetwork } from '../../core/ip.ts';
+import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
+import {
+  boolean,
+  duration,
+  integer,
+  later,
+  list,
+  object,
+  oneOf,
+  required,
+  withDefault,
+  string,
+  defaultsOf,
+  type Infer,
+  type Schema,
+} from '../../schema/schema.ts';
+
+const KIB = 1024;
+
+/** IP addresses and CIDR ranges. */
+export const networks: Schema<readonly string[]> = list({
+  label: 'IP address or CIDR range',
+  fields: null,
+  decode(input, context) {
+    if (typeof input !== 'string' || parseNetwork(input) === null) {
+      return context.invalid(
+        `${context.show(input)} is neither an IP address nor a CIDR range`,
+        'an IP address or CIDR range',
+        context.show(input),
+      );
+    }
+    return input;
+  },
+});
+
+const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
+
+const encodedCharacters = object({
+  allowEncodedSlash: flag(true, '`%2F`'),
+  allowEncodedBackSlash: flag(true, '`%5C`'),
+  allowEncodedNullCharacter: flag(true, '`%00`; refused in any case'),
+  allowEncodedSemicolon: flag(true, '`%3B`'),
+  allowEncodedPercent: flag(true, '`%25`'),
+  allowEncodedQuestionMark: flag(true, '`%3F`'),
+  allowEncodedHash: flag(true, '`%23`'),
+});
+
+const forwardedHeaders = object({
+  insecure: flag(false, 'Believe the X-Forwarded-* fields of every client.'),
+  trustedIPs: withDefault(networks, [], 'Clients whose X-Forwarded-* fields are believed.'),
+  connection: withDefault(list(string()), [], 'Fields that a client’s Connection header may not remove.'),
+  notAppendXForwardedFor: flag(false, 'Leave X-Forwarded-For as it came.'),
+  addXForwardedSchemeHeaders: later('Arrives with TLS.'),
+});
+
+const respondingTimeouts = object({
+  headerTimeout: withDefault(duration(), 10_000, 'From the first byte of a request to the end of its head; then 408.'),
+  readTimeout: withDefault(
+    duration(),
+    60_000,
+    'Longest pause between two reads of a request body; then 408. Traefik limits the whole body by this.',
+  ),
+  readTotalTimeout: withDefault(duration(), 0, 'Longest time for a request with its body; 0 is no limit.'),
+  writeTimeout: withDefault(duration(), 0, 'Longest time for a whole response; 0 is no limit.'),
+  writeIdleTimeout: withDefault(duration(), 60_000, 'Longest time a client may take no byte of a response.'),
+  idleTimeout: withDefault(duration(), 180_000, 'Keep-alive connection without a request.'),
+  tunnelIdleTimeout: withDefault(
+    duration(),
+    3_600_000,
+    'WebSocket or other tunnel without a byte in either direction.',
+  ),
+});
+
+const limits = object({
+  maxHeaderCount: withDefault(integer({ min: 1, max: 10_000 }), 200, 'Fields in a request head; then 431.'),
+  maxLineBytes: withDefault(integer({ min: 256 }), 32 * KIB, 'One line of a request head; then 414 or 431.'),
+  maxBodyBytes: withDefault(integer({ min: 0 }), 0, 'Request body; then 413. 0 is no limit.'),
+  maxConnections: withDefault(
+    integer({ min: 0 }),
+    0,
+    'Open connections over all workers; more are reset. 0 is no limit.',
+  ),
+  maxConnectionsPerIP: withDefault(
+    integer({ min: 0 }),
+    0,
+    'Open connections of one client address over all workers. 0 is no limit.',
+  ),
+});
+
+const lifeCycle = object({
+  requestAcceptGraceTimeout: withDefault(duration(), 0, 'Go on accepting for this long after SIGTERM.'),
+  graceTimeOut: withDefault(duration(), 10_000, 'Time for requests in flight after that.'),
+});
+
+const transport = object({
+  lifeCycle: withDefault(lifeCycle, defaultsOf(lifeCycle), 'Shutdown.'),
+  respondingTimeouts: withDefault(respondingTimeouts, defaultsOf(respondingTimeouts), 'Timeouts towards clients.'),
+  limits: withDefault(limits, defaultsOf(limits), 'Limits towards clients.'),
+  keepAliveMaxTime: withDefault(duration(), 0, 'Age after which a connection is closed with its next response.'),
+  keepAliveMaxRequests: withDefault(integer({ min: 0 }), 0, 'Requests after which a connection is closed.'),
+});
+
+const http = object({
+  middlewares: withDefault(list(string()), [], 'Put before the middlewares of every router of this entry point.'),
+  encodeQuerySemicolons: flag(false, 'Send `;` in a query as `%3B` instead of `&`.'),
+  sanitizePath: flag(true, 'Resolve `//`, `.` and `..` before routing.'),
+  encodedCharacters: withDefault(
+    encodedCharacters,
+    defaultsOf(encodedCharacters),
+    'Percent-encoded characters a path may hold; others are answered 400.',
+  ),
+  underscoreHeadersStrategy: withDefault(
+    oneOf('keep', 'delete', 'reject'),
+    'keep',
+    'What to do with field names that hold an underscore.',
+  ),
+  maxHeaderBytes: withDefault(
+    integer({ min: 1 * KIB, max: 1024 * KIB }),
+    64 * KIB,
+    'Request head; then 431. Traefik allows 1 MiB.',
+  ),
+  redirections: later('Entry point redirections.', 'refused'),
+  tls: later('TLS on every router of the entry point.', 'refused'),
+});
+
+const observability = object({
+  accessLogs: flag(true, 'Access log lines for requests of this entry point.'),
+  metrics: flag(true, 'Metrics for requests of this entry point.'),
+  tracing: later('Traces.'),
+  traceVerbosity: later('Traces.'),
+});
+
+export const entryPointOptions = object({
+  address: required(string(), '`[host]:port[/tcp]`; without a host, every address of the machine.'),
+  asDefault: flag(false, 'Used by routers that name no entry point; when none has it, all do.'),
+  reusePort: later('SO_REUSEPORT.'),
+  forwardedHeaders: withDefault(
+    forwardedHeaders,
+    defaultsOf(forwardedHeaders),
+    'Whose X-Forwarded-* fields to believe.',
+  ),
+  transport: withDefault(transport, defaultsOf(transport), 'Timeouts, limits, shutdown.'),
+  http: withDefault(http, defaultsOf(http), 'HTTP options.'),
+  observability: withDefault(observability, defaultsOf(observability), 'What is reported.'),
+  allowACMEByPass: later('Automatic certificates.'),
+  http2: later('HTTP/2.'),
+  http3: later('HTTP/3.'),
+  proxyProtocol: later('The PROXY protocol.', 'refused'),
+  udp: later('UDP.'),
+});
+
+export type EntryPointOptions = Infer<typeof entryPointOptions>;
+
+/** Null when the text is no address; `protocol` is tcp when none is given. */
+export function parseAddress(text: string): (ListenAddress & { protocol: 'tcp' | 'udp' }) | null {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/]*)):([0-9]{1,5})(?:\/(tcp|udp))?$/.exec(text);
+  if (match === null || Number(match[3]) > 65_535) return null;
+  const host = match[1] ?? match[2] ?? '';
+  return { host: host === '*' ? '' : host, port: Number(match[3]), protocol: match[4] === 'udp' ? 'udp' : 'tcp' };
+}
+
+export function entryPointSpec(name: string, address: ListenAddress, options: EntryPointOptions): EntryPointSpec {
+  const { respondingTimeouts: timeouts, limits: given } = options.transport;
+  const allow = options.http.encodedCharacters;
+  return {
+    name,
+    address: { host: address.host, port: address.port },
+    middlewares: options.http.middlewares,
+    forwardedHeaders: {
+      insecure: options.forwardedHeaders.insecure,
+      trustedIps: options.forwardedHeaders.trustedIPs,
+      connection: options.forwardedHeaders.connection.map((header) => header.toLowerCase()),
+      notAppendXForwardedFor: options.forwardedHeaders.notAppendXForwardedFor,
+    },
+    timeouts: {
+      headerMs: timeouts.headerTimeout,
+      readIdleMs: timeouts.readTimeout,
+      readTotalMs: timeouts.readTotalTimeout,
+      writeIdleMs: timeouts.writeIdleTimeout,
+      writeTotalMs: timeouts.writeTimeout,
+      idleMs: timeouts.idleTimeout,
+      tunnelIdleMs: timeouts.tunnelIdleTimeout,
+    },
+    limits: {
+      maxHeaderBytes: options.http.maxHeaderBytes,
+      maxHeaderCount: given.maxHeaderCount,
+      maxLineBytes: given.maxLineBytes,
+      maxBodyBytes: given.maxBodyBytes,
+      maxConnections: given.maxConnections,
+      maxConnectionsPerIp: given.maxConnectionsPerIP,
+      keepAliveMaxRequests: options.transport.keepAliveMaxRequests,
+      keepAliveMaxTimeMs: options.transport.keepAliveMaxTime,
+    },
+    path: {
+      sanitize: options.http.sanitizePath,
+      encodeQuerySemicolons: options.http.encodeQuerySemicolons,
+      allowEncoded: {
+        slash: allow.allowEncodedSlash,
+        backSlash: allow.allowEncodedBackSlash,
+        nullCharacter: allow.allowEncodedNullCharacter,
+        semicolon: allow.allowEncodedSemicolon,
+        percent: allow.allowEncodedPercent,
+        questionMark: allow.allowEncodedQuestionMark,
+        hash: allow.allowEncodedHash,
+      },
+    },
+    underscoreHeaders: options.http.underscoreHeadersStrategy,
+    observability: options.observability,
+  };
+}

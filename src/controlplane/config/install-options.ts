@@ -1,0 +1,231 @@
+// Sections of the install configuration as people write them. Options of Traefik's that later work brings are listed as
+// such, so that they are told from misspellings.
+
+import {
+  boolean,
+  duration,
+  integer,
+  later,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  string,
+  withDefault,
+  defaultsOf,
+  type Infer,
+} from '../../schema/schema.ts';
+import { entryPointOptions } from './entrypoint-options.ts';
+
+const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
+
+export const DEFAULT_PRECEDENCE: readonly string[] = [
+  'install', 'kubernetesgateway', 'kubernetescrd', 'kubernetes', 'kubernetesingressnginx', 'swarm', 'docker', 'file', 'redis',
+  'knative', 'consul', 'consulcatalog', 'nomad', 'etcd', 'ecs', 'http', 'zookeeper', 'rest',
+]; // prettier-ignore
+
+const fileProvider = object({
+  filename: optional(string(), 'One file.'),
+  directory: optional(
+    string(),
+    'A directory: every .yml, .yaml, .toml and .json file in it and below, in the order of their names.',
+  ),
+  watch: flag(true, 'Follow changes.'),
+  debugLogGeneratedTemplate: later('Go templates are not run.'),
+});
+
+const providers = object({
+  file: optional(fileProvider, 'Routing configuration from files.'),
+  providersThrottleDuration: withDefault(
+    duration(),
+    100,
+    'Least time between two applied changes of one provider. Traefik waits 2 s.',
+  ),
+  precedence: withDefault(
+    list(string()),
+    DEFAULT_PRECEDENCE,
+    'Which provider’s router is asked first when priorities are equal.',
+  ),
+  consul: later('KV provider.'),
+  consulCatalog: later('Service registry.'),
+  docker: later('Docker.'),
+  ecs: later('Amazon ECS.'),
+  etcd: later('KV provider.'),
+  http: later('Polls an HTTP endpoint.'),
+  knative: later('Knative.'),
+  kubernetesCRD: later('Kubernetes custom resources.'),
+  kubernetesGateway: later('Kubernetes Gateway API.'),
+  kubernetesIngress: later('Kubernetes Ingress.'),
+  kubernetesIngressNGINX: later('Ingress with nginx annotations.'),
+  nomad: later('Nomad.'),
+  plugin: later('Plugin providers.'),
+  redis: later('KV provider.'),
+  rest: later('Pushed configuration.'),
+  swarm: later('Docker Swarm.'),
+  zooKeeper: later('KV provider.'),
+});
+
+const log = object({
+  level: withDefault(
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'),
+    'info',
+    'Least severity that is written.',
+  ),
+  format: withDefault(oneOf('common', 'json'), 'common', 'Lines for people or one JSON object each.'),
+  filePath: withDefault(string(), '', 'File to append to; standard error when empty. SIGUSR1 reopens it.'),
+  noColor: later('The log has no colours.'),
+  maxSize: later('Rotation by the program itself; use SIGUSR1 with logrotate.'),
+  maxAge: later('Rotation by the program itself.'),
+  maxBackups: later('Rotation by the program itself.'),
+  compress: later('Rotation by the program itself.'),
+  otlp: later('Logs over OTLP.'),
+});
+
+const keepOrDrop = oneOf('keep', 'drop');
+const keepDropOrRedact = oneOf('keep', 'drop', 'redact');
+const accessLogHeaders = object({
+  defaultMode: withDefault(keepDropOrRedact, 'drop', 'For header fields that are not named.'),
+  names: withDefault(record(keepDropOrRedact), {}, 'Mode by header name.'),
+});
+const accessLogQuery = object({
+  defaultMode: withDefault(oneOf('keep', 'drop', 'redact'), 'keep', 'What to do with the values of query parameters.'),
+});
+const accessLogFields = object({
+  defaultMode: withDefault(keepOrDrop, 'keep', 'For fields that are not named.'),
+  names: withDefault(record(keepOrDrop), {}, 'Mode by field name.'),
+  headers: withDefault(
+    accessLogHeaders,
+    defaultsOf(accessLogHeaders),
+    'Header fields of request, response and origin.',
+  ),
+  queryParameters: withDefault(accessLogQuery, defaultsOf(accessLogQuery), 'Query parameters in RequestPath.'),
+});
+const accessLogFilters = object({
+  statusCodes: withDefault(
+    list(string({ pattern: /^[1-5][0-9]{2}(?:-[1-5][0-9]{2})?$/, expected: 'a status or a range such as 500-599' })),
+    [],
+    'Statuses and inclusive ranges.',
+  ),
+  retryAttempts: flag(false, 'Requests that were sent more than once.'),
+  minDuration: withDefault(duration(), 0, 'Requests that took at least this long.'),
+});
+const accessLog = object({
+  filePath: withDefault(string(), '', 'File to append to; standard output when empty. SIGUSR1 reopens it.'),
+  format: withDefault(oneOf('common', 'genericCLF', 'json'), 'common', 'Format of a line.'),
+  filters: withDefault(
+    accessLogFilters,
+    defaultsOf(accessLogFilters),
+    'Only requests that pass one of these are logged.',
+  ),
+  fields: withDefault(accessLogFields, defaultsOf(accessLogFields), 'What a JSON line holds.'),
+  bufferingSize: later('Lines are always gathered for 100 ms.'),
+  addInternals: later('Requests of internal services.'),
+  dualOutput: later('Logs over OTLP.'),
+  otlp: later('Logs over OTLP.'),
+});
+
+const prometheus = object({
+  prefix: withDefault(
+    string({ pattern: /^[a-z][a-z0-9_]*$/, expected: 'lower-case letters, digits and underscores' }),
+    'signalbox',
+    'First part of every name; `traefik` gives Traefik’s names.',
+  ),
+  buckets: withDefault(list(number()), [0.1, 0.3, 1.2, 5], 'Bounds of the duration histograms, in seconds.'),
+  addEntryPointsLabels: flag(true, 'Series by entry point.'),
+  addRoutersLabels: flag(false, 'Series by router.'),
+  addServicesLabels: flag(true, 'Series by service.'),
+  headerLabels: withDefault(
+    record(string()),
+    {},
+    'Extra labels of the request counters, from request headers. Clients choose the values.',
+  ),
+  entryPoint: withDefault(oneOf('traefik'), 'traefik', 'Metrics are served on the internal entry point.'),
+  manualRouting: later('prometheus@internal as a service.'),
+});
+const metrics = object({
+  prometheus: optional(prometheus, 'Prometheus exposition under /metrics.'),
+  addInternals: later('Metrics of internal services.'),
+  datadog: later('Datadog.'),
+  influxDB2: later('InfluxDB.'),
+  otlp: later('OTLP.'),
+  statsD: later('StatsD.'),
+});
+
+const api = object({
+  basePath: withDefault(
+    string({ pattern: /^\//, expected: 'a path that begins with a slash' }),
+    '/',
+    'Path the API lives under.',
+  ),
+  insecure: flag(false, 'Accepted; the API is served on the internal entry point, which listens on loopback.'),
+  dashboard: later('The dashboard.'),
+  dashboardName: later('The dashboard.'),
+  disableDashboardAd: later('There is no advertisement.'),
+  debug: later('Profiling endpoints.'),
+});
+
+const ping = object({
+  entryPoint: withDefault(oneOf('traefik'), 'traefik', 'Ping is served on the internal entry point.'),
+  terminatingStatusCode: withDefault(
+    integer({ min: 200, max: 599 }),
+    503,
+    'Status of /ping while the process shuts down.',
+  ),
+  manualRouting: later('ping@internal as a service.'),
+});
+
+const forwardingTimeouts = object({
+  dialTimeout: withDefault(duration(), 30_000, 'Connecting to a server, all its addresses together; then 504.'),
+  responseHeaderTimeout: withDefault(
+    duration(),
+    0,
+    'From the end of a request to the head of the response; then 504. 0 is no limit.',
+  ),
+  idleConnTimeout: withDefault(duration(), 90_000, 'Kept connection without a request.'),
+  readIdleTimeout: withDefault(duration(), 0, 'Longest pause in a response body. 0 is no limit.'),
+  writeIdleTimeout: withDefault(duration(), 60_000, 'Longest time a server may take no byte of a request body.'),
+  pingTimeout: later('HTTP/2.'),
+});
+const serversTransport = object({
+  forwardingTimeouts: withDefault(forwardingTimeouts, defaultsOf(forwardingTimeouts), 'Timeouts towards servers.'),
+  maxIdleConnsPerHost: withDefault(integer({ min: 0 }), 200, 'Kept connections to one server, over all workers.'),
+  maxConnsPerHost: withDefault(
+    integer({ min: 0 }),
+    0,
+    'Open connections to one server, over all workers; further requests wait. 0 is no limit.',
+  ),
+  maxPendingRequests: withDefault(
+    integer({ min: 0 }),
+    1_024,
+    'Requests that may wait for a connection to one server; then 503.',
+  ),
+  maxResponseHeaderBytes: withDefault(integer({ min: 1024 }), 256 * 1024, 'Response head; then 502.'),
+  maxResponseHeaderCount: withDefault(integer({ min: 1 }), 500, 'Fields of a response head; then 502.'),
+  insecureSkipVerify: later('TLS to servers.'),
+  rootCAs: later('TLS to servers.'),
+  spiffe: later('SPIFFE.'),
+});
+
+export const installOptions = object({
+  entryPoints: withDefault(record(entryPointOptions), {}, 'Named listeners.'),
+  providers: withDefault(providers, defaultsOf(providers), 'Where routing configuration comes from.'),
+  log: withDefault(log, defaultsOf(log), 'Application log.'),
+  accessLog: optional(accessLog, 'A line per request. An empty section switches it on.'),
+  metrics: optional(metrics, 'Metrics.'),
+  api: optional(api, 'The API. An empty section switches it on.'),
+  ping: optional(ping, 'Health check of the process under /ping. An empty section switches it on.'),
+  serversTransport: withDefault(serversTransport, defaultsOf(serversTransport), 'Connections to servers.'),
+  certificatesResolvers: later('Automatic certificates.'),
+  core: later('The v2 rule syntax.'),
+  experimental: later('Experimental features of Traefik.'),
+  global: later('Neither version checks nor statistics are sent.'),
+  hostResolver: later('CNAME flattening.'),
+  ocsp: later('OCSP stapling.'),
+  spiffe: later('SPIFFE.'),
+  tcpServersTransport: later('TCP services.'),
+  tracing: later('Traces.'),
+});
+
+export type InstallOptions = Infer<typeof installOptions>;

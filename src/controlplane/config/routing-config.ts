@@ -1,0 +1,161 @@
+// Routing configuration of one provider, decoded object by object: a mistake costs the object it is in and nothing else.
+
+import type { Diagnostic } from '../../model/diagnostic.ts';
+import { DecodeContext, type PathSegment } from '../../schema/decode-context.ts';
+import { INVALID, type Invalid } from '../../schema/invalid.ts';
+import { isMap, type Schema } from '../../schema/schema.ts';
+import type { ConfigDocument } from './document.ts';
+import {
+  middlewareOptions,
+  routerOptions,
+  serviceOptions,
+  type MiddlewareOptions,
+  type RouterOptions,
+  type ServiceOptions,
+} from './routing-options.ts';
+
+export interface RoutingObject<T> {
+  readonly name: string;
+  /** Null when decoding found errors: the object is disabled. */
+  readonly value: T | null;
+  /** Decoded input as text: equal text is an equal object. */
+  readonly text: string;
+  readonly document: ConfigDocument;
+  readonly path: readonly PathSegment[];
+  readonly errors: readonly string[];
+}
+
+export interface RoutingConfig {
+  readonly provider: string;
+  readonly routers: ReadonlyMap<string, RoutingObject<RouterOptions>>;
+  readonly middlewares: ReadonlyMap<string, RoutingObject<MiddlewareOptions>>;
+  readonly services: ReadonlyMap<string, RoutingObject<ServiceOptions>>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Sections of `http` that later work brings. */
+const LATER_HTTP = ['serversTransports', 'models'];
+const LATER_SECTIONS = ['tcp', 'udp', 'tls'];
+
+/** Decodes a parsed document; never throws. */
+export function decodeRouting(provider: string, document: ConfigDocument): RoutingConfig {
+  const context = new DecodeContext(document.source, document.locate);
+  const routers = new Map<string, RoutingObject<RouterOptions>>();
+  const middlewares = new Map<string, RoutingObject<MiddlewareOptions>>();
+  const services = new Map<string, RoutingObject<ServiceOptions>>();
+  const given = document.value ?? {};
+  if (!isMap(given)) context.wrongType('the section "http"', given);
+  else {
+    for (const [key, section] of Object.entries(given)) {
+      context.at(key, () => {
+        if (LATER_SECTIONS.includes(key.toLowerCase())) context.notSupported(false);
+        else if (key.toLowerCase() !== 'http') context.unknownOption(key, ['http', ...LATER_SECTIONS]);
+        else if (section !== null && !isMap(section))
+          context.wrongType('a section with routers, services and middlewares', section);
+        else decodeHttp(section ?? {}, context, document, { routers, middlewares, services });
+      });
+    }
+  }
+  return {
+    provider,
+    routers,
+    middlewares,
+    services,
+    diagnostics: [...document.diagnostics, ...context.diagnostics],
+  };
+}
+
+interface Sections {
+  readonly routers: Map<string, RoutingObject<RouterOptions>>;
+  readonly middlewares: Map<string, RoutingObject<MiddlewareOptions>>;
+  readonly services: Map<string, RoutingObject<ServiceOptions>>;
+}
+
+function decodeHttp(
+  http: Readonly<Record<string, unknown>>,
+  context: DecodeContext,
+  document: ConfigDocument,
+  into: Sections,
+): void {
+  for (const [key, section] of Object.entries(http)) {
+    context.at(key, () => {
+      switch (key.toLowerCase()) {
+        case 'routers':
+          decodeObjects(section, routerOptions, context, document, into.routers);
+          return;
+        case 'services':
+          decodeObjects(section, oneKind(serviceOptions, 'loadBalancer'), context, document, into.services);
+          return;
+        case 'middlewares':
+          decodeObjects(section, oneKind(middlewareOptions, 'addPrefix'), context, document, into.middlewares);
+          return;
+        default:
+          if (LATER_HTTP.some((name) => name.toLowerCase() === key.toLowerCase())) context.notSupported(false);
+          else context.unknownOption(key, ['routers', 'services', 'middlewares', ...LATER_HTTP]);
+      }
+    });
+  }
+}
+
+/** The section must name exactly one of its kinds. */
+function oneKind<T extends object>(schema: Schema<T>, example: string): Schema<T> {
+  return {
+    ...schema,
+    decode(input, context): T | Invalid {
+      const errorsBefore = context.errorCount;
+      const decoded = schema.decode(input, context);
+      if (decoded === INVALID || context.errorCount > errorsBefore) return INVALID;
+      const kinds = Object.entries(decoded)
+        .filter(([, value]) => value !== undefined)
+        .map(([kind]) => kind);
+      if (kinds.length === 1) return decoded;
+      return kinds.length === 0
+        ? context.invalid(`name the kind, as in "${example}:"`, 'exactly one kind', 'none')
+        : context.invalid(
+            `one object is of one kind, found ${kinds.join(' and ')}; give each a name of its own`,
+            'exactly one kind',
+            kinds.join(', '),
+          );
+    },
+  };
+}
+
+function decodeObjects<T>(
+  section: unknown,
+  schema: Schema<T>,
+  context: DecodeContext,
+  document: ConfigDocument,
+  into: Map<string, RoutingObject<T>>,
+): void {
+  if (section === null) return;
+  if (!isMap(section)) {
+    context.wrongType('a map from names to objects', section);
+    return;
+  }
+  for (const [name, given] of Object.entries(section)) {
+    context.at(name, () => {
+      const before = context.diagnostics.length;
+      const errorsBefore = context.errorCount;
+      if (context.refuseKey(name)) return;
+      if (name.includes('@')) {
+        context.invalid(
+          `"@" cannot be part of a name; it separates name and provider in references`,
+          'a name without @',
+          name,
+        );
+        return;
+      }
+      const decoded = schema.decode(given, context);
+      const errors = context.diagnostics.slice(before).filter((diagnostic) => diagnostic.severity === 'error');
+      const isValid = decoded !== INVALID && context.errorCount === errorsBefore;
+      into.set(name, {
+        name,
+        value: isValid ? decoded : null,
+        text: isValid ? JSON.stringify(decoded) : '',
+        document,
+        path: [...context.path],
+        errors: errors.map((diagnostic) => diagnostic.message),
+      });
+    });
+  }
+}

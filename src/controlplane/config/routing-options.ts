@@ -1,0 +1,83 @@
+// Sections of the routing configuration as people write them.
+
+import { LATER_MIDDLEWARES, MIDDLEWARES } from '../../dataplane/middleware/registry.ts';
+import {
+  boolean,
+  integer,
+  later,
+  list,
+  object,
+  oneOf,
+  optional,
+  required,
+  string,
+  withDefault,
+  type Field,
+  type Infer,
+} from '../../schema/schema.ts';
+
+const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
+
+const observability = object({
+  accessLogs: flag(true, 'Access log lines for requests of this router.'),
+  metrics: flag(true, 'Metrics for requests of this router.'),
+  tracing: later('Traces.'),
+  traceVerbosity: later('Traces.'),
+});
+
+export const routerOptions = object({
+  rule: required(string(), 'Which requests this router takes: matchers joined by `&&`, `||`, `!` and parentheses.'),
+  service: required(string(), 'Service that gets them; `name` or `name@provider`.'),
+  entryPoints: optional(list(string(), { min: 1 }), 'Entry points it listens on; all default ones when left out.'),
+  middlewares: withDefault(list(string()), [], 'Stages a request passes on its way, in order.'),
+  priority: withDefault(
+    integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }),
+    0,
+    'Higher is asked first; 0 stands for the length of the rule in bytes.',
+  ),
+  observability: withDefault(
+    observability,
+    { accessLogs: true, metrics: true, tracing: undefined, traceVerbosity: undefined },
+    'What is reported.',
+  ),
+  tls: later('TLS.', 'refused'),
+  parentRefs: later('Routers below routers.', 'refused'),
+  ruleSyntax: later('The v2 rule syntax.', 'refused'),
+});
+export type RouterOptions = Infer<typeof routerOptions>;
+
+const server = object({
+  url: required(string(), '`http://host:port`; the path counts with preservePath only.'),
+  weight: withDefault(integer({ min: 0, max: 1_000_000 }), 1, 'Share of the requests; 0 gets none.'),
+  preservePath: flag(false, 'Put the path of the URL before the path of the request.'),
+});
+
+const loadBalancer = object({
+  servers: withDefault(list(server), [], 'Servers to balance over.'),
+  passHostHeader: flag(true, 'Send the client’s Host; otherwise the server’s address.'),
+  strategy: withDefault(oneOf('wrr', 'p2c', 'hrw', 'leasttime'), 'wrr', 'How a server is chosen.'),
+  responseForwarding: later('Streams are always forwarded as they arrive.'),
+  sticky: later('Sticky sessions.'),
+  healthCheck: later('Health checks.'),
+  passiveHealthCheck: later('Health checks.'),
+  serversTransport: later('Named transports.', 'refused'),
+  middlewares: later('Middlewares of services.', 'refused'),
+});
+
+export const serviceOptions = object({
+  loadBalancer: optional(loadBalancer, 'Balances over servers.'),
+  weighted: later('Balances over services.', 'refused'),
+  highestRandomWeight: later('Balances over services.', 'refused'),
+  mirroring: later('Copies requests.', 'refused'),
+  failover: later('Second service when the first is down.', 'refused'),
+});
+export type ServiceOptions = Infer<typeof serviceOptions>;
+
+const middlewareFields: Record<string, Field<object | undefined>> = {};
+for (const definition of MIDDLEWARES)
+  middlewareFields[definition.kind] = optional(definition.options, definition.summary);
+for (const kind of LATER_MIDDLEWARES) middlewareFields[kind] = later('A middleware of the reference.', 'refused');
+
+/** A middleware is a section with exactly one kind. */
+export const middlewareOptions = object(middlewareFields);
+export type MiddlewareOptions = Infer<typeof middlewareOptions>;

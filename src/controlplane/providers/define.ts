@@ -1,0 +1,21 @@
+// The extension unit of discovery: a source that publishes routing configurations for as long as it runs.
+
+import type { Log } from '../../core/log.ts';
+import type { RoutingConfig } from '../config/routing-config.ts';
+
+export interface Provider {
+  /** Part behind the `@` of its objects' names. */
+  readonly name: string;
+  /**
+   * Publishes what is there and settles, then goes on publishing whole configurations as things change, until stopped.
+   * Never rejects for bad input: that is a configuration with diagnostics.
+   */
+  start(publish: (config: RoutingConfig) => void): Promise<void>;
+  /** Reads everything anew, also what has not been seen to change. */
+  reload(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface ProviderContext {
+  readonly log: Log;
+}

@@ -1,0 +1,186 @@
+// Routing configuration from a file or a directory tree. A file that breaks keeps its last good content while every
+// other change goes live; a file that is read unchanged is not decoded again.
+
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Diagnostic } from '../../../model/diagnostic.ts';
+import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document.ts';
+import { decodeRouting, type RoutingConfig, type RoutingObject } from '../../config/routing-config.ts';
+import type { FileProviderConfig } from '../../config/install-config.ts';
+import type { Provider, ProviderContext } from '../define.ts';
+import { FileWatch } from './file-watch.ts';
+
+const NAME = 'file';
+const MAX_FILES = 10_000;
+
+interface KnownFile {
+  readonly text: string;
+  /** Of the present text. */
+  readonly config: RoutingConfig;
+  /** What is served: the present text's, or the last one that parsed. */
+  readonly served: RoutingConfig;
+}
+
+export class FileProvider implements Provider {
+  readonly name = NAME;
+  readonly #config: FileProviderConfig;
+  readonly #context: ProviderContext;
+  #files = new Map<string, KnownFile>();
+  #watch: FileWatch | null = null;
+  #publish: (config: RoutingConfig) => void = () => {};
+  #reading: Promise<void> = Promise.resolve();
+
+  constructor(config: FileProviderConfig, context: ProviderContext) {
+    this.#config = config;
+    this.#context = context;
+  }
+
+  async start(publish: (config: RoutingConfig) => void): Promise<void> {
+    this.#publish = publish;
+    if (this.#config.watch) {
+      this.#watch = new FileWatch(() => {
+        void this.reload();
+      }, this.#context.log);
+    }
+    await this.reload();
+  }
+
+  /** Calls wait for each other. */
+  reload(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#read());
+    return this.#reading;
+  }
+
+  async stop(): Promise<void> {
+    this.#watch?.stop();
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    const problems: Diagnostic[] = [];
+    const { files, directories } = await this.#list(problems);
+    const known = new Map<string, KnownFile>();
+    for (const path of files) {
+      const file = await this.#readFile(path, problems);
+      if (file !== null) known.set(path, file);
+    }
+    this.#files = known;
+    await this.#watch?.follow(directories, files);
+    this.#publish(mergeFiles([...known.values()], problems));
+  }
+
+  async #list(problems: Diagnostic[]): Promise<{ files: string[]; directories: string[] }> {
+    const { filename, directory } = this.#config;
+    if (directory === undefined) {
+      if (filename === undefined) {
+        problems.push(problem('', 'missing-option', 'providers.file needs "filename" or "directory"'));
+        return { files: [], directories: [] };
+      }
+      return { files: [filename], directories: [] };
+    }
+    const files: string[] = [];
+    const directories: string[] = [];
+    await this.#walk(directory, files, directories, problems, 0);
+    return { files, directories };
+  }
+
+  async #walk(
+    directory: string,
+    files: string[],
+    directories: string[],
+    problems: Diagnostic[],
+    depth: number,
+  ): Promise<void> {
+    // A symbolic link may lead back up.
+    if (depth > 20 || files.length >= MAX_FILES) return;
+    let names: string[];
+    try {
+      names = await readdir(directory);
+    } catch (error) {
+      problems.push(problem(directory, 'file-unreadable', `the directory cannot be read (${codeOf(error)})`));
+      return;
+    }
+    directories.push(directory);
+    for (const name of names.toSorted()) {
+      // Kubernetes mounts keep their real files in `..2026_…`, behind the link `..data`.
+      if (name.startsWith('..')) continue;
+      const path = join(directory, name);
+      const info = await stat(path).catch(() => null);
+      if (info?.isDirectory() === true) await this.#walk(path, files, directories, problems, depth + 1);
+      else if (info?.isFile() === true && isConfigFile(name)) files.push(path);
+    }
+  }
+
+  /** Null when there is nothing to serve of the file. */
+  async #readFile(path: string, problems: Diagnostic[]): Promise<KnownFile | null> {
+    const previous = this.#files.get(path) ?? null;
+    let text: string;
+    try {
+      const { size } = await stat(path);
+      if (size > MAX_FILE_BYTES) {
+        problems.push(problem(path, 'file-too-large', `the file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`));
+        return previous;
+      }
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      const code = codeOf(error);
+      // A file that is gone takes its objects with it; one that cannot be read for the moment does not.
+      problems.push(problem(path, 'file-unreadable', `the file cannot be read (${code})`));
+      return code === 'ENOENT' ? null : previous;
+    }
+    if (previous !== null && previous.text === text) return previous;
+    const document = parseConfig(path, text);
+    const config = decodeRouting(NAME, document);
+    if (document.value !== undefined) return { text, config, served: config };
+    const served = previous?.served ?? { ...config, routers: new Map(), middlewares: new Map(), services: new Map() };
+    return { text, config, served };
+  }
+}
+
+function problem(source: string, code: string, message: string): Diagnostic {
+  return { severity: 'error', code, message, source, path: '', line: 0, column: 0 };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+/** One configuration of all files: of objects with the same name the first file's counts. */
+function mergeFiles(files: readonly KnownFile[], problems: readonly Diagnostic[]): RoutingConfig {
+  const diagnostics: Diagnostic[] = [...problems];
+  const merge = <T>(
+    select: (config: RoutingConfig) => ReadonlyMap<string, RoutingObject<T>>,
+  ): Map<string, RoutingObject<T>> => {
+    if (files.length === 1) return new Map(select(files[0]!.served));
+    const merged = new Map<string, RoutingObject<T>>();
+    for (const { served } of files) {
+      for (const [name, object] of select(served)) {
+        const first = merged.get(name);
+        if (first === undefined) {
+          merged.set(name, object);
+          continue;
+        }
+        const place = object.document.locate(object.path) ?? { line: 0, column: 0 };
+        diagnostics.push({
+          severity: 'warning',
+          code: 'duplicate-object',
+          message: `"${name}" is already defined in ${basename(first.document.source)}, which counts; this definition is left out`,
+          source: object.document.source,
+          path: object.path.join('.'),
+          ...place,
+        });
+      }
+    }
+    return merged;
+  };
+  const routers = merge((config) => config.routers);
+  const middlewares = merge((config) => config.middlewares);
+  const services = merge((config) => config.services);
+  for (const { config, served } of files) {
+    diagnostics.push(...config.diagnostics);
+    if (served !== config && served.diagnostics.length > 0) {
+      diagnostics.push(...served.diagnostics.filter((diagnostic) => diagnostic.severity === 'warning'));
+    }
+  }
+  return { provider: NAME, routers, middlewares, services, diagnostics };
+}

@@ -1,0 +1,13 @@
+// All providers. Adding one is a folder, a line here and a test.
+
+import type { Log } from '../../core/log.ts';
+import type { InstallConfig } from '../config/install-config.ts';
+import type { Provider } from './define.ts';
+import { FileProvider } from './file/file-provider.ts';
+
+/** Those that the install configuration switches on. */
+export function createProviders(install: InstallConfig, log: Log): readonly Provider[] {
+  const providers: Provider[] = [];
+  if (install.fileProvider !== null) providers.push(new FileProvider(install.fileProvider, { log }));
+  return providers;
+}

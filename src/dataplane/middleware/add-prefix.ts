@@ -1,0 +1,29 @@
+// addPrefix: puts a path in front of the request's path.
+
+import { object, required, string } from '../../schema/schema.ts';
+import { defineMiddleware } from './define.ts';
+import { pathForms, setPath } from './path-stage.ts';
+
+export const addPrefix = defineMiddleware({
+  kind: 'addPrefix',
+  summary: 'Puts a prefix in front of the path before the request goes upstream.',
+  description:
+    'Use it when a service lives under a path of its own that clients should not see. Rules have already matched the path without the prefix.',
+  options: object({
+    prefix: required(
+      string({ pattern: /^\/[^?#\s]*$/, expected: 'a path that begins with a slash' }),
+      'The path to add; begins with a slash.',
+    ),
+  }),
+  create: ({ prefix }) => {
+    const forms = pathForms(prefix) ?? { routing: prefix, forward: prefix };
+    // `/api/` before `/x` would make `/api//x`.
+    const routing = forms.routing.replace(/\/$/, '');
+    const forward = forms.forward.replace(/\/$/, '');
+    return (next) =>
+      function addPrefixStage(exchange) {
+        if (exchange.path !== '*') setPath(exchange, routing + exchange.path, forward + exchange.forwardPath);
+        return next(exchange);
+      };
+  },
+});

@@ -1,0 +1,26 @@
+// All middlewares. Adding one is a file, a line here and a test; configuration, reference page and decoding follow.
+
+import type { MiddlewareSpec } from '../../model/route.ts';
+import { addPrefix } from './add-prefix.ts';
+import { chain } from './chain.ts';
+import type { Middleware, MiddlewareDefinition } from './define.ts';
+import { headers } from './headers.ts';
+import { stripPrefix } from './strip-prefix.ts';
+
+export const MIDDLEWARES: readonly MiddlewareDefinition[] = [addPrefix, chain, headers, stripPrefix];
+
+/** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
+export const LATER_MIDDLEWARES: readonly string[] = [
+  'basicAuth', 'buffering', 'circuitBreaker', 'compress', 'contentType', 'digestAuth', 'encodedCharacters', 'errors',
+  'forwardAuth', 'grpcWeb', 'inFlightReq', 'ipAllowList', 'ipWhiteList', 'passTLSClientCert', 'plugin', 'rateLimit',
+  'redirectRegex', 'redirectScheme', 'replacePath', 'replacePathRegex', 'retry', 'stripPrefixRegex',
+]; // prettier-ignore
+
+const BY_KIND = new Map(MIDDLEWARES.map((definition) => [definition.kind, definition]));
+
+/** The live stage of a specification, whose options have passed the kind's schema. */
+export function createMiddleware(spec: MiddlewareSpec): Middleware {
+  const definition = BY_KIND.get(spec.kind);
+  if (definition === undefined) throw new Error(`middleware ${spec.name}: unknown kind ${spec.kind}`);
+  return definition.create(spec.options, { name: spec.name });
+}

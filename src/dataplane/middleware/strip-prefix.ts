@@ -1,0 +1,44 @@
+// stripPrefix: takes a prefix off the request's path and tells the service about it.
+
+import { later, list, object, required, string } from '../../schema/schema.ts';
+import { FAILURES } from '../http/failure.ts';
+import { respondFailure } from '../http/respond.ts';
+import { defineMiddleware } from './define.ts';
+import { isNormalPath, pathForms, setPath } from './path-stage.ts';
+
+export const stripPrefix = defineMiddleware({
+  kind: 'stripPrefix',
+  summary: 'Takes the first matching prefix off the path before the request goes upstream.',
+  description:
+    'The service gets the removed part in `X-Forwarded-Prefix`. A prefix is plain text: `/shop` also comes off `/shopping`, which leaves `/ping`. A path that would not be normal afterwards is answered 400.',
+  options: object({
+    prefixes: required(
+      list(string({ pattern: /^\//, expected: 'a path that begins with a slash' }), { min: 1 }),
+      'Prefixes to look for, in order; the first that matches is removed.',
+    ),
+    forceSlash: later('Deprecated in the reference; the path always keeps its leading slash.'),
+  }),
+  create: ({ prefixes }) => {
+    const forms = prefixes.map((prefix) => pathForms(prefix) ?? { routing: prefix, forward: prefix });
+    return (next) =>
+      function stripPrefixStage(exchange) {
+        for (const { routing, forward } of forms) {
+          if (!exchange.path.startsWith(routing) || !exchange.forwardPath.startsWith(forward)) continue;
+          const path = withSlash(exchange.path.slice(routing.length));
+          if (!isNormalPath(path)) {
+            respondFailure(exchange, FAILURES.badPath);
+            return;
+          }
+          setPath(exchange, path, withSlash(exchange.forwardPath.slice(forward.length)));
+          // Stripping twice sends two lines.
+          exchange.requestHeaders.appendLine('x-forwarded-prefix', `X-Forwarded-Prefix: ${routing}\r\n`);
+          break;
+        }
+        return next(exchange);
+      };
+  },
+});
+
+function withSlash(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
+}

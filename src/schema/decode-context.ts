@@ -1,0 +1,144 @@
+// Where a decoder is, and what it has found wrong so far.
+
+import { didYouMean } from '../core/did-you-mean.ts';
+import type { Diagnostic, Severity } from '../model/diagnostic.ts';
+import { INVALID, type Invalid } from './invalid.ts';
+
+export type PathSegment = string | number;
+
+/** Turns a path into a place in the text it came from; null when it cannot be told. */
+export type Locate = (path: readonly PathSegment[]) => { line: number; column: number } | null;
+
+/** A key that would change the prototype of a map. */
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+const MAX_DIAGNOSTICS = 200;
+const MAX_DEPTH = 50;
+
+/** `routers.shop.servers[0]`. */
+export function formatPath(path: readonly PathSegment[]): string {
+  let text = '';
+  for (const segment of path) {
+    if (typeof segment === 'number') text += `[${segment}]`;
+    else text += text === '' ? segment : `.${segment}`;
+  }
+  return text;
+}
+
+/** What a person calls the type of a value. */
+export function typeName(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  switch (typeof value) {
+    case 'string':
+      return 'a string';
+    case 'number':
+      return 'a number';
+    case 'boolean':
+      return 'true or false';
+    default:
+      return 'a map';
+  }
+}
+
+export class DecodeContext {
+  readonly diagnostics: Diagnostic[] = [];
+  readonly source: string;
+  readonly #locate: Locate;
+  readonly #path: PathSegment[];
+  #errors = 0;
+
+  constructor(source: string, locate: Locate, base: readonly PathSegment[] = []) {
+    this.source = source;
+    this.#locate = locate;
+    this.#path = [...base];
+  }
+
+  /** Errors so far, also those beyond the number that is kept. */
+  get errorCount(): number {
+    return this.#errors;
+  }
+
+  get path(): readonly PathSegment[] {
+    return this.#path;
+  }
+
+  /** Runs `inner` one level deeper. */
+  at<T>(segment: PathSegment, inner: () => T): T {
+    this.#path.push(segment);
+    try {
+      return this.#path.length > MAX_DEPTH
+        ? (this.invalid('the configuration is nested too deeply', '', '') as T)
+        : inner();
+    } finally {
+      this.#path.pop();
+    }
+  }
+
+  report(
+    severity: Severity,
+    code: string,
+    message: string,
+    details: { expected?: string; received?: string; hint?: string } = {},
+  ): void {
+    if (severity === 'error') this.#errors++;
+    if (this.diagnostics.length >= MAX_DIAGNOSTICS) return;
+    const place = this.#locate(this.#path) ?? { line: 0, column: 0 };
+    this.diagnostics.push({
+      severity,
+      code,
+      message,
+      source: this.source,
+      path: formatPath(this.#path),
+      ...place,
+      ...details,
+    });
+  }
+
+  invalid(message: string, expected: string, received: string): Invalid {
+    this.report('error', 'invalid-value', message, { expected, received });
+    return INVALID;
+  }
+
+  wrongType(expected: string, input: unknown): Invalid {
+    const received = this.show(input);
+    this.report('error', 'wrong-type', `expected ${expected}, found ${received}`, { expected, received });
+    return INVALID;
+  }
+
+  missing(expected: string): Invalid {
+    this.report('error', 'missing-option', 'this option is required', { expected, received: 'nothing' });
+    return INVALID;
+  }
+
+  unknownOption(key: string, known: readonly string[]): Invalid {
+    const near = didYouMean(key, known);
+    const rest = near === null ? `; known here: ${known.join(', ')}` : `; did you mean "${near}"?`;
+    this.report('error', 'unknown-option', `unknown option "${key}"${rest}`, near === null ? {} : { hint: near });
+    return INVALID;
+  }
+
+  notSupported(isRefused: boolean): void {
+    const name = formatPath(this.#path);
+    if (isRefused) {
+      this.report(
+        'error',
+        'not-supported-yet',
+        `"${name}" is not supported yet, and leaving it out would weaken security`,
+      );
+    } else this.report('warning', 'not-supported-yet', `"${name}" is not supported yet and has no effect`);
+  }
+
+  /** Reports and returns true for a key that no map may have. */
+  refuseKey(key: string): boolean {
+    if (!FORBIDDEN_KEYS.has(key)) return false;
+    this.report('error', 'forbidden-key', `"${key}" cannot be used as a name`);
+    return true;
+  }
+
+  /** Short form of a value for messages. */
+  show(input: unknown): string {
+    if (typeof input !== 'string' && typeof input !== 'number' && typeof input !== 'boolean') return typeName(input);
+    const text = String(input);
+    return `"${text.length > 60 ? `${text.slice(0, 57)}…` : text}"`;
+  }
+}
