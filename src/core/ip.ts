@@ -179,7 +179,7 @@ function parseIpv6(text: string): number[] | null {
   if (head === null || tail === null) return null;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
-  const groups = [...head, ...new Array<number>(missing).fill(0), ...tail];
+  const groups = [...head, ...Array.from({ length: missing }, () => 0), ...tail];
   const words: number[] = [];
   for (let index = 0; index < 8; index += 2) words.push((groups[index] ?? 0) * 65_536 + (groups[index + 1] ?? 0));
   return words;

@@ -1,6 +1,7 @@
 // The predicates of the HTTP rule language: what each takes, when its arguments are wrong, and what it asks of a request.
 
-import { parseNetwork, IpSet } from '../../core/ip.ts';
+import { domainToASCII } from 'node:url';
+import { formatIp, IpSet, parseIp, parseNetwork } from '../../core/ip.ts';
 import { compilePattern, patternError } from './pattern.ts';
 import { queryOf, type QueryParams } from './query.ts';
 
@@ -31,47 +32,120 @@ export interface MatcherDefinition {
   readonly summary: string;
   /** What is wrong with the arguments, with what to write instead; null when nothing is. */
   check(args: readonly string[]): string | null;
+  /** Index of the argument that `check` speaks about. */
+  readonly checked: number;
+  /** The arguments in the one form that a rule tree holds; also called with arguments that did not pass. */
+  canonical(args: readonly string[]): readonly string[];
   compile(args: readonly string[]): Predicate;
 }
 
-function checkHost(args: readonly string[]): string | null {
-  const host = args[0]!;
-  for (let index = 0; index < host.length; index++) {
-    if (host.charCodeAt(index) > 127) {
-      const ascii = new URL(`http://${host.replace(/^\*\./, '')}/`).hostname;
-      return `host names are ASCII here; write the punycode form "${host.startsWith('*.') ? '*.' : ''}${ascii}"`;
-    }
+/** Old placeholders: `{name:pattern}`. Braces alone are plain text. */
+const PLACEHOLDER = /\{[A-Za-z0-9_-]*:[^/]*\}/;
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/;
+
+function checkHost([host = '']: readonly string[]): string | null {
+  if (PLACEHOLDER.test(host) || /[{}]/.test(host)) {
+    return 'placeholders are the old v2 syntax; use HostRegexp(`^…$`) instead';
   }
-  if (host.includes('{')) return 'placeholders are the old v2 syntax; use HostRegexp(`^…$`) instead';
-  if (/[/\s@]/.test(host)) return `"${host}" is no host name; leave out scheme, path and spaces`;
+  if (/[^\x21-\x7e]|[/@]/.test(host)) {
+    const parts = /^(\*\.)?([^/@\s]+)$/.exec(host);
+    const ascii = parts === null ? '' : domainToASCII(parts[2] ?? '');
+    if (ascii === '') return `"${host}" is no host name; leave out scheme, path and spaces`;
+    return `host names are ASCII here; write the punycode form "${parts?.[1] ?? ''}${ascii}"`;
+  }
   if (/^[^[\]:]+:\d+$/.test(host)) return `rules see the host without its port; write "${host.replace(/:\d+$/, '')}"`;
-  if (host !== '*' && host.includes('*') && !/^\*\.[^*]+$/.test(host)) {
+  if (host.includes(':') || host.includes('[')) {
+    const address = parseIp(/^\[(.*)\]$/.exec(host)?.[1] ?? host);
+    return address === null ? `"${host}" is neither a host name nor an IPv6 address` : null;
+  }
+  if (host.includes('*') && !/^\*(?:\.[^*]+)?$/.test(host)) {
     return 'a wildcard stands for exactly the first label, as in *.example.com; use HostRegexp for anything else';
   }
-  return null;
+  const name = canonicalRuleHost(host).replace(/^\*(?:\.|$)/, '');
+  const isName = name === '' ? host === '*' : name.length <= 253 && name.split('.').every((label) => LABEL.test(label));
+  return isName ? null : `"${host}" is no host name; use HostRegexp for patterns`;
 }
 
-function checkPath(args: readonly string[]): string | null {
-  const path = args[0]!;
-  if (path.includes('{')) return 'placeholders are the old v2 syntax; use PathRegexp(`^…`) instead';
-  return path.startsWith('/') ? null : `paths begin with a slash; write "/${path}"`;
+function checkPath(matcher: string): (args: readonly string[]) => string | null {
+  return ([path = '']) => {
+    if (PLACEHOLDER.test(path)) {
+      const pattern = path.replace(/\{[A-Za-z0-9_-]*:([^/]*?)\}/g, '$1');
+      const end = matcher === 'Path' ? '$' : '';
+      return `placeholders are the old v2 syntax; write PathRegexp(\`^${pattern}${end}\`)`;
+    }
+    return path.startsWith('/') ? null : `paths begin with a slash; write "/${path}"`;
+  };
 }
 
-/** Host of a rule in the form requests have it. */
+function checkPattern(index: number): (args: readonly string[]) => string | null {
+  return (args) => {
+    const pattern = args[index];
+    if (pattern === undefined) return null;
+    const placeholder = /\{([A-Za-z_][A-Za-z0-9_-]*):([^{}]*)\}/.exec(pattern);
+    if (placeholder !== null) {
+      return `placeholders are the old v2 syntax; write the pattern alone, "${placeholder[2]}" for "${placeholder[0]}"`;
+    }
+    return patternError(pattern);
+  };
+}
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+function checkHeaderName([name = '']: readonly string[]): string | null {
+  return TOKEN.test(name) ? null : `"${name}" cannot be the name of a header`;
+}
+
+/** `Query("a=b")` of the old syntax would wait for a parameter of that whole name. */
+function checkQuery(matcher: string, index: number): (args: readonly string[]) => string | null {
+  const check = checkPattern(index);
+  return (args) => {
+    const equals = args[0]?.indexOf('=') ?? -1;
+    if (args.length === 1 && equals > 0) {
+      return `name and value are two arguments; write ${matcher}(\`${args[0]?.slice(0, equals)}\`, \`${args[0]?.slice(equals + 1)}\`)`;
+    }
+    return matcher === 'Query' ? null : check(args);
+  };
+}
+
+/** Host of a rule in the form requests have it: lower case, no trailing dot, IPv6 in brackets and its shortest form. */
 export function canonicalRuleHost(host: string): string {
   const lower = host.toLowerCase();
+  if (lower.includes(':')) return canonicalHost(lower.startsWith('[') ? lower : `[${lower}]`);
   return lower.length > 1 && lower.endsWith('.') ? lower.slice(0, -1) : lower;
 }
 
+/** A request's host; IPv6 literals have many spellings, which compare equal in the shortest. */
+export function canonicalHost(host: string): string {
+  if (host.charCodeAt(0) !== BRACKET) return host;
+  const address = parseIp(host.slice(1, -1));
+  return address === null ? host : `[${formatIp(address)}]`;
+}
+
+const BRACKET = 0x5b;
+
 function compileHost(args: readonly string[]): Predicate {
-  const host = canonicalRuleHost(args[0]!);
+  const host = args[0]!;
   if (host === '*') return () => true;
+  if (host.charCodeAt(0) === BRACKET) return (request) => canonicalHost(request.host) === host;
   if (!host.startsWith('*.')) return (request) => request.host === host;
   const suffix = host.slice(1);
   return (request) => {
     const dot = request.host.indexOf('.');
-    return dot > 0 && request.host.length - dot === suffix.length && request.host.endsWith(suffix);
+    return (
+      dot > 0 &&
+      request.host.charCodeAt(0) !== BRACKET &&
+      request.host.length - dot === suffix.length &&
+      request.host.endsWith(suffix)
+    );
   };
+}
+
+function asGiven(args: readonly string[]): readonly string[] {
+  return args;
+}
+
+function lowerFirst([name = '', ...rest]: readonly string[]): readonly string[] {
+  return [name.toLowerCase(), ...rest];
 }
 
 export const MATCHERS: readonly MatcherDefinition[] = [
@@ -82,6 +156,8 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     usage: 'Host(`example.com`)',
     summary: 'The host of the request, without port; `*.example.com` stands for exactly one label, `*` for any host.',
     check: checkHost,
+    checked: 0,
+    canonical: ([host = '', ...rest]) => [canonicalRuleHost(host), ...rest],
     compile: compileHost,
   },
   {
@@ -90,7 +166,9 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     maxArgs: 1,
     usage: 'HostRegexp(`^[a-z]+\\.example\\.com$`)',
     summary: 'RE2 pattern found anywhere in the lower-case host.',
-    check: (args) => patternError(args[0]!),
+    check: checkPattern(0),
+    checked: 0,
+    canonical: asGiven,
     compile: (args) => {
       const test = compilePattern(args[0]!);
       return (request) => test(request.host);
@@ -102,7 +180,9 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     maxArgs: 1,
     usage: 'Path(`/login`)',
     summary: 'The whole path, exactly.',
-    check: checkPath,
+    check: checkPath('Path'),
+    checked: 0,
+    canonical: asGiven,
     compile:
       ([path]) =>
       (request) =>
@@ -114,7 +194,9 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     maxArgs: 1,
     usage: 'PathPrefix(`/api`)',
     summary: 'The path begins with this text, whether or not a segment ends there.',
-    check: checkPath,
+    check: checkPath('PathPrefix'),
+    checked: 0,
+    canonical: asGiven,
     compile:
       ([prefix]) =>
       (request) =>
@@ -126,7 +208,9 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     maxArgs: 1,
     usage: 'PathRegexp(`^/v[0-9]+/`)',
     summary: 'RE2 pattern found anywhere in the path.',
-    check: (args) => patternError(args[0]!),
+    check: checkPattern(0),
+    checked: 0,
+    canonical: asGiven,
     compile: (args) => {
       const test = compilePattern(args[0]!);
       return (request) => test(request.path);
@@ -138,9 +222,11 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     maxArgs: 1,
     usage: 'Method(`GET`)',
     summary: 'The method; `GET` does not stand for `HEAD`.',
-    check: () => null,
+    check: ([method = '']) => (TOKEN.test(method) ? null : `"${method}" cannot be a method`),
+    checked: 0,
+    canonical: (args) => args.map((method) => method.toUpperCase()),
     compile: (args) => {
-      const method = args[0]!.toUpperCase();
+      const method = args[0]!;
       return (request) => request.method === method;
     },
   },
@@ -150,9 +236,11 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     maxArgs: 2,
     usage: 'Header(`X-Tenant`, `blue`)',
     summary: 'Any value of the header equals the text.',
-    check: () => null,
+    check: checkHeaderName,
+    checked: 0,
+    canonical: lowerFirst,
     compile: (args) => {
-      const name = args[0]!.toLowerCase();
+      const name = args[0]!;
       return (request) => request.requestHeaders.valuesOf(name)?.includes(args[1]!) === true;
     },
   },
@@ -162,9 +250,11 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     maxArgs: 2,
     usage: 'HeaderRegexp(`User-Agent`, `(?i)mobile`)',
     summary: 'RE2 pattern found in any value of the header.',
-    check: (args) => patternError(args[1]!),
+    check: checkPattern(1),
+    checked: 1,
+    canonical: lowerFirst,
     compile: (args) => {
-      const name = args[0]!.toLowerCase();
+      const name = args[0]!;
       const test = compilePattern(args[1]!);
       return (request) => request.requestHeaders.valuesOf(name)?.some(test) === true;
     },
@@ -175,7 +265,9 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     maxArgs: 2,
     usage: 'Query(`debug`, `1`)',
     summary: 'Any value of the query parameter equals the text; with one argument, the parameter has an empty value.',
-    check: () => null,
+    check: checkQuery('Query', 1),
+    checked: 0,
+    canonical: asGiven,
     compile:
       ([name, value = '']) =>
       (request) =>
@@ -187,7 +279,9 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     maxArgs: 2,
     usage: 'QueryRegexp(`page`, `^[0-9]+$`)',
     summary: 'RE2 pattern found in any value of the query parameter; with one argument, it has an empty value.',
-    check: (args) => (args.length < 2 ? null : patternError(args[1]!)),
+    check: checkQuery('QueryRegexp', 1),
+    checked: 1,
+    canonical: asGiven,
     compile: (args) => {
       const name = args[0]!;
       if (args.length < 2) return (request) => queryOf(request).get(name)?.includes('') === true;
@@ -203,6 +297,8 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     summary: 'Address or range of the TCP peer; X-Forwarded-For is never asked.',
     check: (args) =>
       parseNetwork(args[0]!) === null ? `"${args[0]!}" is neither an IP address nor a CIDR range` : null,
+    checked: 0,
+    canonical: asGiven,
     compile: (args) => {
       const set = new IpSet(args);
       return (request) => set.has(request.clientIp);

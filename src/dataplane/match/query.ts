@@ -3,14 +3,20 @@
 export type QueryParams = ReadonlyMap<string, readonly string[]>;
 
 const NONE: QueryParams = new Map();
+const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 
+/** Null when an escape is broken. Octets that are no UTF-8 become U+FFFD. */
 function decode(text: string): string | null {
   if (!text.includes('%') && !text.includes('+')) return text;
+  if (BROKEN_ESCAPE.test(text)) return null;
+  const spaced = text.replaceAll('+', ' ');
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
+    return decodeURIComponent(spaced);
   } catch {
-    // Escapes that are no UTF-8: such a pair matches nothing.
-    return null;
+    const octets = spaced.replace(/%([0-9A-Fa-f]{2})|[^%]+/g, (part, digits: string | undefined) =>
+      digits === undefined ? Buffer.from(part).latin1Slice() : String.fromCharCode(Number.parseInt(digits, 16)),
+    );
+    return Buffer.from(octets, 'latin1').toString('utf8');
   }
 }
 

@@ -3,86 +3,128 @@
 // with their number.
 //
 // A rule is filed under every combination of host and path without which it cannot be true; a rule that names neither is
-// filed under "any". Inserting and removing touch only the places of the router concerned, so a table follows a changing
-// configuration without being rebuilt.
+// filed under "any". A table follows a changing configuration without being rebuilt: a successor shares the index and
+// brings its prepared changes along, and takes them over at its first use. Until then the predecessor answers as before;
+// from then on only the successor may be asked.
 
-import { compileRule } from './compile-rule.ts';
-import type { Candidate, RouteEntry } from './candidate.ts';
-import { indexTerms, type IndexTerm } from './index-terms.ts';
+import { compareCandidates, prepareCandidate, type Candidate, type RouteEntry } from './candidate.ts';
 import type { MatchRequest } from './matcher.ts';
-import { PathIndex } from './path-index.ts';
+import { RouteIndex } from './route-index.ts';
+import { sortInSteps } from './sort-in-steps.ts';
+
+export type { RouteEntry } from './candidate.ts';
+
+/** Larger changes build a new index: taking this many over takes about a millisecond. */
+const MAX_IN_PLACE = 500;
+/** Preparing or placing this many routers stays well under 0.2 ms. */
+const ROUTERS_PER_STEP = 16;
+
+interface Changes<T> {
+  readonly removed: readonly string[];
+  readonly prepared: readonly Candidate<T>[];
+  /** Of the index they were prepared for. */
+  readonly version: number;
+}
 
 export class RouteTable<T> {
-  readonly #candidates = new Map<string, Candidate<T>>();
-  readonly #byHost = new Map<string, PathIndex<T>>();
-  /** By the labels behind the first: `*.example.com` under `example.com`. */
-  readonly #byParent = new Map<string, PathIndex<T>>();
-  readonly #anyHost = new PathIndex<T>();
+  readonly #index: RouteIndex<T>;
+  #changes: Changes<T> | null;
 
-  get size(): number {
-    return this.#candidates.size;
+  constructor(index: RouteIndex<T> = new RouteIndex<T>(), changes: Changes<T> | null = null) {
+    this.#index = index;
+    this.#changes = changes;
   }
 
-  /** Adds the entry or replaces the one of the same name. */
+  get size(): number {
+    return this.#current().candidates.size;
+  }
+
+  /** Adds the entry or replaces the one of the same name, at once. */
   set(entry: RouteEntry<T>): void {
-    this.delete(entry.name);
-    const { terms, isProof } = indexTerms(entry.rule);
-    const candidate: Candidate<T> = { entry, terms, predicate: isProof ? null : compileRule(entry.rule) };
-    this.#candidates.set(entry.name, candidate);
-    for (const term of terms) this.#indexFor(term, true)!.insert(term.path, candidate);
+    const index = this.#current();
+    index.set(prepareCandidate(entry, index.candidates.get(entry.name)));
   }
 
   delete(name: string): boolean {
-    const candidate = this.#candidates.get(name);
-    if (candidate === undefined) return false;
-    this.#candidates.delete(name);
-    for (const term of candidate.terms) {
-      const index = this.#indexFor(term, false);
-      index?.remove(term.path, candidate);
-      if (index?.isEmpty === true) this.#dropIndex(term);
-    }
-    return true;
+    return this.#current().delete(name);
   }
 
   get(name: string): RouteEntry<T> | undefined {
-    return this.#candidates.get(name)?.entry;
+    return this.#current().candidates.get(name)?.entry;
   }
 
   *entries(): Generator<RouteEntry<T>> {
-    for (const candidate of this.#candidates.values()) yield candidate.entry;
+    for (const candidate of this.#current().candidates.values()) yield candidate.entry;
   }
 
   /** The value of the first entry whose rule is true; null when there is none. */
   match(request: MatchRequest): T | null {
-    let best: Candidate<T> | null = null;
-    if (this.#byHost.size > 0) {
-      const index = this.#byHost.get(request.host);
-      if (index !== undefined) best = index.best(request, best);
-    }
-    if (this.#byParent.size > 0) {
-      const dot = request.host.indexOf('.');
-      const index = dot > 0 ? this.#byParent.get(request.host.slice(dot + 1)) : undefined;
-      if (index !== undefined) best = index.best(request, best);
-    }
-    best = this.#anyHost.best(request, best);
+    const index = this.#changes === null ? this.#index : this.#current();
+    const best = index.best(request);
     return best === null ? null : best.entry.value;
   }
 
-  #indexFor(term: IndexTerm, create: boolean): PathIndex<T> | undefined {
-    if (term.host === null) return this.#anyHost;
-    const map = term.host.startsWith('*.') ? this.#byParent : this.#byHost;
-    const key = term.host.startsWith('*.') ? term.host.slice(2) : term.host;
-    let index = map.get(key);
-    if (index === undefined && create) {
-      index = new PathIndex<T>();
-      map.set(key, index);
-    }
-    return index;
+  /** The routers as they stand, by name; the caller does not change them. */
+  candidates(): ReadonlyMap<string, Candidate<T>> {
+    return this.#current().candidates;
   }
 
-  #dropIndex(term: IndexTerm): void {
-    if (term.host === null) return;
-    if (term.host.startsWith('*.')) this.#byParent.delete(term.host.slice(2));
-    else this.#byHost.delete(term.host);
+  /** A table that has the changes from its first use on. */
+  successor(removed: readonly string[], prepared: readonly Candidate<T>[]): RouteTable<T> {
+    const index = this.#current();
+    return new RouteTable(index, { removed, prepared, version: index.version });
   }
+
+  /** The index with the changes this table brought along. */
+  #current(): RouteIndex<T> {
+    const changes = this.#changes;
+    if (changes !== null) {
+      if (changes.version !== this.#index.version) throw new Error('this route table was overtaken by another change');
+      this.#changes = null;
+      for (const name of changes.removed) this.#index.delete(name);
+      for (const candidate of changes.prepared) this.#index.set(candidate);
+    }
+    return this.#index;
+  }
+}
+
+/**
+ * Builds the table of `entries`, which differ from those of `previous` in the names given alone. Yields often; `previous`
+ * answers as before until the new table is used. Nothing may change `previous` or `entries` before the end.
+ */
+export function* buildRouteTable<T>(
+  previous: RouteTable<T> | null,
+  entries: ReadonlyMap<string, RouteEntry<T>>,
+  changedNames: Iterable<string>,
+  removedNames: Iterable<string>,
+): Generator<void, RouteTable<T>> {
+  const known = previous?.candidates();
+  if (previous !== null && known !== undefined) {
+    const removed = [...removedNames].filter((name) => !entries.has(name));
+    const changed = [...changedNames];
+    if (removed.length + changed.length <= MAX_IN_PLACE) {
+      const prepared: Candidate<T>[] = [];
+      for (const name of changed) {
+        const entry = entries.get(name);
+        if (entry === undefined) removed.push(name);
+        else prepared.push(prepareCandidate(entry, known.get(name)));
+        if (prepared.length % ROUTERS_PER_STEP === 0) yield;
+      }
+      return previous.successor(removed, prepared);
+    }
+  }
+  const candidates: Candidate<T>[] = [];
+  for (const entry of entries.values()) {
+    candidates.push(prepareCandidate(entry, known?.get(entry.name)));
+    if (candidates.length % ROUTERS_PER_STEP === 0) yield;
+  }
+  // Lists filled in order only grow at their ends, however many routers stand at one place.
+  const sorted = yield* sortInSteps(candidates, compareCandidates);
+  const index = new RouteIndex<T>();
+  let placed = 0;
+  for (const candidate of sorted) {
+    index.set(candidate);
+    if (++placed % ROUTERS_PER_STEP === 0) yield;
+  }
+  return new RouteTable(index);
 }

@@ -1,51 +1,74 @@
-// Tokens of the rule language: names, the operators `&& || ! ( ) ,` and Go string literals.
+// Tokens of the rule language: names, the operators `&& || ! ( ) ,` and Go string literals. Every error carries its place;
+// reading goes on behind it, so that the parser can find more.
 
+import { isUtf8 } from 'node:buffer';
 import type { RuleError } from './rule-error.ts';
 
 export interface Token {
   readonly kind: 'name' | 'operator' | 'string';
   /** As written. */
   readonly text: string;
-  /** Of a string: its content. */
-  readonly value: string;
+  /** Of a string: its content; null when it could not be read, which is reported already. */
+  readonly value: string | null;
   readonly offset: number;
   readonly length: number;
 }
 
 const SPACE = /[ \t\r\n]/;
-const NAME = /[A-Za-z0-9_]+/y;
+const LONE_SURROGATE = /[\uD800-\uDFFF]/u;
+const NAME = /[A-Za-z_][A-Za-z0-9_]*|[0-9]+/y;
 
 const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
-  a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\', '"': '"',
-}; // prettier-ignore
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '\\': '\\',
+  '"': '"',
+};
+const ESCAPE = /\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-3][0-7]{2}|[^])|[^\\]+/g;
 
-/** Escapes of an interpreted Go string literal; null for one that Go would refuse. */
+/** Content of an interpreted Go string literal; null for one that Go would refuse or that is no UTF-8. */
 function unescape(body: string): string | null {
-  let isValid = true;
-  const value = body.replace(
-    /\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-7]{3}|.)/gs,
-    (_, escape: string) => {
-      if (escape.length === 1) {
-        const simple = SIMPLE_ESCAPES[escape];
-        if (simple === undefined) isValid = false;
-        return simple ?? '';
-      }
-      const code = /^[0-7]/.test(escape) ? Number.parseInt(escape, 8) : Number.parseInt(escape.slice(1), 16);
-      if (code > 0x10ffff) {
-        isValid = false;
-        return '';
-      }
-      return String.fromCodePoint(code);
-    },
-  );
-  return isValid ? value : null;
+  if (!body.includes('\\')) return body;
+  const parts: Buffer[] = [];
+  for (const [part, escape] of body.matchAll(ESCAPE)) {
+    if (escape === undefined) parts.push(Buffer.from(part));
+    else if (escape.length === 1) {
+      const simple = Object.hasOwn(SIMPLE_ESCAPES, escape) ? SIMPLE_ESCAPES[escape] : undefined;
+      if (simple === undefined) return null;
+      parts.push(Buffer.from(simple));
+    } else {
+      // \x and octal escapes are octets, \u and \U code points.
+      const isOctal = /^[0-7]/.test(escape);
+      const code = isOctal ? Number.parseInt(escape, 8) : Number.parseInt(escape.slice(1), 16);
+      if (isOctal || escape.startsWith('x')) parts.push(Buffer.from([code]));
+      else if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return null;
+      else parts.push(Buffer.from(String.fromCodePoint(code)));
+    }
+  }
+  const octets = Buffer.concat(parts);
+  return isUtf8(octets) ? octets.toString() : null;
 }
 
-export function tokenize(text: string): { tokens: readonly Token[]; errors: readonly RuleError[] } {
+/** `isCut`: the text ended inside of a string, so that what would have followed is unknown. */
+export interface Tokens {
+  readonly tokens: readonly Token[];
+  readonly errors: readonly RuleError[];
+  readonly isCut: boolean;
+}
+
+export function tokenize(text: string): Tokens {
   const tokens: Token[] = [];
   const errors: RuleError[] = [];
   let at = 0;
-  const push = (kind: Token['kind'], length: number, value = ''): void => {
+  const lone = LONE_SURROGATE.exec(text);
+  if (lone !== null)
+    errors.push({ message: 'half of a surrogate pair is no character', offset: lone.index, length: 1 });
+  const push = (kind: Token['kind'], length: number, value: string | null = ''): void => {
     tokens.push({ kind, text: text.slice(at, at + length), value, offset: at, length });
     at += length;
   };
@@ -71,7 +94,8 @@ export function tokenize(text: string): { tokens: readonly Token[]; errors: read
           offset: at,
           length: text.length - at,
         });
-        return { tokens: [], errors };
+        push('string', text.length - at, null);
+        return { tokens, errors, isCut: true };
       }
       const body = text.slice(at + 1, at + length - 1);
       const value = char === '`' ? body.replaceAll('\r', '') : unescape(body);
@@ -82,7 +106,7 @@ export function tokenize(text: string): { tokens: readonly Token[]; errors: read
           length,
         });
       }
-      push('string', length, value ?? 'x');
+      push('string', length, value);
       continue;
     }
     NAME.lastIndex = at;
@@ -101,17 +125,19 @@ export function tokenize(text: string): { tokens: readonly Token[]; errors: read
         length,
         expected: 'a string in backticks or double quotes',
       });
-      push('string', length, body === '' ? 'x' : body);
+      push('string', length, body === '' ? null : body);
       continue;
     }
     const message =
-      char === '&' || char === '|' ? `"${char}" alone is no operator; write "${char}${char}"` : `unexpected "${char}"`;
+      char === '&' || char === '|'
+        ? `"${char}" alone is no operator; write "${char}${char}"`
+        : `unexpected "${String.fromCodePoint(text.codePointAt(at) ?? 0)}"`;
     errors.push({ message, offset: at, length: 1 });
     if (char === '&' || char === '|')
       tokens.push({ kind: 'operator', text: char + char, value: '', offset: at, length: 1 });
-    at++;
+    at += text.codePointAt(at)! > 0xffff ? 2 : 1;
   }
-  return { tokens, errors };
+  return { tokens, errors, isCut: false };
 }
 
 /** Length of the literal with its quotes, or -1 when it does not end. */

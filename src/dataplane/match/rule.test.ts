@@ -1,7 +1,8 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compileRule } from './compile-rule.ts';
 import type { MatchRequest } from './matcher.ts';
-import { defaultPriority, parseRule, ruleHosts } from './rule.ts';
+import { defaultPriority, formatRule, parseRule, ruleHosts } from './rule.ts';
 
 function request(given: Partial<MatchRequest> & { headers?: Record<string, string[]> }): MatchRequest {
   const { headers = {}, ...rest } = given;
@@ -30,6 +31,18 @@ test.each<[string, Partial<MatchRequest> & { headers?: Record<string, string[]> 
   ['Host(`*.example.com`)', { host: 'a.b.example.com' }, false],
   ['Host(`*.example.com`)', { host: 'example.com' }, false],
   ['Host(`*`)', { host: '' }, true],
+  ['Host(`::1`) || Host(`[2001:DB8:0::1]`)', { host: '[2001:db8::1]' }, true],
+  ['!Host(`*`)', {}, false],
+  ['Path("/\\u00e9\\xc3\\xa9\\303\\251\\t")', { path: '/\u00e9\u00e9\u00e9\t' }, true],
+  ['Path(`/{id}`)', { path: '/{id}' }, true],
+  ['Header(`X-A`, `1`)', { headers: { 'x-a': ['1,2'] } }, false],
+  ['HeaderRegexp(`x-a`, `^1+$`)', { headers: { 'x-a': ['2', '3'] } }, false],
+  ['QueryRegexp(`flag`)', { query: 'flag=' }, true],
+  ['QueryRegexp(`flag`)', { query: 'flag=1' }, false],
+  ['Query(`a`, `1`)', { query: 'A=1' }, false],
+  ['METHOD(`POST`)', { method: 'POST' }, true],
+  ['Clientip(`10.0.0.0/8`)', { clientIp: '::ffff:10.1.2.3' }, true],
+  ['hostregexp(`^example`) && !PathRegexp(`^/x`)', {}, true],
   ['HostRegexp(`^[a-z]+\\.com$`)', {}, true],
   ['HostRegexp(`xample`)', {}, true],
   ['HostRegexp(`^Example`)', {}, false],
@@ -82,6 +95,30 @@ test.each<[string, number, RegExp]>([
   ['Host(`a`', 8, /comma or a closing/],
   ['Host(`a', 5, /no closing/],
   ['Host(`a`) &&', 12, /ends too early/],
+  ['Host(`http://a.com/`)', 5, /leave out scheme/],
+  ['Host(`a b\u00e9`)', 5, /no host name/],
+  ['Host(`-a.com`)', 5, /no host name/],
+  ['Host(`a..com`)', 5, /no host name/],
+  ['Host(`[::1`)', 5, /neither a host name nor an IPv6 address/],
+  ['Host(`a`) and Path(`/`)', 10, /write "&&"/],
+  ['Host(`a`) || not Path(`/`)', 13, /write "!"/],
+  ['Host(`a`))', 9, /closes nothing/],
+  ['&& Host(`a`)', 0, /a matcher should stand here/],
+  ['Host(`a`,)', 9, /backticks/],
+  ['hostRegexp(`a`)', 0, /did you mean "HostRegexp"/],
+  ['Headers(`X-A`, `1`)', 0, /write Header$/],
+  ['HostSNI(`a`)', 0, /TCP routers; write Host/],
+  ['Query(`a=b`)', 6, /write Query\(`a`, `b`\)/],
+  ['Path(`/u/{id:[0-9]+}`)', 5, /write PathRegexp\(`\^\/u\/\[0-9\]\+\$`\)/],
+  ['HostRegexp(`{sub:[a-z]+}.a.com`)', 11, /old v2 syntax/],
+  ['QueryRegexp(`page`, `(`)', 20, /RE2/],
+  ['HeaderRegexp(`X-A`, `[z-a]`)', 20, /RE2/],
+  ['Header(`X A`, `1`)', 7, /cannot be the name of a header/],
+  ['Method(`GE T`)', 7, /cannot be a method/],
+  ['Path("/\\q")', 5, /unknown escape/],
+  ['Path("/\\xff")', 5, /unknown escape/],
+  ['Path(`/\ud83d`)', 7, /surrogate/],
+  ['Host(`a`) \u{1F600}', 10, /unexpected "\u{1F600}"/u],
   ['PathRegexp(`(`)', 11, /RE2/],
   ['PathRegexp(`(?=a)`)', 11, /look-around/],
   ['ClientIP(`1.2.3`)', 9, /CIDR/],
@@ -101,4 +138,85 @@ test('all wrong arguments of a rule are reported at once', () => {
 test('priority counts bytes, and hosts are those named positively', () => {
   expect(defaultPriority('Host(`é`)')).toBe(10);
   expect(ruleHosts(parseRule('Host(`a`) && !Host(`b`) || Host(`*.c`) || Host(`a`)').rule!)).toEqual(['a']);
+});
+
+test('wrong places anywhere in a rule are reported at once, each where it stands', () => {
+  const text = "(Host('a') && ) || Paht(`/`) and !Method() | ClientIP(`x`, Path(`b`)";
+  const { errors } = parseRule(text);
+  const places = errors.map(({ offset, length }) => text.slice(offset, offset + length));
+  expect(places).toEqual(["'a'", ')', 'Paht', 'and', 'Method', '|', 'Path']);
+});
+
+test('an error says what was expected and what stands there', () => {
+  expect(parseRule('Host(`a`) Path(`/`)').errors).toEqual([
+    {
+      message: 'the rule should end here or go on with && or ||',
+      offset: 10,
+      length: 4,
+      expected: '&&, || or the end',
+      received: 'Path',
+    },
+  ]);
+});
+
+test('a hopeless text of the longest length is refused quickly and with few errors', () => {
+  for (const text of [')', '(', '!', '`', 'a ', '&&', "''", ',', '(a', 'Host(`é`)&&']) {
+    const { rule, errors } = parseRule(text.repeat(Math.floor(65_536 / text.length)));
+    expect(rule).toBeNull();
+    expect(errors.length).toBeGreaterThan(0);
+    expect(errors.length).toBeLessThanOrEqual(20);
+  }
+  expect(parseRule('a'.repeat(65_537)).errors[0]?.message).toMatch(/longer than 65536/);
+});
+
+test('no text makes the parser throw or answer both a rule and errors', () => {
+  const part = fc.constantFrom(
+    'Host',
+    'Path',
+    'and',
+    '(',
+    ')',
+    ',',
+    '!',
+    '&&',
+    '||',
+    '&',
+    '`a`',
+    '`/`',
+    '"\\x41"',
+    "'",
+    '"',
+    '`',
+    ' ',
+    '\n',
+    'é',
+    '1',
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 14 }), (parts) => {
+      const text = parts.join('');
+      const { rule, errors } = parseRule(text);
+      expect(rule === null).toBe(errors.length > 0);
+      for (const { offset, length } of errors) {
+        expect(length).toBeGreaterThan(0);
+        expect(offset).toBeLessThanOrEqual(text.length);
+      }
+      if (rule !== null) expect(parseRule(formatRule(rule)).rule).toEqual(rule);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test('any argument comes back as written', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'grapheme', minLength: 1 }),
+      fc.constantFrom('`', '\r', '\n', '"', '\\', ''),
+      (text, extra) => {
+        const value = `${text}${extra}`;
+        const rule = { kind: 'matcher', name: 'Header', args: ['x-a', value], negated: false } as const;
+        expect(parseRule(formatRule(rule))).toEqual({ rule, errors: [] });
+      },
+    ),
+  );
 });

@@ -2,9 +2,9 @@
 // (raw) or double quotes (escaped). Every error of a rule is reported with its place, and says what to write instead.
 
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { findMatcher, MATCHERS } from './matcher.ts';
+import { findMatcher, MATCHERS, type MatcherDefinition } from './matcher.ts';
 import type { RuleError } from './rule-error.ts';
-import { tokenize, type Token } from './rule-lexer.ts';
+import { tokenize, type Token, type Tokens } from './rule-lexer.ts';
 
 export interface MatcherNode {
   readonly kind: 'matcher';
@@ -18,6 +18,8 @@ export type RuleNode = MatcherNode | { readonly kind: 'and' | 'or'; readonly nod
 const MAX_RULE_LENGTH = 64 * 1024;
 const MAX_DEPTH = 100;
 const MAX_ERRORS = 20;
+/** More than are shown, as they come out of order; bounds the work on a hopeless text. */
+const MAX_COLLECTED = 200;
 
 /** Traefik's: the length of the rule in bytes. */
 export function defaultPriority(rule: string): number {
@@ -32,176 +34,236 @@ export function parseRule(text: string): { rule: RuleNode | null; errors: readon
       errors: [{ message: `the rule is longer than ${MAX_RULE_LENGTH} characters`, offset: 0, length: 1 }],
     };
   }
-  const { tokens, errors: lexical } = tokenize(text);
-  const parser = new RuleParser(tokens, [...lexical], text.length);
+  const parser = new RuleParser(tokenize(text), text.length);
   const rule = parser.parse();
-  return { rule: parser.errors.length > 0 ? null : rule, errors: parser.errors.slice(0, MAX_ERRORS) };
+  const errors = parser.errors.sort((a, b) => a.offset - b.offset).slice(0, MAX_ERRORS);
+  return { rule: errors.length > 0 ? null : rule, errors };
 }
+
+/** Stands for what could not be read, so that reading can go on; never leaves this file. */
+const BROKEN: MatcherNode = { kind: 'matcher', name: '', args: [], negated: false };
+
+/** Matchers of other rule languages people write here, with what to say. */
+const FOREIGN_MATCHERS = new Map([
+  ['hostheader', 'the old v2 name; write Host'],
+  ['headers', 'the old v2 name; write Header'],
+  ['headersregexp', 'the old v2 name; write HeaderRegexp'],
+  ['hostsni', 'a matcher of TCP routers; write Host'],
+  ['hostsniregexp', 'a matcher of TCP routers; write HostRegexp'],
+  ['alpn', 'a matcher of TCP routers'],
+]);
+
+const WORD_OPERATORS = new Map([
+  ['and', '&&'],
+  ['or', '||'],
+]);
 
 class RuleParser {
   readonly errors: RuleError[];
   private readonly tokens: readonly Token[];
   private readonly end: number;
+  /** The text ended inside of a string: what is missing at its end says nothing. */
+  private readonly isCut: boolean;
   private position = 0;
   private depth = 0;
 
-  constructor(tokens: readonly Token[], errors: RuleError[], end: number) {
+  constructor({ tokens, errors, isCut }: Tokens, end: number) {
     this.tokens = tokens;
-    this.errors = errors;
+    this.errors = [...errors];
+    this.isCut = isCut;
     this.end = end;
   }
 
-  parse(): RuleNode | null {
+  parse(): RuleNode {
     if (this.tokens.length === 0) {
       if (this.errors.length === 0) {
         this.fail('the rule is empty', 0, 1, 'a matcher such as Host(`example.com`)');
       }
-      return null;
+      return BROKEN;
     }
-    const rule = this.parseOr(false);
-    const rest = this.peek();
-    if (rest !== null && rule !== null) {
-      this.fail(
-        'the rule should end here or go on with && or ||',
-        rest.offset,
-        rest.length,
-        '&&, || or the end',
-        rest.text,
-      );
+    let rule = this.parseOr(false);
+    for (let rest = this.peek(); rest !== null; rest = this.peek()) {
+      if (rest.text === ')') {
+        this.fail('this ")" closes nothing', rest.offset, rest.length, '&&, || or the end', ')');
+        this.position++;
+        if (this.operatorHere() !== null) this.position++;
+        continue;
+      }
+      const message = 'the rule should end here or go on with && or ||';
+      this.fail(message, rest.offset, rest.length, '&&, || or the end', rest.text);
+      if (rest.kind === 'string' || rest.text === ',') this.position++;
+      else rule = this.parseOr(false);
+      if (this.depth > MAX_DEPTH) return rule;
     }
     return rule;
   }
 
-  private parseOr(negated: boolean): RuleNode | null {
+  private parseOr(negated: boolean): RuleNode {
     return this.parseSequence('||', negated, () => this.parseAnd(negated));
   }
 
-  private parseAnd(negated: boolean): RuleNode | null {
+  private parseAnd(negated: boolean): RuleNode {
     return this.parseSequence('&&', negated, () => this.parseUnary(negated));
   }
 
   /** Under a negation `and` and `or` change places (De Morgan), so that only matchers are negated. */
-  private parseSequence(operator: '&&' | '||', negated: boolean, next: () => RuleNode | null): RuleNode | null {
+  private parseSequence(operator: '&&' | '||', negated: boolean, next: () => RuleNode): RuleNode {
     const nodes: RuleNode[] = [];
     const kind = (operator === '&&') !== negated ? 'and' : 'or';
     for (;;) {
       const node = next();
-      if (node === null) return null;
       // Chains of the same operator stay flat.
       if (node.kind === kind) nodes.push(...node.nodes);
       else nodes.push(node);
-      if (this.peek()?.text !== operator || this.peek()?.kind !== 'operator') break;
+      if (this.operatorHere() !== operator) break;
       this.position++;
     }
     return nodes.length === 1 ? nodes[0]! : { kind, nodes };
   }
 
-  private parseUnary(negated: boolean): RuleNode | null {
+  /** The binary operator that stands next; a word in its place is reported and understood. */
+  private operatorHere(): string | null {
+    const token = this.peek();
+    if (token?.kind === 'operator') return token.text === '&&' || token.text === '||' ? token.text : null;
+    const meant = token?.kind === 'name' ? WORD_OPERATORS.get(token.text.toLowerCase()) : undefined;
+    if (token === null || meant === undefined) return null;
+    this.fail(`"${token.text}" is no operator; write "${meant}"`, token.offset, token.length, meant, token.text);
+    return meant;
+  }
+
+  private parseUnary(negated: boolean): RuleNode {
     const token = this.take();
     if (token === null) {
       this.fail('the rule ends too early', this.end, 1, 'a matcher or "("', 'the end of the rule');
-      return null;
+      return BROKEN;
     }
     if (token.kind === 'operator' && token.text === '!') return this.nested(token, () => this.parseUnary(!negated));
     if (token.kind === 'operator' && token.text === '(') {
       const node = this.nested(token, () => this.parseOr(negated));
-      if (node !== null) this.expect(')');
+      if (this.depth <= MAX_DEPTH && !this.expect(')')) this.skip();
       return node;
     }
+    if (token.kind === 'name' && token.text.toLowerCase() === 'not') {
+      this.fail(`"${token.text}" is no operator; write "!"`, token.offset, token.length, '!', token.text);
+      return this.nested(token, () => this.parseUnary(!negated));
+    }
     if (token.kind === 'name') return this.parseMatcher(token, negated);
+    this.position--;
     this.fail('a matcher should stand here', token.offset, token.length, 'a matcher or "("', token.text);
-    return null;
+    this.skip();
+    return BROKEN;
   }
 
-  private nested(token: Token, parse: () => RuleNode | null): RuleNode | null {
+  /** Goes to where reading can go on: an operator or closing parenthesis of this level. */
+  private skip(): void {
+    for (let open = 0; ; this.position++) {
+      const token = this.peek();
+      if (token === null) return;
+      if (token.kind !== 'operator') continue;
+      if (open === 0 && (token.text === '&&' || token.text === '||' || token.text === ')')) return;
+      if (token.text === '(') open++;
+      else if (token.text === ')') open--;
+    }
+  }
+
+  /** Too deep a rule is not read any further: `depth` stays above its limit. */
+  private nested(token: Token, parse: () => RuleNode): RuleNode {
     if (++this.depth > MAX_DEPTH) {
       this.fail(`the rule is nested more than ${MAX_DEPTH} levels deep`, token.offset, token.length);
-      return null;
+      this.position = this.tokens.length;
+      return BROKEN;
     }
     const node = parse();
-    this.depth--;
+    if (this.depth <= MAX_DEPTH) this.depth--;
     return node;
   }
 
-  private parseMatcher(name: Token, negated: boolean): RuleNode | null {
+  private parseMatcher(name: Token, negated: boolean): RuleNode {
     const definition = findMatcher(name.text);
-    if (definition === null) {
-      const near = didYouMean(
-        name.text,
-        MATCHERS.map((matcher) => matcher.name),
-      );
-      const hint = near === null ? '' : `; did you mean "${near}"?`;
-      this.fail(
-        `unknown matcher "${name.text}"${hint}`,
-        name.offset,
-        name.length,
-        MATCHERS.map((matcher) => matcher.name).join(', '),
-        name.text,
-      );
+    if (definition === null) this.failUnknown(name);
+    if (!this.expect('(')) {
+      this.skip();
+      return BROKEN;
     }
-    if (!this.expect('(')) return null;
-    const args: string[] = [];
-    const first = this.peek();
+    const args = this.parseArguments();
+    if (args === null) {
+      this.skip();
+      if (this.peek()?.text === ')') this.position++;
+      return BROKEN;
+    }
+    if (definition === null) return BROKEN;
+    this.checkArguments(definition, args, name);
+    const values = definition.canonical(args.map((arg) => arg.value ?? ''));
+    return { kind: 'matcher', name: definition.name, args: values, negated };
+  }
+
+  private failUnknown({ text, offset, length }: Token): void {
+    const names = MATCHERS.map((matcher) => matcher.name);
+    const foreign = FOREIGN_MATCHERS.get(text.toLowerCase());
+    const near = didYouMean(text, names);
+    const hint = foreign !== undefined ? `: ${foreign}` : near === null ? '' : `; did you mean "${near}"?`;
+    this.fail(`unknown matcher "${text}"${hint}`, offset, length, names.join(', '), text);
+  }
+
+  /** The strings up to the closing parenthesis, which is taken; null when the list cannot be read. */
+  private parseArguments(): readonly Token[] | null {
+    const args: Token[] = [];
+    if (this.peek()?.text === ')') {
+      this.position++;
+      return args;
+    }
     for (;;) {
-      const token = this.take();
+      const token = this.peek();
       if (token === null) {
         this.fail('the rule ends inside of a matcher', this.end, 1, 'an argument or ")"', 'the end of the rule');
         return null;
       }
-      if (token.kind === 'operator' && token.text === ')' && args.length === 0) break;
       if (token.kind !== 'string') {
         const quoted = token.kind === 'name' ? `; write \`${token.text}\`` : '';
-        this.fail(
-          `arguments stand in backticks or double quotes${quoted}`,
-          token.offset,
-          token.length,
-          'a string',
-          token.text,
-        );
+        const message = `arguments stand in backticks or double quotes${quoted}`;
+        this.fail(message, token.offset, token.length, 'a string', token.text);
         return null;
       }
+      this.position++;
       if (token.value === '') this.fail('the argument is empty', token.offset, token.length, 'a text');
-      args.push(token.value);
-      const separator = this.take();
-      if (separator?.kind === 'operator' && separator.text === ',') continue;
-      if (separator?.kind === 'operator' && separator.text === ')') break;
+      args.push(token);
+      const separator = this.peek();
+      if (separator?.kind === 'operator' && (separator.text === ',' || separator.text === ')')) {
+        this.position++;
+        if (separator.text === ',') continue;
+        return args;
+      }
       const place = separator ?? { offset: this.end, length: 1, text: 'the end of the rule' };
       this.fail('a comma or a closing parenthesis is missing', place.offset, place.length, '"," or ")"', place.text);
       return null;
     }
-    if (definition !== null) this.checkArguments(definition, args, name, first);
-    return { kind: 'matcher', name: definition?.name ?? name.text, args, negated };
   }
 
-  private checkArguments(
-    definition: (typeof MATCHERS)[number],
-    args: readonly string[],
-    name: Token,
-    first: Token | null,
-  ): void {
+  private checkArguments(definition: MatcherDefinition, args: readonly Token[], name: Token): void {
     const { minArgs, maxArgs } = definition;
     if (args.length < minArgs || args.length > maxArgs) {
       const expected = minArgs === maxArgs ? `${minArgs}` : `${minArgs} or ${maxArgs}`;
-      const several = args.map((arg) => `${definition.name}(\`${arg}\`)`).join(' || ');
+      const several = args.map((arg) => `${definition.name}(\`${arg.value ?? ''}\`)`).join(' || ');
       const hint = args.length > maxArgs && maxArgs === 1 ? `; write ${several}` : `, as in ${definition.usage}`;
       const plural = maxArgs === 1 ? '' : 's';
-      this.fail(
-        `${definition.name} takes ${expected} argument${plural}${hint}`,
-        name.offset,
-        name.length,
-        `${expected} argument${plural}`,
-        `${args.length}`,
-      );
+      const message = `${definition.name} takes ${expected} argument${plural}${hint}`;
+      this.fail(message, name.offset, name.length, `${expected} argument${plural}`, `${args.length}`);
       return;
     }
-    if (args.includes('')) return;
-    const wrong = definition.check(args);
-    if (wrong !== null) this.fail(wrong, first?.offset ?? name.offset, first?.length ?? name.length);
+    const values: string[] = [];
+    for (const { value } of args) if (value !== null && value !== '') values.push(value);
+    if (values.length < args.length) return;
+    const wrong = definition.check(values);
+    const place = args[Math.min(definition.checked, args.length - 1)] ?? name;
+    if (wrong !== null) this.fail(wrong, place.offset, place.length, definition.usage, place.text);
   }
 
   private expect(text: string): boolean {
-    const token = this.take();
-    if (token?.kind === 'operator' && token.text === text) return true;
+    const token = this.peek();
+    if (token?.kind === 'operator' && token.text === text) {
+      this.position++;
+      return true;
+    }
     const place = token ?? { offset: this.end, length: 1, text: 'the end of the rule' };
     this.fail(`"${text}" is missing`, place.offset, place.length, `"${text}"`, place.text);
     return false;
@@ -216,6 +278,9 @@ class RuleParser {
   }
 
   private fail(message: string, offset: number, length: number, expected?: string, received?: string): void {
+    // One place, one error: what follows from it is noise.
+    if (this.errors.length >= MAX_COLLECTED || (this.isCut && offset >= this.end)) return;
+    if (this.errors.some((error) => error.offset === offset)) return;
     this.errors.push({
       message,
       offset,
@@ -229,7 +294,7 @@ class RuleParser {
 /** The tree as text that parses to the same tree. */
 export function formatRule(rule: RuleNode): string {
   if (rule.kind === 'matcher') {
-    const args = rule.args.map((arg) => (arg.includes('`') ? JSON.stringify(arg) : `\`${arg}\``));
+    const args = rule.args.map((arg) => (/[`\r]/.test(arg) ? JSON.stringify(arg) : `\`${arg}\``));
     return `${rule.negated ? '!' : ''}${rule.name}(${args.join(', ')})`;
   }
   const operator = rule.kind === 'and' ? ' && ' : ' || ';
