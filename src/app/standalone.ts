@@ -25,7 +25,7 @@ export interface StandaloneOptions {
   /** Shows routing diagnostics that are new since the last call. */
   onDiagnostics(diagnostics: readonly Diagnostic[]): void;
   /** The data plane is lost for good. */
-  onFatal(error: SignalboxError): void;
+  readonly onFatal: (error: SignalboxError) => void;
 }
 
 export interface BoundEntryPoint {

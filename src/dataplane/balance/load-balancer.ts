@@ -5,7 +5,8 @@ import type { LoadBalancerSpec, ServerSpec } from '../../model/service.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
-import { Endpoint, type UpstreamContext } from '../upstream/endpoint.ts';
+import type { UpstreamContext } from '../upstream/connection-owner.ts';
+import { Endpoint } from '../upstream/endpoint.ts';
 import type { Picker, WeightedEndpoint } from './define.ts';
 import { BALANCERS } from './registry.ts';
 

@@ -7,7 +7,7 @@ import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ConnectionBudget } from '../upstream/connection-budget.ts';
-import type { UpstreamContext } from '../upstream/endpoint.ts';
+import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { Resolver } from '../upstream/resolver.ts';
 import { EntryPointRuntime } from './entrypoint-runtime.ts';
@@ -22,7 +22,7 @@ export interface EngineOptions {
   readonly workerSlots: number;
   readonly instrument: Instrument;
   /** A stage threw: a defect, worth a log line with its stack. */
-  handlerFailed(exchange: Exchange, error: unknown): void;
+  readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
 }
 
 export class Engine {

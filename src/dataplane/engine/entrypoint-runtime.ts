@@ -13,7 +13,7 @@ import { Http1Connection, type Http1ServerContext } from '../http/http1-connecti
 import { Http1RequestParser } from '../http/http1-request-parser.ts';
 import { respondFailure } from '../http/respond.ts';
 import { RouteTable } from '../match/route-table.ts';
-import type { CompiledRoute } from './generation.ts';
+import type { CompiledRoute } from './compiled-route.ts';
 
 export interface EntryPointDependencies {
   readonly wheel: TimerWheel;
@@ -21,7 +21,7 @@ export interface EntryPointDependencies {
   /** Index of the entry point in the shared connection table. */
   readonly index: number;
   readonly observer: ExchangeObserver;
-  handlerFailed(exchange: Exchange, error: unknown): void;
+  readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
 }
 
 export class EntryPointRuntime implements Http1ServerContext {

@@ -4,24 +4,17 @@
 
 import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { Exchange, Handler } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { parseRule } from '../match/rule.ts';
 import type { RouteEntry } from '../match/candidate.ts';
 import { RouteTable } from '../match/route-table.ts';
 import type { Middleware } from '../middleware/define.ts';
 import { createMiddleware } from '../middleware/registry.ts';
-import type { UpstreamContext } from '../upstream/endpoint.ts';
+import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { composeChain } from './chain.ts';
+import type { CompiledRoute } from './compiled-route.ts';
 import type { EntryPointRuntime } from './entrypoint-runtime.ts';
 import { createService, type LiveService } from './live-service.ts';
-
-/** What a matched request needs. */
-export interface CompiledRoute {
-  readonly name: string;
-  readonly handler: Handler;
-  /** The instrument's own: series and switches of this route. */
-  readonly observed: unknown;
-}
 
 /** Chooses what a route reports; see instrument.ts. */
 export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointRuntime) => unknown;

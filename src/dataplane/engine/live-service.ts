@@ -3,7 +3,7 @@
 import type { ServiceSpec } from '../../model/service.ts';
 import { LoadBalancer } from '../balance/load-balancer.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { UpstreamContext } from '../upstream/endpoint.ts';
+import type { UpstreamContext } from '../upstream/connection-owner.ts';
 
 export interface LiveService {
   readonly name: string;

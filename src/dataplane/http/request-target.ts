@@ -24,7 +24,7 @@ const ENCODE_IN_PATH = /["<>^`{|}[\]]/g;
 const ENCODE_IN_QUERY = /["<>\\^`{|}[\]]/g;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 /** Reserved characters and `%`: these stay encoded in the routing path, as their decoded form means something else. */
-const STAYS_ENCODED = new Set([..."/?#[]@!$&'()*+,;=%:"].map((char) => char.charCodeAt(0)));
+const STAYS_ENCODED = new Set(Buffer.from("/?#[]@!$&'()*+,;=%:", 'latin1'));
 /** A segment that is or begins like a dot segment for an origin that decodes slashes or strips parameters. */
 const HIDDEN_DOT_SEGMENT = /(?:^|\/|%2F|%5C)\.\.?(?:$|\/|%2F|%5C|;)/;
 

@@ -1,7 +1,6 @@
 // The live state of one server in one worker: its connections, idle and busy, and the requests that wait for one. It is
 // keyed by service and server, and carried from generation to generation while its specification is unchanged.
 
-import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -9,21 +8,8 @@ import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { Http1ClientConnection } from './http1-client.ts';
-import { Http1ResponseParser } from './http1-response-parser.ts';
-import type { Address, Resolver } from './resolver.ts';
-import type { ConnectionBudget } from './connection-budget.ts';
-
-/** What all endpoints of a worker share. */
-export interface UpstreamContext {
-  readonly wheel: TimerWheel;
-  readonly resolver: Resolver;
-  readonly parser: Http1ResponseParser;
-  /** Share of the process-wide limits that this worker may use. */
-  readonly workerSlots: number;
-  readonly budget: ConnectionBudget;
-  /** Someone wants the origin's fields as they came, after middlewares have changed them. */
-  readonly keepOriginHeaders: boolean;
-}
+import type { Address } from './resolver.ts';
+import type { ConnectionOwner, UpstreamContext } from './connection-owner.ts';
 
 /** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
@@ -52,7 +38,7 @@ class Waiter implements BodySource {
   }
 }
 
-export class Endpoint {
+export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
   readonly context: UpstreamContext;

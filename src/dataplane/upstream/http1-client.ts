@@ -17,7 +17,7 @@ import { MessageWriter, type ChunkOwner } from '../http/message-writer.ts';
 import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
 import { connectFixed, Reading, type ReadTarget } from '../net/fixed-read.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { ConnectionOwner } from './connection-owner.ts';
 import { renderRequestHead } from './request-head.ts';
 import type { Address } from './resolver.ts';
 
@@ -32,7 +32,7 @@ const STATE_DEAD = 5;
 const MAX_INFORMATIONAL = 10;
 
 export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, TunnelEnd {
-  private readonly endpoint: Endpoint;
+  private readonly endpoint: ConnectionOwner<Http1ClientConnection>;
   private readonly reading = new Reading();
   private readonly head = new HeadReader();
   private readonly body = new BodyReader();
@@ -53,7 +53,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private framing: BodyFraming = BODY_NONE;
   private keepAlive = true;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: ConnectionOwner<Http1ClientConnection>) {
     this.endpoint = endpoint;
     this.deadline = new Deadline(() => this.expired());
   }

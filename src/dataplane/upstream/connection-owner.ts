@@ -1,0 +1,34 @@
+// What an upstream connection knows of its surroundings: the endpoint that opened it and what all endpoints share.
+
+import type { TimerWheel } from '../../core/timer-wheel.ts';
+import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { Failure } from '../http/failure.ts';
+import type { ConnectionBudget } from './connection-budget.ts';
+import type { Http1ResponseParser } from './http1-response-parser.ts';
+import type { Resolver } from './resolver.ts';
+
+/** What all endpoints of a worker share. */
+export interface UpstreamContext {
+  readonly wheel: TimerWheel;
+  readonly resolver: Resolver;
+  readonly parser: Http1ResponseParser;
+  /** Share of the process-wide limits that this worker may use. */
+  readonly workerSlots: number;
+  readonly budget: ConnectionBudget;
+  /** Someone wants the origin's fields as they came, after middlewares have changed them. */
+  readonly keepOriginHeaders: boolean;
+}
+
+/** The endpoint as its connections see it. */
+export interface ConnectionOwner<Connection> {
+  readonly server: ServerSpec;
+  readonly transport: UpstreamTransportSpec;
+  readonly context: UpstreamContext;
+  /** The connection has finished a request and can take another. */
+  release(connection: Connection): void;
+  /** The connection is gone; `wasBusy` when it counted among the requests in flight. */
+  closed(connection: Connection, wasBusy: boolean): void;
+  /** The connection failed before it gave any byte of a response to the exchange. */
+  failed(exchange: Exchange, failure: Failure, wasReused: boolean): void;
+}

@@ -1,0 +1,145 @@
+// The layer table of ARCHITECTURE.md as a test: a file imports from lower layers and its own folder, third-party packages
+// only where they are meant to be, and no file takes part in an import cycle.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const SRC = fileURLToPath(new URL('../src/', import.meta.url));
+
+/** Folder to layer; the longest prefix counts. */
+const LAYERS: Readonly<Record<string, number>> = {
+  core: 0,
+  schema: 1,
+  model: 1,
+  observe: 1,
+  'dataplane/net': 2,
+  'dataplane/http': 3,
+  'dataplane/match': 4,
+  'dataplane/upstream': 4,
+  'dataplane/balance': 5,
+  'dataplane/middleware': 6,
+  'dataplane/engine': 7,
+  supervisor: 8,
+  'controlplane/config': 7,
+  'controlplane/compile': 8,
+  'controlplane/providers': 8,
+  'controlplane/pipeline': 9,
+  api: 10,
+  app: 11,
+  cli: 11,
+  '': 11,
+};
+
+/** Siblings of one layer that may be imported all the same: plain types that everybody speaks. */
+const SHARED = new Set(['model']);
+
+/** Third-party packages and the folders that may import them; the reasons are in CONTRIBUTING.md. */
+const THIRD_PARTY: Readonly<Record<string, readonly string[]>> = {
+  'js-yaml': ['controlplane/config'],
+  yaml: ['controlplane/config'],
+  'smol-toml': ['controlplane/config'],
+  re2js: ['dataplane/match'],
+  pino: ['core'],
+};
+
+function sources(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) return sources(path);
+    return entry.name.endsWith('.ts') && !/\.test\.ts$|\.d\.ts$/.test(entry.name) ? [path] : [];
+  });
+}
+
+function folderOf(path: string): string {
+  const folder = dirname(relative(SRC, path));
+  const known = Object.keys(LAYERS).filter((name) => name !== '' && (folder === name || folder.startsWith(`${name}/`)));
+  if (folder === '.') return '';
+  if (known.length === 0) throw new Error(`src/${folder} is in no layer`);
+  return known.toSorted((a, b) => b.length - a.length)[0]!;
+}
+
+interface Import {
+  readonly from: string;
+  readonly specifier: string;
+}
+
+function importsOf(path: string): Import[] {
+  const text = readFileSync(path, 'utf8');
+  return [...text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s+'([^']+)'|import\('([^']+)'\)/g)].map(
+    (match) => ({
+      from: path,
+      specifier: match[1] ?? match[2]!,
+    }),
+  );
+}
+
+const files = sources(SRC);
+const imports = files.flatMap(importsOf);
+
+test('files import from lower layers and their own folder only', () => {
+  expect(files.length).toBeGreaterThan(50);
+  const wrong = imports
+    .filter(({ specifier }) => specifier.startsWith('.'))
+    .filter(({ from, specifier }) => {
+      const own = folderOf(from);
+      const other = folderOf(resolve(dirname(from), specifier));
+      if (own === other) return false;
+      if (SHARED.has(other) && LAYERS[own]! >= LAYERS[other]!) return false;
+      // The composition root and the commands are one layer.
+      if (LAYERS[own] === 11 && LAYERS[other] === 11) return false;
+      return LAYERS[other]! >= LAYERS[own]!;
+    })
+    .map(({ from, specifier }) => `${relative(SRC, from)} imports ${specifier}`);
+  expect(wrong).toEqual([]);
+});
+
+test('the data plane never imports the control plane', () => {
+  const wrong = imports.filter(
+    ({ from, specifier }) =>
+      relative(SRC, from).startsWith('dataplane/') && /controlplane|supervisor|\/api\/|\/app\//.test(specifier),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('third-party packages are imported where they are listed, and each listed one is used', () => {
+  const found = imports.filter(({ specifier }) => !specifier.startsWith('.') && !specifier.startsWith('node:'));
+  const wrong = found.filter(({ from, specifier }) => THIRD_PARTY[specifier]?.includes(folderOf(from)) !== true);
+  expect(wrong).toEqual([]);
+  expect(new Set(found.map(({ specifier }) => specifier))).toEqual(new Set(Object.keys(THIRD_PARTY)));
+});
+
+test('no file takes part in an import cycle', () => {
+  const graph = new Map<string, string[]>();
+  for (const { from, specifier } of imports) {
+    if (!specifier.startsWith('.')) continue;
+    const list = graph.get(from) ?? [];
+    list.push(resolve(dirname(from), specifier));
+    graph.set(from, list);
+  }
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (file: string, trail: readonly string[]): void => {
+    if (trail.includes(file)) {
+      cycles.push([...trail.slice(trail.indexOf(file)), file].map((one) => relative(SRC, one)).join(' → '));
+      return;
+    }
+    if (done.has(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  expect(cycles).toEqual([]);
+});
+
+test('only the composition root, the commands and the entry see the process', () => {
+  const allowed = new Set(['app', 'cli', '']);
+  // A duplicator is a process of its own; a worker reports its memory.
+  const exceptions = new Set(['dataplane/net/socket-duplicator.ts', 'dataplane/engine/worker.ts']);
+  const wrong = files
+    .filter((file) => !allowed.has(folderOf(file)) && !exceptions.has(relative(SRC, file)))
+    .filter((file) => /\bprocess\.(?:exit|env|on|argv|kill)\b|\bconsole\./.test(readFileSync(file, 'utf8')))
+    .map((file) => relative(SRC, file));
+  expect(wrong).toEqual([]);
+});
