@@ -8,6 +8,7 @@
 //
 // Pipelined bytes are held, and reading pauses, until the request before them is answered. Every wait has a deadline.
 
+import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';

@@ -2,17 +2,17 @@
 
 import { STATUS_CODES } from 'node:http';
 
-const lines: string[] = [];
-for (let status = 100; status < 600; status++) lines[status] = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+const reasons: string[] = Array.from({ length: 600 }, (_, status) => STATUS_CODES[status] ?? '');
+const lines: string[] = reasons.map((reason, status) => `HTTP/1.1 ${status} ${reason}\r\n`);
 
 /** Standard phrase of a status, '' when it has none. */
 export function reasonOf(status: number): string {
-  return STATUS_CODES[status] ?? '';
+  return reasons[status] ?? '';
 }
 
 /** `reason` '' stands for the standard phrase. */
 export function statusLine(status: number, reason: string): string {
-  if (reason === '' || reason === STATUS_CODES[status]) return lines[status]!;
+  if (reason === '' || reason === reasons[status]) return lines[status]!;
   return `HTTP/1.1 ${status} ${reason}\r\n`;
 }
 

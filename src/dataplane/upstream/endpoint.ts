@@ -1,6 +1,7 @@
 // The live state of one server in one worker: its connections, idle and busy, and the requests that wait for one. It is
 // keyed by service and server, and carried from generation to generation while its specification is unchanged.
 
+import { performance } from 'node:perf_hooks';
 import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -74,7 +75,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   send(exchange: Exchange): void {
     exchange.serviceUrl = this.server.url;
     exchange.serviceAddr = this.address;
-    if (exchange.originStartMs === 0) exchange.originStartMs = exchange.startMs;
+    if (exchange.originStartMs === 0) exchange.originStartMs = performance.now();
     const connection = this.idle.pop();
     if (connection !== undefined) {
       this.inFlight++;
