@@ -99,7 +99,8 @@ function announce(bound: readonly BoundEntryPoint[], router: Standalone, install
     io.err(`  ${name.padEnd(12)} http://${host}:${address.port}\n`);
   }
   const { routers, services, middlewares } = router.counts;
-  io.err(`${routers} routers, ${services} services, ${middlewares} middlewares\n`);
+  const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;
+  io.err(`${count(routers, 'router')}, ${count(services, 'service')}, ${count(middlewares, 'middleware')}\n`);
   if (routers === 0)
     io.err(install.fileProvider === null && install.routing === null ? NO_ROUTING_HINT : NO_ROUTERS_HINT);
 }

@@ -32,6 +32,7 @@ export interface RouteInputs {
 export function compileRoutes(inputs: RouteInputs, findings: Findings): ReadonlyMap<string, RouteSpec> {
   const specs = new Map<string, RouteSpec>();
   for (const router of inputs.routers.values()) {
+    if (router.object.value === null) checkUndecoded(router, inputs, findings);
     const spec = compileRoute(router, inputs, findings);
     if (spec !== null) specs.set(router.name, spec);
     else warnUnguarded(router, inputs, findings);
@@ -58,6 +59,18 @@ function compileRoute(router: Compiled<RouterOptions>, inputs: RouteInputs, find
     service,
     observability: { accessLogs: options.observability.accessLogs, metrics: options.observability.metrics },
   };
+}
+
+/** A router whose options did not decode is left out; what else is wrong with it is said all the same. */
+function checkUndecoded(router: Compiled<RouterOptions>, inputs: RouteInputs, findings: Findings): void {
+  const option = (name: string): unknown => rawAt(router.object.document, [...router.object.path, name]);
+  const rule = option('rule');
+  if (typeof rule === 'string') checkRule(router, rule, inputs.ruleErrors, findings);
+  const service = option('service');
+  if (typeof service === 'string' && !inputs.services.has(qualify(service, router.provider))) {
+    const message = danglingMessage('service', service, router.provider, inputs.services.keys());
+    findings.report(router, 'error', 'dangling-reference', message, ['service']);
+  }
 }
 
 function checkRule(

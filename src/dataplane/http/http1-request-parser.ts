@@ -34,7 +34,6 @@ const REFUSED_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 const EXTENSION_METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const ABSOLUTE_FORM = /^(https?):\/\/([^/?#]*)([/?].*)?$/i;
-const BAD_TARGET = /[^\x21-\x7e]|#/;
 const DECIMAL = /^[0-9]{1,16}$/;
 /** Only protocols whose tunnels are understood; h2c would carry requests past the router. */
 const UPGRADES = new Set(['websocket']);
@@ -113,15 +112,13 @@ export class Http1RequestParser {
     const mark = origin.indexOf('?');
     const path = mark < 0 ? origin : origin.slice(0, mark);
     const failure = normalisePath(path, this.policy, this.normal);
-    // Tested behind normalisation only when that had work to do: a path that is its own normal form holds no such octet.
-    if ((failure !== null || this.normal.forward !== path) && BAD_TARGET.test(path)) return FAILURES.badTarget;
     if (failure !== null) return failure;
     exchange.path = this.normal.routing;
     exchange.forwardPath = this.normal.forward;
     if (mark >= 0) {
       const raw = origin.slice(mark + 1);
       const query = normaliseQuery(raw, this.policy);
-      if (query === null || BAD_TARGET.test(raw)) return FAILURES.badTarget;
+      if (query === null) return FAILURES.badTarget;
       exchange.query = query;
     }
     return null;

@@ -18,6 +18,8 @@ export interface NormalPath {
 const PATH_NEEDS_WORK = /[^\w\-.~!$&'()*+,;=:@/]|\/\.|\/\/|;/;
 const QUERY_NEEDS_WORK = /[^\w\-.~!$&'()*+,;=:@/?]/;
 
+/** Octets that no request target may hold: white space, control characters, raw non-ASCII, the fragment mark. */
+const BAD_OCTET = /[^\x21-\x7e]|#/;
 const BAD_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 /** Octets that no part of a URI may hold raw (RFC 3986 §2) and that the proxy encodes rather than refuses. */
 const ENCODE_IN_PATH = /["<>^`{|}[\]]/g;
@@ -39,6 +41,7 @@ export function normalisePath(raw: string, policy: PathPolicy, out: NormalPath):
     out.forward = raw;
     return null;
   }
+  if (BAD_OCTET.test(raw)) return FAILURES.badTarget;
   if (raw.includes('\\')) return FAILURES.badPath;
   if (BAD_ESCAPE.test(raw)) return FAILURES.badTarget;
   let path = raw.includes('%') ? normaliseEscapes(raw) : raw;
@@ -56,11 +59,11 @@ export function normalisePath(raw: string, policy: PathPolicy, out: NormalPath):
   return null;
 }
 
-/** The query without `?` as it is forwarded; null when it holds a broken escape. */
+/** The query without `?` as it is forwarded; null when it holds a broken escape or an octet that no target may hold. */
 export function normaliseQuery(raw: string, policy: PathPolicy): string | null {
   let query = raw;
   if (QUERY_NEEDS_WORK.test(raw)) {
-    if (BAD_ESCAPE.test(raw)) return null;
+    if (BAD_OCTET.test(raw) || BAD_ESCAPE.test(raw)) return null;
     query = raw.replace(ENCODE_IN_QUERY, encodeChar);
   }
   // `;` separates parameters for some origins and not for others: send what cannot be read two ways.

@@ -1,0 +1,146 @@
+// Starts the built program with a configuration of its own and ends it by its process id.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export interface RouterProcess {
+  readonly pid: number;
+  /** Scratch directory; `routing.yml` and other files given are in it. */
+  readonly directory: string;
+  /** Port by entry point name. */
+  readonly ports: Readonly<Record<string, number>>;
+  stdout(): string;
+  stderr(): string;
+  /** Settles when standard error has the text. */
+  sees(text: string | RegExp): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+  /** Settles with the exit code. */
+  readonly exited: Promise<number | null>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface RouterOptions {
+  /** Text of signalbox.yml; `DIR` stands for the scratch directory. */
+  readonly install: string;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly workers?: number;
+  /** Wait for the line with the counts; off for starts that should fail. */
+  readonly isExpectedToStart?: boolean;
+}
+
+export async function startRouter(options: RouterOptions): Promise<RouterProcess> {
+  const directory = await mkdtemp(join(tmpdir(), 'signalbox-test-'));
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    await writeFile(join(directory, name), text.replaceAll('DIR', directory));
+  }
+  const config = join(directory, 'signalbox.yml');
+  await writeFile(config, options.install.replaceAll('DIR', directory));
+  const child = spawn(process.execPath, [MAIN, 'run', '--config', config, '--workers', String(options.workers ?? 1)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'] ?? '' },
+  });
+  const router = new Running(child, directory);
+  if (options.isExpectedToStart !== false) await router.sees(/\d+ middlewares?\n/);
+  return router;
+}
+
+class Running implements RouterProcess {
+  readonly directory: string;
+  readonly exited: Promise<number | null>;
+  readonly #child: ChildProcess;
+  #stdout = '';
+  #stderr = '';
+  readonly #watchers = new Set<() => void>();
+
+  constructor(child: ChildProcess, directory: string) {
+    this.#child = child;
+    this.directory = directory;
+    child.stdout!.on('data', (chunk: Buffer) => {
+      this.#stdout += chunk.toString();
+      this.#wake();
+    });
+    child.stderr!.on('data', (chunk: Buffer) => {
+      this.#stderr += chunk.toString();
+      this.#wake();
+    });
+    this.exited = new Promise((resolve) => {
+      child.on('close', (code) => {
+        resolve(code);
+        this.#wake();
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get ports(): Record<string, number> {
+    const found = this.#stderr.matchAll(/^ {2}(\S+)\s+http:\/\/\S+?:(\d+)$/gm);
+    return Object.fromEntries([...found].map((match) => [match[1]!, Number(match[2])]));
+  }
+
+  stdout(): string {
+    return this.#stdout;
+  }
+
+  stderr(): string {
+    return this.#stderr;
+  }
+
+  async sees(text: string | RegExp): Promise<void> {
+    const isThere = (): boolean => (typeof text === 'string' ? this.#stderr.includes(text) : text.test(this.#stderr));
+    while (!isThere()) {
+      if (this.#child.exitCode !== null)
+        throw new Error(`the router ended before it said ${String(text)}:\n${this.#stderr}`);
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.#watchers.delete(wake);
+          resolve();
+        };
+        this.#watchers.add(wake);
+      });
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    await this.exited;
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #wake(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}
+
+/** An install file with one entry point on a free port, the API on another, and everything sent to one server. */
+export function simpleInstall(serverPort: number, extra = '', entryPoint = ''): string {
+  return `
+entryPoints:
+  web:
+    address: "127.0.0.1:0"
+${entryPoint}
+  traefik:
+    address: "127.0.0.1:0"
+ping: {}
+api: {}
+metrics: { prometheus: { addRoutersLabels: true } }
+${extra}
+http:
+  routers:
+    all: { rule: "PathPrefix(\`/\`)", service: origin }
+    star: { rule: "Method(\`OPTIONS\`)", service: origin }
+  services:
+    origin: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${serverPort}" }] } }
+`;
+}
