@@ -74,7 +74,7 @@ function parseValues(
 ): ConfigDocument {
   let value: unknown;
   try {
-    value = isToml ? parseToml(text) : jsYaml.load(text, { filename: source });
+    value = isToml ? parseToml(text) : onlyDocument(jsYaml.loadAll(text, { filename: source }));
   } catch (error) {
     if (error instanceof TomlError) {
       return problem('syntax', firstLine(error.message), error.line, error.column);
@@ -93,6 +93,12 @@ function parseValues(
   const size = measure(value, { left: MAX_VALUES }, 0);
   if (size !== null) return problem('document-too-complex', size);
   return { source, text, value, diagnostics: [], locate: () => null };
+}
+
+/** An empty file is an empty configuration; several documents in one file would silently lose all but one elsewhere. */
+function onlyDocument(documents: readonly unknown[]): unknown {
+  if (documents.length > 1) throw new Error('the file holds several documents; put each into a file of its own');
+  return documents[0] ?? null;
 }
 
 function firstLine(text: string): string {

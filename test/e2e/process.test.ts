@@ -1,0 +1,230 @@
+// The built program as a process: starting, ending, signals, workers, logs and metrics.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rename, writeFile, mkdtemp, rm } from 'node:fs/promises';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { RawClient } from '../support/raw-client.ts';
+import { RecordingOrigin } from '../support/recording-origin.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+async function run(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, stdout, stderr };
+}
+
+const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+test('SIGTERM lets a request finish, tells its client, refuses new ones and exits 0', async () => {
+  await using origin = await RecordingOrigin.start(() => {});
+  await using router = await startRouter({ install: simpleInstall(origin.port), workers: 2 });
+  const port = router.ports['web']!;
+  const busy = await RawClient.connect(port);
+  busy.send(REQUEST);
+  await origin.until(() => origin.received.includes('GET'));
+  const idle = await RawClient.connect(port);
+  router.signal('SIGTERM');
+  await idle.closed();
+  origin.connections[0]!.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  const response = await busy.response();
+  expect(response.body).toBe('ok');
+  expect(response.head).toContain('Connection: close\r\n');
+  expect(await router.exited).toBe(0);
+});
+
+test('the deadline ends what does not finish, and a second signal ends at once', async () => {
+  await using origin = await RecordingOrigin.start(() => {});
+  const lifeCycle = (time: string): string => `    transport: { lifeCycle: { graceTimeOut: ${time} } }`;
+  await using patient = await startRouter({ install: simpleInstall(origin.port, '', lifeCycle('200ms')) });
+  const first = await RawClient.connect(patient.ports['web']!);
+  first.send(REQUEST);
+  await origin.until(() => origin.received.includes('GET'));
+  patient.signal('SIGTERM');
+  await first.closed();
+  expect(await patient.exited).toBe(0);
+
+  await using stubborn = await startRouter({ install: simpleInstall(origin.port, '', lifeCycle('1h')) });
+  const second = await RawClient.connect(stubborn.ports['web']!);
+  second.send(REQUEST);
+  await origin.until(() => origin.connections.length === 2);
+  stubborn.signal('SIGTERM');
+  await stubborn.sees('shutting down');
+  stubborn.signal('SIGTERM');
+  expect(await stubborn.exited).toBe(1);
+});
+
+test('while it shuts down, ping says so', async () => {
+  await using origin = await RecordingOrigin.start(() => {});
+  await using router = await startRouter({
+    install: simpleInstall(origin.port, '', '    transport: { lifeCycle: { requestAcceptGraceTimeout: 1h } }'),
+  });
+  const ping = `http://127.0.0.1:${router.ports['traefik']!}/ping`;
+  expect((await fetch(ping)).status).toBe(200);
+  router.signal('SIGTERM');
+  await router.sees('shutting down');
+  expect((await fetch(ping)).status).toBe(503);
+  // Still accepting during the grace time.
+  const client = await RawClient.connect(router.ports['web']!);
+  client.send(REQUEST);
+  await origin.until(() => origin.received.includes('GET'));
+  client.socket.destroy();
+});
+
+test('a port in use names the option and ends with 2', async () => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  await using router = await startRouter({
+    install: `entryPoints: { web: { address: "127.0.0.1:${port}" } }`,
+    isExpectedToStart: false,
+  });
+  expect(await router.exited).toBe(2);
+  expect(router.stderr()).toContain(`entryPoints.web.address: another process listens on 127.0.0.1:${port}`);
+  taken.close();
+});
+
+test('install errors stop the start with 2 and are all shown', async () => {
+  await using router = await startRouter({
+    install: 'entryPoint: {}\nlog: { level: LOUD }\nproviders: { file: { filename: x, wach: true } }\n',
+    isExpectedToStart: false,
+  });
+  expect(await router.exited).toBe(2);
+  expect(router.stderr()).toContain('did you mean "entryPoints"?');
+  expect(router.stderr()).toContain('signalbox.yml:2:8  log.level');
+  expect(router.stderr()).toContain('did you mean "watch"?');
+});
+
+test('an empty configuration says what to write', async () => {
+  await using router = await startRouter({ install: '', isExpectedToStart: false });
+  expect(await router.exited).toBe(2);
+  expect(router.stderr()).toContain('address: ":8000"');
+});
+
+test('commands: version, help, misspellings, check', async () => {
+  expect((await run(['version'])).stdout).toMatch(/^signalbox \d+\.\d+\.\d+ on Node/);
+  expect((await run(['help'])).stdout).toContain('signalbox run --config FILE');
+  expect(await run(['rnu'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('did you mean "run"?') as string,
+  });
+  expect(await run(['run', '--confg', 'x'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('did you mean --config?') as string,
+  });
+  expect(await run(['run', '--workers', 'two'])).toMatchObject({ code: 2 });
+  const directory = await mkdtemp(join(tmpdir(), 'signalbox-check-'));
+  await writeFile(join(directory, 'good.yml'), 'http: { routers: {} }\n');
+  await writeFile(
+    join(directory, 'bad.yml'),
+    'http:\n  routers:\n    r:\n      rule: Host(`a`) &&\n      service: s\n',
+  );
+  expect(await run(['check', join(directory, 'good.yml')])).toMatchObject({
+    code: 0,
+    stdout: '0 errors, 0 warnings\n',
+  });
+  const bad = await run(['check', join(directory, 'bad.yml')]);
+  expect(bad.code).toBe(1);
+  expect(bad.stdout).toContain('bad.yml:4:25  http.routers.r.rule\n        the rule ends too early');
+  expect(bad.stdout).toContain('there is no service "s"');
+  await rm(directory, { recursive: true });
+});
+
+test('metrics and log lines of four workers are exact, and no line is torn', async () => {
+  await using origin = await RecordingOrigin.start();
+  await using router = await startRouter({
+    install: simpleInstall(origin.port, 'accessLog: { format: json }'),
+    workers: 4,
+  });
+  const port = router.ports['web']!;
+  const clients = await Promise.all(Array.from({ length: 16 }, () => RawClient.connect(port)));
+  await Promise.all(
+    clients.map(async (client, index) => {
+      for (let count = 0; count < 50; count++) {
+        client.send(`GET /${index}/${count} HTTP/1.1\r\nHost: a\r\nUser-Agent: ${'u'.repeat(2000)}\r\n\r\n`);
+        expect((await client.response()).status).toBe(200);
+      }
+      client.socket.destroy();
+    }),
+  );
+  const metrics = await (await fetch(`http://127.0.0.1:${router.ports['traefik']!}/metrics`)).text();
+  const labels = 'code="200",method="GET",protocol="http"';
+  expect(metrics).toContain(`signalbox_entrypoint_requests_total{${labels},entrypoint="web"} 800\n`);
+  expect(metrics).toContain(
+    `signalbox_router_requests_total{${labels},router="all@install",service="origin@install"} 800\n`,
+  );
+  expect(metrics).toContain(`signalbox_service_requests_total{${labels},service="origin@install"} 800\n`);
+  expect(metrics).toContain(`signalbox_service_responses_bytes_total{${labels},service="origin@install"} 1600\n`);
+  expect(metrics).toMatch(/signalbox_worker_open_connections\{worker="3"\} \d+\n/);
+  router.signal('SIGTERM');
+  await router.exited;
+  const lines = router.stdout().trimEnd().split('\n');
+  expect(lines).toHaveLength(800);
+  const paths = new Set(lines.map((line) => (JSON.parse(line) as { RequestPath: string }).RequestPath));
+  expect(paths.size).toBe(800);
+});
+
+test('SIGUSR1 reopens the log files', async () => {
+  await using origin = await RecordingOrigin.start();
+  await using router = await startRouter({
+    install: simpleInstall(
+      origin.port,
+      'accessLog: { filePath: DIR/access.log }\nlog: { filePath: DIR/router.log, level: INFO }',
+    ),
+  });
+  const file = join(router.directory, 'access.log');
+  const ask = (path: string): Promise<unknown> =>
+    RawClient.exchange(router.ports['web']!, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  await ask('/before');
+  await rename(file, `${file}.1`);
+  await rename(join(router.directory, 'router.log'), join(router.directory, 'router.log.1')).catch(() => {});
+  router.signal('SIGUSR1');
+  await ask('/after');
+  router.signal('SIGTERM');
+  await router.exited;
+  expect((await readFile(file, 'utf8')) + (await readFile(`${file}.1`, 'utf8'))).toMatch(
+    /\/after[\s\S]*\/before|\/before[\s\S]*\/after/,
+  );
+  expect(await readFile(file, 'utf8')).toContain('GET /after');
+  expect(await readFile(join(router.directory, 'router.log'), 'utf8')).toContain('stopped');
+});
+
+test('the API shows what is configured and why something is not', async () => {
+  await using origin = await RecordingOrigin.start();
+  await using router = await startRouter({
+    install: simpleInstall(origin.port).replace(
+      '  services:',
+      '    lost: { rule: "Path(`/x`)", service: nowhere }\n  services:',
+    ),
+  });
+  const answer = await fetch(`http://127.0.0.1:${router.ports['traefik']!}/api/rawdata`);
+  const data = (await answer.json()) as { routers: Record<string, { status: string; error?: string[] }> };
+  expect(data.routers['all@install']!.status).toBe('enabled');
+  expect(data.routers['lost@install']).toMatchObject({ status: 'disabled', error: ['there is no service "nowhere"'] });
+});
+
+test('the demo starts and answers', async () => {
+  const child = spawn(process.execPath, [MAIN, 'demo', '--workers', '1'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let text = '';
+  for await (const chunk of child.stderr) {
+    text += String(chunk);
+    if (text.includes('Ctrl-C ends the demo')) break;
+  }
+  const url = /web\s+(http:\/\/127\.0\.0\.1:\d+)/.exec(text)![1]!;
+  expect(await (await fetch(`${url}/`)).text()).toMatch(/^shop got GET \//);
+  const api = await fetch(`${url}/api/users`);
+  expect(await api.text()).toMatch(/^api got GET \/users/);
+  expect(api.headers.get('x-served-by')).toBe('signalbox');
+  child.kill('SIGINT');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
