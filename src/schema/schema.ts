@@ -12,6 +12,9 @@ export interface Schema<T> {
   readonly label: string;
   /** Of objects, for reference pages; null otherwise. */
   readonly fields: Fields | null;
+  /** Of lists and maps, for reference pages: what they hold, and how a path goes on. */
+  readonly item?: Schema<unknown>;
+  readonly itemSuffix?: string;
   decode(input: unknown, context: DecodeContext): T | Invalid;
 }
 
@@ -49,6 +52,10 @@ export function later(doc: string, effect: 'ignored' | 'refused' = 'ignored'): F
 
 function leaf<T>(label: string, decode: Schema<T>['decode']): Schema<T> {
   return { label, fields: null, decode };
+}
+
+function holder<T>(label: string, item: Schema<unknown>, itemSuffix: string, decode: Schema<T>['decode']): Schema<T> {
+  return { label, fields: null, item, itemSuffix, decode };
 }
 
 const anything: Schema<undefined> = leaf('any', () => undefined);
@@ -112,7 +119,7 @@ export function oneOf<const T extends string>(...values: readonly T[]): Schema<T
 
 /** A list, or text with commas, as labels and environment variables have it. */
 export function list<T>(item: Schema<T>, options: { min?: number } = {}): Schema<readonly T[]> {
-  return leaf(`list of ${item.label}`, (input, context) => {
+  return holder(`list of ${item.label}s`, item, '[]', (input, context) => {
     const items = typeof input === 'string' ? input.split(',').map((part) => part.trim()) : input;
     if (!Array.isArray(items)) return context.wrongType('a list', input);
     if (items.length < (options.min ?? 0)) return context.invalid('the list is empty', 'at least one entry', 'none');
@@ -132,7 +139,7 @@ export function record<T>(
   value: Schema<T>,
   checkKey: (key: string) => string | null = () => null,
 ): Schema<Readonly<Record<string, T>>> {
-  return leaf(`map of ${value.label}`, (input, context) => {
+  return holder(`map of ${value.label}s`, value, '.<name>', (input, context) => {
     if (!isMap(input)) return context.wrongType('a map', input);
     let isValid = true;
     const decoded: Record<string, T> = {};

@@ -1,0 +1,112 @@
+// The reference pages, rendered from the definitions the program itself runs on.
+
+import { ERROR_CODES } from '../core/errors.ts';
+import { installOptions } from '../controlplane/config/install-options.ts';
+import { middlewareOptions, routerOptions, serviceOptions } from '../controlplane/config/routing-options.ts';
+import { DIAGNOSTIC_CODES } from '../controlplane/config/diagnostic-codes.ts';
+import { FAILURES } from '../dataplane/http/failure.ts';
+import { MATCHERS } from '../dataplane/match/matcher.ts';
+import { LATER_MIDDLEWARES, MIDDLEWARES } from '../dataplane/middleware/registry.ts';
+import { ACCESS_LOG_FIELDS } from '../observe/access-log-json.ts';
+import { FAMILIES } from '../observe/families.ts';
+import type { Field, Fields, Schema } from '../schema/schema.ts';
+
+const NOTE = '<!-- Written by npm run generate. -->\n\n';
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}
+
+function showDefault(field: Field<unknown>): string {
+  if (field.isRequired) return '**required**';
+  const { fallback, schema } = field;
+  if (fallback === undefined) return '';
+  if (schema.fields !== null) return '';
+  if (schema.label === 'duration') return `\`${formatDuration(Number(fallback))}\``;
+  if (Array.isArray(fallback)) return fallback.length === 0 ? 'empty' : `\`${fallback.join(', ')}\``;
+  if (typeof fallback === 'object') return 'empty';
+  return fallback === '' ? 'empty' : `\`${String(fallback)}\``;
+}
+
+function formatDuration(ms: number): string {
+  if (ms === 0) return '0';
+  if (ms % 3_600_000 === 0) return `${ms / 3_600_000}h`;
+  if (ms % 60_000 === 0) return `${ms / 60_000}m`;
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
+/** Rows of all options below a section; maps show their key as `<name>`. */
+function rows(fields: Fields, prefix: string, laterOnes: string[]): string {
+  let text = '';
+  for (const [name, field] of Object.entries(fields)) {
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    if (field.later !== null) {
+      laterOnes.push(path);
+      continue;
+    }
+    text += `| \`${path}\` | ${cell(field.schema.label)} | ${cell(showDefault(field))} | ${cell(field.doc)} |\n`;
+    text += nested(field.schema, path, laterOnes);
+  }
+  return text;
+}
+
+function nested(schema: Schema<unknown>, path: string, laterOnes: string[]): string {
+  if (schema.fields !== null) return rows(schema.fields, path, laterOnes);
+  return schema.item?.fields == null ? '' : rows(schema.item.fields, `${path}${schema.itemSuffix}`, laterOnes);
+}
+
+function table(fields: Fields): string {
+  const laterOnes: string[] = [];
+  const text = `| option | type | default | meaning |\n|---|---|---|---|\n${rows(fields, '', laterOnes)}`;
+  if (laterOnes.length === 0) return text;
+  return `${text}\nKnown and not supported yet: ${laterOnes.map((name) => `\`${name}\``).join(', ')}.\n`;
+}
+
+function installPage(): string {
+  return `${NOTE}# Install configuration\n\nRead once at start, from one file in YAML, TOML or JSON. Keys are matched without regard to case; durations are written as in \`1m30s\`, and bare numbers count seconds. The same file may carry the [routing configuration](routing.md).\n\n${table(installOptions.fields!)}`;
+}
+
+function routingPage(): string {
+  return `${NOTE}# Routing configuration\n\nRouters, services and middlewares by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\n${table(serviceOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n`;
+}
+
+function middlewaresPage(): string {
+  const kinds = MIDDLEWARES.map(
+    ({ kind, summary, description }) =>
+      `## ${kind}\n\n${summary} ${description}\n\n${table(middlewareOptions.fields![kind]!.schema.fields!)}`,
+  );
+  return `${NOTE}# Middlewares\n\n${kinds.join('\n')}\n## Not supported yet\n\nA router that names one of these is disabled: ${LATER_MIDDLEWARES.map((kind) => `\`${kind}\``).join(', ')}.\n`;
+}
+
+function rulesPage(): string {
+  const list = MATCHERS.map(({ usage, summary }) => `| ${cell(`\`\` ${usage} \`\``)} | ${cell(summary)} |\n`).join('');
+  return `${NOTE}# Rules\n\nMatchers joined by \`&&\`, \`||\`, \`!\` and parentheses. Texts stand in backticks, or in double quotes with escapes. Routers are asked in the order of their \`priority\`; without one it is the length of the rule in bytes.\n\n| matcher | true when |\n|---|---|\n${list}`;
+}
+
+function errorsPage(): string {
+  const thrown = Object.entries(ERROR_CODES).map(([code, text]) => `| \`${code}\` | ${cell(text)} |\n`);
+  const diagnostics = Object.entries(DIAGNOSTIC_CODES).map(([code, text]) => `| \`${code}\` | ${cell(text)} |\n`);
+  const failures = Object.values(FAILURES).map(
+    ({ flag, status, side, message }) => `| \`${flag}\` | ${status} | ${side} | ${cell(message)} |\n`,
+  );
+  return `${NOTE}# Errors\n\n## Diagnostics\n\nWhat is said about configuration.\n\n| code | meaning |\n|---|---|\n${diagnostics.join('')}\n## Start and run\n\n| code | meaning |\n|---|---|\n${thrown.join('')}\n## Response flags\n\nWhy a request could not be served; in the access log as \`ResponseFlag\` and, for the upstream side, in \`signalbox_service_failures_total\`.\n\n| flag | status | caused by | answer |\n|---|---|---|---|\n${failures.join('')}`;
+}
+
+function observabilityPage(): string {
+  const metrics = Object.entries(FAMILIES).map(
+    ([name, { type, labels, help }]) => `| \`signalbox_${name}\` | ${type} | ${labels.join(', ')} | ${cell(help)} |\n`,
+  );
+  return `${NOTE}# Metrics and log fields\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${ACCESS_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}, and header fields prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n`;
+}
+
+/** Text by file name below docs/reference. */
+export function renderReference(): Readonly<Record<string, string>> {
+  return {
+    'install.md': installPage(),
+    'routing.md': routingPage(),
+    'middlewares.md': middlewaresPage(),
+    'rules.md': rulesPage(),
+    'errors.md': errorsPage(),
+    'observability.md': observabilityPage(),
+  };
+}

@@ -1,0 +1,28 @@
+// Every code a diagnostic can have. The reference page is generated from this table; a test holds it against the code.
+
+export const DIAGNOSTIC_CODES = {
+  syntax: 'The file is no valid YAML, JSON or TOML.',
+  'file-unreadable': 'A file or directory cannot be read.',
+  'file-too-large': 'A file is larger than the router reads.',
+  'document-too-complex': 'A document holds too many values, follows aliases without end, or is nested too deeply.',
+  'go-template': 'A file holds a Go template, which is not run.',
+  'unknown-option': 'An option is misspelt or in the wrong place.',
+  'wrong-type': 'A value is of another type than the option takes.',
+  'invalid-value': 'A value is of the right type and not allowed.',
+  'missing-option': 'A required option is not there.',
+  'not-supported-yet':
+    'An option of the reference that this version does not have. As an error, because going on without it would weaken security or change what the object means.',
+  'forbidden-key': 'A name that would change the object it is in.',
+  'duplicate-object': 'Two files define an object of the same name; the first counts.',
+  'rule-syntax': 'A rule does not parse, or a matcher’s argument is wrong.',
+  'dangling-reference': 'A router, chain or entry point names something that does not exist.',
+  'unusable-reference': 'A router or chain names something that is disabled.',
+  'reference-cycle': 'A chain contains itself.',
+  'no-entry-point': 'A router has no entry point to listen on.',
+  'no-servers': 'A service has no servers.',
+  'bad-server-url': 'The URL of a server cannot be used.',
+  'path-ignored': 'The path in a server’s URL has no effect without preservePath.',
+  'unguarded-fallback': 'A router that kept people out is disabled; its requests go elsewhere.',
+} as const;
+
+export type DiagnosticCode = keyof typeof DIAGNOSTIC_CODES;
