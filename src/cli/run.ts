@@ -59,6 +59,8 @@ async function serve(
         settle(EXIT_FAILED);
       },
     });
+    // Before the start: a signal that arrives meanwhile ends it in order.
+    handleSignals(router, settle, io);
     const bound = await router.start();
     announce(bound, router, install, io);
     options.onReady?.(bound);
@@ -66,7 +68,6 @@ async function serve(
     io.err(error instanceof SignalboxError ? `${error.code}: ${error.message}\n` : `${String(error)}\n`);
     return EXIT_USAGE;
   }
-  handleSignals(router, settle, io);
   return ended;
 }
 

@@ -136,8 +136,8 @@ export class RequestMetrics {
     this.#count('service_failures_total', { service, flag });
   }
 
-  countRetry(service: string): void {
-    this.#count('service_retries_total', { service });
+  countRetries(service: string, retries: number): void {
+    this.#count('service_retries_total', { service }, retries);
   }
 
   #get(subject: string, labels: Labels): RequestSeries {
@@ -150,13 +150,13 @@ export class RequestMetrics {
     return series;
   }
 
-  #count(metric: string, labels: Labels): void {
+  #count(metric: string, labels: Labels, amount = 1): void {
     const key = `${metric} ${Object.values(labels).join(' ')}`;
     let offset = this.#counters.get(key);
     if (offset === undefined) {
       offset = this.#metrics.counter(metric, labels);
       this.#counters.set(key, offset);
     }
-    if (offset >= 0) this.#metrics.cells[offset]! += 1;
+    if (offset >= 0) this.#metrics.cells[offset]! += amount;
   }
 }

@@ -66,6 +66,7 @@ export class Instrument {
         record(observed.router, exchange, seconds);
         if (observed.service !== null && exchange.originStartMs !== 0) {
           record(observed.service, exchange, exchange.originDurationMs / 1000);
+          if (exchange.retryAttempts > 0) metrics?.countRetries(exchange.serviceName, exchange.retryAttempts);
           if (exchange.failure !== null && exchange.failure.side === 'upstream') {
             metrics?.countFailure(exchange.serviceName, exchange.failure.flag);
           }

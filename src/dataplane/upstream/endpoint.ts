@@ -190,6 +190,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
       exchange.upgrade === '' &&
       !exchange.isFinished
     ) {
+      exchange.retryAttempts++;
       this.sendFresh(exchange);
       return;
     }
