@@ -29,6 +29,8 @@ export interface RouterOptions {
   readonly install: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly workers?: number;
+  /** Further arguments of `run`. */
+  readonly args?: readonly string[];
   /** Wait for the line with the counts; off for starts that should fail. */
   readonly isExpectedToStart?: boolean;
 }
@@ -40,7 +42,8 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
   }
   const config = join(directory, 'signalbox.yml');
   await writeFile(config, options.install.replaceAll('DIR', directory));
-  const child = spawn(process.execPath, [MAIN, 'run', '--config', config, '--workers', String(options.workers ?? 1)], {
+  const args = ['run', '--config', config, '--workers', String(options.workers ?? 1), ...(options.args ?? [])];
+  const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '' },
   });
