@@ -23,7 +23,10 @@ for (const format of process.argv[2] ? [process.argv[2]] : ['common', 'genericCL
     outstanding,
     0,
   );
-  const records = Array.from({ length: 64 }, (_, index) => ({ ...base, startWallMs: 1_700_000_000_000 + (index >> 4) }));
+  const records = Array.from({ length: 64 }, (_, index) => ({
+    ...base,
+    startWallMs: 1_700_000_000_000 + (index >> 4),
+  }));
   const run = () => {
     const begin = performance.now();
     for (let index = 0; index < LINES; index++) log.append(records[index & 63]);

@@ -1,6 +1,7 @@
 // Composition root of `signalbox run`: both planes in one process. It creates everything that lives long, starts it in
 // order and stops it in reverse; it is the only place that does.
 
+import { setPriority } from 'node:os';
 import { SystemClock } from '../core/clock.ts';
 import type { SignalboxError } from '../core/errors.ts';
 import { ApplicationLog } from '../core/log.ts';
@@ -31,6 +32,22 @@ export interface StandaloneOptions {
 export interface BoundEntryPoint {
   readonly name: string;
   readonly address: ListenAddress;
+}
+
+/** Of this thread, after the workers have started. bench/load, changes: halves what a large change adds to the p99. */
+const MAIN_THREAD_NICENESS = 10;
+
+/**
+ * Lets the scheduler prefer requests to configuration where both want the same core. On Linux the priority of the
+ * process id is that of the main thread alone; elsewhere it would be everybody's, and nothing is done.
+ */
+function yieldToWorkers(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(process.pid, MAIN_THREAD_NICENESS);
+  } catch {
+    // Not allowed here: everything works, with less even response times during large changes.
+  }
 }
 
 const WORKER_URL = new URL('../dataplane/engine/worker.js', import.meta.url);
@@ -102,6 +119,7 @@ export class Standalone {
     await this.#accessLog?.start();
     const snapshot = await this.#pipeline.start();
     await this.#supervisor.start(snapshot);
+    yieldToWorkers();
     this.#pipeline.attach({
       publish: async (next, delta) => {
         const result = await this.#supervisor.publish(next, delta);

@@ -141,7 +141,7 @@ export class RequestMetrics {
   }
 
   #get(subject: string, labels: Labels): RequestSeries {
-    const key = `${subject} ${Object.values(labels).join(' ')}`;
+    const key = `${subject} ${Object.values(labels).join('\0')}`;
     let series = this.#series.get(key);
     if (series === undefined) {
       series = new RequestSeries(this.#metrics, subject, labels, this.#init);
@@ -151,7 +151,7 @@ export class RequestMetrics {
   }
 
   #count(metric: string, labels: Labels, amount = 1): void {
-    const key = `${metric} ${Object.values(labels).join(' ')}`;
+    const key = `${metric} ${Object.values(labels).join('\0')}`;
     let offset = this.#counters.get(key);
     if (offset === undefined) {
       offset = this.#metrics.counter(metric, labels);

@@ -94,7 +94,8 @@ export function integer(options: { min?: number; max?: number } = {}): Schema<nu
 
 export function number(): Schema<number> {
   return leaf('number', (input, context) => {
-    const value = typeof input === 'string' && input !== '' ? Number(input) : input;
+    // `Number` alone would take blanks, hexadecimal and exponents for what nobody meant.
+    const value = typeof input === 'string' && /^[+-]?[0-9]+(?:\.[0-9]+)?$/.test(input) ? Number(input) : input;
     return typeof value === 'number' && Number.isFinite(value) ? value : context.wrongType('a number', input);
   });
 }

@@ -49,7 +49,7 @@ function compileRoute(router: Compiled<RouterOptions>, inputs: RouteInputs, find
   const service = resolveService(router, options, inputs, findings);
   if (router.errors.length > 0) return null;
   const rank = inputs.precedence.indexOf(router.provider);
-  return {
+  const spec: RouteSpec = {
     name: router.name,
     entryPoints,
     rule: options.rule,
@@ -59,6 +59,31 @@ function compileRoute(router: Compiled<RouterOptions>, inputs: RouteInputs, find
     service,
     observability: { accessLogs: options.observability.accessLogs, metrics: options.observability.metrics },
   };
+  return sameAsBefore(options, spec);
+}
+
+/** The last specification made of each decoded router. */
+const made = new WeakMap<RouterOptions, RouteSpec>();
+
+/** The earlier object when it says the same: snapshots compare by identity first. */
+function sameAsBefore(options: RouterOptions, spec: RouteSpec): RouteSpec {
+  const before = made.get(options);
+  if (
+    before !== undefined &&
+    before.name === spec.name &&
+    before.service === spec.service &&
+    before.providerRank === spec.providerRank &&
+    isSameList(before.entryPoints, spec.entryPoints) &&
+    isSameList(before.middlewares, spec.middlewares)
+  ) {
+    return before;
+  }
+  made.set(options, spec);
+  return spec;
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((entry, index) => entry === b[index]);
 }
 
 /** A router whose options did not decode is left out; what else is wrong with it is said all the same. */

@@ -62,9 +62,9 @@ export class SnapshotBuilder {
     const changed: Record<string, object> = {};
     for (const name of Object.keys(now).toSorted()) {
       const object = now[name]!;
-      const text = JSON.stringify(object);
-      update(`${name}\0${text}\0`);
       const old = before[name];
+      const text = (old === object ? this.#texts.get(object) : undefined) ?? JSON.stringify(object);
+      update(`${name}\0${text}\0`);
       if (old !== undefined && this.#texts.get(old) === text) objects[name] = old;
       else {
         objects[name] = object;

@@ -18,8 +18,10 @@ export interface RoutingObject<T> {
   readonly name: string;
   /** Null when decoding found errors: the object is disabled. */
   readonly value: T | null;
-  /** Decoded input as text: equal text is an equal object. */
+  /** The input as text: an object whose text did not change keeps its decoded value. */
   readonly text: string;
+  /** Decoding had nothing to say. */
+  readonly isClean: boolean;
   readonly document: ConfigDocument;
   readonly path: readonly PathSegment[];
   readonly errors: readonly string[];
@@ -37,8 +39,8 @@ export interface RoutingConfig {
 const LATER_HTTP = ['serversTransports', 'models'];
 const LATER_SECTIONS = ['tcp', 'udp', 'tls'];
 
-/** Decodes a parsed document; never throws. */
-export function decodeRouting(provider: string, document: ConfigDocument): RoutingConfig {
+/** Decodes a parsed document; never throws. Values of `previous` are taken over where their text is the same. */
+export function decodeRouting(provider: string, document: ConfigDocument, previous?: RoutingConfig): RoutingConfig {
   const context = new DecodeContext(document.source, document.locate);
   const routers = new Map<string, RoutingObject<RouterOptions>>();
   const middlewares = new Map<string, RoutingObject<MiddlewareOptions>>();
@@ -52,7 +54,7 @@ export function decodeRouting(provider: string, document: ConfigDocument): Routi
         else if (key.toLowerCase() !== 'http') context.unknownOption(key, ['http', ...LATER_SECTIONS]);
         else if (section !== null && !isMap(section))
           context.wrongType('a section with routers, services and middlewares', section);
-        else decodeHttp(section ?? {}, context, document, { routers, middlewares, services });
+        else decodeHttp(section ?? {}, context, document, { routers, middlewares, services }, previous);
       });
     }
   }
@@ -76,18 +78,33 @@ function decodeHttp(
   context: DecodeContext,
   document: ConfigDocument,
   into: Sections,
+  previous: RoutingConfig | undefined,
 ): void {
   for (const [key, section] of Object.entries(http)) {
     context.at(key, () => {
       switch (key.toLowerCase()) {
         case 'routers':
-          decodeObjects(section, routerOptions, context, document, into.routers);
+          decodeObjects(section, routerOptions, context, document, into.routers, previous?.routers);
           return;
         case 'services':
-          decodeObjects(section, oneKind(serviceOptions, 'loadBalancer'), context, document, into.services);
+          decodeObjects(
+            section,
+            oneKind(serviceOptions, 'loadBalancer'),
+            context,
+            document,
+            into.services,
+            previous?.services,
+          );
           return;
         case 'middlewares':
-          decodeObjects(section, oneKind(middlewareOptions, 'addPrefix'), context, document, into.middlewares);
+          decodeObjects(
+            section,
+            oneKind(middlewareOptions, 'addPrefix'),
+            context,
+            document,
+            into.middlewares,
+            previous?.middlewares,
+          );
           return;
         default:
           if (LATER_HTTP.some((name) => name.toLowerCase() === key.toLowerCase())) context.notSupported(false);
@@ -126,6 +143,7 @@ function decodeObjects<T>(
   context: DecodeContext,
   document: ConfigDocument,
   into: Map<string, RoutingObject<T>>,
+  previous: ReadonlyMap<string, RoutingObject<T>> | undefined,
 ): void {
   if (section === null) return;
   if (!isMap(section)) {
@@ -145,16 +163,27 @@ function decodeObjects<T>(
         );
         return;
       }
+      const text = JSON.stringify(given) ?? '';
+      const old = previous?.get(name);
+      if (old?.isClean === true && old.text === text) {
+        into.set(name, { ...old, document });
+        return;
+      }
       const decoded = schema.decode(given, context);
-      const errors = context.diagnostics.slice(before).filter((diagnostic) => diagnostic.severity === 'error');
+      const errors = context.diagnostics
+        .slice(before)
+        .filter((diagnostic) => diagnostic.severity === 'error')
+        .map((diagnostic) => diagnostic.message);
       const isValid = decoded !== INVALID && context.errorCount === errorsBefore;
       into.set(name, {
         name,
         value: isValid ? decoded : null,
-        text: isValid ? JSON.stringify(decoded) : '',
+        text,
+        isClean: isValid && context.diagnostics.length === before,
         document,
         path: [...context.path],
-        errors: errors.map((diagnostic) => diagnostic.message),
+        // Never empty for a disabled object, also when its own diagnostics were too many to keep: later stages tell by it.
+        errors: isValid || errors.length > 0 ? errors : ['it has errors; those of other objects come first'],
       });
     });
   }

@@ -1,6 +1,7 @@
 // Entry of a data plane thread: builds the engine from workerData, listens on its own duplicates of the bound sockets,
 // applies deltas one after the other and reports. Everything it tells the supervisor is a FromWorker message.
 
+import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromWorker, ToWorker, WorkerInit } from '../../model/sync.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
@@ -56,7 +57,17 @@ const engine = new Engine({
   },
 });
 
+/** A replacement inherits the main thread's lower priority; 0 is this thread. */
+function takeNormalPriority(): void {
+  try {
+    setPriority(0, 0);
+  } catch {
+    // Without the privilege it stays lower, which matters only while something else wants the core.
+  }
+}
+
 async function start(): Promise<void> {
+  takeNormalPriority();
   engine.start();
   const handles = await duplicateSockets(init.listeners.map(({ fd }) => fd));
   for (const [index, { entryPoint }] of init.listeners.entries()) {

@@ -130,7 +130,7 @@ export class FileProvider implements Provider {
     }
     if (previous !== null && previous.text === text) return previous;
     const document = parseConfig(path, text);
-    const config = decodeRouting(NAME, document);
+    const config = decodeRouting(NAME, document, previous?.served);
     if (document.value !== undefined) return { text, config, served: config };
     const served = previous?.served ?? { ...config, routers: new Map(), middlewares: new Map(), services: new Map() };
     return { text, config, served };

@@ -1,0 +1,119 @@
+// Starts programs pinned to a core, loads them, and reads what they cost.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+
+export const PROXY_CORE = '0';
+export const LOAD_CORE = '1';
+const TICKS_PER_SECOND = 100;
+
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Starts a command on a core and waits until the port accepts. */
+export async function startPinned(core, [program, args, env = {}], port) {
+  const child = spawn('taskset', ['-c', core, program, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  let said = '';
+  child.stderr.on('data', (chunk) => (said = (said + chunk).slice(-4000)));
+  running.add(child);
+  for (let attempt = 0; attempt < 600; attempt++) {
+    if (child.exitCode !== null) throw new Error(`${program} ended: ${said}`);
+    if (await accepts(port)) return child;
+    await pause(50);
+  }
+  throw new Error(`${program} does not listen on ${port}: ${said}`);
+}
+
+export async function stop(child) {
+  running.delete(child);
+  if (child.exitCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await ended;
+}
+
+export function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** User and system time of a process in microseconds. */
+export function cpuMicroseconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_PER_SECOND;
+}
+
+export function residentKib(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+}
+
+/** One wrk run; errors of any kind are counted, as a fast proxy that fails requests is not fast. */
+export async function wrk(child, { port, path, connections, seconds, headers = [] }) {
+  const before = cpuMicroseconds(child.pid);
+  const args = [
+    '-c',
+    LOAD_CORE,
+    'wrk',
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}`,
+    '--timeout',
+    '10s',
+    ...headers.flatMap((header) => ['-H', header]),
+    `http://127.0.0.1:${port}${path}`,
+  ];
+  const out = await output('taskset', args);
+  const after = cpuMicroseconds(child.pid);
+  const requests = Number(/(\d+) requests in/.exec(out)?.[1] ?? 0);
+  const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(out)?.[1] ?? 0);
+  const socketErrors = [...(/Socket errors: (.*)/.exec(out)?.[1] ?? '').matchAll(/\d+/g)].reduce(
+    (sum, match) => sum + Number(match[0]),
+    0,
+  );
+  const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(out)?.[1] ?? 0);
+  return { rate, microseconds: requests === 0 ? 0 : (after - before) / requests, errors: socketErrors + bad };
+}
+
+/** p99 in milliseconds at a fixed rate, over HTTP/1.1. */
+export async function p99AtRate({ port, path, connections, seconds, rate }) {
+  const log = `/tmp/h2load-${process.pid}.log`;
+  spawnSync('rm', ['-f', log]);
+  await output('taskset', [
+    '-c', LOAD_CORE, 'h2load', '--h1', '-t1', `-c${connections}`, '-D', String(seconds), '--rps', String(Math.max(1, Math.round(rate / connections))),
+    '--log-file', log, `http://127.0.0.1:${port}${path}`,
+  ]); // prettier-ignore
+  const times = readFileSync(log, 'utf8').trim().split('\n').map((line) => Number(line.split('\t')[2])).sort((a, b) => a - b); // prettier-ignore
+  spawnSync('rm', ['-f', log]);
+  return (times[Math.floor(times.length * 0.99)] ?? 0) / 1000;
+}
+
+function output(program, args) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.on('data', (chunk) => (text += chunk));
+    child.on('close', () => resolve(text));
+  });
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

@@ -1,0 +1,123 @@
+// The rows of the table. Each scenario runs its contestants one after the other in every round, so that a ratio compares
+// what the machine gave both at about the same time.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { p99AtRate, pause, residentKib, wrk } from './measure.mjs';
+
+const rate = (options) => async (contestant, settings) => (await throughput(contestant, settings, options)).value;
+
+async function throughput(contestant, { seconds }, { path = '/bench/small', connections = 64, headers } = {}) {
+  const result = await wrk(contestant.child, { port: contestant.port, path, connections, seconds, headers });
+  return { value: { value: result.rate, microseconds: result.microseconds, errors: result.errors } };
+}
+
+const SIGNALBOX = ['node20', 'node24'];
+const ALL = ['nginx', 'haproxy', 'envoy', 'caddy', ...SIGNALBOX];
+
+/** `better` tells which way the figure goes; `base` is what ratios are to; `least` and `aim` are the project's own. */
+export const SCENARIOS = [
+  { key: 'keep-alive', title: 'keep-alive GET, 100 routers, one header added', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ALL, config: { routers: 100 }, run: rate({}), least: 0.75, aim: 0.95 },
+  { key: 'routers-10k', title: 'the same with 10,000 routers', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', 'envoy', ...SIGNALBOX], config: { routers: 10_000 }, run: rate({}) },
+  { key: 'routers-ratio', title: '10,000 routers to 100, Signalbox to itself', unit: 'requests/s', better: 'more', base: 'self', contestants: SIGNALBOX, config: { routers: 100 }, second: { routers: 10_000 }, run: rate({}), least: 0.9, aim: 1 },
+  { key: 'access-log', title: 'keep-alive GET with a JSON access log to a file', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100, log: true }, run: rate({}), least: 0.6, aim: 0.8 },
+  { key: 'body-100k', title: '100 KB responses', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ALL, config: { routers: 100 }, run: rate({ path: '/bench/100k', connections: 32 }), least: 1, aim: 1.5 },
+  { key: 'body-10m', title: '10 MB responses', unit: 'requests/s', better: 'more', base: 'haproxy', contestants: ALL, config: { routers: 100 }, run: rate({ path: '/bench/10m', connections: 16 }), least: 0.8, aim: 1 },
+  { key: 'connections', title: 'new connection per request', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ALL, config: { routers: 100 }, run: rate({ headers: ['Connection: close'] }), least: 0.35, aim: 0.6 },
+  { key: 'p99', title: 'p99 at 60 % of the slower one’s maximum', unit: 'ms', better: 'less', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100 }, run: fixedRate, least: 1.5, aim: 1.2 },
+  { key: 'changes', title: 'p99 with one change per second in 10,000 routers, to none', unit: 'ms', better: 'less', base: 'quiet', contestants: SIGNALBOX, config: { routers: 10_000, provider: true }, run: changing, least: 2, aim: 1.3 },
+  { key: 'idle', title: 'memory of an idle connection (1,000 of them)', unit: 'KiB', better: 'less', base: null, contestants: ['nginx', ...SIGNALBOX], config: { routers: 100 }, run: idleMemory, least: 10, aim: 6 },
+  { key: 'resident', title: 'memory of the process, two workers, idle', unit: 'MB', better: 'less', base: null, contestants: SIGNALBOX, config: { routers: 100, workers: 2 }, run: async ({ child }) => ({ value: residentKib(child.pid) / 1024 }), least: 150, aim: 120 },
+]; // prettier-ignore
+
+/** All contestants at the same rate: 60 % of the slowest's best. */
+async function fixedRate(contestant, settings, shared) {
+  shared.rate ??= {};
+  if (shared.rate[contestant.key] === undefined) {
+    // First round: everybody's maximum is needed before the common rate is known.
+    for (const one of shared.contestants) {
+      shared.rate[one.key] ??= (await throughput(one, settings)).value.value;
+    }
+  }
+  const common = 0.6 * Math.min(...Object.values(shared.rate));
+  return {
+    value: await p99AtRate({
+      port: contestant.port,
+      path: '/bench/small',
+      connections: 64,
+      seconds: settings.seconds,
+      rate: common,
+    }),
+  };
+}
+
+/** p99 while one router changes every second, beside p99 while none does; and how long a change takes to show. */
+async function changing(contestant, settings) {
+  const file = join(contestant.directory, 'routing.yml');
+  const rateNow = 0.4 * (await throughput(contestant, { seconds: 2 })).value.value;
+  const seconds = Math.max(4, settings.seconds);
+  const quiet = await p99AtRate({
+    port: contestant.port,
+    path: '/bench/small',
+    connections: 64,
+    seconds,
+    rate: rateNow,
+  });
+  const text = readFileSync(file, 'utf8');
+  const visible = [];
+  let isDone = false;
+  const changes = (async () => {
+    for (let index = 0; !isDone; index++) {
+      const path = `/changed${Date.now()}/`;
+      const begin = performance.now();
+      writeFileSync(file, text.replace('/p7/', path));
+      while (!isDone && !(await isRouted(contestant.port, path))) await pause(10);
+      visible.push((performance.now() - begin) / 1000);
+      await pause(Math.max(0, 1000 - (performance.now() - begin)));
+      if (index > 60) return;
+    }
+  })();
+  const changed = await p99AtRate({
+    port: contestant.port,
+    path: '/bench/small',
+    connections: 64,
+    seconds,
+    rate: rateNow,
+  });
+  isDone = true;
+  await changes;
+  writeFileSync(file, text);
+  visible.sort((a, b) => a - b);
+  return { value: changed, base: quiet, note: `visible after ${visible[visible.length >> 1].toFixed(2)} s` };
+}
+
+/** The added response header tells an answer that went through a router from the proxy's own 404. */
+async function isRouted(port, path) {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  await response.arrayBuffer();
+  return response.headers.has('x-proxy');
+}
+
+async function idleMemory({ child, port }) {
+  const before = residentKib(child.pid);
+  const sockets = await Promise.all(
+    Array.from(
+      { length: 1000 },
+      () =>
+        new Promise((resolve, reject) => {
+          const socket = net.connect({ port, host: '127.0.0.1' });
+          let answers = 0;
+          const ask = () => socket.write('GET /bench/small HTTP/1.1\r\nHost: a\r\n\r\n');
+          socket.on('connect', ask);
+          // Two requests: the second is what makes a connection one that stays.
+          socket.on('data', () => (++answers < 2 ? ask() : resolve(socket)));
+          socket.on('error', reject);
+        }),
+    ),
+  );
+  await pause(1000);
+  const after = residentKib(child.pid);
+  for (const socket of sockets) socket.destroy();
+  return { value: (after - before) / 1000 };
+}
