@@ -21,6 +21,8 @@ export interface PipelineOptions {
   readonly install: InstallConfig;
   readonly log: Log;
   readonly clock: Clock;
+  /** Instead of those the install configuration names. */
+  readonly providers?: readonly Provider[];
   /** Called with all diagnostics of every new result, unchanged ones included. */
   onDiagnostics(diagnostics: readonly Diagnostic[]): void;
 }
@@ -30,12 +32,16 @@ export class Pipeline {
   readonly #providers: readonly Provider[];
   readonly #configs = new Map<string, RoutingConfig>();
   readonly #builder = new SnapshotBuilder();
+  /** When a change of the provider was last applied. */
   readonly #applied = new Map<string, number>();
+  /** Providers with a change that has not been applied. */
+  readonly #received = new Set<string>();
   #ruleErrors = new Map<string, readonly RuleError[]>();
   #result: CompileResult | null = null;
   #publisher: Publisher | null = null;
   #isStarted = false;
-  #isDirty = false;
+  /** A change may be applied now. */
+  #isDue = false;
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
   /** Configurations that reached the data plane after the first. */
@@ -44,16 +50,16 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#providers = createProviders(options.install, options.log);
+    this.#providers = options.providers ?? createProviders(options.install, options.log);
     if (options.install.routing !== null) this.#configs.set(options.install.routing.provider, options.install.routing);
   }
 
   /** The first snapshot, of everything the providers have at start. */
   async start(): Promise<Snapshot> {
-    for (const provider of this.#providers) await provider.start((config) => this.#received(config));
+    for (const provider of this.#providers) await provider.start((config) => this.#receive(config));
     const built = this.#builder.build(this.#compile().sections)!;
     this.#isStarted = true;
-    this.#isDirty = false;
+    this.#received.clear();
     this.lastSuccessWallMs = this.#options.clock.wall();
     return built.snapshot;
   }
@@ -61,7 +67,7 @@ export class Pipeline {
   /** Changes go here from now on. */
   attach(publisher: Publisher): void {
     this.#publisher = publisher;
-    if (this.#isDirty) this.#schedule(0);
+    if (this.#received.size > 0) this.#apply();
   }
 
   get current(): Snapshot {
@@ -75,6 +81,7 @@ export class Pipeline {
   /** Reads all sources anew and settles when what they hold is in force. */
   async reload(): Promise<void> {
     await Promise.all(this.#providers.map((provider) => provider.reload()));
+    if (this.#publisher !== null) this.#apply();
     await this.#running;
   }
 
@@ -84,34 +91,36 @@ export class Pipeline {
     await this.#running;
   }
 
-  #received(config: RoutingConfig): void {
+  #receive(config: RoutingConfig): void {
     this.#configs.set(config.provider, config);
-    this.#isDirty = true;
+    this.#received.add(config.provider);
     if (!this.#isStarted || this.#publisher === null) return;
-    const now = this.#options.clock.now();
-    const since = now - (this.#applied.get(config.provider) ?? Number.NEGATIVE_INFINITY);
+    const since = this.#options.clock.now() - (this.#applied.get(config.provider) ?? Number.NEGATIVE_INFINITY);
     // The first change at once, then one per period: the newest.
-    this.#schedule(Math.max(0, this.#options.install.providersThrottleMs - since));
-    if (since >= this.#options.install.providersThrottleMs) this.#applied.set(config.provider, now);
+    this.#schedule(this.#options.install.providersThrottleMs - since);
   }
 
   #schedule(delayMs: number): void {
-    if (this.#timer !== null) return;
-    if (delayMs <= 0) {
-      this.#running ??= this.#run();
-      return;
-    }
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.#running ??= this.#run();
-    }, delayMs);
+    if (delayMs <= 0) this.#apply();
+    else this.#timer ??= setTimeout(() => this.#apply(), delayMs);
+  }
+
+  /** Everything received so far, without further delay. */
+  #apply(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#isDue = this.#received.size > 0;
+    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
     // Lets `#running` be assigned before the first early return.
     await Promise.resolve();
-    while (this.#isDirty) {
-      this.#isDirty = false;
+    while (this.#isDue) {
+      this.#isDue = false;
+      const now = this.#options.clock.now();
+      for (const provider of this.#received) this.#applied.set(provider, now);
+      this.#received.clear();
       const built = this.#builder.build(this.#compile().sections);
       if (built?.delta != null) await this.#publish(built.snapshot, built.delta);
     }

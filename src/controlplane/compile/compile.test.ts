@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { DIAGNOSTIC_CODES } from '../config/diagnostic-codes.ts';
+import { parseConfig } from '../config/document.ts';
+import { decodeInstall } from '../config/install-config.ts';
+import { decodeRouting } from '../config/routing-config.ts';
+import { compile, type CompileResult } from './compile.ts';
+import { SnapshotBuilder } from './snapshot-builder.ts';
+
+function compiled(text: string): CompileResult & { said: string[] } {
+  const { value, diagnostics } = decodeInstall('in.yml', text);
+  if (value === null) throw new Error(JSON.stringify(diagnostics));
+  const result = compile(value, value.routing === null ? [] : [value.routing]);
+  const said = result.diagnostics.map(
+    ({ severity, code, line, column, path, message }) => `${severity} ${code} ${line}:${column} ${path}: ${message}`,
+  );
+  return { ...result, said };
+}
+
+const GOLDEN = fileURLToPath(new URL('../../../test/golden/compile/', import.meta.url));
+
+test.each(readdirSync(GOLDEN).filter((name) => name.endsWith('.in.yaml')))('%s', (name) => {
+  const { sections, said } = compiled(readFileSync(GOLDEN + name, 'utf8'));
+  const { routes, middlewares } = sections;
+  const services = Object.fromEntries(
+    Object.values(sections.services).map(({ transport: _, ...service }) => [service.name, service]),
+  );
+  const actual = { routes, middlewares, services, said };
+  expect(actual).toEqual(JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')));
+});
+
+const EP = 'entryPoints: { web: { address: ":0" } }\n';
+const S = 's: { loadBalancer: { servers: [{ url: "http://a:1" }] } }';
+
+/** One configuration per diagnostic code that compiling or decoding can give; files give the others. */
+const CASES: Readonly<Record<string, string>> = {
+  'unknown-option': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", sevice: s, service: s } }, services: { ${S} } }`,
+  'wrong-type': `${EP}http: { routers: { r: { rule: [], service: s } }, services: { ${S} } }`,
+  'invalid-value': `${EP}http: { services: { s: { loadBalancer: { strategy: random } } } }`,
+  'missing-option': `${EP}http: { routers: { r: { service: s } }, services: { ${S} } }`,
+  'not-supported-yet': `${EP}tracing: {}`,
+  'forbidden-key': `${EP}http: { routers: { constructor: {} } }`,
+  'rule-syntax': `${EP}http: { routers: { r: { rule: "Hots(\`a\`)", service: s } }, services: { ${S} } }`,
+  'dangling-reference': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: x } }, services: { ${S} } }`,
+  'unusable-reference': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { retry: {} } }, services: { ${S} } }`,
+  'reference-cycle': `${EP}http: { middlewares: { a: { chain: { middlewares: [b] } }, b: { chain: { middlewares: [a] } } } }`,
+  'no-entry-point': `http: { routers: { r: { rule: "Host(\`a\`)", service: s } }, services: { ${S} } }`,
+  'no-servers': `${EP}http: { services: { s: { loadBalancer: {} } } }`,
+  'bad-server-url': `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "localhost:1" }] } } } }`,
+  'path-ignored': `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "http://a/b" }] } } } }`,
+  'unguarded-fallback': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { basicAuth: { users: [] } } }, services: { ${S} } }`,
+  'go-template': `${EP}http: { routers: { r: { rule: "Host(\`{{ .Name }}\`)", service: s } }, services: { ${S} } }`,
+};
+
+test.each(Object.entries(CASES))('%s', (code, text) => {
+  const { value, diagnostics } = decodeInstall('in.yml', text);
+  const all = [
+    ...diagnostics,
+    ...(value === null ? [] : compile(value, value.routing === null ? [] : [value.routing]).diagnostics),
+  ];
+  const found = all.find((diagnostic) => diagnostic.code === code);
+  expect(found).toBeDefined();
+  expect(found!.message).not.toBe('');
+  expect(Object.keys(DIAGNOSTIC_CODES)).toContain(code);
+});
+
+test('the codes without a case here belong to files', () => {
+  const others = Object.keys(DIAGNOSTIC_CODES).filter((code) => !(code in CASES));
+  expect(others).toEqual(['syntax', 'file-unreadable', 'file-too-large', 'document-too-complex', 'duplicate-object']);
+});
+
+test('references cross providers by name@provider and say where a name is to be found', () => {
+  const install = decodeInstall('in.yml', EP).value!;
+  const file = decodeRouting(
+    'file',
+    parseConfig(
+      'f.yml',
+      `http: { routers: { a: { rule: "Host(\`a\`)", service: s@kv }, b: { rule: "Host(\`b\`)", service: s } } }`,
+    ),
+  );
+  const kv = decodeRouting('kv', parseConfig('k.yml', `http: { services: { ${S} } }`));
+  const { sections, diagnostics } = compile(install, [file, kv]);
+  expect(Object.keys(sections.routes)).toEqual(['a@file']);
+  expect(sections.routes['a@file']!.service).toBe('s@kv');
+  expect(diagnostics.map(({ message }) => message)).toEqual(['there is no service "s" in provider file; write "s@kv"']);
+  // The order of providers makes no difference.
+  expect(compile(install, [kv, file]).sections).toEqual(sections);
+});
+
+test('snapshots keep unchanged objects, and deltas hold the others', () => {
+  const builder = new SnapshotBuilder();
+  const text = (path: string, more = ''): string =>
+    `${EP}http: { routers: { a: { rule: "Path(\`${path}\`)", service: s }, b: { rule: "Host(\`b\`)", service: s }${more} }, services: { ${S} } }`;
+  const first = builder.build(compiled(text('/1')).sections)!;
+  expect(first).toMatchObject({ delta: null, snapshot: { version: 1 } });
+  expect(builder.build(compiled(text('/1')).sections)).toBeNull();
+  const second = builder.build(compiled(text('/2', ', c: { rule: "Host(`c`)", service: s }')).sections)!;
+  expect(Object.keys(second.delta!.changed.routes!)).toEqual(['a@install', 'c@install']);
+  expect(second.snapshot.routes['b@install']).toBe(first.snapshot.routes['b@install']);
+  expect(second.delta).toMatchObject({ baseVersion: 1, version: 2, digest: second.snapshot.digest });
+  const third = builder.build(compiled(text('/1')).sections)!;
+  expect(third.delta!.removed).toEqual({ routes: ['c@install'] });
+  expect(third.snapshot.digest).toBe(first.snapshot.digest);
+});
