@@ -4,6 +4,9 @@ import type { MiddlewareSpec } from '../../model/route.ts';
 import type { MiddlewareOptions } from '../config/routing-options.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
 
+/** Stages one chain may unfold to: chains of chains double with every level. */
+const MAX_STAGES = 1_000;
+
 export interface CompiledMiddlewares {
   readonly specs: ReadonlyMap<string, MiddlewareSpec>;
   /** Names of the stages a name stands for; null when it cannot be used. */
@@ -29,6 +32,7 @@ export function compileMiddlewares(
   }
   checkChains(chains, middlewares, findings);
   const resolved = new Map<string, readonly string[] | null>();
+  const tooLong = new Set<string>();
   const resolve = (name: string): readonly string[] | null => {
     const known = resolved.get(name);
     if (known !== undefined) return known;
@@ -38,7 +42,9 @@ export function compileMiddlewares(
       stages = [];
       for (const member of chains.get(name) ?? []) {
         const inner = resolve(member);
-        stages = inner === null || stages === null ? null : [...stages, ...inner];
+        const length: number = (stages?.length ?? 0) + (inner?.length ?? 0);
+        if (length > MAX_STAGES) tooLong.add(name);
+        stages = inner === null || stages === null || length > MAX_STAGES ? null : [...stages, ...inner];
       }
       if (!chains.has(name)) stages = [name];
     }
@@ -47,6 +53,13 @@ export function compileMiddlewares(
   };
   for (const [name, members] of chains) {
     const chain = middlewares.get(name)!;
+    resolve(name);
+    if (tooLong.has(name)) {
+      findings.report(chain, 'error', 'invalid-value', `the chain stands for more than ${MAX_STAGES} middlewares`, [
+        'chain',
+        'middlewares',
+      ]);
+    }
     const broken = members.find((member) => middlewares.has(member) && resolve(member) === null);
     if (broken !== undefined && chain.errors.length === 0) {
       findings.report(chain, 'error', 'unusable-reference', `the member "${broken}" is disabled`, [

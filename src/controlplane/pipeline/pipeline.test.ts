@@ -150,10 +150,12 @@ test('of many changes in one period the newest is applied at its end, and the on
 test('the period counts from the change applied last, however it was put off', async () => {
   const rig = await start();
   rig.provider.publish(routing('file', 'a'));
+  await rig.advance(0);
   await rig.advance(50);
   rig.provider.publish(routing('file', 'b'));
   await rig.advance(50);
   expect(rig.routes()).toEqual(['b@file', 'first@other']);
+  // Counted from the first change, this one would be due at once.
   await rig.advance(10);
   rig.provider.publish(routing('file', 'c'));
   await rig.advance(89);
