@@ -11,7 +11,7 @@ import { AdminServer } from '../api/admin-server.ts';
 import { INTERNAL_ENTRY_POINT, type InstallConfig } from '../controlplane/config/install-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { rawData } from '../controlplane/pipeline/raw-data.ts';
-import { AccessLogWriter, FileSink, StreamSink } from '../observe/access-log-writer.ts';
+import { AccessLogWriter, FileSink, StandardOutputSink } from '../observe/access-log-writer.ts';
 import { MetricsAggregator, type Sample } from '../observe/metrics-aggregator.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../observe/prometheus.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
@@ -82,7 +82,7 @@ export class Standalone {
         ? null
         : new AccessLogWriter(
             accessLog.filePath === ''
-              ? () => Promise.resolve(new StreamSink(process.stdout))
+              ? () => Promise.resolve(new StandardOutputSink())
               : () => FileSink.open(accessLog.filePath),
             this.log,
           );

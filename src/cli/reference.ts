@@ -24,8 +24,8 @@ function showDefault(field: Field<unknown>): string {
   if (schema.fields !== null) return '';
   if (schema.label === 'duration') return `\`${formatDuration(Number(fallback))}\``;
   if (Array.isArray(fallback)) return fallback.length === 0 ? 'empty' : `\`${fallback.join(', ')}\``;
-  if (typeof fallback === 'object') return 'empty';
-  return fallback === '' ? 'empty' : `\`${String(fallback)}\``;
+  if (typeof fallback === 'object' || fallback === '') return 'empty';
+  return `\`${JSON.stringify(fallback).replaceAll('"', '')}\``;
 }
 
 function formatDuration(ms: number): string {

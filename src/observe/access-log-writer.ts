@@ -2,10 +2,13 @@
 // output. Its queue is bounded; what does not fit is dropped and counted, so that a full disk or a stuck pipe never
 // costs a request.
 
+import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Log } from '../core/log.ts';
 
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
+/** What a reader that takes nothing can hold up the end of the process. */
+const MAX_STOP_MS = 2_000;
 
 /** Where lines go; fulfilled when they have been taken. */
 export interface LineSink {
@@ -36,20 +39,53 @@ export class FileSink implements LineSink {
   }
 }
 
-export class StreamSink implements LineSink {
-  readonly #stream: NodeJS.WritableStream;
+/** Pause before a full pipe is tried again. */
+const FULL_PIPE_MS = 20;
 
-  constructor(stream: NodeJS.WritableStream) {
-    this.#stream = stream;
+/**
+ * Standard output, written from the thread pool: a stream of Node's would block the main thread while the reader of a
+ * pipe is slow, and end the process when it is gone.
+ */
+export class StandardOutputSink implements LineSink {
+  readonly #fd: number;
+  readonly #isOwn: boolean;
+
+  constructor() {
+    // A description of its own can be non-blocking without changing what other processes share. Sockets have none.
+    let fd = 1;
+    try {
+      if (fstatSync(1).isFIFO()) fd = openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch {
+      // Other systems, or a reader that is gone: the descriptor as it is; writing tells.
+    }
+    this.#fd = fd;
+    this.#isOwn = fd !== 1;
   }
 
-  write(lines: Uint8Array): Promise<void> {
+  async write(lines: Uint8Array): Promise<void> {
+    let written = 0;
+    while (written < lines.length) {
+      const result = await this.#writeOnce(lines.subarray(written));
+      if (result === null) await new Promise((resolve) => setTimeout(resolve, FULL_PIPE_MS));
+      else written += result;
+    }
+  }
+
+  close(): Promise<void> {
+    if (this.#isOwn) closeSync(this.#fd);
+    return Promise.resolve();
+  }
+
+  /** Null when the pipe is full. */
+  #writeOnce(bytes: Uint8Array): Promise<number | null> {
     return new Promise((resolve, reject) => {
-      this.#stream.write(lines, (error) => (error == null ? resolve() : reject(error)));
+      write(this.#fd, bytes, (error, written) => {
+        if (error === null) resolve(written);
+        else if (error.code === 'EAGAIN') resolve(null);
+        else reject(error);
+      });
     });
   }
-
-  async close(): Promise<void> {}
 }
 
 export class AccessLogWriter {
@@ -92,9 +128,19 @@ export class AccessLogWriter {
     this.#running ??= this.#run();
   }
 
-  /** Writes what is queued and closes. */
+  /** Writes what is queued and closes; gives up on a reader that takes nothing. */
   async stop(): Promise<void> {
-    await this.#running;
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<'stuck'>((resolve) => {
+      timer = setTimeout(() => resolve('stuck'), MAX_STOP_MS);
+    });
+    const outcome = await Promise.race([this.#running, tooLong]);
+    clearTimeout(timer);
+    if (outcome === 'stuck') {
+      const lost = this.#queue.reduce((sum, chunk) => sum + chunk.count, 0);
+      this.#log.warn('access log lines are lost: their reader takes none', { lines: lost });
+      return;
+    }
     await this.#sink?.close();
     this.#sink = null;
   }

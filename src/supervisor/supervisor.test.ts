@@ -26,7 +26,7 @@ interface Watched {
   readonly supervisor: Supervisor;
   readonly lines: string[];
   readonly fatal: Promise<SignalboxError>;
-  said(text: string, times: number): Promise<void>;
+  readonly said: (text: string, times: number) => Promise<void>;
 }
 
 function watch(workers: number): Watched {
@@ -34,7 +34,7 @@ function watch(workers: number): Watched {
   const waiting = new Set<() => void>();
   const note = (message: string, fields?: object): void => {
     lines.push(`${message} ${JSON.stringify(fields ?? {})}`);
-    for (const wake of [...waiting]) wake();
+    for (const wake of waiting) wake();
   };
   let fail: (error: SignalboxError) => void = () => {};
   const fatal = new Promise<SignalboxError>((resolve) => (fail = resolve));

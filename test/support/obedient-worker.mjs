@@ -20,7 +20,7 @@ parentPort.on('message', (message) => {
       throw new Error('asked to crash once');
     case 'exhaust': {
       const hoard = [];
-      for (;;) hoard.push(new Array(1_000_000).fill(hoard.length));
+      for (;;) hoard.push(Array.from({ length: 1_000_000 }, () => hoard.length));
     }
     default:
       parentPort.postMessage({ kind: 'ack', version, digest, buildMs: 0 });

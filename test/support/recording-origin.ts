@@ -83,6 +83,6 @@ export class RecordingOrigin {
   }
 
   #wake(): void {
-    for (const watcher of [...this.#watchers]) watcher();
+    for (const watcher of this.#watchers) watcher();
   }
 }

@@ -122,7 +122,7 @@ class Running implements RouterProcess {
   }
 
   #wake(): void {
-    for (const watcher of [...this.#watchers]) watcher();
+    for (const watcher of this.#watchers) watcher();
   }
 }
 

@@ -21,12 +21,14 @@ const STATE_DONE = 7;
 
 const CR = 13;
 const LF = 10;
-const TAB = 9;
 const SEMICOLON = 59;
 
 const MAX_SIZE_DIGITS = 16;
 /** Over the whole body: an endless extension costs the sender bandwidth only, CVE-2024-22019. */
 const MAX_EXTENSION_BYTES = 16 * 1024;
+/** RFC 9112 §7.1.1 without the white space it deprecates. Extensions are dropped, but only when everybody sees their end. */
+const EXTENSIONS =
+  /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"))?)+$/;
 const MAX_TRAILER_BYTES = 16 * 1024;
 
 function hexDigit(byte: number): number {
@@ -46,6 +48,7 @@ export class ChunkedDecoder {
   private digits = 0;
   private remaining = 0;
   private extensionBytes = 0;
+  private extension = '';
   private trailerText = '';
   /** What the last sink write said; the feeder asks after each `feed`. */
   private wantsMore = true;
@@ -85,6 +88,7 @@ export class ChunkedDecoder {
           } else if (byte === CR) {
             this.state = STATE_SIZE_LF;
           } else if (byte === SEMICOLON) {
+            this.extension = ';';
             this.state = STATE_EXT;
           } else {
             return this.fail(FAILURES.badChunk);
@@ -94,9 +98,14 @@ export class ChunkedDecoder {
         }
         case STATE_EXT: {
           const byte = buffer[at]!;
-          if (byte === CR) this.state = STATE_SIZE_LF;
-          else if ((byte < 32 && byte !== TAB) || byte === 127) return this.fail(FAILURES.badChunk);
-          else if (++this.extensionBytes > MAX_EXTENSION_BYTES) return this.fail(FAILURES.badChunk);
+          if (byte === CR) {
+            if (!EXTENSIONS.test(this.extension)) return this.fail(FAILURES.badChunk);
+            this.extension = '';
+            this.state = STATE_SIZE_LF;
+          } else {
+            if (++this.extensionBytes > MAX_EXTENSION_BYTES) return this.fail(FAILURES.badChunk);
+            this.extension += String.fromCharCode(byte);
+          }
           at++;
           break;
         }
