@@ -18,7 +18,8 @@ const directories: string[] = [];
 const children: ChildProcess[] = [];
 
 afterEach(async () => {
-  for (const child of children.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
+  // The whole pipeline, which is a process group of its own.
+  for (const child of children.splice(0)) if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL');
   for (const directory of directories.splice(0)) await rm(directory, { recursive: true, force: true });
 });
 
@@ -26,30 +27,37 @@ afterEach(async () => {
 async function startPiped(
   originPort: number,
   reader: string,
-): Promise<{ port: number; pid: number; child: ChildProcess }> {
+): Promise<{ port: number; adminPort: number; pid: number; ended: Promise<unknown> }> {
   const directory = await mkdtemp(join(tmpdir(), 'signalbox-pipe-'));
   directories.push(directory);
   const config = join(directory, 'signalbox.yml');
   await writeFile(config, simpleInstall(originPort, 'accessLog: {}'));
-  const script = `{ echo "pid $BASHPID" >&2; exec "$0" "$1" run --config "$2" --workers 1; } | ${reader}`;
-  const child = spawn('bash', ['-c', script, process.execPath, MAIN, config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  // Only the router keeps standard error, so that its end is the router's.
+  const script = `{ echo "pid $BASHPID" >&2; exec "$0" "$1" run --config "$2" --workers 1; } | { exec 2>&-; ${reader}; } &
+exec 2>&-; wait`;
+  const child = spawn('bash', ['-c', script, process.execPath, MAIN, config], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
   children.push(child);
   let text = '';
   for await (const chunk of child.stderr!.iterator({ destroyOnReturn: false })) {
     text += String(chunk);
     if (/\d+ middlewares?\n/.test(text)) break;
   }
+  const ended = once(child.stderr!, 'end');
   child.stderr!.resume();
   return {
+    adminPort: Number(/traefik\s+http:\/\/127\.0\.0\.1:(\d+)/.exec(text)![1]!),
     port: Number(/web\s+http:\/\/127\.0\.0\.1:(\d+)/.exec(text)![1]!),
     pid: Number(/pid (\d+)/.exec(text)![1]!),
-    child,
+    ended,
   };
 }
 
 test('a reader that goes away costs log lines and no request', async () => {
   await using origin = await RecordingOrigin.start();
-  const { port, pid, child } = await startPiped(origin.port, 'head -n 1');
+  const { port, pid, ended } = await startPiped(origin.port, 'head -n 1');
   const client = await RawClient.connect(port);
   for (let count = 0; count < 200; count++) {
     client.send(REQUEST);
@@ -57,12 +65,12 @@ test('a reader that goes away costs log lines and no request', async () => {
   }
   client.socket.destroy();
   process.kill(pid, 'SIGTERM');
-  await once(child, 'exit');
+  await ended;
 });
 
 test('a reader that takes nothing holds up neither requests, nor the API, nor the end', async () => {
   await using origin = await RecordingOrigin.start();
-  const { port, pid, child } = await startPiped(origin.port, '{ read -r line; exec sleep 1000; }');
+  const { port, adminPort, pid, ended } = await startPiped(origin.port, '{ read -r line; exec sleep 1000; }');
   const client = await RawClient.connect(port);
   // More than any pipe holds.
   for (let count = 0; count < 600; count++) {
@@ -70,22 +78,12 @@ test('a reader that takes nothing holds up neither requests, nor the API, nor th
     expect((await client.response()).status).toBe(200);
   }
   client.socket.destroy();
-  const gone = new Promise<void>((resolve) => {
-    const look = setInterval(() => {
-      try {
-        process.kill(pid, 0);
-      } catch {
-        clearInterval(look);
-        resolve();
-      }
-    }, 50);
-  });
+  expect((await fetch(`http://127.0.0.1:${adminPort}/ping`)).status).toBe(200);
   process.kill(pid, 'SIGTERM');
-  await gone;
-  child.kill('SIGKILL');
+  await ended;
 });
 
-test('every line is there when the reader is slow to take them', async () => {
+test('lines on their way are written before the process ends', async () => {
   await using origin = await RecordingOrigin.start();
   await using router = await startRouter({ install: simpleInstall(origin.port, 'accessLog: {}'), workers: 2 });
   const client = await RawClient.connect(router.ports['web']!);
