@@ -2,7 +2,7 @@
 // other change goes live; a file that is read unchanged is not decoded again.
 
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document.ts';
 import { decodeRouting, type RoutingConfig, type RoutingObject } from '../../config/routing-config.ts';
@@ -97,7 +97,12 @@ export class FileProvider implements Provider {
     try {
       names = await readdir(directory);
     } catch (error) {
-      problems.push(problem(directory, 'file-unreadable', `the directory cannot be read (${codeOf(error)})`));
+      const code = codeOf(error);
+      problems.push(problem(directory, 'file-unreadable', `the directory cannot be read (${code})`));
+      // As with files: one that is gone takes its objects with it, one that cannot be read for the moment does not.
+      if (code !== 'ENOENT')
+        files.push(...[...this.#files.keys()].filter((path) => path.startsWith(join(directory, sep))));
+      else if (depth === 0) directories.push(await existingAncestor(directory));
       return;
     }
     directories.push(directory);
@@ -139,6 +144,15 @@ export class FileProvider implements Provider {
 
 function problem(source: string, code: string, message: string): Diagnostic {
   return { severity: 'error', code, message, source, path: '', line: 0, column: 0 };
+}
+
+/** Where a directory that is not there yet will be noticed. */
+async function existingAncestor(directory: string): Promise<string> {
+  let ancestor = dirname(resolve(directory));
+  while (ancestor !== dirname(ancestor) && (await stat(ancestor).catch(() => null)) === null) {
+    ancestor = dirname(ancestor);
+  }
+  return ancestor;
 }
 
 function codeOf(error: unknown): string {

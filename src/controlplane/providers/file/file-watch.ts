@@ -2,7 +2,7 @@
 // mounts that swap a symbolic link. It only says "look again"; what has changed is found by reading.
 
 import { watch, type FSWatcher } from 'node:fs';
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Log } from '../../../core/log.ts';
 
@@ -12,7 +12,7 @@ const QUIET_MS = 50;
 export class FileWatch {
   readonly #changed: () => void;
   readonly #log: Log;
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #watchers = new Map<string, { readonly watcher: FSWatcher; readonly identity: string }>();
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
 
@@ -29,23 +29,35 @@ export class FileWatch {
       const real = await realpath(file).catch(() => file);
       wanted.add(dirname(real));
     }
+    const identities = new Map<string, string>();
+    for (const directory of wanted) {
+      const info = await stat(directory).catch(() => null);
+      // Inode numbers are given out again at once.
+      if (info !== null) identities.set(directory, `${info.dev} ${info.ino} ${info.birthtimeMs}`);
+    }
     if (this.#isStopped) return;
-    for (const [directory, watcher] of this.#watchers) {
-      if (wanted.has(directory)) continue;
+    for (const [directory, { watcher, identity }] of this.#watchers) {
+      // A directory made anew under the old name is another one to the kernel.
+      if (identities.get(directory) === identity) continue;
       watcher.close();
       this.#watchers.delete(directory);
     }
-    for (const directory of wanted) if (!this.#watchers.has(directory)) this.#open(directory);
+    for (const [directory, identity] of identities) {
+      if (this.#watchers.has(directory)) continue;
+      this.#open(directory, identity);
+      // What changed between the reading and the watching has not been seen.
+      this.#schedule();
+    }
   }
 
   stop(): void {
     this.#isStopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    for (const watcher of this.#watchers.values()) watcher.close();
+    for (const { watcher } of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
 
-  #open(directory: string): void {
+  #open(directory: string, identity: string): void {
     try {
       const watcher = watch(directory, { persistent: false }, () => this.#schedule());
       watcher.on('error', (error) => {
@@ -54,7 +66,7 @@ export class FileWatch {
         this.#watchers.delete(directory);
         this.#schedule();
       });
-      this.#watchers.set(directory, watcher);
+      this.#watchers.set(directory, { watcher, identity });
     } catch (error) {
       this.#log.warn('a configuration directory cannot be watched; send SIGHUP after changes', {
         directory,

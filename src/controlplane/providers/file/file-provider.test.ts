@@ -1,0 +1,167 @@
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RoutingConfig } from '../../config/routing-config.ts';
+import { FileProvider } from './file-provider.ts';
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
+let directory = '';
+let provider: FileProvider | null = null;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'signalbox-files-'));
+});
+
+afterEach(async () => {
+  await provider?.stop();
+  provider = null;
+  await rm(directory, { recursive: true, force: true });
+});
+
+const routers = (...names: readonly string[]): string =>
+  `http:\n  routers:\n${names.map((name) => `    ${name}: { rule: "Path(\`/${name}\`)", service: s }\n`).join('')}`;
+
+const write = (name: string, text: string): Promise<void> => writeFile(join(directory, name), text);
+
+/** Published configurations, as they come; `until` waits for one that fits. */
+class Published {
+  readonly all: RoutingConfig[] = [];
+  #wake = (): void => {};
+
+  readonly take = (config: RoutingConfig): void => {
+    this.all.push(config);
+    this.#wake();
+  };
+
+  get names(): string[] {
+    return [...this.all.at(-1)!.routers.keys()].toSorted();
+  }
+
+  get said(): string[] {
+    return this.all.at(-1)!.diagnostics.map(({ severity, code, source, line }) => {
+      return `${severity} ${code} ${source.slice(directory.length + 1)}:${line}`;
+    });
+  }
+
+  async until(...names: readonly string[]): Promise<void> {
+    while (this.names.join() !== names.join()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
+
+async function start(config: { filename?: string; directory?: string }, watch = false): Promise<Published> {
+  const published = new Published();
+  provider = new FileProvider(
+    {
+      filename: config.filename === undefined ? undefined : join(directory, config.filename),
+      directory: config.directory === undefined ? undefined : join(directory, config.directory),
+      watch,
+    },
+    { log: SILENT },
+  );
+  await provider.start(published.take);
+  return published;
+}
+
+test('a directory is read at every depth, other files and hidden versions left alone', async () => {
+  await mkdir(join(directory, 'a', 'b'), { recursive: true });
+  await mkdir(join(directory, '..2026'));
+  await write('one.yml', routers('one'));
+  await write('a/b/two.toml', '[http.routers.two]\nrule = "Path(`/`)"\nservice = "s"\n');
+  await write('a/three.json', '{"http": {"routers": {"three": {"rule": "Path(`/`)", "service": "s"}}}}');
+  await write('a/notes.txt', routers('no'));
+  await write('..2026/four.yml', routers('no'));
+  const published = await start({ directory: '' });
+  expect(published.names).toEqual(['one', 'three', 'two']);
+  expect(published.said).toEqual([]);
+});
+
+test('a file that breaks keeps its last good content, and says where it is broken until it is mended', async () => {
+  await write('a.yml', routers('a'));
+  await write('b.yml', routers('b'));
+  const published = await start({ directory: '' });
+  await write('a.yml', 'http:\n  routers: [');
+  await write('b.yml', routers('b2'));
+  await provider!.reload();
+  expect(published.names).toEqual(['a', 'b2']);
+  expect(published.said).toEqual([expect.stringMatching(/^error syntax a\.yml:\d+$/) as string]);
+  await provider!.reload();
+  expect(published.said).toHaveLength(1);
+  await write('a.yml', routers('a3'));
+  await provider!.reload();
+  expect(published.names).toEqual(['a3', 'b2']);
+  expect(published.said).toEqual([]);
+});
+
+test('a file that was never good serves nothing and stops nothing', async () => {
+  await write('a.yml', 'http: [');
+  await write('b.yml', routers('b'));
+  expect((await start({ directory: '' })).names).toEqual(['b']);
+});
+
+test('of one name in two files the first file’s object counts, and the second is told', async () => {
+  await write('a.yml', routers('same', 'a'));
+  await write('b.yml', routers('b', 'same'));
+  const published = await start({ directory: '' });
+  expect(published.names).toEqual(['a', 'b', 'same']);
+  expect(published.all[0]!.routers.get('same')!.document.source).toBe(join(directory, 'a.yml'));
+  expect(published.said).toEqual(['warning duplicate-object b.yml:4']);
+});
+
+test('a file or directory that is gone takes its objects with it', async () => {
+  await mkdir(join(directory, 'conf'));
+  await write('conf/a.yml', routers('a'));
+  const published = await start({ directory: 'conf' });
+  await rm(join(directory, 'conf'), { recursive: true });
+  await provider!.reload();
+  expect(published.names).toEqual([]);
+  expect(published.said).toEqual(['error file-unreadable conf:0']);
+});
+
+test('what cannot be read for the moment keeps being served', async () => {
+  await mkdir(join(directory, 'conf', 'deep'), { recursive: true });
+  await write('conf/deep/a.yml', routers('a'));
+  await write('conf/b.yml', routers('b'));
+  const published = await start({ directory: 'conf' });
+  // Links in a circle: there, and unreadable even for root.
+  await rename(join(directory, 'conf'), join(directory, 'aside'));
+  await symlink('conf', join(directory, 'conf'));
+  await provider!.reload();
+  expect(published.names).toEqual(['a', 'b']);
+  expect(published.said).toContain('error file-unreadable conf:0');
+});
+
+test('one file: missing, then there', async () => {
+  const published = await start({ filename: 'routing.yml' });
+  expect(published.names).toEqual([]);
+  expect(published.said).toEqual(['error file-unreadable routing.yml:0']);
+  await write('routing.yml', routers('a'));
+  await provider!.reload();
+  expect(published.names).toEqual(['a']);
+});
+
+test('links that lead back up end', async () => {
+  await write('a.yml', routers('a'));
+  await symlink('.', join(directory, 'loop'));
+  const published = await start({ directory: '' });
+  expect(published.names).toEqual(['a']);
+});
+
+test('a watched directory that appears, goes and comes back is followed', async () => {
+  const published = await start({ directory: 'not/yet' }, true);
+  expect(published.names).toEqual([]);
+  await mkdir(join(directory, 'not', 'yet'), { recursive: true });
+  await write('not/yet/a.yml', routers('a'));
+  await published.until('a');
+  await rm(join(directory, 'not', 'yet'), { recursive: true });
+  await mkdir(join(directory, 'not', 'yet'));
+  await write('not/yet/b.yml', routers('b'));
+  await published.until('b');
+  await write('not/yet/b.yml', routers('b', 'c'));
+  await published.until('b', 'c');
+});
