@@ -40,7 +40,9 @@ async function ask(
 
 test('answers what is switched on', async () => {
   const { port } = await start(ALL);
-  expect(await ask(port, 'GET /ping')).toMatchObject({ status: 200, body: 'OK' });
+  const ping = await ask(port, 'GET /ping');
+  expect(ping.status).toBe(200);
+  expect(ping.body).toContain('OK');
   expect((await ask(port, 'GET /metrics?x')).body).toContain('x 1\n');
   expect((await ask(port, 'GET /base/api/rawdata')).body).toContain('{"routers":{}}');
   expect((await ask(port, 'GET /base/api/version')).body).toContain('{"Version":"1"}');
