@@ -31,6 +31,10 @@ export interface RouterOptions {
   readonly workers?: number;
   /** Further arguments of `run`. */
   readonly args?: readonly string[];
+  /** For Node itself. */
+  readonly nodeArgs?: readonly string[];
+  /** A script that takes the place of the program; its arguments are the configuration and the number of workers. */
+  readonly script?: URL;
   /** Wait for the line with the counts; off for starts that should fail. */
   readonly isExpectedToStart?: boolean;
 }
@@ -42,8 +46,10 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
   }
   const config = join(directory, 'signalbox.yml');
   await writeFile(config, options.install.replaceAll('DIR', directory));
-  const args = ['run', '--config', config, '--workers', String(options.workers ?? 1), ...(options.args ?? [])];
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const workers = String(options.workers ?? 1);
+  const args = ['run', '--config', config, '--workers', workers, ...(options.args ?? [])];
+  const command = options.script === undefined ? [MAIN, ...args] : [fileURLToPath(options.script), config, workers];
+  const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '' },
   });
