@@ -32,7 +32,7 @@ export class EntryPointRuntime implements Http1ServerContext {
   readonly handler: Handler;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   isDraining = false;
-  /** Changed in place or swapped whole when a generation is ready. */
+  /** Swapped when a generation is ready. */
   routes = new RouteTable<CompiledRoute>();
   readonly #dependencies: EntryPointDependencies;
   readonly #trusted: IpSet;

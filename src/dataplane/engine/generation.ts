@@ -7,7 +7,7 @@ import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { parseRule } from '../match/rule.ts';
 import type { RouteEntry } from '../match/candidate.ts';
-import { RouteTable } from '../match/route-table.ts';
+import { buildRouteTable } from '../match/route-table.ts';
 import type { Middleware } from '../middleware/define.ts';
 import { createMiddleware } from '../middleware/registry.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
@@ -22,9 +22,6 @@ export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointRuntime) => u
 /** How often a build may be interrupted: this many objects are well under a slice. */
 const OBJECTS_PER_STEP = 20;
 
-/** Up to here changes are made in place at commit; beyond, a new table is built in slices and swapped. */
-const MAX_IN_PLACE = 200;
-
 export class Generation {
   readonly #upstream: UpstreamContext;
   readonly #observe: ObserveRoute;
@@ -32,11 +29,14 @@ export class Generation {
   readonly #routeSpecs = new Map<string, RouteSpec>();
   readonly #middlewares = new Map<string, Middleware>();
   readonly #services = new Map<string, LiveService>();
+  /** Compiled routes by entry point. */
+  readonly #routes = new Map<string, Map<string, RouteEntry<CompiledRoute>>>();
 
   constructor(entryPoints: ReadonlyMap<string, EntryPointRuntime>, upstream: UpstreamContext, observe: ObserveRoute) {
     this.#entryPoints = entryPoints;
     this.#upstream = upstream;
     this.#observe = observe;
+    for (const name of entryPoints.keys()) this.#routes.set(name, new Map());
   }
 
   get services(): ReadonlyMap<string, LiveService> {
@@ -114,31 +114,18 @@ export class Generation {
     removed: readonly string[],
   ): Generator<void, () => void> {
     const entryPoint = runtime.spec.name;
-    const gone = [...removed];
-    const fresh: RouteEntry<CompiledRoute>[] = [];
+    const routes = this.#routes.get(entryPoint)!;
+    const gone = removed.filter((name) => routes.delete(name));
+    const fresh: string[] = [];
     for (const [name, spec] of changed) {
-      if (!spec.entryPoints.includes(entryPoint)) gone.push(name);
-      else fresh.push(this.#compileRoute(spec, runtime));
-      if (fresh.length % OBJECTS_PER_STEP === 0) yield;
+      if (spec.entryPoints.includes(entryPoint)) {
+        routes.set(name, this.#compileRoute(spec, runtime));
+        fresh.push(name);
+        if (fresh.length % OBJECTS_PER_STEP === 0) yield;
+      } else if (routes.delete(name)) gone.push(name);
     }
-    const present = runtime.routes;
-    if (fresh.length + gone.length <= MAX_IN_PLACE) {
-      return () => {
-        for (const name of gone) present.delete(name);
-        for (const entry of fresh) present.set(entry);
-      };
-    }
-    const table = new RouteTable<CompiledRoute>();
-    const replaced = new Set([...gone, ...fresh.map((entry) => entry.name)]);
-    let placed = 0;
-    for (const entry of present.entries()) {
-      if (!replaced.has(entry.name)) table.set(entry);
-      if (++placed % OBJECTS_PER_STEP === 0) yield;
-    }
-    for (const entry of fresh) {
-      table.set(entry);
-      if (++placed % OBJECTS_PER_STEP === 0) yield;
-    }
+    if (fresh.length === 0 && gone.length === 0) return () => {};
+    const table = yield* buildRouteTable(runtime.routes, routes, fresh, gone);
     return () => {
       runtime.routes = table;
     };

@@ -5,11 +5,6 @@ import { STATUS_CODES } from 'node:http';
 const reasons: string[] = Array.from({ length: 600 }, (_, status) => STATUS_CODES[status] ?? '');
 const lines: string[] = reasons.map((reason, status) => `HTTP/1.1 ${status} ${reason}\r\n`);
 
-/** Standard phrase of a status, '' when it has none. */
-export function reasonOf(status: number): string {
-  return reasons[status] ?? '';
-}
-
 /** `reason` '' stands for the standard phrase. */
 export function statusLine(status: number, reason: string): string {
   if (reason === '' || reason === reasons[status]) return lines[status]!;
