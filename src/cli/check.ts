@@ -2,6 +2,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SystemClock } from '../core/clock.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { isMap } from '../schema/schema.ts';
 import { compile } from '../controlplane/compile/compile.ts';
@@ -25,7 +26,7 @@ function isInstallFile(path: string, text: string): boolean {
 async function readRouting(config: { filename?: string; directory?: string }): Promise<RoutingConfig> {
   const provider = new FileProvider(
     { filename: config.filename, directory: config.directory, watch: false },
-    { log: SILENT },
+    { log: SILENT, clock: new SystemClock() },
   );
   return new Promise((resolve) => {
     void provider.start(resolve);

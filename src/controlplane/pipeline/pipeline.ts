@@ -50,7 +50,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#providers = options.providers ?? createProviders(options.install, options.log);
+    this.#providers = options.providers ?? createProviders(options.install, options.log, options.clock);
     if (options.install.routing !== null) this.#configs.set(options.install.routing.provider, options.install.routing);
   }
 

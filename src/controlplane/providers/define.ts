@@ -1,5 +1,6 @@
 // The extension unit of discovery: a source that publishes routing configurations for as long as it runs.
 
+import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 
@@ -18,4 +19,5 @@ export interface Provider {
 
 export interface ProviderContext {
   readonly log: Log;
+  readonly clock: Clock;
 }

@@ -1,13 +1,14 @@
 // All providers. Adding one is a folder, a line here and a test.
 
+import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { InstallConfig } from '../config/install-config.ts';
 import type { Provider } from './define.ts';
 import { FileProvider } from './file/file-provider.ts';
 
 /** Those that the install configuration switches on. */
-export function createProviders(install: InstallConfig, log: Log): readonly Provider[] {
+export function createProviders(install: InstallConfig, log: Log, clock: Clock): readonly Provider[] {
   const providers: Provider[] = [];
-  if (install.fileProvider !== null) providers.push(new FileProvider(install.fileProvider, { log }));
+  if (install.fileProvider !== null) providers.push(new FileProvider(install.fileProvider, { log, clock }));
   return providers;
 }

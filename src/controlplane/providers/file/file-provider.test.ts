@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SystemClock } from '../../../core/clock.ts';
 import type { RoutingConfig } from '../../config/routing-config.ts';
 import { FileProvider } from './file-provider.ts';
 
@@ -62,7 +63,7 @@ async function start(config: { filename?: string; directory?: string }, watch = 
       directory: config.directory === undefined ? undefined : join(directory, config.directory),
       watch,
     },
-    { log: SILENT },
+    { log: SILENT, clock: new SystemClock() },
   );
   await provider.start(published.take);
   return published;
@@ -79,6 +80,21 @@ test('a directory is read at every depth, other files and hidden versions left a
   const published = await start({ directory: '' });
   expect(published.names).toEqual(['one', 'three', 'two']);
   expect(published.said).toEqual([]);
+});
+
+test('a file that was emptied to be written anew is not taken for an empty one', async () => {
+  await write('a.yml', routers('a'));
+  const published = await start({ directory: '' }, true);
+  await write('a.yml', '');
+  await provider!.reload();
+  expect(published.names).toEqual(['a']);
+  await write('a.yml', routers('b'));
+  await published.until('b');
+  const names = published.all.map((config) => [...config.routers.keys()].join());
+  expect(names).not.toContain('');
+  // One that stays empty is believed in the end.
+  await write('a.yml', '');
+  await published.until();
 });
 
 test('a file that breaks keeps its last good content, and says where it is broken until it is mended', async () => {

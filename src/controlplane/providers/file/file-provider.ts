@@ -1,6 +1,7 @@
 // Routing configuration from a file or a directory tree. A file that breaks keeps its last good content while every
 // other change goes live; a file that is read unchanged is not decoded again.
 
+import type { Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
@@ -12,6 +13,13 @@ import { FileWatch } from './file-watch.ts';
 
 const NAME = 'file';
 const MAX_FILES = 10_000;
+
+/** A file that changed less than this ago may be half written. */
+const SETTLE_MS = 40;
+/** Writing in place empties a file first; one that was not empty before is given more time to be filled. */
+const EMPTY_SETTLE_MS = 1_000;
+/** A file that changes all the time is read all the same after this many looks. */
+const MAX_LOOKS = 20;
 
 interface KnownFile {
   readonly text: string;
@@ -29,6 +37,9 @@ export class FileProvider implements Provider {
   #watch: FileWatch | null = null;
   #publish: (config: RoutingConfig) => void = () => {};
   #reading: Promise<void> = Promise.resolve();
+  #isStarted = false;
+  /** Looks at files that were put off, by path. */
+  readonly #looks = new Map<string, number>();
 
   constructor(config: FileProviderConfig, context: ProviderContext) {
     this.#config = config;
@@ -43,6 +54,7 @@ export class FileProvider implements Provider {
       }, this.#context.log);
     }
     await this.reload();
+    this.#isStarted = true;
   }
 
   /** Calls wait for each other. */
@@ -121,12 +133,16 @@ export class FileProvider implements Provider {
     const previous = this.#files.get(path) ?? null;
     let text: string;
     try {
-      const { size } = await stat(path);
-      if (size > MAX_FILE_BYTES) {
+      const before = await stat(path);
+      if (before.size > MAX_FILE_BYTES) {
         problems.push(problem(path, 'file-too-large', `the file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`));
         return previous;
       }
+      if (this.#isBeingWritten(path, before, previous)) return previous;
       text = await readFile(path, 'utf8');
+      const after = await stat(path);
+      if ((after.mtimeMs !== before.mtimeMs || after.size !== before.size) && this.#putOff(path)) return previous;
+      this.#looks.delete(path);
     } catch (error) {
       const code = codeOf(error);
       // A file that is gone takes its objects with it; one that cannot be read for the moment does not.
@@ -139,6 +155,22 @@ export class FileProvider implements Provider {
     if (document.value !== undefined) return { text, config, served: config };
     const served = previous?.served ?? { ...config, routers: new Map(), middlewares: new Map(), services: new Map() };
     return { text, config, served };
+  }
+
+  #isBeingWritten(path: string, info: Stats, previous: KnownFile | null): boolean {
+    const age = this.#context.clock.wall() - info.mtimeMs;
+    const settle = info.size === 0 && previous !== null && previous.text !== '' ? EMPTY_SETTLE_MS : SETTLE_MS;
+    // A time in the future is somebody's clock, not a write under way.
+    return age >= 0 && age < settle && this.#putOff(path);
+  }
+
+  /** True when the file will be looked at again: what it held before counts until then. */
+  #putOff(path: string): boolean {
+    const looks = (this.#looks.get(path) ?? 0) + 1;
+    if (this.#watch === null || !this.#isStarted || looks > MAX_LOOKS) return false;
+    this.#looks.set(path, looks);
+    this.#watch.lookAgain();
+    return true;
   }
 }
 

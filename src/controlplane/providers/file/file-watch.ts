@@ -50,6 +50,11 @@ export class FileWatch {
     }
   }
 
+  /** As if something had changed. */
+  lookAgain(): void {
+    this.#schedule();
+  }
+
   stop(): void {
     this.#isStopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
