@@ -6,7 +6,7 @@
 //                     └─ size 0 ─▶ TRAILER ─▶ DONE
 
 import { FAILURES, type Failure } from './failure.ts';
-import { parseFieldBlock } from './field-block.ts';
+import { hasBadLineEnd, parseFieldBlock } from './field-block.ts';
 import type { BodySink } from './body.ts';
 import type { HeaderList } from './header-list.ts';
 
@@ -156,7 +156,8 @@ export class ChunkedDecoder {
     const blank = text.indexOf('\r\n\r\n', Math.max(0, known - 3));
     if (blank < 0) {
       if (text.length > MAX_TRAILER_BYTES) return this.fail(FAILURES.badTrailer);
-      // Only a lone CR may be the beginning of the final CRLF.
+      // A bare LF may be the last byte that comes: waiting for more would hold the connection for nothing.
+      if (hasBadLineEnd(text, known)) return this.fail(FAILURES.badTrailer);
       this.trailerText = text;
       return end;
     }

@@ -17,6 +17,18 @@ const FORBIDDEN_TRAILERS = new Set([
 
 const MAX_TRAILERS = 64;
 
+/** Line ends that are none: they would otherwise keep a peer waiting for the rest of its fields. */
+const BAD_LINE_END = /(?:^|[^\r])\n|\r[^\n]/;
+
+/**
+ * Whether the text behind `known` breaks the rule that lines end with CRLF. What stands
+ * before `known` was looked at before: a head that comes byte by byte costs its length, not the square of it.
+ */
+export function hasBadLineEnd(text: string, known: number): boolean {
+  const isAfterCr = known > 0 && text.charCodeAt(known - 1) === 13;
+  return BAD_LINE_END.test(known === 0 ? text : text.slice(isAfterCr ? known - 1 : known));
+}
+
 /** Value without optional white space at its ends (RFC 9112 §5.1: SP and HTAB only). */
 export function trimOws(text: string, start: number, end: number): string {
   let first = start;

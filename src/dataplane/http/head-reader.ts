@@ -1,6 +1,8 @@
 // Finds the end of a message head in the bytes as they arrive, for both directions. A head in one read, the usual case,
 // costs one string; a body in the same read is not turned into text.
 
+import { hasBadLineEnd } from './field-block.ts';
+
 /** The head is in `text[0, length)`; what follows it begins at `next` in the chunk. */
 export const HEAD_COMPLETE = 0;
 export const HEAD_PARTIAL = 1;
@@ -10,8 +12,6 @@ export type HeadOutcome = 0 | 1 | 2 | 3;
 
 /** First look for the blank line; most heads are far shorter. */
 const WINDOW = 4096;
-/** Line ends that are none: they would otherwise keep a peer waiting for the rest of its head. */
-const BAD_LINE_END = /(?:^|[^\r])\n|\r[^\n]/;
 
 export class HeadReader {
   text = '';
@@ -57,7 +57,7 @@ export class HeadReader {
       this.text = text;
       return HEAD_TOO_LARGE;
     }
-    if (BAD_LINE_END.test(text)) {
+    if (hasBadLineEnd(text, known)) {
       this.partial = '';
       return HEAD_MALFORMED;
     }

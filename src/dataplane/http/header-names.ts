@@ -11,7 +11,7 @@ export const H_EXPECT = 5;
 export const H_UPGRADE = 6;
 export const H_TE = 7;
 export const H_TRAILER = 8;
-/** Dropped without a look: Keep-Alive, Proxy-*, HTTP2-Settings. */
+/** Dropped without a look: Keep-Alive, Proxy-*, HTTP2-Settings, framing fields spelled with an underscore. */
 export const H_HOP_BY_HOP = 9;
 /** X-Forwarded-* and their kin: only trusted peers may set them. */
 export const H_FORWARDED = 10;
@@ -96,7 +96,11 @@ function learn(spelling: string): HeaderName | null {
   if (!TOKEN.test(spelling)) return null;
   const lower = spelling.toLowerCase();
   let id = KNOWN[lower] ?? H_OTHER;
-  if (id === H_OTHER && lower.includes('_') && KNOWN[lower.replaceAll('_', '-')] === H_FORWARDED) id = H_FORWARDED;
+  if (id === H_OTHER && lower.includes('_')) {
+    // CGI-style origins read `_` as `-`: Content_Length would be a second length to them, Transfer_Encoding a framing.
+    const meant = KNOWN[lower.replaceAll('_', '-')];
+    if (meant !== undefined && meant !== H_DATE) id = meant === H_FORWARDED ? H_FORWARDED : H_HOP_BY_HOP;
+  }
   const entry: HeaderName = { lower, id };
   if (spelling.length <= MAX_CACHED_LENGTH) {
     if (seen.size >= MAX_CACHED) seen = new Map();

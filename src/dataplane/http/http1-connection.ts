@@ -83,6 +83,8 @@ export class Http1Connection implements Downstream, ReadTarget {
   private isConsuming = false;
   private keepAlive = true;
   private served = 0;
+  /** An empty line before the next request has come. */
+  private hasSkippedLine = false;
   private readonly openedMs: number;
   /** Bytes read before anyone wanted them: the begin of a body, or pipelined requests. */
   private held: Buffer | null = null;
@@ -156,11 +158,15 @@ export class Http1Connection implements Downstream, ReadTarget {
     const limits = this.context.spec.limits;
     let at = start;
     if (!head.isPartial) {
-      // RFC 9112 §2.2: an empty line before a request is ignored.
-      if (chunk[at] === 13 && chunk[at + 1] === 10) at += 2;
+      // RFC 9112 §2.2: an empty line before a request is ignored. One, however it arrives.
+      if (chunk[at] === 13 && chunk[at + 1] === 10 && at + 1 < end && !this.hasSkippedLine) {
+        this.hasSkippedLine = true;
+        at += 2;
+      }
       if (at >= end) return end;
       // The header timeout counts from the first byte, and only for heads that do not come whole.
-    } else if (head.received === '\r' && chunk[at] === 10) {
+    } else if (head.received === '\r' && chunk[at] === 10 && !this.hasSkippedLine) {
+      this.hasSkippedLine = true;
       head.reset();
       return at + 1;
     }
@@ -190,6 +196,7 @@ export class Http1Connection implements Downstream, ReadTarget {
     this.context.wheel.disarm(this.deadline);
     this.exchange = exchange;
     this.state = STATE_BUSY;
+    this.hasSkippedLine = false;
     this.served++;
     this.bodySink = null;
     this.discarded = 0;

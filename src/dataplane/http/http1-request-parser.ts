@@ -216,7 +216,7 @@ export class Http1RequestParser {
       if (exchange.minorVersion === 1) return FAILURES.badHost;
     } else if (!isAbsolute) {
       exchange.authority = host;
-    } else if (canonicalHost(host) === null && host !== '') {
+    } else if (canonicalHost(host) === null) {
       return FAILURES.badHost;
     }
     if (exchange.authority !== '') {

@@ -28,7 +28,7 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/;
 /** Reserved characters and `%`: these stay encoded in the routing path, as their decoded form means something else. */
 const STAYS_ENCODED = new Set(Buffer.from("/?#[]@!$&'()*+,;=%:", 'latin1'));
 /** A segment that is or begins like a dot segment for an origin that decodes slashes or strips parameters. */
-const HIDDEN_DOT_SEGMENT = /(?:^|\/|%2F|%5C)\.\.?(?:$|\/|%2F|%5C|;)/;
+const HIDDEN_DOT_SEGMENT = /(?:^|\/|%2F|%5C)\.\.?(?:$|\/|%2F|%5C|;|%3B)/;
 
 function encodeChar(char: string): string {
   return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;

@@ -118,11 +118,14 @@ export class Http1ResponseParser {
   }
 
   private applyConnection(value: string, headers: HeaderList): void {
+    // RFC 9112 §9.3: close wins, wherever it stands.
+    let isClosing = false;
     for (const part of value.split(',')) {
       const name = part.trim();
-      if (name === 'close') this.keepAlive = false;
+      if (name === 'close') isClosing = true;
       else if (name === 'keep-alive') this.keepAlive = true;
       else if (name !== '' && !isEndToEnd(name)) headers.delete(name);
     }
+    if (isClosing) this.keepAlive = false;
   }
 }
