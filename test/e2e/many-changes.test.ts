@@ -31,7 +31,7 @@ ${services.join('')}`;
 async function heapOfWorkers(router: RouterProcess, times: number): Promise<number[]> {
   router.signal('SIGUSR2');
   const line = /worker memory worker=(\d+) heapUsedBytes=(\d+)/g;
-  await router.sees(new RegExp(`(?:${line.source}[^]*?){${times * WORKERS}}`));
+  await router.sees((said) => [...said.matchAll(line)].length === times * WORKERS);
   const latest = [...router.stderr().matchAll(line)].slice(-WORKERS);
   return latest.toSorted((a, b) => Number(a[1]) - Number(b[1])).map((match) => Number(match[2]));
 }

@@ -17,7 +17,7 @@ export interface RouterProcess {
   stdout(): string;
   stderr(): string;
   /** Settles when standard error has the text. */
-  sees(text: string | RegExp): Promise<void>;
+  sees(text: string | RegExp | ((said: string) => boolean)): Promise<void>;
   signal(name: NodeJS.Signals): void;
   /** Settles with the exit code. */
   readonly exited: Promise<number | null>;
@@ -102,8 +102,11 @@ class Running implements RouterProcess {
     return this.#stderr;
   }
 
-  async sees(text: string | RegExp): Promise<void> {
-    const isThere = (): boolean => (typeof text === 'string' ? this.#stderr.includes(text) : text.test(this.#stderr));
+  async sees(text: string | RegExp | ((said: string) => boolean)): Promise<void> {
+    const isThere = (): boolean => {
+      if (typeof text === 'string') return this.#stderr.includes(text);
+      return typeof text === 'function' ? text(this.#stderr) : text.test(this.#stderr);
+    };
     while (!isThere()) {
       if (this.#child.exitCode !== null)
         throw new Error(`the router ended before it said ${String(text)}:\n${this.#stderr}`);

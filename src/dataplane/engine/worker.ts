@@ -116,11 +116,14 @@ port.on('message', (message: ToWorker) => {
     case 'ping':
       send({ kind: 'pong', id: message.id });
       return;
-    case 'memory': {
-      globalThis.gc?.();
-      const { heapUsed, external } = process.memoryUsage();
-      send({ kind: 'memory', heapUsedBytes: heapUsed, externalBytes: external });
-    }
+    case 'memory':
+      // Not in the middle of a build, and twice: the first collection may free what holds the rest.
+      void applying.then(() => {
+        globalThis.gc?.();
+        globalThis.gc?.();
+        const { heapUsed, external } = process.memoryUsage();
+        send({ kind: 'memory', heapUsedBytes: heapUsed, externalBytes: external });
+      });
   }
 });
 
