@@ -8,6 +8,10 @@ import { RecordingOrigin } from '../support/recording-origin.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
 const WORKERS = 2;
+/** Past the warm-up: what the compilers make of a busy program counts as heap too. */
+const BASELINE = 200;
+/** A generation kept alive would be half a megabyte per change, ten times the heap in the end. */
+const MAX_GROWTH = 1.25;
 
 /** 300 routers; every change replaces a third of them, a middleware and the order of the servers. */
 function routing(change: number, port: number): string {
@@ -64,7 +68,7 @@ test('500 changes under load', { timeout: 240_000 }, async () => {
   for (let change = 1; change <= 500; change++) {
     await writeFile(join(router.directory, 'routing.yml'), routing(change, origin.port));
     await router.sees(`version=${change + 1} `);
-    if (change === 50) early = await heapOfWorkers(router, 1);
+    if (change === BASELINE) early = await heapOfWorkers(router, 1);
   }
   const late = await heapOfWorkers(router, 2);
   isRunning = false;
@@ -73,5 +77,5 @@ test('500 changes under load', { timeout: 240_000 }, async () => {
   expect(failures).toEqual([]);
   expect(served).toBeGreaterThan(500);
   expect(router.stderr()).not.toMatch(/replaced|crashed|refused/);
-  for (const [index, heap] of late.entries()) expect(heap).toBeLessThan(early[index]! * 1.1);
+  for (const [index, heap] of late.entries()) expect(heap).toBeLessThan(early[index]! * MAX_GROWTH);
 });

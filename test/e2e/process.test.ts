@@ -28,13 +28,14 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
 test('SIGTERM lets a request finish, tells its client, refuses new ones and exits 0', async () => {
   await using origin = await RecordingOrigin.start(() => {});
-  await using router = await startRouter({ install: simpleInstall(origin.port), workers: 2 });
+  await using router = await startRouter({ install: simpleInstall(origin.port));
   const port = router.ports['web']!;
   const busy = await RawClient.connect(port);
   busy.send(REQUEST);
   await origin.until(() => origin.received.includes('GET'));
   const idle = await RawClient.connect(port);
   router.signal('SIGTERM');
+  // One worker: when it has closed the idle connection, it is draining.
   await idle.closed();
   origin.connections[0]!.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   const response = await busy.response();
