@@ -28,7 +28,7 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
 test('SIGTERM lets a request finish, tells its client, refuses new ones and exits 0', async () => {
   await using origin = await RecordingOrigin.start(() => {});
-  await using router = await startRouter({ install: simpleInstall(origin.port));
+  await using router = await startRouter({ install: simpleInstall(origin.port) });
   const port = router.ports['web']!;
   const busy = await RawClient.connect(port);
   busy.send(REQUEST);

@@ -160,8 +160,8 @@ export class FileProvider implements Provider {
   #isBeingWritten(path: string, info: Stats, previous: KnownFile | null): boolean {
     const age = this.#context.clock.wall() - info.mtimeMs;
     const settle = info.size === 0 && previous !== null && previous.text !== '' ? EMPTY_SETTLE_MS : SETTLE_MS;
-    // A time in the future is somebody's clock, not a write under way.
-    return age >= 0 && age < settle && this.#putOff(path);
+    // A time far in the future is somebody's clock, not a write under way; file times are finer than ours.
+    return age > -SETTLE_MS && age < settle && this.#putOff(path);
   }
 
   /** True when the file will be looked at again: what it held before counts until then. */
