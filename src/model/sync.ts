@@ -80,7 +80,12 @@ export type FromWorker =
   | { readonly kind: 'nack'; readonly version: number; readonly reason: string }
   | { readonly kind: 'drained'; readonly aborted: number }
   | { readonly kind: 'pong'; readonly id: number }
-  | { readonly kind: 'memory'; readonly heapUsedBytes: number; readonly externalBytes: number }
+  | {
+      readonly kind: 'memory';
+      readonly isCollected: boolean;
+      readonly heapUsedBytes: number;
+      readonly externalBytes: number;
+    }
   /** Metric series this worker has begun to write: see observe/metrics.ts. */
   | { readonly kind: 'series'; readonly series: readonly SeriesAnnouncement[] }
   /** Whole access log lines, UTF-8; the buffer is transferred. */

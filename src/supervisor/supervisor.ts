@@ -167,6 +167,7 @@ export class Supervisor implements Publisher, WorkerListener {
       case 'memory':
         this.#options.log.info('worker memory', {
           worker: worker.id,
+          isCollected: message.isCollected,
           heapUsedBytes: message.heapUsedBytes,
           externalBytes: message.externalBytes,
         });

@@ -49,7 +49,7 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
   const workers = String(options.workers ?? 1);
   const args = ['run', '--config', config, '--workers', workers, ...(options.args ?? [])];
   const command = options.script === undefined ? [MAIN, ...args] : [fileURLToPath(options.script), config, workers];
-  const child = spawn(process.execPath, command, {
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '' },
   });

@@ -122,7 +122,8 @@ port.on('message', (message: ToWorker) => {
         globalThis.gc?.();
         globalThis.gc?.();
         const { heapUsed, external } = process.memoryUsage();
-        send({ kind: 'memory', heapUsedBytes: heapUsed, externalBytes: external });
+        const isCollected = globalThis.gc !== undefined;
+        send({ kind: 'memory', isCollected, heapUsedBytes: heapUsed, externalBytes: external });
       });
   }
 });
