@@ -1,8 +1,10 @@
 // Starts programs pinned to a core, loads them, and reads what they cost.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 export const PROXY_CORE = '0';
 export const LOAD_CORE = '1';
@@ -63,8 +65,11 @@ export function residentKib(pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 }
 
-/** One wrk run; errors of any kind are counted, as a fast proxy that fails requests is not fast. */
-export async function wrk(child, { port, path, connections, seconds, headers = [] }) {
+/**
+ * One wrk run; errors of any kind are counted, as a fast proxy that fails requests is not fast. `uploadBytes` makes each
+ * request a POST of that size.
+ */
+export async function wrk(child, { port, path, connections, seconds, headers = [], uploadBytes = 0 }) {
   const before = cpuMicroseconds(child.pid);
   const args = [
     '-c',
@@ -76,6 +81,7 @@ export async function wrk(child, { port, path, connections, seconds, headers = [
     '--timeout',
     '10s',
     ...headers.flatMap((header) => ['-H', header]),
+    ...(uploadBytes > 0 ? ['-s', uploadScript(uploadBytes)] : []),
     `http://127.0.0.1:${port}${path}`,
   ];
   const out = await output('taskset', args);
@@ -88,6 +94,12 @@ export async function wrk(child, { port, path, connections, seconds, headers = [
   );
   const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(out)?.[1] ?? 0);
   return { rate, microseconds: requests === 0 ? 0 : (after - before) / requests, errors: socketErrors + bad };
+}
+
+function uploadScript(bytes) {
+  const file = join(tmpdir(), `signalbox-upload-${bytes}.lua`);
+  writeFileSync(file, `wrk.method = "POST"\nwrk.body = string.rep("x", ${bytes})\n`);
+  return file;
 }
 
 /** p99 in milliseconds at a fixed rate, over HTTP/1.1. */

@@ -242,6 +242,7 @@ events { worker_connections 8192; }
 http { access_log off; keepalive_requests 1000000000; client_max_body_size 0; ${temp}
  server { listen 127.0.0.1:${ORIGIN_PORT} backlog=4096;
   location /bench/small { default_type text/plain; return 200 "hello from the origin, a small body\\n"; }
+  location /bench/sink { return 200; }
   location /bench/100k { alias ${directory}/100k; } location /bench/10m { alias ${directory}/10m; } } }
 `,
   );

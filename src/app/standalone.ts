@@ -35,7 +35,7 @@ export interface BoundEntryPoint {
 }
 
 /** Of this thread, after the workers have started. bench/load, changes: halves what a large change adds to the p99. */
-const MAIN_THREAD_NICENESS = 10;
+const MAIN_THREAD_NICENESS = 15;
 
 /**
  * Lets the scheduler prefer requests to configuration where both want the same core. On Linux the priority of the

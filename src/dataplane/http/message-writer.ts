@@ -4,7 +4,7 @@
 
 import type net from 'node:net';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
-import { releaseSlab } from '../net/fixed-read.ts';
+import { copyToSlab, releaseSlab } from '../net/fixed-read.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from './body.ts';
 import type { HeaderList } from './header-list.ts';
 
@@ -81,9 +81,14 @@ export class MessageWriter {
     socket.cork();
     this.flush();
     if (owner !== null && owner.claim()) socket.write(chunk.subarray(start, end), () => releaseSlab(chunk));
-    else socket.write(Buffer.from(chunk.subarray(start, end)));
+    else this.writeCopy(chunk, start, end);
     if (isChunked) socket.write('\r\n', 'latin1');
     socket.uncork();
+  }
+
+  private writeCopy(chunk: Buffer, start: number, end: number): void {
+    const slab = copyToSlab(chunk, start, end);
+    this.socket.write(slab.subarray(0, end - start), () => releaseSlab(slab));
   }
 
   flush(): void {
