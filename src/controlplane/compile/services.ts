@@ -71,6 +71,10 @@ function parseServer(given: { url: string; weight: number; preservePath: boolean
     say('error', 'bad-server-url', `"${text}" should be scheme, host and port, without user, query or fragment`);
     return null;
   }
+  if (url.port === '0') {
+    say('error', 'bad-server-url', `"${text}" has the port 0, which nothing can listen on`);
+    return null;
+  }
   if (url.protocol !== 'http:') {
     say('error', 'not-supported-yet', `servers with the scheme "${url.protocol.slice(0, -1)}" are not supported yet`);
     return null;
