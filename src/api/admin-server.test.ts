@@ -1,14 +1,40 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import type { InternalService } from '../controlplane/compile/internal-services.ts';
+import type { AdminConfig } from '../controlplane/config/install-config.ts';
 import { SignalboxError } from '../core/errors.ts';
 import { AdminServer, type AdminSources } from './admin-server.ts';
+import { ok, type Endpoint } from './endpoint.ts';
 
-const ALL: AdminSources = {
-  ping: { terminatingStatusCode: 503 },
-  metrics: () => ({ contentType: 'text/plain; version=0.0.4', body: 'x 1\n' }),
-  api: { basePath: '/base/', rawData: () => ({ routers: {} }), version: () => ({ Version: '1' }) },
+const ON: AdminConfig = {
+  address: { host: '127.0.0.1', port: 0 },
+  socket: null,
+  token: null,
+  api: { basePath: '/base/', hasDashboard: true, isOnAddress: true },
+  ping: { terminatingStatusCode: 503, isOnAddress: true },
+  metrics: { isOnAddress: true },
+  rest: null,
 };
+
+function echo(method: Endpoint['method'], path: string): Endpoint {
+  return { method, path, summary: '', answer: {}, handle: ({ params, body }) => ok({ params, body }) };
+}
+
+function sources(config: Partial<AdminConfig> = {}): AdminSources {
+  return {
+    config: { ...ON, ...config },
+    version: '1',
+    endpoints: [echo('GET', '/api/things/{name}'), echo('POST', '/api/check')],
+    rest: echo('PUT', '/api/providers/rest'),
+    metrics: () => ({ contentType: 'text/plain; version=0.0.4', body: 'x 1\n' }),
+    dashboard: () => '<h1>page</h1>',
+  };
+}
 
 const running: AdminServer[] = [];
 
@@ -16,11 +42,11 @@ afterEach(async () => {
   for (const server of running.splice(0)) await server.stop();
 });
 
-async function start(sources: AdminSources): Promise<{ server: AdminServer; port: number }> {
-  const server = new AdminServer({ host: '127.0.0.1', port: 0 }, sources);
-  const { port } = await server.start();
+async function start(config: Partial<AdminConfig> = {}): Promise<{ server: AdminServer; port: number }> {
+  const server = new AdminServer(sources(config));
+  const bound = await server.start();
   running.push(server);
-  return { server, port };
+  return { server, port: bound!.port };
 }
 
 /** Status and body of a request written out. */
@@ -28,9 +54,14 @@ async function ask(
   port: number,
   line: string,
   host = 'localhost',
+  more = '',
 ): Promise<{ status: number; head: string; body: string }> {
   const socket = net.connect(port, '127.0.0.1');
-  socket.end(`${line} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  return exchange(socket, `${line} HTTP/1.1\r\nHost: ${host}\r\n${more}Connection: close\r\n\r\n`);
+}
+
+async function exchange(socket: net.Socket, request: string): Promise<{ status: number; head: string; body: string }> {
+  socket.end(request);
   let text = '';
   socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
   await once(socket, 'close');
@@ -39,35 +70,115 @@ async function ask(
 }
 
 test('answers what is switched on', async () => {
-  const { port } = await start(ALL);
+  const { port } = await start();
   const ping = await ask(port, 'GET /ping');
   expect(ping.status).toBe(200);
   expect(ping.body).toContain('OK');
   expect((await ask(port, 'GET /metrics?x')).body).toContain('x 1\n');
-  expect((await ask(port, 'GET /base/api/rawdata')).body).toContain('{"routers":{}}');
-  expect((await ask(port, 'GET /base/api/version')).body).toContain('{"Version":"1"}');
-  expect((await ask(port, 'GET /api/rawdata')).status).toBe(404);
+  expect((await ask(port, 'GET /base/api/things/a%40b')).body).toContain('{"params":{"name":"a@b"}');
+  expect((await ask(port, 'GET /base/dashboard/')).head).toContain("default-src 'none'");
+  expect((await ask(port, 'GET /base/api/openapi.json')).body).toContain('"openapi":"3.1.0"');
+  expect((await ask(port, 'GET /api/things/a')).status).toBe(404);
   expect((await ask(port, 'HEAD /ping')).body).toBe('');
 });
 
-test('answers nothing that is switched off', async () => {
-  const { port } = await start({ ping: null, metrics: null, api: null });
-  for (const path of ['/ping', '/metrics', '/api/rawdata', '/api/version', '/']) {
+test('what is served elsewhere only is not served on the address', async () => {
+  const { port } = await start({
+    api: { basePath: '/', hasDashboard: true, isOnAddress: false },
+    metrics: { isOnAddress: false },
+    rest: { isOnAddress: false },
+  });
+  for (const path of ['/metrics', '/api/things/a', '/dashboard/', '/api/providers/rest', '/']) {
     expect((await ask(port, `GET ${path}`)).status).toBe(404);
+  }
+  expect((await ask(port, 'GET /ping')).status).toBe(200);
+});
+
+test('other methods are refused with those that would do', async () => {
+  const { port } = await start();
+  const answer = await ask(port, 'DELETE /base/api/things/a');
+  expect(answer.status).toBe(405);
+  expect(answer.head).toContain('Allow: GET, HEAD');
+  expect((await ask(port, 'GET /base/api/check')).head).toContain('Allow: POST');
+});
+
+test('a token opens the API and nothing else needs one', async () => {
+  const { port } = await start({ token: 's3cret' });
+  expect((await ask(port, 'GET /ping')).status).toBe(200);
+  const locked = await ask(port, 'GET /base/api/things/a');
+  expect(locked.status).toBe(401);
+  expect(locked.head).toContain('WWW-Authenticate: Bearer');
+  for (const wrong of ['Basic s3cret', 'Bearer s3cre', 'Bearer s3cret2', 'Bearer']) {
+    expect((await ask(port, 'GET /base/api/things/a', 'localhost', `Authorization: ${wrong}\r\n`)).status).toBe(401);
+  }
+  const right = 'Authorization: bearer s3cret\r\n';
+  expect((await ask(port, 'GET /base/api/things/a', 'localhost', right)).status).toBe(200);
+  expect((await ask(port, 'GET /base/dashboard/')).status).toBe(401);
+});
+
+test('cross-site request: a page of another origin cannot change anything', async () => {
+  const { port } = await start();
+  const foreign = 'Origin: http://evil.example\r\nContent-Length: 0\r\n';
+  expect((await ask(port, 'POST /base/api/check', 'localhost', foreign)).status).toBe(403);
+  const own = 'Origin: http://localhost\r\nContent-Length: 0\r\n';
+  expect((await ask(port, 'POST /base/api/check', 'localhost', own)).status).toBe(200);
+});
+
+test('a body beyond the limit is refused with an answer', async () => {
+  const { port } = await start();
+  const body = 'x'.repeat(17 * 1024 * 1024);
+  const socket = net.connect(port, '127.0.0.1');
+  const head = `POST /base/api/check HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`;
+  expect((await exchange(socket, head + body)).status).toBe(413);
+});
+
+test('the Unix socket is for its owner, needs no token, and takes the place of a dead one', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'signalbox-admin-'));
+  const socket = join(directory, 'api.sock');
+  try {
+    // What a killed process leaves behind.
+    const script = `require('node:net').createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', script]);
+    expect((await stat(socket)).isSocket()).toBe(true);
+    await start({ socket, token: 's3cret' });
+    expect((await stat(socket)).mode & 0o777).toBe(0o600);
+    const request = 'GET /base/api/things/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+    expect((await exchange(net.connect(socket), request)).status).toBe(200);
+    const second = await new AdminServer(sources({ socket })).start().catch((reason: unknown) => reason);
+    expect(String(second)).toContain('another process listens');
+  } finally {
+    await rm(directory, { recursive: true });
   }
 });
 
-test('changes nothing: other methods are refused', async () => {
-  const { port } = await start(ALL);
-  const answer = await ask(port, 'DELETE /base/api/rawdata');
-  expect(answer.status).toBe(405);
-  expect(answer.head).toContain('Allow: GET, HEAD');
+test('the doors behind internal services open what they are named for', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'signalbox-admin-'));
+  const server = new AdminServer(sources());
+  running.push(server);
+  const get = async (service: InternalService, line: string): Promise<{ status: number; body: string }> => {
+    const request = `${line} HTTP/1.1\r\nHost: any.example\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    return exchange(net.connect(join(directory, service)), request);
+  };
+  try {
+    for (const service of ['api', 'dashboard', 'ping', 'prometheus', 'rest'] as const) {
+      await server.startService(service, join(directory, service));
+    }
+    expect((await get('ping', 'GET /any')).body).toContain('OK');
+    expect((await get('prometheus', 'GET /any')).body).toContain('x 1');
+    expect((await get('dashboard', 'GET /any')).body).toContain('page');
+    expect((await get('api', 'GET /base/api/things/a')).status).toBe(200);
+    expect((await get('api', 'GET /ping')).status).toBe(404);
+    expect((await get('rest', 'PUT /any')).status).toBe(200);
+    expect((await get('rest', 'GET /any')).status).toBe(405);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });
 
 test.each(['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', '', 'localhost:80:80', '[::1', 'x@localhost'])(
   'DNS rebinding: on loopback the name %j is not answered',
   async (host) => {
-    const { port } = await start(ALL);
+    const { port } = await start();
     expect((await ask(port, 'GET /base/api/rawdata', host)).status).toBeGreaterThanOrEqual(400);
   },
 ); // prettier-ignore
@@ -75,20 +186,20 @@ test.each(['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', '
 test.each(['localhost', 'LOCALHOST:8080', '127.0.0.1', '127.0.0.1:8080', '[::1]:8080'])(
   'on loopback the name %j is answered',
   async (host) => {
-    const { port } = await start(ALL);
+    const { port } = await start();
     expect((await ask(port, 'GET /ping', host)).status).toBe(200);
   },
 );
 
 test('ping says when the process is ending', async () => {
-  const { server, port } = await start(ALL);
+  const { server, port } = await start();
   server.isTerminating = true;
   expect((await ask(port, 'GET /ping')).status).toBe(503);
 });
 
 test('an address in use is an error with its option', async () => {
-  const { port } = await start(ALL);
-  const second = new AdminServer({ host: '127.0.0.1', port }, ALL);
+  const { port } = await start();
+  const second = new AdminServer(sources({ address: { host: '127.0.0.1', port } }));
   const error: unknown = await second.start().catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(SignalboxError);
   expect(error).toMatchObject({ code: 'ERR_LISTEN_ADDRESS_IN_USE' });

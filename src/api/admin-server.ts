@@ -1,36 +1,151 @@
 // The internal entry point: ping, metrics and API for operators, in the main thread, so that nothing asked here delays a
-// request. It listens on loopback unless told otherwise, and answers only what is switched on.
+// request. It listens on loopback unless told otherwise, on a Unix socket if one is named, and behind the internal
+// services; each of these doors opens what belongs to it and nothing more.
 
+import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import net from 'node:net';
+import { SignalboxError } from '../core/errors.ts';
+import type { InternalService } from '../controlplane/compile/internal-services.ts';
+import { isLoopback, type AdminConfig } from '../controlplane/config/install-config.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
+import { MAX_FILE_BYTES } from '../controlplane/config/document.ts';
 import { listenError } from '../dataplane/net/listening-socket.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
+import { refuseForeign, refuseWithoutToken, type Refusal } from './access.ts';
+import type { ApiRequest, Endpoint } from './endpoint.ts';
+import { openApi } from './open-api.ts';
 
-/** What the composition root can be asked for; null switches an endpoint off. */
+/** What the composition root can be asked for. */
 export interface AdminSources {
-  readonly ping: { readonly terminatingStatusCode: number } | null;
-  readonly metrics: (() => { readonly contentType: string; readonly body: string }) | null;
-  readonly api: { readonly basePath: string; rawData(): object; version(): object } | null;
+  readonly config: AdminConfig;
+  readonly endpoints: readonly Endpoint[];
+  /** PUT /api/providers/rest; null when the provider is off. */
+  readonly rest: Endpoint | null;
+  readonly version: string;
+  metrics(): { readonly contentType: string; readonly body: string };
+  dashboard(): string;
 }
 
 interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What a door opens. */
+interface Door {
+  readonly hasApi: boolean;
+  readonly hasPing: boolean;
+  readonly hasMetrics: boolean;
+  readonly hasRest: boolean;
+  readonly hasDashboard: boolean;
+  /** One thing alone, whatever the path. */
+  readonly only: 'ping' | 'metrics' | 'dashboard' | 'rest' | null;
+  readonly token: string | null;
+  /** Clients are machines of the operator, reached by address rather than by name. */
+  readonly isOnLoopback: boolean;
+  /** Browsers come through it directly. */
+  readonly isOnNetwork: boolean;
 }
 
 const TEXT = 'text/plain; charset=utf-8';
 const NOT_FOUND: Answer = { status: 404, type: TEXT, body: '404 page not found\n' };
+const MAX_BODY_BYTES = MAX_FILE_BYTES;
 
 export class AdminServer {
-  readonly #address: ListenAddress;
   readonly #sources: AdminSources;
-  readonly #server: Server;
+  readonly #description: string;
+  readonly #servers: Server[] = [];
   isTerminating = false;
 
-  constructor(address: ListenAddress, sources: AdminSources) {
-    this.#address = address;
+  constructor(sources: AdminSources) {
     this.#sources = sources;
-    this.#server = createServer(
+    this.#description = JSON.stringify(openApi(sources.endpoints, sources.version));
+  }
+
+  /** Opens the address and the socket that are configured. Rejects with a SignalboxError that names the option. */
+  async start(): Promise<ListenAddress | null> {
+    const { address, socket, api, ping, metrics, rest, token } = this.#sources.config;
+    if (socket !== null) {
+      await removeStale(socket);
+      const door = this.#door({
+        hasApi: api !== null,
+        hasPing: ping !== null,
+        hasMetrics: metrics !== null,
+        hasRest: rest !== null,
+      });
+      await this.#listen(door, { path: socket }, (code) => {
+        return new SignalboxError(
+          'ERR_LISTEN_FAILED',
+          `api.socket: ${socket} cannot be bound (${code}); check its directory`,
+        );
+      });
+      await chmod(socket, 0o600);
+    }
+    if (address === null) return null;
+    const door = this.#door({
+      hasApi: api?.isOnAddress === true,
+      hasPing: ping?.isOnAddress === true,
+      hasMetrics: metrics?.isOnAddress === true,
+      hasRest: rest?.isOnAddress === true,
+      token,
+      isOnLoopback: isLoopback(address.host),
+      isOnNetwork: true,
+    });
+    const bound = await this.#listen(door, { host: address.host || '::', port: address.port }, (code) =>
+      listenError(INTERNAL_ENTRY_POINT, address, code),
+    );
+    return { host: address.host, port: bound ?? address.port };
+  }
+
+  /** Opens the socket behind an internal service. */
+  async startService(service: InternalService, path: string): Promise<void> {
+    const only = { api: null, dashboard: 'dashboard', ping: 'ping', prometheus: 'metrics', rest: 'rest' } as const;
+    const door = this.#door({ hasApi: service === 'api', only: only[service] });
+    await this.#listen(
+      door,
+      { path },
+      (code) => new SignalboxError('ERR_LISTEN_FAILED', `${path} cannot be bound (${code})`),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.#servers.map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve());
+            server.closeAllConnections();
+          }),
+      ),
+    );
+  }
+
+  #door(door: Partial<Door>): Door {
+    const hasApi = door.hasApi === true;
+    return {
+      hasPing: false,
+      hasMetrics: false,
+      hasRest: false,
+      only: null,
+      token: null,
+      isOnLoopback: false,
+      isOnNetwork: false,
+      ...door,
+      hasApi,
+      hasDashboard: hasApi && this.#sources.config.api?.hasDashboard === true,
+    };
+  }
+
+  /** Settles with the port. */
+  #listen(
+    door: Door,
+    where: { host: string; port: number } | { path: string },
+    failure: (code: string) => SignalboxError,
+  ): Promise<number | null> {
+    const server = createServer(
       {
         maxHeaderSize: 16 * 1024,
         headersTimeout: 10_000,
@@ -38,79 +153,196 @@ export class AdminServer {
         keepAliveTimeout: 60_000,
         connectionsCheckingInterval: 5_000,
       },
-      (request, response) => this.#handle(request, response),
+      (request, response) => void this.#handle(door, request, response),
     );
-    this.#server.maxConnections = 256;
-  }
-
-  /** Rejects with a SignalboxError that names the option. */
-  start(): Promise<ListenAddress> {
+    server.maxConnections = 256;
+    this.#servers.push(server);
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(listenError('traefik', this.#address, error.code ?? error.message)),
-      );
-      this.#server.listen({ host: this.#address.host || '::', port: this.#address.port }, () => {
-        const bound = this.#server.address();
-        const port = typeof bound === 'object' && bound !== null ? bound.port : this.#address.port;
-        resolve({ host: this.#address.host, port });
+      server.once('error', (error: NodeJS.ErrnoException) => reject(failure(error.code ?? error.message)));
+      server.listen(where, () => {
+        const bound = server.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : null);
       });
     });
   }
 
-  stop(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
-    });
+  async #handle(door: Door, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const answer = await this.#answer(door, request, response);
+      if (answer === null) return;
+      response.writeHead(answer.status, {
+        'Content-Type': answer.type,
+        'X-Content-Type-Options': 'nosniff',
+        'Cache-Control': 'no-store',
+        ...answer.headers,
+      });
+      response.end(request.method === 'HEAD' ? undefined : answer.body);
+    } catch (error) {
+      if (!response.headersSent) response.writeHead(500, { 'Content-Type': 'application/json' });
+      response.end(`${JSON.stringify({ message: error instanceof Error ? error.message : String(error) })}\n`);
+    }
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): void {
-    // Bodies have no meaning here.
-    request.resume();
-    const answer = this.#answer(request);
-    response.writeHead(answer.status, {
-      'Content-Type': answer.type,
-      'X-Content-Type-Options': 'nosniff',
-      ...(answer.status === 405 ? { Allow: 'GET, HEAD' } : {}),
-    });
-    response.end(request.method === 'HEAD' ? undefined : answer.body);
-  }
-
-  #answer(request: IncomingMessage): Answer {
-    if (!this.#isHostExpected(request.headers.host ?? '')) {
-      return { status: 403, type: TEXT, body: 'Forbidden: ask for this address by its IP or as localhost\n' };
+  /** Null when the response stays open. */
+  async #answer(door: Door, request: IncomingMessage, response: ServerResponse): Promise<Answer | null> {
+    const method = request.method ?? 'GET';
+    const url = new URL(request.url ?? '/', 'http://internal');
+    const path = url.pathname;
+    if (door.isOnNetwork) {
+      const foreign = refuseForeign(method, request.headers, door.isOnLoopback);
+      if (foreign !== null) return refused(foreign);
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return { status: 405, type: TEXT, body: 'Method Not Allowed\n' };
-    }
-    const path = (request.url ?? '/').split('?')[0]!;
-    const { ping, metrics, api } = this.#sources;
-    if (path === '/ping' && ping !== null) {
+    const { ping } = this.#sources.config;
+    if (door.only === 'ping' || (door.hasPing && path === '/ping')) {
       return this.isTerminating
-        ? { status: ping.terminatingStatusCode, type: TEXT, body: 'terminating' }
+        ? { status: ping?.terminatingStatusCode ?? 503, type: TEXT, body: 'terminating' }
         : { status: 200, type: TEXT, body: 'OK' };
     }
-    if (path === '/metrics' && metrics !== null) {
-      const { contentType, body } = metrics();
+    if (door.only === 'metrics' || (door.hasMetrics && path === '/metrics')) {
+      const { contentType, body } = this.#sources.metrics();
       return { status: 200, type: contentType, body };
     }
-    if (api === null) return NOT_FOUND;
-    const base = api.basePath.replace(/\/$/, '');
-    if (path === `${base}/api/rawdata`) return json(api.rawData());
-    if (path === `${base}/api/version`) return json(api.version());
-    return NOT_FOUND;
+    if (door.only === 'dashboard') return this.#page();
+    const { rest } = this.#sources;
+    if (rest !== null && (door.only === 'rest' || (door.hasRest && path === rest.path))) {
+      const locked = door.token === null ? null : refuseWithoutToken(door.token, request.headers);
+      if (locked !== null) return refused(locked);
+      if (method !== 'PUT') return notAllowed('PUT');
+      return this.#callEndpoint(rest, {}, url, request, response);
+    }
+    return door.hasApi ? this.#api(door, method, url, request, response) : NOT_FOUND;
   }
 
-  /**
-   * On loopback, a name other than localhost means that a page in the operator's browser has had its own name point here
-   * (DNS rebinding).
-   */
-  #isHostExpected(host: string): boolean {
-    if (!/^(?:127\.|::1$|localhost$)/.test(this.#address.host)) return true;
-    return /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?$/i.test(host);
+  async #api(
+    door: Door,
+    method: string,
+    url: URL,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Answer | null> {
+    const base = (this.#sources.config.api?.basePath ?? '/').replace(/\/$/, '');
+    const path = url.pathname.startsWith(`${base}/`) ? url.pathname.slice(base.length) : null;
+    if (path === null) return NOT_FOUND;
+    const isPage = path === '/dashboard/' || path === '/dashboard' || path === '/';
+    if (!isPage && !path.startsWith('/api/')) return NOT_FOUND;
+    const locked = door.token === null ? null : refuseWithoutToken(door.token, request.headers);
+    if (locked !== null) return refused(locked);
+    if (isPage) return door.hasDashboard ? this.#page() : NOT_FOUND;
+    if (path === '/api/openapi.json') return { status: 200, type: 'application/json', body: this.#description };
+    const allowed: string[] = [];
+    for (const endpoint of this.#sources.endpoints) {
+      const params = matchPath(endpoint.path, path);
+      if (params === null) continue;
+      if (endpoint.method === method || (endpoint.method === 'GET' && method === 'HEAD')) {
+        return this.#callEndpoint(endpoint, params, url, request, response);
+      }
+      allowed.push(...(endpoint.method === 'GET' ? ['GET', 'HEAD'] : [endpoint.method]));
+    }
+    return allowed.length > 0 ? notAllowed([...new Set(allowed)].join(', ')) : NOT_FOUND;
+  }
+
+  async #callEndpoint(
+    endpoint: Endpoint,
+    params: Readonly<Record<string, string>>,
+    url: URL,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Answer | null> {
+    const contentType = request.headers['content-type'] ?? '';
+    const body = await readBody(request);
+    if (body === null) {
+      return refused({ status: 413, message: `the body is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB` });
+    }
+    const lastEventId = Number(request.headers['last-event-id'] ?? Number.NaN);
+    const asked: ApiRequest = {
+      params,
+      query: url.searchParams,
+      body,
+      contentType,
+      lastEventId: Number.isSafeInteger(lastEventId) ? lastEventId : null,
+    };
+    if (endpoint.stream !== undefined) {
+      if (request.method === 'HEAD') return { status: 200, type: 'text/event-stream', body: '' };
+      endpoint.stream(asked, response);
+      return null;
+    }
+    const { status, body: value, headers } = await endpoint.handle(asked);
+    const answer: Answer = { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
+    return headers === undefined ? answer : { ...answer, headers };
+  }
+
+  #page(): Answer {
+    return {
+      status: 200,
+      type: 'text/html; charset=utf-8',
+      body: this.#sources.dashboard(),
+      headers: {
+        'Content-Security-Policy':
+          "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+        'Referrer-Policy': 'no-referrer',
+      },
+    };
   }
 }
 
-function json(value: object): Answer {
-  return { status: 200, type: 'application/json', body: `${JSON.stringify(value)}\n` };
+/** Path parameters, or null when the path is another. */
+function matchPath(pattern: string, path: string): Readonly<Record<string, string>> | null {
+  const expected = pattern.split('/');
+  const found = path.split('/');
+  if (expected.length !== found.length) return null;
+  const params: Record<string, string> = {};
+  for (const [index, segment] of expected.entries()) {
+    const name = /^\{(\w+)\}$/.exec(segment)?.[1];
+    if (name === undefined) {
+      if (segment !== found[index]) return null;
+      continue;
+    }
+    try {
+      params[name] = decodeURIComponent(found[index]!);
+    } catch {
+      return null;
+    }
+  }
+  return params;
+}
+
+/** Null when it is too large; what is over is read all the same, so that the client gets its answer. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+  }
+  if (size > MAX_BODY_BYTES) return null;
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function refused({ status, message }: Refusal): Answer {
+  const body = `${JSON.stringify({ message })}\n`;
+  const answer: Answer = { status, type: 'application/json', body };
+  return status === 401 ? { ...answer, headers: { 'WWW-Authenticate': 'Bearer realm="signalbox"' } } : answer;
+}
+
+function notAllowed(methods: string): Answer {
+  return { ...refused({ status: 405, message: `Method Not Allowed; use ${methods}` }), headers: { Allow: methods } };
+}
+
+/** A socket file that nothing listens on any more is in the way of the next start. */
+async function removeStale(path: string): Promise<void> {
+  const isAlive = await new Promise<boolean | null>((resolve) => {
+    const probe = net.connect({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED' ? false : null));
+  });
+  if (isAlive === true) {
+    throw new SignalboxError(
+      'ERR_LISTEN_ADDRESS_IN_USE',
+      `api.socket: another process listens on ${path}; stop it or choose another path`,
+    );
+  }
+  if (isAlive === false) await unlink(path);
 }

@@ -1,17 +1,26 @@
 // Composition root of `signalbox run`: both planes in one process. It creates everything that lives long, starts it in
 // order and stops it in reverse; it is the only place that does.
 
-import { setPriority } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { SystemClock } from '../core/clock.ts';
 import type { SignalboxError } from '../core/errors.ts';
 import { ApplicationLog } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
+import { internalSocket } from '../model/service.ts';
 import { AdminServer } from '../api/admin-server.ts';
-import { INTERNAL_ENTRY_POINT, type InstallConfig } from '../controlplane/config/install-config.ts';
+import { dashboardPage } from '../api/dashboard-page.ts';
+import { endpointsOf, restEndpoint } from '../api/endpoints.ts';
+import { enabledInternalServices, internalServices } from '../controlplane/compile/internal-services.ts';
+import type { InstallConfig } from '../controlplane/config/install-config.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
+import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
-import { rawData } from '../controlplane/pipeline/raw-data.ts';
+import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
 import { AccessLogWriter, FileSink, StandardOutputSink } from '../observe/access-log-writer.ts';
+import { EventBus } from '../observe/event-bus.ts';
 import { MetricsAggregator, type Sample } from '../observe/metrics-aggregator.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../observe/prometheus.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
@@ -50,6 +59,9 @@ function yieldToWorkers(): void {
   }
 }
 
+/** Kept to go back to when nothing else is configured. */
+const DEFAULT_SNAPSHOTS = 20;
+
 const WORKER_URL = new URL('../dataplane/engine/worker.js', import.meta.url);
 
 export class Standalone {
@@ -60,7 +72,10 @@ export class Standalone {
   readonly #metrics: MetricsAggregator;
   readonly #accessLog: AccessLogWriter | null;
   readonly #supervisor: Supervisor;
-  readonly #admin: AdminServer | null;
+  readonly #admin: AdminServer;
+  readonly #events: EventBus;
+  /** Sockets of the internal services; readable by this user alone. */
+  readonly #socketDirectory: string;
   #shown = new Set<string>();
   #isStopping = false;
 
@@ -69,10 +84,15 @@ export class Standalone {
     const { install } = options;
     this.#options = options;
     this.log = new ApplicationLog(install.log);
+    this.#events = new EventBus(() => this.#clock.wall());
+    this.#socketDirectory = mkdtempSync(join(tmpdir(), 'signalbox-'));
     this.#pipeline = new Pipeline({
       install,
       log: this.log,
       clock: this.#clock,
+      events: this.#events,
+      history: new SnapshotHistory(install.state?.maxSnapshots ?? DEFAULT_SNAPSHOTS),
+      internalServices: internalServices(install.admin),
       onDiagnostics: (diagnostics) => this.#showNew(diagnostics),
     });
     this.#metrics = new MetricsAggregator(install.metrics.buckets);
@@ -90,6 +110,7 @@ export class Standalone {
       workers: options.workers,
       workerUrl: options.workerUrl ?? WORKER_URL,
       workerExecArgv: options.workerExecArgv ?? [],
+      socketDirectory: this.#socketDirectory,
       observe: { metrics: install.metrics, accessLog: accessLog?.init ?? null },
       clock: this.#clock,
       log: this.log,
@@ -97,27 +118,33 @@ export class Standalone {
       accessLog: this.#accessLog,
       fatal: options.onFatal,
     });
-    this.#admin =
-      install.internalAddress === null
-        ? null
-        : new AdminServer(install.internalAddress, {
-            ping: install.ping,
-            metrics: install.metrics.enabled ? () => this.#renderMetrics() : null,
-            api:
-              install.api === null
-                ? null
-                : {
-                    basePath: install.api.basePath,
-                    rawData: () => rawData(this.#pipeline.result),
-                    version: () => ({ Version: VERSION, Codename: 'signalbox' }),
-                  },
-          });
+    this.#admin = new AdminServer({
+      config: install.admin,
+      version: VERSION,
+      endpoints: endpointsOf({
+        install,
+        pipeline: this.#pipeline,
+        events: this.#events,
+        version: VERSION,
+        startedAt: new Date(this.#clock.wall()),
+        workers: () => this.#supervisor.workers(),
+        ports: () => this.#ports(),
+      }),
+      rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline),
+      metrics: () => this.#renderMetrics(),
+      dashboard: () =>
+        dashboardPage(this.#pipeline.result, this.#pipeline.current, this.#pipeline.history.pinned, VERSION),
+    });
   }
 
   /** Starts everything; settles when requests are served. */
   async start(): Promise<readonly BoundEntryPoint[]> {
+    const { install } = this.#options;
     await this.#accessLog?.start();
     const snapshot = await this.#pipeline.start();
+    for (const service of enabledInternalServices(install.admin)) {
+      await this.#admin.startService(service, internalSocket(this.#socketDirectory, service));
+    }
     await this.#supervisor.start(snapshot);
     yieldToWorkers();
     this.#pipeline.attach({
@@ -132,7 +159,8 @@ export class Standalone {
       name,
       address: this.#supervisor.addressOf(name)!,
     }));
-    if (this.#admin !== null) bound.push({ name: INTERNAL_ENTRY_POINT, address: await this.#admin.start() });
+    const internal = await this.#admin.start();
+    if (internal !== null) bound.push({ name: INTERNAL_ENTRY_POINT, address: internal });
     return bound;
   }
 
@@ -143,6 +171,11 @@ export class Standalone {
       services: Object.keys(services).length,
       middlewares: Object.keys(middlewares).length,
     };
+  }
+
+  /** Puts a provider's configuration into force; settles when it is. */
+  async replace(config: RoutingConfig): Promise<void> {
+    await this.#pipeline.replace(config);
   }
 
   /** SIGHUP. */
@@ -173,13 +206,14 @@ export class Standalone {
     if (this.#isStopping) return;
     this.#isStopping = true;
     const { requestAcceptGraceMs, graceMs } = this.#options.install;
-    if (this.#admin !== null) this.#admin.isTerminating = true;
+    this.#admin.isTerminating = true;
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
     if (requestAcceptGraceMs > 0) await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
     await this.#pipeline.stop();
     await this.#supervisor.stop(graceMs);
     await this.#accessLog?.stop();
-    await this.#admin?.stop();
+    await this.#admin.stop();
+    rmSync(this.#socketDirectory, { recursive: true, force: true });
     this.log.info('stopped');
   }
 
@@ -187,7 +221,14 @@ export class Standalone {
     const key = (one: Diagnostic): string => `${one.source}:${one.line}:${one.column} ${one.path} ${one.message}`;
     const fresh = diagnostics.filter((one) => !this.#shown.has(key(one)));
     this.#shown = new Set(diagnostics.map(key));
-    if (fresh.length > 0) this.#options.onDiagnostics(fresh);
+    if (fresh.length === 0) return;
+    this.#options.onDiagnostics(fresh);
+    this.#events.emit('diagnostics', { diagnostics: fresh });
+  }
+
+  #ports(): ReadonlyMap<string, number> {
+    const names = Object.keys(this.#pipeline.current.entryPoints);
+    return new Map(names.map((name) => [name, this.#supervisor.addressOf(name)?.port ?? 0]));
   }
 
   #updateLiveNames(): void {

@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   ERR_WORKER_START: 'A worker thread did not become ready in time.',
   ERR_WORKER_CRASH_LOOP: 'Workers crashed five times within a minute.',
   ERR_CLI_USAGE: 'The command line could not be understood.',
+  ERR_ADMIN_UNREACHABLE: 'The API of the running router does not answer, or asks for a token.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

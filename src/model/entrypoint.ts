@@ -9,6 +9,8 @@ export interface ListenAddress {
 export interface EntryPointSpec {
   readonly name: string;
   readonly address: ListenAddress;
+  /** SO_REUSEPORT. */
+  readonly reusePort: boolean;
   /** Qualified middleware names put before those of each router. */
   readonly middlewares: readonly string[];
   readonly forwardedHeaders: ForwardedHeadersSpec;

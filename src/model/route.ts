@@ -12,8 +12,10 @@ export interface RouteSpec {
   readonly providerRank: number;
   /** Qualified names in order, without the entry point's own. */
   readonly middlewares: readonly string[];
-  /** Qualified name. */
+  /** Qualified name; '' for a router that leaves its requests to routers below it. */
   readonly service: string;
+  /** Routers it stands below, whose requests it is offered; empty for one that stands on entry points. */
+  readonly parents: readonly string[];
   readonly observability: { readonly accessLogs: boolean; readonly metrics: boolean };
 }
 

@@ -4,7 +4,7 @@ export interface ServerSpec {
   /** The URL as configured, for logs, metrics and the API. */
   readonly url: string;
   readonly scheme: 'http' | 'https' | 'h2c';
-  /** Name or address without brackets. */
+  /** Name or address without brackets; `@api` and its like are internal services, and have no port. */
   readonly host: string;
   readonly port: number;
   /** Path of the URL, put before the request's path only with preservePath. */
@@ -42,4 +42,17 @@ export interface UpstreamTransportSpec {
   readonly maxResponseHeaderCount: number;
 }
 
-export type ServiceSpec = LoadBalancerSpec;
+/** A service that answers every request by itself, in plain text. */
+export interface FixedServiceSpec {
+  readonly kind: 'fixed';
+  readonly name: string;
+  readonly status: number;
+  readonly body: string;
+}
+
+export type ServiceSpec = LoadBalancerSpec | FixedServiceSpec;
+
+/** Path of an internal service's socket in the directory of the process; the same in every process otherwise. */
+export function internalSocket(directory: string, service: string): string {
+  return `${directory}/${service}.sock`;
+}

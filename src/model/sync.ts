@@ -11,6 +11,8 @@ export interface WorkerInit {
   /** File descriptor of the bound socket per entry point; the worker duplicates it before it listens. */
   readonly listeners: readonly ListenerInit[];
   readonly snapshot: Snapshot;
+  /** Of the sockets of internal services; '' when there are none. */
+  readonly socketDirectory: string;
   readonly shared: SharedState;
   readonly observe: ObserveInit;
 }

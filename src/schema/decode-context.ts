@@ -3,11 +3,26 @@
 import { didYouMean } from '../core/did-you-mean.ts';
 import type { Diagnostic, Severity } from '../model/diagnostic.ts';
 import { INVALID, type Invalid } from './invalid.ts';
+import { substitute, type Substitutions } from './substitution.ts';
 
 export type PathSegment = string | number;
 
+export interface Place {
+  /** 1-based. */
+  readonly line: number;
+  readonly column: number;
+  /** When it is another than the document's: an environment variable, a flag. */
+  readonly source?: string;
+}
+
 /** Turns a path into a place in the text it came from; null when it cannot be told. */
-export type Locate = (path: readonly PathSegment[]) => { line: number; column: number } | null;
+export type Locate = (path: readonly PathSegment[]) => Place | null;
+
+/** A value that was substituted: shown as it was written, never as what it stands for. */
+export interface Substituted {
+  readonly path: readonly PathSegment[];
+  readonly written: string;
+}
 
 /** A key that would change the prototype of a map. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
@@ -45,12 +60,28 @@ export class DecodeContext {
   readonly source: string;
   readonly #locate: Locate;
   readonly #path: PathSegment[];
+  readonly #substitutions: Substitutions | null;
+  readonly substituted: Substituted[] = [];
   #errors = 0;
 
-  constructor(source: string, locate: Locate, base: readonly PathSegment[] = []) {
+  /** Without `substitutions`, `${NAME}` is plain text. */
+  constructor(source: string, locate: Locate, substitutions: Substitutions | null = null) {
     this.source = source;
     this.#locate = locate;
-    this.#path = [...base];
+    this.#path = [];
+    this.#substitutions = substitutions;
+  }
+
+  /** The input with its substitutions made, if it is text that has any. */
+  substitute(input: unknown): unknown {
+    if (this.#substitutions === null || typeof input !== 'string' || !input.includes('${')) return input;
+    const result = substitute(input, this.#substitutions);
+    if (typeof result !== 'string') {
+      this.report('error', 'substitution', result.message);
+      return INVALID;
+    }
+    if (result !== input) this.substituted.push({ path: [...this.#path], written: input });
+    return result;
   }
 
   /** Errors so far, also those beyond the number that is kept. */

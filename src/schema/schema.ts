@@ -7,6 +7,8 @@ import type { DecodeContext } from './decode-context.ts';
 import { parseDuration } from './duration.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
 export interface Schema<T> {
   /** For reference pages: `string`, `list of strings` … */
   readonly label: string;
@@ -15,6 +17,10 @@ export interface Schema<T> {
   /** Of lists and maps, for reference pages: what they hold, and how a path goes on. */
   readonly item?: Schema<unknown>;
   readonly itemSuffix?: string;
+  /** JSON Schema of values without parts; of others it follows from their parts. */
+  readonly json: JsonSchema;
+  /** Shown as `xxxx` wherever configuration is shown. */
+  readonly isSecret?: boolean;
   decode(input: unknown, context: DecodeContext): T | Invalid;
 }
 
@@ -28,6 +34,10 @@ export interface Field<T> {
   readonly fallback: T | undefined;
   /** Known, and not built yet: `ignored` warns, `refused` is an error because the object would mean less without it. */
   readonly later: 'ignored' | 'refused' | null;
+  /** How it differs from the same option of Traefik's; undefined when it does not. */
+  readonly differs?: string;
+  /** Traefik has no such option. */
+  readonly isOwn?: boolean;
 }
 
 export type Fields = Readonly<Record<string, Field<unknown>>>;
@@ -50,29 +60,62 @@ export function later(doc: string, effect: 'ignored' | 'refused' = 'ignored'): F
   return { schema: anything, doc, isRequired: false, fallback: undefined, later: effect };
 }
 
-function leaf<T>(label: string, decode: Schema<T>['decode']): Schema<T> {
-  return { label, fields: null, decode };
+/** A value without parts: substitutions are made before it is looked at. */
+export function leaf<T>(label: string, json: JsonSchema, decode: Schema<T>['decode']): Schema<T> {
+  return {
+    label,
+    fields: null,
+    json,
+    decode(input, context) {
+      const value = context.substitute(input);
+      return value === INVALID ? INVALID : decode(value, context);
+    },
+  };
+}
+
+/** Says how the option differs from Traefik's of that name. */
+export function differing<T>(field: Field<T>, differs: string): Field<T> {
+  return { ...field, differs };
+}
+
+/** Marks an option that Traefik does not have. */
+export function own<T>(field: Field<T>): Field<T> {
+  return { ...field, isOwn: true };
 }
 
 function holder<T>(label: string, item: Schema<unknown>, itemSuffix: string, decode: Schema<T>['decode']): Schema<T> {
-  return { label, fields: null, item, itemSuffix, decode };
+  return { label, fields: null, item, itemSuffix, json: {}, decode };
 }
 
-const anything: Schema<undefined> = leaf('any', () => undefined);
+const anything: Schema<undefined> = { label: 'any', fields: null, json: {}, decode: () => undefined };
 
-export function string(options: { pattern?: RegExp; expected?: string } = {}): Schema<string> {
-  const { pattern, expected = 'a string' } = options;
-  return leaf('string', (input, context) => {
+interface StringOptions {
+  readonly pattern?: RegExp;
+  readonly expected?: string;
+  /** `${name}` has a meaning of its own in it: no substitutions. */
+  readonly isVerbatim?: boolean;
+}
+
+export function string(options: StringOptions = {}): Schema<string> {
+  const { pattern, expected = 'a string', isVerbatim = false } = options;
+  const decode: Schema<string>['decode'] = (input, context) => {
     // Unquoted numbers and booleans are what people write for names and values.
     const text = typeof input === 'number' || typeof input === 'boolean' ? String(input) : input;
     if (typeof text !== 'string') return context.wrongType(expected, input);
     if (pattern !== undefined && !pattern.test(text)) return context.invalid(`expected ${expected}`, expected, text);
     return text;
-  });
+  };
+  const json = { type: ['string', 'number', 'boolean'] };
+  return isVerbatim ? { label: 'string', fields: null, json, decode } : leaf('string', json, decode);
+}
+
+/** Text that is never shown again. */
+export function secret(): Schema<string> {
+  return { ...string(), isSecret: true };
 }
 
 export function boolean(): Schema<boolean> {
-  return leaf('boolean', (input, context) => {
+  return leaf('boolean', { type: 'boolean' }, (input, context) => {
     if (typeof input === 'boolean') return input;
     if (typeof input === 'string' && /^(?:true|false)$/i.test(input)) return input.toLowerCase() === 'true';
     return context.wrongType('true or false', input);
@@ -81,7 +124,12 @@ export function boolean(): Schema<boolean> {
 
 export function integer(options: { min?: number; max?: number } = {}): Schema<number> {
   const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = options;
-  return leaf('integer', (input, context) => {
+  const json = {
+    type: 'integer',
+    ...(options.min === undefined ? {} : { minimum: min }),
+    ...(options.max === undefined ? {} : { maximum: max }),
+  };
+  return leaf('integer', json, (input, context) => {
     const value = typeof input === 'string' && /^[+-]?[0-9]{1,16}$/.test(input) ? Number(input) : input;
     if (typeof value !== 'number' || !Number.isSafeInteger(value)) return context.wrongType('a whole number', input);
     if (value < min || value > max) {
@@ -93,7 +141,7 @@ export function integer(options: { min?: number; max?: number } = {}): Schema<nu
 }
 
 export function number(): Schema<number> {
-  return leaf('number', (input, context) => {
+  return leaf('number', { type: 'number' }, (input, context) => {
     // `Number` alone would take blanks, hexadecimal and exponents for what nobody meant.
     const value = typeof input === 'string' && /^[+-]?[0-9]+(?:\.[0-9]+)?$/.test(input) ? Number(input) : input;
     return typeof value === 'number' && Number.isFinite(value) ? value : context.wrongType('a number', input);
@@ -102,26 +150,32 @@ export function number(): Schema<number> {
 
 /** Milliseconds. Text as in Go (`1m30s`); a bare number counts seconds. */
 export function duration(): Schema<number> {
-  return leaf('duration', (input, context) => {
+  return leaf('duration', { type: ['string', 'number'] }, (input, context) => {
     const value = typeof input === 'number' || typeof input === 'string' ? parseDuration(input) : null;
     return value ?? context.wrongType('a duration such as 500ms, 10s or 1h30m', input);
   });
 }
 
 export function oneOf<const T extends string>(...values: readonly T[]): Schema<T> {
-  return leaf(values.map((value) => `\`${value}\``).join(', '), (input, context) => {
-    const found = values.find((value) => typeof input === 'string' && value.toLowerCase() === input.toLowerCase());
-    if (found !== undefined) return found;
-    const near = typeof input === 'string' ? didYouMean(input, values) : null;
-    const hint = near === null ? '' : `; did you mean "${near}"?`;
-    return context.invalid(`expected one of ${values.join(', ')}${hint}`, values.join(', '), context.show(input));
-  });
+  return leaf(
+    values.map((value) => `\`${value}\``).join(', '),
+    { enum: [...new Set(values.flatMap((value) => [value, value.toUpperCase()]))] },
+    (input, context) => {
+      const found = values.find((value) => typeof input === 'string' && value.toLowerCase() === input.toLowerCase());
+      if (found !== undefined) return found;
+      const near = typeof input === 'string' ? didYouMean(input, values) : null;
+      const hint = near === null ? '' : `; did you mean "${near}"?`;
+      return context.invalid(`expected one of ${values.join(', ')}${hint}`, values.join(', '), context.show(input));
+    },
+  );
 }
 
 /** A list, or text with commas, as labels and environment variables have it. */
 export function list<T>(item: Schema<T>, options: { min?: number } = {}): Schema<readonly T[]> {
   return holder(`list of ${item.label}s`, item, '[]', (input, context) => {
-    const items = typeof input === 'string' ? input.split(',').map((part) => part.trim()) : input;
+    const given = typeof input === 'string' ? context.substitute(input) : input;
+    if (given === INVALID) return INVALID;
+    const items = typeof given === 'string' ? given.split(',').map((part) => part.trim()) : given;
     if (!Array.isArray(items)) return context.wrongType('a list', input);
     if (items.length < (options.min ?? 0)) return context.invalid('the list is empty', 'at least one entry', 'none');
     let isValid = true;
@@ -162,6 +216,7 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
   return {
     label: 'section',
     fields,
+    json: {},
     decode(input, context) {
       const given = input ?? {};
       if (!isMap(given)) return context.wrongType('a section with options', input);

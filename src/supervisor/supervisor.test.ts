@@ -41,6 +41,7 @@ function watch(workers: number): Watched {
   const supervisor = new Supervisor({
     workers,
     workerUrl: WORKER,
+    socketDirectory: '',
     observe: {
       metrics: {
         enabled: false,

@@ -11,6 +11,7 @@ import type { FromWorker, ListenerInit, ObserveInit } from '../model/sync.ts';
 import type { AccessLogWriter } from '../observe/access-log-writer.ts';
 import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
+import type { WorkerStatus } from '../model/worker-status.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
 
@@ -27,6 +28,8 @@ export interface SupervisorOptions {
   readonly workerUrl: URL;
   readonly workerExecArgv?: readonly string[];
   readonly observe: ObserveInit;
+  /** Of the sockets of internal services. */
+  readonly socketDirectory: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: MetricsAggregator;
@@ -62,7 +65,7 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#snapshot = snapshot;
     const specs: readonly EntryPointSpec[] = Object.values(snapshot.entryPoints);
     this.#entryPoints = specs.map((spec) => spec.name);
-    for (const spec of specs) this.#sockets.set(spec.name, await bindSocket(spec.name, spec.address));
+    for (const spec of specs) this.#sockets.set(spec.name, await bindSocket(spec.name, spec.address, spec.reusePort));
     const started: Promise<void>[] = [];
     for (let slot = 0; slot < this.#options.workers; slot++)
       started.push(this.#startWorker(slot).ready(READY_TIMEOUT_MS));
@@ -104,6 +107,13 @@ export class Supervisor implements Publisher, WorkerListener {
     return { version: snapshot.version, acked, nacks };
   }
 
+  /** What each worker runs, by slot. */
+  workers(): readonly WorkerStatus[] {
+    return [...this.#workers.values()]
+      .map(({ id, slot, version, isReady }) => ({ id, slot, version, isReady }))
+      .toSorted((a, b) => a.slot - b.slot);
+  }
+
   /** Asks every worker for its memory after a collection, if the runtime exposes one; answers go to the log. */
   requestMemory(): void {
     for (const worker of this.#workers.values()) worker.send({ kind: 'memory' });
@@ -135,6 +145,7 @@ export class Supervisor implements Publisher, WorkerListener {
         snapshot: this.#snapshot!,
         shared,
         observe: this.#options.observe,
+        socketDirectory: this.#options.socketDirectory,
       },
       this,
       this.#options.workerExecArgv ?? [],

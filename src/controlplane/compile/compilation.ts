@@ -82,7 +82,7 @@ export function danglingMessage(
   provider: string,
   known: Iterable<string>,
 ): string {
-  if (reference.endsWith('@internal')) return `the internal ${kind} "${reference}" is not supported yet`;
+  if (reference.endsWith('@internal')) return missingInternal(kind, reference);
   const names = [...known];
   const own = names.filter((name) => name.endsWith(`@${provider}`)).map((name) => name.slice(0, -provider.length - 1));
   const near = reference.includes('@') ? didYouMean(reference, names) : didYouMean(reference, own);
@@ -91,4 +91,23 @@ export function danglingMessage(
   if (elsewhere !== undefined)
     return `there is no ${kind} "${reference}" in provider ${provider}; write "${elsewhere}"`;
   return `there is no ${kind} "${reference}"`;
+}
+
+/** Internal services are there once the feature behind them is on. */
+const SWITCHES: Readonly<Record<string, string>> = {
+  api: 'api: {}',
+  dashboard: 'api: { dashboard: true }',
+  ping: 'ping: {}',
+  prometheus: 'metrics: { prometheus: {} }',
+  rest: 'providers: { rest: {} }',
+};
+
+function missingInternal(kind: ObjectKind, reference: string): string {
+  const name = reference.slice(0, -'@internal'.length);
+  const option = kind === 'service' ? SWITCHES[name] : undefined;
+  if (option !== undefined) return `"${reference}" is there when the install configuration says "${option}"`;
+  const near = kind === 'service' ? didYouMean(name, [...Object.keys(SWITCHES), 'noop']) : null;
+  return near === null
+    ? `there is no internal ${kind} "${reference}"`
+    : `there is no internal ${kind} "${reference}"; did you mean "${near}@internal"?`;
 }

@@ -49,6 +49,8 @@ const CASES: Readonly<Record<string, string>> = {
   'no-servers': `${EP}http: { services: { s: { loadBalancer: {} } } }`,
   'bad-server-url': `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "localhost:1" }] } } } }`,
   'path-ignored': `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "http://a/b" }] } } } }`,
+  substitution: `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "\${MISSING}" }] } } } }`,
+  'unguarded-api': `entryPoints: { web: { address: ":0" }, traefik: { address: ":0" } }\napi: {}`,
   'unguarded-fallback': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { basicAuth: { users: [] } } }, services: { ${S} } }`,
   'go-template': `${EP}http: { routers: { r: { rule: "Host(\`{{ .Name }}\`)", service: s } }, services: { ${S} } }`,
 };

@@ -4,6 +4,7 @@
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
+import type { ServiceSpec } from '../../model/service.ts';
 import type { RuleError } from '../../dataplane/match/rule-error.ts';
 import { INSTALL_PROVIDER, type InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
@@ -24,15 +25,20 @@ export interface CompileResult {
 /** `ruleErrors` may be kept from run to run: rules that were parsed before are not parsed again. */
 export function compile(
   install: InstallConfig,
-  configs: readonly RoutingConfig[],
+  published: readonly RoutingConfig[],
+  internalServices: Readonly<Record<string, ServiceSpec>> = {},
   ruleErrors: Map<string, readonly RuleError[]> = new Map(),
 ): CompileResult {
   const findings = new Findings();
+  const configs = [...published, install.internalRouting];
   const routers = collect(configs, (config) => config.routers);
   const middlewares = collect(configs, (config) => config.middlewares);
   const services = collect(configs, (config) => config.services);
   const compiledMiddlewares = compileMiddlewares(middlewares, findings);
-  const compiledServices = compileServices(services, install.serversTransport, findings);
+  const compiledServices = new Map([
+    ...compileServices(services, install.serversTransport, findings),
+    ...Object.entries(internalServices),
+  ]);
   const entryPoints = compileEntryPoints(install, middlewares, compiledMiddlewares, findings);
   const routes = compileRoutes(
     {
@@ -46,6 +52,8 @@ export function compile(
       defaultEntryPoints: install.defaultEntryPoints,
       precedence: install.precedence,
       ruleErrors,
+      defaultRuleSyntax: install.defaultRuleSyntax,
+      internals: install.internals,
     },
     findings,
   );

@@ -3,13 +3,16 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { defaultPriority, parseRule } from '../../dataplane/match/rule.ts';
 import type { RuleError } from '../../dataplane/match/rule-error.ts';
+import { translateV2 } from '../../dataplane/match/rule-v2.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import { isMap } from '../../schema/schema.ts';
 import type { ConfigDocument } from '../config/document.ts';
 import type { MiddlewareOptions, RouterOptions, ServiceOptions } from '../config/routing-options.ts';
+import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
 import type { CompiledMiddlewares } from './middlewares.ts';
+import { RouterFamily } from './router-family.ts';
 
 /** Stages that keep people out: a router that had one and is left out deserves a louder word. */
 const GUARDS = new Set(['basicauth', 'digestauth', 'forwardauth', 'ipallowlist', 'ipwhitelist']);
@@ -27,37 +30,56 @@ export interface RouteInputs {
   readonly precedence: readonly string[];
   /** Errors of rules parsed before, by text. */
   readonly ruleErrors: Map<string, readonly RuleError[]>;
+  readonly defaultRuleSyntax: 'v2' | 'v3';
+  readonly internals: { readonly accessLogs: boolean; readonly metrics: boolean };
 }
 
 export function compileRoutes(inputs: RouteInputs, findings: Findings): ReadonlyMap<string, RouteSpec> {
   const specs = new Map<string, RouteSpec>();
+  const family = new RouterFamily(inputs.routers);
   for (const router of inputs.routers.values()) {
     if (router.object.value === null) checkUndecoded(router, inputs, findings);
-    const spec = compileRoute(router, inputs, findings);
+    const spec = compileRoute(router, family, inputs, findings);
     if (spec !== null) specs.set(router.name, spec);
-    else warnUnguarded(router, inputs, findings);
+  }
+  family.dropOrphans(specs, findings);
+  for (const router of inputs.routers.values()) {
+    if (!specs.has(router.name)) warnUnguarded(router, inputs, findings);
   }
   return specs;
 }
 
-function compileRoute(router: Compiled<RouterOptions>, inputs: RouteInputs, findings: Findings): RouteSpec | null {
+function compileRoute(
+  router: Compiled<RouterOptions>,
+  family: RouterFamily,
+  inputs: RouteInputs,
+  findings: Findings,
+): RouteSpec | null {
   const options = router.object.value;
   if (options === null) return null;
-  checkRule(router, options.rule, inputs.ruleErrors, findings);
-  const entryPoints = resolveEntryPoints(router, options, inputs, findings);
+  const isV2 = (options.ruleSyntax ?? inputs.defaultRuleSyntax) === 'v2' && router.provider !== INTERNAL_PROVIDER;
+  const rule = isV2 ? translateRule(router, options.rule, findings) : options.rule;
+  if (router.errors.length === 0) checkRule(router, rule, inputs.ruleErrors, findings);
+  const parents = family.resolve(router, options, findings);
+  const entryPoints = parents.length > 0 ? [] : resolveEntryPoints(router, options, inputs, findings);
   const middlewares = resolveMiddlewares(router, options, inputs, findings);
-  const service = resolveService(router, options, inputs, findings);
+  const service = resolveService(router, options, family, inputs, findings);
   if (router.errors.length > 0) return null;
+  const isInternal = service.endsWith(`@${INTERNAL_PROVIDER}`);
   const rank = inputs.precedence.indexOf(router.provider);
   const spec: RouteSpec = {
     name: router.name,
     entryPoints,
-    rule: options.rule,
+    rule,
     priority: options.priority === 0 ? defaultPriority(options.rule) : options.priority,
     providerRank: rank < 0 ? inputs.precedence.length : rank,
     middlewares,
     service,
-    observability: { accessLogs: options.observability.accessLogs, metrics: options.observability.metrics },
+    parents,
+    observability: {
+      accessLogs: options.observability.accessLogs && (!isInternal || inputs.internals.accessLogs),
+      metrics: options.observability.metrics && (!isInternal || inputs.internals.metrics),
+    },
   };
   return sameAsBefore(options, spec);
 }
@@ -71,7 +93,9 @@ function sameAsBefore(options: RouterOptions, spec: RouteSpec): RouteSpec {
   if (
     before !== undefined &&
     before.name === spec.name &&
+    before.rule === spec.rule &&
     before.service === spec.service &&
+    isSameList(before.parents, spec.parents) &&
     before.providerRank === spec.providerRank &&
     isSameList(before.entryPoints, spec.entryPoints) &&
     isSameList(before.middlewares, spec.middlewares)
@@ -96,6 +120,16 @@ function checkUndecoded(router: Compiled<RouterOptions>, inputs: RouteInputs, fi
     const message = danglingMessage('service', service, router.provider, inputs.services.keys());
     findings.report(router, 'error', 'dangling-reference', message, ['service']);
   }
+}
+
+/** Old rules are translated before they are looked at; errors of names stand where they were written. */
+function translateRule(router: Compiled<RouterOptions>, text: string, findings: Findings): string {
+  const { rule, errors } = translateV2(text);
+  for (const error of errors) {
+    const place = placeInRule(router.object.document, [...router.object.path, 'rule'], text, error.offset);
+    findings.report(router, 'error', 'rule-syntax', error.message, ['rule'], place === null ? {} : { place });
+  }
+  return rule;
 }
 
 function checkRule(
@@ -202,12 +236,36 @@ function resolveMiddlewares(
 function resolveService(
   router: Compiled<RouterOptions>,
   options: RouterOptions,
+  family: RouterFamily,
   inputs: RouteInputs,
   findings: Findings,
 ): string {
+  const children = family.childrenOf(router.name);
+  if (options.service === undefined) {
+    if (children.length === 0) {
+      findings.report(
+        router,
+        'error',
+        'missing-option',
+        'a router needs a service, or other routers that name it in their parentRefs',
+        ['service'],
+      );
+    }
+    return '';
+  }
+  if (children.length > 0) {
+    findings.report(
+      router,
+      'error',
+      'invalid-value',
+      `a router has either a service ("${options.service}") or routers below it (${children.join(', ')})`,
+      ['service'],
+    );
+  }
   const name = qualify(options.service, router.provider);
   const target = inputs.services.get(name);
   target?.usedBy.add(router.name);
+  if (target === undefined && inputs.compiledServices.has(name)) return name;
   if (target === undefined) {
     const message = danglingMessage('service', options.service, router.provider, inputs.services.keys());
     findings.report(router, 'error', 'dangling-reference', message, ['service']);

@@ -15,9 +15,15 @@ export interface BuiltSnapshot {
 }
 
 export class SnapshotBuilder {
+  readonly #lastVersion: number;
   #previous: Snapshot | null = null;
   /** Content of the objects in force, by object. */
   #texts = new WeakMap<object, string>();
+
+  /** `lastVersion` is that of an earlier life of the process: numbers go on from there. */
+  constructor(lastVersion = 0) {
+    this.#lastVersion = lastVersion;
+  }
 
   get current(): Snapshot | null {
     return this.#previous;
@@ -41,7 +47,7 @@ export class SnapshotBuilder {
       isChanged ||= section in changed || section in removed;
     }
     if (!isChanged) return null;
-    const version = (previous?.version ?? 0) + 1;
+    const version = (previous?.version ?? this.#lastVersion) + 1;
     const digest = hash.digest('hex').slice(0, 32);
     // The sections were filled in the loop above from sections of the same name.
     const snapshot = { version, digest, ...kept } as unknown as Snapshot;

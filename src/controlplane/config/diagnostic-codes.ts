@@ -12,6 +12,7 @@ export const DIAGNOSTIC_CODES = {
   'missing-option': 'A required option is not there.',
   'not-supported-yet':
     'An option of the reference that this version does not have. As an error, because going on without it would weaken security or change what the object means.',
+  substitution: 'A `${…}` in a value names a variable that is not set or a file that cannot be read.',
   'forbidden-key': 'A name that would change the object it is in.',
   'duplicate-object': 'Two files define an object of the same name; the first counts.',
   'rule-syntax': 'A rule does not parse, or a matcher’s argument is wrong.',
@@ -22,6 +23,7 @@ export const DIAGNOSTIC_CODES = {
   'no-servers': 'A service has no servers.',
   'bad-server-url': 'The URL of a server cannot be used.',
   'path-ignored': 'The path in a server’s URL has no effect without preservePath.',
+  'unguarded-api': 'The API would be open to others and is not served there.',
   'unguarded-fallback': 'A router that kept people out is disabled; its requests go elsewhere.',
 } as const;
 

@@ -88,7 +88,7 @@ test('random edits never throw, and an object that is not understood is named', 
 
 test('an unchanged object keeps its decoded value from one reading to the next', () => {
   const first = decodeRouting('file', parseConfig('a.yml', VALID));
-  const second = decodeRouting('file', parseConfig('a.yml', VALID.replace('/b', '/c')), first);
+  const second = decodeRouting('file', parseConfig('a.yml', VALID.replace('/b', '/c')), { previous: first });
   expect(second.routers.get('one')!.value).toBe(first.routers.get('one')!.value);
   expect(second.routers.get('two')!.value).not.toBe(first.routers.get('two')!.value);
 });

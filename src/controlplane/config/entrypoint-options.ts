@@ -4,13 +4,17 @@ import { parseNetwork } from '../../core/ip.ts';
 import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
 import {
   boolean,
+  differing,
   duration,
   integer,
   later,
+  leaf,
   list,
   object,
   oneOf,
   required,
+  optional,
+  own,
   withDefault,
   string,
   defaultsOf,
@@ -21,10 +25,8 @@ import {
 const KIB = 1024;
 
 /** IP addresses and CIDR ranges. */
-export const networks: Schema<readonly string[]> = list({
-  label: 'IP address or CIDR range',
-  fields: null,
-  decode(input, context) {
+export const networks: Schema<readonly string[]> = list(
+  leaf('IP address or CIDR range', { type: 'string' }, (input, context) => {
     if (typeof input !== 'string' || parseNetwork(input) === null) {
       return context.invalid(
         `${context.show(input)} is neither an IP address nor a CIDR range`,
@@ -33,15 +35,15 @@ export const networks: Schema<readonly string[]> = list({
       );
     }
     return input;
-  },
-});
+  }),
+);
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
 
 const encodedCharacters = object({
   allowEncodedSlash: flag(true, '`%2F`'),
   allowEncodedBackSlash: flag(true, '`%5C`'),
-  allowEncodedNullCharacter: flag(true, '`%00`; refused in any case'),
+  allowEncodedNullCharacter: differing(flag(true, '`%00`; refused in any case'), 'Refused in any case.'),
   allowEncodedSemicolon: flag(true, '`%3B`'),
   allowEncodedPercent: flag(true, '`%25`'),
   allowEncodedQuestionMark: flag(true, '`%3F`'),
@@ -57,20 +59,23 @@ const forwardedHeaders = object({
 });
 
 const respondingTimeouts = object({
-  headerTimeout: withDefault(duration(), 10_000, 'From the first byte of a request to the end of its head; then 408.'),
-  readTimeout: withDefault(
-    duration(),
-    60_000,
-    'Longest pause between two reads of a request body; then 408. Traefik limits the whole body by this.',
+  headerTimeout: own(
+    withDefault(duration(), 10_000, 'From the first byte of a request to the end of its head; then 408.'),
   ),
-  readTotalTimeout: withDefault(duration(), 0, 'Longest time for a request with its body; 0 is no limit.'),
+  readTimeout: differing(
+    withDefault(
+      duration(),
+      60_000,
+      'Longest pause between two reads of a request body; then 408. Traefik limits the whole body by this.',
+    ),
+    'The longest pause between two reads rather than the time for the whole body; readTotalTimeout is that.',
+  ),
+  readTotalTimeout: own(withDefault(duration(), 0, 'Longest time for a request with its body; 0 is no limit.')),
   writeTimeout: withDefault(duration(), 0, 'Longest time for a whole response; 0 is no limit.'),
-  writeIdleTimeout: withDefault(duration(), 60_000, 'Longest time a client may take no byte of a response.'),
+  writeIdleTimeout: own(withDefault(duration(), 60_000, 'Longest time a client may take no byte of a response.')),
   idleTimeout: withDefault(duration(), 180_000, 'Keep-alive connection without a request.'),
-  tunnelIdleTimeout: withDefault(
-    duration(),
-    3_600_000,
-    'WebSocket or other tunnel without a byte in either direction.',
+  tunnelIdleTimeout: own(
+    withDefault(duration(), 3_600_000, 'WebSocket or other tunnel without a byte in either direction.'),
   ),
 });
 
@@ -98,9 +103,21 @@ const lifeCycle = object({
 const transport = object({
   lifeCycle: withDefault(lifeCycle, defaultsOf(lifeCycle), 'Shutdown.'),
   respondingTimeouts: withDefault(respondingTimeouts, defaultsOf(respondingTimeouts), 'Timeouts towards clients.'),
-  limits: withDefault(limits, defaultsOf(limits), 'Limits towards clients.'),
+  limits: own(withDefault(limits, defaultsOf(limits), 'Limits towards clients.')),
   keepAliveMaxTime: withDefault(duration(), 0, 'Age after which a connection is closed with its next response.'),
   keepAliveMaxRequests: withDefault(integer({ min: 0 }), 0, 'Requests after which a connection is closed.'),
+});
+
+const redirections = object({
+  entryPoint: required(
+    object({
+      to: required(string(), 'Entry point to redirect to, or a port such as `:443`.'),
+      scheme: withDefault(string(), 'https', 'Scheme to redirect to.'),
+      permanent: flag(true, '301 and 308 rather than 302 and 307.'),
+      priority: optional(integer(), 'Priority of the redirecting router; above every other one when left out.'),
+    }),
+    'Where to.',
+  ),
 });
 
 const http = object({
@@ -117,12 +134,11 @@ const http = object({
     'keep',
     'What to do with field names that hold an underscore.',
   ),
-  maxHeaderBytes: withDefault(
-    integer({ min: 1 * KIB, max: 1024 * KIB }),
-    64 * KIB,
-    'Request head; then 431. Traefik allows 1 MiB.',
+  maxHeaderBytes: differing(
+    withDefault(integer({ min: 1 * KIB, max: 1024 * KIB }), 64 * KIB, 'Request head; then 431. Traefik allows 1 MiB.'),
+    '64 KiB rather than 1 MiB when left out.',
   ),
-  redirections: later('Entry point redirections.', 'refused'),
+  redirections: optional(redirections, 'Answer every request of this entry point with a redirect.'),
   tls: later('TLS on every router of the entry point.', 'refused'),
 });
 
@@ -136,7 +152,10 @@ const observability = object({
 export const entryPointOptions = object({
   address: required(string(), '`[host]:port[/tcp]`; without a host, every address of the machine.'),
   asDefault: flag(false, 'Used by routers that name no entry point; when none has it, all do.'),
-  reusePort: later('SO_REUSEPORT.'),
+  reusePort: flag(
+    false,
+    'Let other processes listen on the same address (SO_REUSEPORT). Needs Node.js 22.12 or newer.',
+  ),
   forwardedHeaders: withDefault(
     forwardedHeaders,
     defaultsOf(forwardedHeaders),
@@ -168,6 +187,7 @@ export function entryPointSpec(name: string, address: ListenAddress, options: En
   return {
     name,
     address: { host: address.host, port: address.port },
+    reusePort: options.reusePort,
     middlewares: options.http.middlewares,
     forwardedHeaders: {
       insecure: options.forwardedHeaders.insecure,

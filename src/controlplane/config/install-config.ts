@@ -1,7 +1,6 @@
 // The install configuration: what is read once at start. Its sections and defaults are here; what the rest of the
 // program gets is the decoded form with units in the names.
 
-import { readFile } from 'node:fs/promises';
 import type { LogOptions } from '../../core/log.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
@@ -10,13 +9,15 @@ import type { AccessLogInit, ObserveInit } from '../../model/sync.ts';
 import { DecodeContext } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { isMap } from '../../schema/schema.ts';
-import { parseConfig } from './document.ts';
+import { parseConfig, type ConfigDocument } from './document.ts';
+import { readInstallFile } from './install-file.ts';
+import { mergeInstallSources, type OptionFlag } from './install-sources.ts';
+import { INTERNAL_ENTRY_POINT, internalRouting } from './internal-routing.ts';
+import { operatorSubstitutions, type OperatorSubstitutions } from './operator-substitutions.ts';
 import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { decodeRouting, type RoutingConfig } from './routing-config.ts';
 
-/** Name of the internal entry point, as `ping.entryPoint` and its kin name it by default. */
-export const INTERNAL_ENTRY_POINT = 'traefik';
 /** Loopback: what is served there is for the operator alone. */
 const INTERNAL_ADDRESS: ListenAddress = { host: '127.0.0.1', port: 8080 };
 /** Provider name of routing sections in the install file itself. */
@@ -33,22 +34,45 @@ export interface InstallConfig {
   readonly entryPoints: Readonly<Record<string, EntryPointSpec>>;
   /** Entry points that routers without `entryPoints` use. */
   readonly defaultEntryPoints: readonly string[];
-  /** Where ping, metrics and API are served; null when none of them is on. */
-  readonly internalAddress: ListenAddress | null;
+  readonly admin: AdminConfig;
   readonly fileProvider: FileProviderConfig | null;
   readonly providersThrottleMs: number;
   readonly precedence: readonly string[];
   readonly log: LogOptions;
   readonly accessLog: { readonly init: AccessLogInit; readonly filePath: string } | null;
   readonly metrics: ObserveInit['metrics'] & { readonly prefix: string };
-  readonly api: { readonly basePath: string } | null;
-  readonly ping: { readonly terminatingStatusCode: number } | null;
+  /** Requests of internal services in access log and metrics. */
+  readonly internals: { readonly accessLogs: boolean; readonly metrics: boolean };
+  readonly defaultRuleSyntax: 'v2' | 'v3';
+  readonly state: { readonly directory: string; readonly maxSnapshots: number } | null;
   /** Longest over all entry points. */
   readonly requestAcceptGraceMs: number;
   readonly graceMs: number;
   readonly serversTransport: UpstreamTransportSpec;
   /** Routing configuration of the same file; null when it has none. */
   readonly routing: RoutingConfig | null;
+  /** Routers that other options imply. */
+  readonly internalRouting: RoutingConfig;
+  /** For sources that the operator writes. */
+  readonly substitutions: OperatorSubstitutions;
+}
+
+/** What operators and monitoring may ask, and where. */
+export interface AdminConfig {
+  /** Of the internal entry point; null when nothing is served there. */
+  readonly address: ListenAddress | null;
+  readonly socket: string | null;
+  readonly token: string | null;
+  /** Null when the API is off. */
+  readonly api: {
+    readonly basePath: string;
+    readonly hasDashboard: boolean;
+    /** On the internal entry point; elsewhere only through `api@internal` and the socket. */
+    readonly isOnAddress: boolean;
+  } | null;
+  readonly ping: { readonly terminatingStatusCode: number; readonly isOnAddress: boolean } | null;
+  readonly metrics: { readonly isOnAddress: boolean } | null;
+  readonly rest: { readonly isOnAddress: boolean } | null;
 }
 
 export interface Loaded<T> {
@@ -56,42 +80,58 @@ export interface Loaded<T> {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads and decodes the file; `value` is null when it has errors outside of its routing sections. */
-export async function loadInstallConfig(path: string): Promise<Loaded<InstallConfig>> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const message =
-      reason === 'ENOENT'
-        ? 'the file does not exist; "signalbox demo" shows a complete one'
-        : `the file cannot be read (${reason})`;
-    return {
-      value: null,
-      diagnostics: [
-        { severity: 'error', code: 'file-unreadable', message, source: path, path: '', line: 0, column: 0 },
-      ],
-    };
-  }
-  return decodeInstall(path, text);
+/** Where an install configuration is read from; see install-sources.ts. */
+export interface InstallRequest {
+  /** Null when everything comes from the environment and flags. */
+  readonly path: string | null;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly flags: readonly OptionFlag[];
 }
 
-/** For `check` and tests: the same without reading. */
+export interface LoadedInstall extends Loaded<InstallConfig> {
+  /** Everything as it was given, with the origin of each value; null when the file does not parse. */
+  readonly document: ConfigDocument | null;
+}
+
+/** Reads and decodes all sources; `value` is null when there are errors outside of the routing sections. */
+export async function loadInstallConfig({ path, environment, flags }: InstallRequest): Promise<LoadedInstall> {
+  const file = path === null ? null : await readInstallFile(path);
+  if (file !== null && file.value === undefined) return { value: null, diagnostics: file.diagnostics, document: null };
+  const document = mergeInstallSources({ file, environment, flags }, installOptions);
+  return { ...decodeInstallDocument(document, operatorSubstitutions(environment)), document };
+}
+
+/** For tests and routing files that are checked alone: one text, no substitutions. */
 export function decodeInstall(source: string, text: string): Loaded<InstallConfig> {
   const document = parseConfig(source, text);
   if (document.value === undefined) return { value: null, diagnostics: document.diagnostics };
+  return decodeInstallDocument(document, operatorSubstitutions({}));
+}
+
+/** A document that has been parsed; never throws. */
+export function decodeInstallDocument(
+  document: ConfigDocument,
+  substitutions: OperatorSubstitutions,
+): Loaded<InstallConfig> {
   const given = document.value ?? {};
-  const context = new DecodeContext(source, document.locate);
+  const context = new DecodeContext(document.source, document.locate, substitutions);
   const { install, routing: routingPart } = split(given);
   const options = isMap(given)
     ? installOptions.decode(install, context)
     : context.wrongType('a section with options', given);
   const entryPoints = options === INVALID ? null : decodeEntryPoints(options, context);
-  const routing = routingPart === null ? null : decodeRouting(INSTALL_PROVIDER, { ...document, value: routingPart });
+  const routing =
+    routingPart === null
+      ? null
+      : decodeRouting(INSTALL_PROVIDER, { ...document, value: routingPart, diagnostics: [] }, { substitutions });
+  const implied = options === INVALID || entryPoints === null ? null : internalRouting(options, entryPoints, context);
+  const admin = options === INVALID ? null : adminConfig(options, context);
   const diagnostics = [...document.diagnostics, ...context.diagnostics, ...(routing?.diagnostics ?? [])];
-  if (options === INVALID || entryPoints === null || context.errorCount > 0) return { value: null, diagnostics };
-  return { value: assemble(source, options, entryPoints, routing), diagnostics };
+  if (options === INVALID || entryPoints === null || implied === null || admin === null || context.errorCount > 0) {
+    return { value: null, diagnostics };
+  }
+  const parts = { source: document.source, entryPoints, admin, routing, internalRouting: implied, substitutions };
+  return { value: assemble(options, parts), diagnostics };
 }
 
 const ROUTING_SECTIONS = new Set(['http', 'tcp', 'udp', 'tls']);
@@ -129,29 +169,59 @@ function decodeEntryPoints(options: InstallOptions, context: DecodeContext): Rec
   return specs;
 }
 
-function assemble(
-  source: string,
-  options: InstallOptions,
-  declared: Record<string, EntryPointSpec>,
-  routing: RoutingConfig | null,
-): InstallConfig {
+/** API, ping and metrics: on the internal entry point, a socket, or both. */
+function adminConfig(options: InstallOptions, context: DecodeContext): AdminConfig {
+  const { api, ping, metrics, providers } = options;
+  const internal = options.entryPoints[INTERNAL_ENTRY_POINT];
+  const address = internal === undefined ? INTERNAL_ADDRESS : (parseAddress(internal.address) ?? INTERNAL_ADDRESS);
+  const isGuarded = isLoopback(address.host) || api?.token !== undefined || api?.insecure === true;
+  if (api !== undefined && !isGuarded) {
+    const message =
+      'the API is not served on this entry point, which others can reach: set api.token, bind it to 127.0.0.1, or say api.insecure: true';
+    context.at('entryPoints', () =>
+      context.at(INTERNAL_ENTRY_POINT, () =>
+        context.at('address', () => context.report('warning', 'unguarded-api', message)),
+      ),
+    );
+  }
+  const isHere = (section: { entryPoint: string; manualRouting: boolean }): boolean =>
+    section.entryPoint === INTERNAL_ENTRY_POINT && !section.manualRouting;
+  const prometheus = metrics?.prometheus;
+  const config: Omit<AdminConfig, 'address'> = {
+    socket: api?.socket ?? null,
+    token: api?.token ?? null,
+    api: api === undefined ? null : { basePath: api.basePath, hasDashboard: api.dashboard, isOnAddress: isGuarded },
+    ping: ping === undefined ? null : { terminatingStatusCode: ping.terminatingStatusCode, isOnAddress: isHere(ping) },
+    metrics: prometheus === undefined ? null : { isOnAddress: isHere(prometheus) },
+    rest: providers.rest === undefined ? null : { isOnAddress: providers.rest.insecure && isGuarded },
+  };
+  const isUsed = [config.api, config.ping, config.metrics, config.rest].some((one) => one?.isOnAddress === true);
+  return { address: isUsed ? { host: address.host, port: address.port } : null, ...config };
+}
+
+export function isLoopback(host: string): boolean {
+  return /^(?:127\.|::1$|localhost$)/.test(host);
+}
+
+interface Parts {
+  readonly source: string;
+  readonly entryPoints: Record<string, EntryPointSpec>;
+  readonly admin: AdminConfig;
+  readonly routing: RoutingConfig | null;
+  readonly internalRouting: RoutingConfig;
+  readonly substitutions: OperatorSubstitutions;
+}
+
+function assemble(options: InstallOptions, parts: Parts): InstallConfig {
+  const declared = parts.entryPoints;
   const names = Object.keys(declared);
   const asDefault = names.filter((name) => options.entryPoints[name]!.asDefault);
   const lifeCycles = names.map((name) => options.entryPoints[name]!.transport.lifeCycle);
-  const internal = options.entryPoints[INTERNAL_ENTRY_POINT];
-  const needsInternal =
-    options.api !== undefined || options.ping !== undefined || options.metrics?.prometheus !== undefined;
   const prometheus = options.metrics?.prometheus;
   const timeouts = options.serversTransport.forwardingTimeouts;
   return {
-    source,
-    entryPoints: declared,
+    ...parts,
     defaultEntryPoints: asDefault.length > 0 ? asDefault : names,
-    internalAddress: needsInternal
-      ? internal === undefined
-        ? INTERNAL_ADDRESS
-        : parseAddress(internal.address)
-      : null,
     fileProvider: options.providers.file ?? null,
     providersThrottleMs: options.providers.providersThrottleDuration,
     precedence: options.providers.precedence.map((name) => name.toLowerCase()),
@@ -168,7 +238,7 @@ function assemble(
             init: {
               format: options.accessLog.format,
               filters: {
-                statusCodes: options.accessLog.filters.statusCodes.map(parseStatusRange),
+                statusCodes: options.accessLog.filters.statusCodes,
                 retryAttempts: options.accessLog.filters.retryAttempts,
                 minDurationMs: options.accessLog.filters.minDuration,
               },
@@ -184,8 +254,12 @@ function assemble(
       addServicesLabels: prometheus?.addServicesLabels ?? false,
       headerLabels: prometheus?.headerLabels ?? {},
     },
-    api: options.api === undefined ? null : { basePath: options.api.basePath },
-    ping: options.ping === undefined ? null : { terminatingStatusCode: options.ping.terminatingStatusCode },
+    internals: {
+      accessLogs: options.accessLog?.addInternals ?? false,
+      metrics: options.metrics?.addInternals ?? false,
+    },
+    defaultRuleSyntax: options.core.defaultRuleSyntax,
+    state: options.state ?? null,
     requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceTimeout)),
     graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceTimeOut)),
     serversTransport: {
@@ -200,11 +274,5 @@ function assemble(
       maxResponseHeaderBytes: options.serversTransport.maxResponseHeaderBytes,
       maxResponseHeaderCount: options.serversTransport.maxResponseHeaderCount,
     },
-    routing,
   };
-}
-
-function parseStatusRange(text: string): readonly [number, number] {
-  const [from, to] = text.split('-').map(Number);
-  return [from!, to ?? from!];
 }

@@ -3,6 +3,7 @@
 
 import {
   boolean,
+  differing,
   duration,
   integer,
   later,
@@ -11,12 +12,16 @@ import {
   object,
   oneOf,
   optional,
+  own,
   record,
+  required,
+  secret,
   string,
   withDefault,
   defaultsOf,
   type Infer,
 } from '../../schema/schema.ts';
+import { statusRange } from '../../schema/status-range.ts';
 import { entryPointOptions } from './entrypoint-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
@@ -36,12 +41,30 @@ const fileProvider = object({
   debugLogGeneratedTemplate: later('Go templates are not run.'),
 });
 
+const restProvider = object({
+  insecure: flag(
+    false,
+    'Take PUT /api/providers/rest on the internal entry point; otherwise only where a router names `rest@internal`.',
+  ),
+});
+
+const core = object({
+  defaultRuleSyntax: withDefault(oneOf('v2', 'v3'), 'v3', 'Syntax of rules whose router does not say.'),
+});
+
+const state = object({
+  directory: required(
+    string({ pattern: /^\//, expected: 'an absolute path' }),
+    'Directory that keeps what must survive a restart: the history of snapshots. One process at a time.',
+  ),
+  maxSnapshots: withDefault(integer({ min: 1, max: 1000 }), 20, 'Snapshots kept to go back to.'),
+});
+
 const providers = object({
   file: optional(fileProvider, 'Routing configuration from files.'),
-  providersThrottleDuration: withDefault(
-    duration(),
-    100,
-    'Least time between two applied changes of one provider. Traefik waits 2 s.',
+  providersThrottleDuration: differing(
+    withDefault(duration(), 100, 'Least time between two applied changes of one provider. Traefik waits 2 s.'),
+    '100 ms rather than 2 s when left out.',
   ),
   precedence: withDefault(
     list(string()),
@@ -62,16 +85,19 @@ const providers = object({
   nomad: later('Nomad.'),
   plugin: later('Plugin providers.'),
   redis: later('KV provider.'),
-  rest: later('Pushed configuration.'),
+  rest: optional(restProvider, 'Routing configuration that is sent to the API.'),
   swarm: later('Docker Swarm.'),
   zooKeeper: later('KV provider.'),
 });
 
 const log = object({
-  level: withDefault(
-    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'),
-    'info',
-    'Least severity that is written.',
+  level: differing(
+    withDefault(
+      oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'),
+      'info',
+      'Least severity that is written.',
+    ),
+    'info rather than error when left out.',
   ),
   format: withDefault(oneOf('common', 'json'), 'common', 'Lines for people or one JSON object each.'),
   filePath: withDefault(string(), '', 'File to append to; standard error when empty. SIGUSR1 reopens it.'),
@@ -103,11 +129,7 @@ const accessLogFields = object({
   queryParameters: withDefault(accessLogQuery, defaultsOf(accessLogQuery), 'Query parameters in RequestPath.'),
 });
 const accessLogFilters = object({
-  statusCodes: withDefault(
-    list(string({ pattern: /^[1-5][0-9]{2}(?:-[1-5][0-9]{2})?$/, expected: 'a status or a range such as 500-599' })),
-    [],
-    'Statuses and inclusive ranges.',
-  ),
+  statusCodes: withDefault(list(statusRange()), [], 'Statuses and inclusive ranges.'),
   retryAttempts: flag(false, 'Requests that were sent more than once.'),
   minDuration: withDefault(duration(), 0, 'Requests that took at least this long.'),
 });
@@ -121,16 +143,18 @@ const accessLog = object({
   ),
   fields: withDefault(accessLogFields, defaultsOf(accessLogFields), 'What a JSON line holds.'),
   bufferingSize: later('Lines are always gathered for 100 ms.'),
-  addInternals: later('Requests of internal services.'),
+  addInternals: flag(false, 'Also requests of internal services such as `api@internal`.'),
   dualOutput: later('Logs over OTLP.'),
   otlp: later('Logs over OTLP.'),
 });
 
 const prometheus = object({
-  prefix: withDefault(
-    string({ pattern: /^[a-z][a-z0-9_]*$/, expected: 'lower-case letters, digits and underscores' }),
-    'signalbox',
-    'First part of every name; `traefik` gives Traefik’s names.',
+  prefix: own(
+    withDefault(
+      string({ pattern: /^[a-z][a-z0-9_]*$/, expected: 'lower-case letters, digits and underscores' }),
+      'signalbox',
+      'First part of every name; `traefik` gives Traefik’s names.',
+    ),
   ),
   buckets: withDefault(list(number()), [0.1, 0.3, 1.2, 5], 'Bounds of the duration histograms, in seconds.'),
   addEntryPointsLabels: flag(true, 'Series by entry point.'),
@@ -141,12 +165,16 @@ const prometheus = object({
     {},
     'Extra labels of the request counters, from request headers. Clients choose the values.',
   ),
-  entryPoint: withDefault(oneOf('traefik'), 'traefik', 'Metrics are served on the internal entry point.'),
-  manualRouting: later('prometheus@internal as a service.'),
+  entryPoint: withDefault(
+    string(),
+    'traefik',
+    'Entry point that serves /metrics; `traefik` is the internal one, on loopback.',
+  ),
+  manualRouting: flag(false, 'Serve metrics only where a router names the service `prometheus@internal`.'),
 });
 const metrics = object({
   prometheus: optional(prometheus, 'Prometheus exposition under /metrics.'),
-  addInternals: later('Metrics of internal services.'),
+  addInternals: flag(false, 'Also requests of internal services such as `api@internal`.'),
   datadog: later('Datadog.'),
   influxDB2: later('InfluxDB.'),
   otlp: later('OTLP.'),
@@ -159,21 +187,43 @@ const api = object({
     '/',
     'Path the API lives under.',
   ),
-  insecure: flag(false, 'Accepted; the API is served on the internal entry point, which listens on loopback.'),
-  dashboard: later('The dashboard.'),
+  insecure: differing(
+    flag(
+      false,
+      'Serve the API without a token on an internal entry point that others can reach. On loopback none is needed.',
+    ),
+    'Without a token the API is served on loopback in any case; the internal entry point is 127.0.0.1:8080 when it is not declared.',
+  ),
+  token: own(
+    optional(
+      secret(),
+      'Bearer token that API requests must carry; required when the internal entry point is bound to another address than loopback. `${file:/run/secrets/token}` reads it from a file.',
+    ),
+  ),
+  socket: own(
+    optional(
+      string({ pattern: /^\//, expected: 'an absolute path' }),
+      'Unix socket that serves the API as well, mode 0600; no token is asked for there.',
+    ),
+  ),
+  dashboard: flag(true, 'Serve the service `dashboard@internal`: a page that shows what is configured.'),
   dashboardName: later('The dashboard.'),
   disableDashboardAd: later('There is no advertisement.'),
   debug: later('Profiling endpoints.'),
 });
 
 const ping = object({
-  entryPoint: withDefault(oneOf('traefik'), 'traefik', 'Ping is served on the internal entry point.'),
+  entryPoint: withDefault(
+    string(),
+    'traefik',
+    'Entry point that serves /ping; `traefik` is the internal one, on loopback.',
+  ),
   terminatingStatusCode: withDefault(
     integer({ min: 200, max: 599 }),
     503,
     'Status of /ping while the process shuts down.',
   ),
-  manualRouting: later('ping@internal as a service.'),
+  manualRouting: flag(false, 'Serve ping only where a router names the service `ping@internal`.'),
 });
 
 const forwardingTimeouts = object({
@@ -185,24 +235,24 @@ const forwardingTimeouts = object({
   ),
   idleConnTimeout: withDefault(duration(), 90_000, 'Kept connection without a request.'),
   readIdleTimeout: withDefault(duration(), 0, 'Longest pause in a response body. 0 is no limit.'),
-  writeIdleTimeout: withDefault(duration(), 60_000, 'Longest time a server may take no byte of a request body.'),
+  writeIdleTimeout: own(withDefault(duration(), 60_000, 'Longest time a server may take no byte of a request body.')),
   pingTimeout: later('HTTP/2.'),
 });
 const serversTransport = object({
   forwardingTimeouts: withDefault(forwardingTimeouts, defaultsOf(forwardingTimeouts), 'Timeouts towards servers.'),
   maxIdleConnsPerHost: withDefault(integer({ min: 0 }), 200, 'Kept connections to one server, over all workers.'),
-  maxConnsPerHost: withDefault(
-    integer({ min: 0 }),
-    0,
-    'Open connections to one server, over all workers; further requests wait. 0 is no limit.',
+  maxConnsPerHost: own(
+    withDefault(
+      integer({ min: 0 }),
+      0,
+      'Open connections to one server, over all workers; further requests wait. 0 is no limit.',
+    ),
   ),
-  maxPendingRequests: withDefault(
-    integer({ min: 0 }),
-    1_024,
-    'Requests that may wait for a connection to one server; then 503.',
+  maxPendingRequests: own(
+    withDefault(integer({ min: 0 }), 1_024, 'Requests that may wait for a connection to one server; then 503.'),
   ),
-  maxResponseHeaderBytes: withDefault(integer({ min: 1024 }), 256 * 1024, 'Response head; then 502.'),
-  maxResponseHeaderCount: withDefault(integer({ min: 1 }), 500, 'Fields of a response head; then 502.'),
+  maxResponseHeaderBytes: own(withDefault(integer({ min: 1024 }), 256 * 1024, 'Response head; then 502.')),
+  maxResponseHeaderCount: own(withDefault(integer({ min: 1 }), 500, 'Fields of a response head; then 502.')),
   insecureSkipVerify: later('TLS to servers.'),
   rootCAs: later('TLS to servers.'),
   spiffe: later('SPIFFE.'),
@@ -217,8 +267,9 @@ export const installOptions = object({
   api: optional(api, 'The API. An empty section switches it on.'),
   ping: optional(ping, 'Health check of the process under /ping. An empty section switches it on.'),
   serversTransport: withDefault(serversTransport, defaultsOf(serversTransport), 'Connections to servers.'),
+  core: withDefault(core, defaultsOf(core), 'Defaults of the rule language.'),
+  state: own(optional(state, 'What survives a restart. Without it, history is kept in memory.')),
   certificatesResolvers: later('Automatic certificates.'),
-  core: later('The v2 rule syntax.'),
   experimental: later('Experimental features of Traefik.'),
   global: later('Neither version checks nor statistics are sent.'),
   hostResolver: later('CNAME flattening.'),

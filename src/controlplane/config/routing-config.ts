@@ -1,9 +1,10 @@
 // Routing configuration of one provider, decoded object by object: a mistake costs the object it is in and nothing else.
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
-import { DecodeContext, type PathSegment } from '../../schema/decode-context.ts';
+import { DecodeContext, type PathSegment, type Substituted } from '../../schema/decode-context.ts';
 import { INVALID, type Invalid } from '../../schema/invalid.ts';
 import { isMap, type Schema } from '../../schema/schema.ts';
+import type { Substitutions } from '../../schema/substitution.ts';
 import type { ConfigDocument } from './document.ts';
 import {
   middlewareOptions,
@@ -25,6 +26,8 @@ export interface RoutingObject<T> {
   readonly document: ConfigDocument;
   readonly path: readonly PathSegment[];
   readonly errors: readonly string[];
+  /** Values that are shown as they were written. */
+  readonly substituted: readonly Substituted[];
 }
 
 export interface RoutingConfig {
@@ -39,9 +42,20 @@ export interface RoutingConfig {
 const LATER_HTTP = ['serversTransports', 'models'];
 const LATER_SECTIONS = ['tcp', 'udp', 'tls'];
 
-/** Decodes a parsed document; never throws. Values of `previous` are taken over where their text is the same. */
-export function decodeRouting(provider: string, document: ConfigDocument, previous?: RoutingConfig): RoutingConfig {
-  const context = new DecodeContext(document.source, document.locate);
+export interface DecodeRoutingOptions {
+  /** Values are taken over where their text is the same. */
+  readonly previous?: RoutingConfig | undefined;
+  /** Only for sources that the operator writes: whoever may substitute may read. */
+  readonly substitutions?: Substitutions;
+}
+
+/** Decodes a parsed document; never throws. */
+export function decodeRouting(
+  provider: string,
+  document: ConfigDocument,
+  { previous, substitutions }: DecodeRoutingOptions = {},
+): RoutingConfig {
+  const context = new DecodeContext(document.source, document.locate, substitutions);
   const routers = new Map<string, RoutingObject<RouterOptions>>();
   const middlewares = new Map<string, RoutingObject<MiddlewareOptions>>();
   const services = new Map<string, RoutingObject<ServiceOptions>>();
@@ -154,6 +168,7 @@ function decodeObjects<T>(
     context.at(name, () => {
       const before = context.diagnostics.length;
       const errorsBefore = context.errorCount;
+      const substitutedBefore = context.substituted.length;
       if (context.refuseKey(name)) return;
       if (name.includes('@')) {
         context.invalid(
@@ -175,11 +190,17 @@ function decodeObjects<T>(
         .filter((diagnostic) => diagnostic.severity === 'error')
         .map((diagnostic) => diagnostic.message);
       const isValid = decoded !== INVALID && context.errorCount === errorsBefore;
+      const depth = context.path.length;
+      const substituted = context.substituted
+        .slice(substitutedBefore)
+        .map((one) => ({ ...one, path: one.path.slice(depth) }));
       into.set(name, {
         name,
         value: isValid ? decoded : null,
         text,
-        isClean: isValid && context.diagnostics.length === before,
+        // What a substitution stands for may change while the text does not.
+        isClean: isValid && context.diagnostics.length === before && substituted.length === 0,
+        substituted,
         document,
         path: [...context.path],
         // Never empty for a disabled object, also when its own diagnostics were too many to keep: later stages tell by it.

@@ -27,11 +27,14 @@ const observability = object({
 
 export const routerOptions = object({
   rule: required(string(), 'Which requests this router takes: matchers joined by `&&`, `||`, `!` and parentheses.'),
-  service: required(string(), 'Service that gets them; `name` or `name@provider`.'),
+  service: optional(
+    string(),
+    'Service that gets them; `name` or `name@provider`. Left out only by routers that others name in `parentRefs`.',
+  ),
   entryPoints: optional(list(string(), { min: 1 }), 'Entry points it listens on; all default ones when left out.'),
   middlewares: withDefault(list(string()), [], 'Stages a request passes on its way, in order.'),
   priority: withDefault(
-    integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }),
+    integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER - 1_000 }),
     0,
     'Higher is asked first; 0 stands for the length of the rule in bytes.',
   ),
@@ -41,8 +44,12 @@ export const routerOptions = object({
     'What is reported.',
   ),
   tls: later('TLS.', 'refused'),
-  parentRefs: later('Routers below routers.', 'refused'),
-  ruleSyntax: later('The v2 rule syntax.', 'refused'),
+  parentRefs: withDefault(
+    list(string()),
+    [],
+    'Routers above this one: it is offered the requests they match, after their middlewares. The topmost ones own entry points.',
+  ),
+  ruleSyntax: optional(oneOf('v2', 'v3'), 'Syntax of the rule; `core.defaultRuleSyntax` when left out.'),
 });
 export type RouterOptions = Infer<typeof routerOptions>;
 

@@ -7,7 +7,9 @@ import { parseConfig } from '../config/document.ts';
 import { decodeInstall } from '../config/install-config.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
+import { EventBus } from '../../observe/event-bus.ts';
 import { Pipeline } from './pipeline.ts';
+import { SnapshotHistory } from './snapshot-history.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -71,6 +73,9 @@ async function start(): Promise<Rig> {
     install,
     log: SILENT,
     clock,
+    events: new EventBus(() => 0),
+    history: new SnapshotHistory(20),
+    internalServices: {},
     providers: [provider, other],
     onDiagnostics: (found) => diagnostics.push(found),
   });
@@ -214,6 +219,9 @@ test('a change between start and attach is not lost', async () => {
     install,
     log: SILENT,
     clock: new ManualClock(),
+    events: new EventBus(() => 0),
+    history: new SnapshotHistory(20),
+    internalServices: {},
     providers: [provider],
     onDiagnostics: () => {},
   });

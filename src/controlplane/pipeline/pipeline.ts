@@ -5,7 +5,9 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/publisher.ts';
-import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
+import type { ServiceSpec } from '../../model/service.ts';
+import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
+import type { EventBus } from '../../observe/event-bus.ts';
 import type { RuleError } from '../../dataplane/match/rule-error.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
@@ -13,6 +15,7 @@ import type { InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { createProviders } from '../providers/registry.ts';
+import type { SnapshotHistory } from './snapshot-history.ts';
 
 /** Rules kept parsed beyond those in use before the cache is dropped. */
 const MAX_RULES = 200_000;
@@ -21,6 +24,10 @@ export interface PipelineOptions {
   readonly install: InstallConfig;
   readonly log: Log;
   readonly clock: Clock;
+  readonly events: EventBus;
+  readonly history: SnapshotHistory;
+  /** By qualified name; see internal-services.ts. */
+  readonly internalServices: Readonly<Record<string, ServiceSpec>>;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
   /** Called with all diagnostics of every new result, unchanged ones included. */
@@ -31,7 +38,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #providers: readonly Provider[];
   readonly #configs = new Map<string, RoutingConfig>();
-  readonly #builder = new SnapshotBuilder();
+  readonly #builder: SnapshotBuilder;
   /** When a change of the provider was last applied. */
   readonly #applied = new Map<string, number>();
   /** Providers with a change that has not been applied. */
@@ -50,17 +57,19 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#builder = new SnapshotBuilder(options.history.lastVersion);
     this.#providers = options.providers ?? createProviders(options.install, options.log, options.clock);
     if (options.install.routing !== null) this.#configs.set(options.install.routing.provider, options.install.routing);
   }
 
-  /** The first snapshot, of everything the providers have at start. */
+  /** The first snapshot, of everything the providers have at start, or of what was pinned before. */
   async start(): Promise<Snapshot> {
     for (const provider of this.#providers) await provider.start((config) => this.#receive(config));
-    const built = this.#builder.build(this.#compile().sections)!;
+    this.#compile();
+    const built = this.#builder.build(this.#wanted())!;
     this.#isStarted = true;
     this.#received.clear();
-    this.lastSuccessWallMs = this.#options.clock.wall();
+    this.#noteSnapshot(built.snapshot);
     return built.snapshot;
   }
 
@@ -74,8 +83,55 @@ export class Pipeline {
     return this.#builder.current!;
   }
 
+  /** Of the newest configuration, also while an older snapshot is pinned. */
   get result(): CompileResult {
     return this.#result!;
+  }
+
+  get providers(): readonly Provider[] {
+    return this.#providers;
+  }
+
+  /** Everything that was received is in force. */
+  get isSettled(): boolean {
+    return this.#received.size === 0 && this.#running === null;
+  }
+
+  get history(): SnapshotHistory {
+    return this.#options.history;
+  }
+
+  /** What would come of these configurations in place of those of the same providers; nothing is changed. */
+  dryRun(configs: readonly RoutingConfig[]): CompileResult {
+    const merged = new Map(this.#configs);
+    for (const config of configs) merged.set(config.provider, config);
+    return compile(this.#options.install, [...merged.values()], this.#options.internalServices);
+  }
+
+  /** Goes back to an earlier snapshot, which stays until `release`. False when there is none of that version. */
+  async activate(version: number): Promise<boolean> {
+    const { history, events } = this.#options;
+    if (history.get(version) === null) return false;
+    history.pin(version);
+    events.emit('pin', { pinned: version });
+    await this.#applyAnew();
+    return true;
+  }
+
+  /** Goes on with the newest configuration. */
+  async release(): Promise<void> {
+    const { history, events } = this.#options;
+    if (history.pinned === null) return;
+    history.pin(null);
+    events.emit('pin', { pinned: null });
+    await this.#applyAnew();
+  }
+
+  /** Takes a provider's configuration from somewhere else than its own watch: the API, an embedding program. */
+  async replace(config: RoutingConfig): Promise<void> {
+    this.#receive(config);
+    this.#apply();
+    await this.#running;
   }
 
   /** Reads all sources anew and settles when what they hold is in force. */
@@ -105,11 +161,17 @@ export class Pipeline {
     else this.#timer ??= setTimeout(() => this.#apply(), delayMs);
   }
 
+  async #applyAnew(): Promise<void> {
+    this.#isDue = true;
+    this.#running ??= this.#run();
+    await this.#running;
+  }
+
   /** Everything received so far, without further delay. */
   #apply(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#isDue = this.#received.size > 0;
+    this.#isDue ||= this.#received.size > 0;
     this.#running ??= this.#run();
   }
 
@@ -121,10 +183,21 @@ export class Pipeline {
       const now = this.#options.clock.now();
       for (const provider of this.#received) this.#applied.set(provider, now);
       this.#received.clear();
-      const built = this.#builder.build(this.#compile().sections);
+      this.#compile();
+      const built = this.#builder.build(this.#wanted());
       if (built?.delta != null) await this.#publish(built.snapshot, built.delta);
     }
     this.#running = null;
+  }
+
+  /** The newest configuration, or the snapshot that is pinned on the entry points and internal services of today. */
+  #wanted(): SnapshotSections {
+    const { sections } = this.#result!;
+    const { history, internalServices } = this.#options;
+    const pinned = history.pinned === null ? null : history.get(history.pinned);
+    if (pinned === null) return sections;
+    const { routes, middlewares, services } = pinned;
+    return { entryPoints: sections.entryPoints, routes, middlewares, services: { ...services, ...internalServices } };
   }
 
   async #publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<void> {
@@ -132,7 +205,6 @@ export class Pipeline {
     const begin = clock.now();
     const result = await this.#publisher!.publish(snapshot, delta);
     this.reloads++;
-    this.lastSuccessWallMs = clock.wall();
     log.info('configuration changed', {
       version: snapshot.version,
       ...countChanges(delta),
@@ -140,11 +212,21 @@ export class Pipeline {
       ms: Math.round(clock.now() - begin),
       ...(result.nacks.length > 0 ? { refused: result.nacks } : {}),
     });
+    this.#noteSnapshot(snapshot, countChanges(delta));
+  }
+
+  #noteSnapshot(snapshot: Snapshot, changes: object = {}): void {
+    const { clock, events, history } = this.#options;
+    const { version, digest } = snapshot;
+    this.lastSuccessWallMs = clock.wall();
+    history.append(snapshot, this.lastSuccessWallMs);
+    events.emit('snapshot', { version, digest, pinned: history.pinned, ...changes });
   }
 
   #compile(): CompileResult {
     if (this.#ruleErrors.size > MAX_RULES) this.#ruleErrors = new Map();
-    const result = compile(this.#options.install, [...this.#configs.values()], this.#ruleErrors);
+    const { install, internalServices } = this.#options;
+    const result = compile(install, [...this.#configs.values()], internalServices, this.#ruleErrors);
     this.#result = result;
     this.#options.onDiagnostics(result.diagnostics);
     return result;

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
+import type { Substitutions } from '../../schema/substitution.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 
 export interface Provider {
@@ -20,4 +21,5 @@ export interface Provider {
 export interface ProviderContext {
   readonly log: Log;
   readonly clock: Clock;
+  readonly substitutions: Substitutions;
 }

@@ -9,6 +9,7 @@ import { FileProvider } from './file/file-provider.ts';
 /** Those that the install configuration switches on. */
 export function createProviders(install: InstallConfig, log: Log, clock: Clock): readonly Provider[] {
   const providers: Provider[] = [];
-  if (install.fileProvider !== null) providers.push(new FileProvider(install.fileProvider, { log, clock }));
+  if (install.fileProvider !== null)
+    providers.push(new FileProvider(install.fileProvider, { log, clock, substitutions: install.substitutions }));
   return providers;
 }

@@ -9,7 +9,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { ConnectionBudget } from '../upstream/connection-budget.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
-import { Resolver } from '../upstream/resolver.ts';
+import { lookUpAll, Resolver } from '../upstream/resolver.ts';
 import { EntryPointRuntime } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
@@ -20,6 +20,8 @@ export interface EngineOptions {
   readonly limits: ConnectionLimits;
   readonly budget: ConnectionBudget;
   readonly workerSlots: number;
+  /** Of the sockets of internal services. */
+  readonly socketDirectory: string;
   readonly instrument: Instrument;
   /** A stage threw: a defect, worth a log line with its stack. */
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
@@ -38,7 +40,7 @@ export class Engine {
     this.#initial = options.snapshot;
     this.#upstream = {
       wheel,
-      resolver: new Resolver(),
+      resolver: new Resolver(lookUpAll, options.socketDirectory),
       parser: new Http1ResponseParser(),
       workerSlots: options.workerSlots,
       budget: options.budget,

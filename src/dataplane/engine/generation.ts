@@ -4,7 +4,9 @@
 
 import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Handler } from '../http/exchange.ts';
+import { FAILURES } from '../http/failure.ts';
+import { respondFailure } from '../http/respond.ts';
 import { parseRule } from '../match/rule.ts';
 import type { RouteEntry } from '../match/candidate.ts';
 import { buildRouteTable } from '../match/route-table.ts';
@@ -27,6 +29,8 @@ export class Generation {
   readonly #observe: ObserveRoute;
   readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
   readonly #routeSpecs = new Map<string, RouteSpec>();
+  /** Routes below a route, by name. */
+  readonly #children = new Map<string, Set<string>>();
   readonly #middlewares = new Map<string, Middleware>();
   readonly #services = new Map<string, LiveService>();
   /** Compiled routes by entry point. */
@@ -86,8 +90,15 @@ export class Generation {
   ): Generator<void, { changed: Map<string, RouteSpec>; removed: readonly string[] }> {
     const changed = new Map<string, RouteSpec>(Object.entries(delta.changed.routes ?? {}));
     const removed = delta.removed.routes ?? [];
-    for (const name of removed) this.#routeSpecs.delete(name);
-    for (const [name, spec] of changed) this.#routeSpecs.set(name, spec);
+    // Parents, before and after: their tables of children change.
+    const parents = new Set<string>();
+    const noteParents = (name: string): void => {
+      for (const parent of this.#routeSpecs.get(name)?.parents ?? []) parents.add(parent);
+    };
+    for (const name of [...removed, ...changed.keys()]) noteParents(name);
+    for (const name of removed) this.#forget(name);
+    for (const [name, spec] of changed) this.#remember(name, spec);
+    for (const name of changed.keys()) noteParents(name);
     if (freshMiddlewares.size > 0) {
       const viaEntryPoint = new Set<string>();
       for (const [name, runtime] of this.#entryPoints) {
@@ -101,10 +112,34 @@ export class Generation {
           (viaEntryPoint.size > 0 && spec.entryPoints.some((entryPoint) => viaEntryPoint.has(entryPoint)))
         ) {
           changed.set(name, spec);
+          noteParents(name);
         }
       }
     }
+    // A set grows while it is walked: this reaches the topmost ones.
+    for (const parent of parents) {
+      const spec = this.#routeSpecs.get(parent);
+      if (spec === undefined) continue;
+      changed.set(parent, spec);
+      noteParents(parent);
+    }
     return { changed, removed };
+  }
+
+  #forget(name: string): void {
+    for (const parent of this.#routeSpecs.get(name)?.parents ?? []) this.#children.get(parent)?.delete(name);
+    this.#routeSpecs.delete(name);
+    if (this.#children.get(name)?.size === 0) this.#children.delete(name);
+  }
+
+  #remember(name: string, spec: RouteSpec): void {
+    this.#forget(name);
+    this.#routeSpecs.set(name, spec);
+    for (const parent of spec.parents) {
+      const siblings = this.#children.get(parent);
+      if (siblings === undefined) this.#children.set(parent, new Set([name]));
+      else siblings.add(name);
+    }
   }
 
   /** Returns the step that gives the entry point its new routes. */
@@ -118,8 +153,8 @@ export class Generation {
     const gone = removed.filter((name) => routes.delete(name));
     const fresh: string[] = [];
     for (const [name, spec] of changed) {
-      if (spec.entryPoints.includes(entryPoint)) {
-        routes.set(name, this.#compileRoute(spec, runtime));
+      if (spec.parents.length === 0 && spec.entryPoints.includes(entryPoint)) {
+        routes.set(name, yield* this.#compileRoute(spec, runtime, runtime.spec.middlewares));
         fresh.push(name);
         if (fresh.length % OBJECTS_PER_STEP === 0) yield;
       } else if (routes.delete(name)) gone.push(name);
@@ -131,20 +166,20 @@ export class Generation {
     };
   }
 
-  #compileRoute(spec: RouteSpec, runtime: EntryPointRuntime): RouteEntry<CompiledRoute> {
-    const middlewares = [...runtime.spec.middlewares, ...spec.middlewares].map((name) => {
+  /** `before` are middlewares of the entry point. */
+  *#compileRoute(
+    spec: RouteSpec,
+    runtime: EntryPointRuntime,
+    before: readonly string[],
+  ): Generator<void, RouteEntry<CompiledRoute>> {
+    const middlewares = [...before, ...spec.middlewares].map((name) => {
       const middleware = this.#middlewares.get(name);
       if (middleware === undefined) throw new Error(`router ${spec.name}: middleware ${name} is not in the snapshot`);
       return middleware;
     });
-    const service = this.#services.get(spec.service);
-    if (service === undefined) throw new Error(`router ${spec.name}: service ${spec.service} is not in the snapshot`);
     const { rule, errors } = parseRule(spec.rule);
     if (rule === null) throw new Error(`router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
-    function callService(exchange: Exchange): void {
-      exchange.serviceName = spec.service;
-      service!.handle(exchange);
-    }
+    const last = spec.service === '' ? yield* this.#compileChildren(spec, runtime) : this.#callService(spec);
     return {
       name: spec.name,
       rule,
@@ -152,9 +187,42 @@ export class Generation {
       providerRank: spec.providerRank,
       value: {
         name: spec.name,
-        handler: composeChain(middlewares, callService),
+        handler: composeChain(middlewares, last),
         observed: this.#observe(spec, runtime),
       },
+    };
+  }
+
+  #callService(spec: RouteSpec): Handler {
+    const service = this.#services.get(spec.service);
+    if (service === undefined) throw new Error(`router ${spec.name}: service ${spec.service} is not in the snapshot`);
+    return function callService(exchange) {
+      exchange.serviceName = spec.service;
+      service.handle(exchange);
+    };
+  }
+
+  /** The stage that offers a request to the routes below: it matches what the stages before made of the request. */
+  *#compileChildren(spec: RouteSpec, runtime: EntryPointRuntime): Generator<void, Handler> {
+    const entries = new Map<string, RouteEntry<CompiledRoute>>();
+    for (const name of this.#children.get(spec.name) ?? []) {
+      const child = this.#routeSpecs.get(name);
+      if (child === undefined) continue;
+      // What is reported is the topmost router's to say.
+      const observability = spec.observability;
+      entries.set(name, yield* this.#compileRoute({ ...child, observability }, runtime, []));
+      if (entries.size % OBJECTS_PER_STEP === 0) yield;
+    }
+    const table = yield* buildRouteTable<CompiledRoute>(null, entries, entries.keys(), []);
+    return function matchChildren(exchange) {
+      const route = table.match(exchange);
+      if (route === null) {
+        respondFailure(exchange, FAILURES.noRoute);
+        return undefined;
+      }
+      exchange.routerName = route.name;
+      exchange.observed = route.observed;
+      return route.handler(exchange);
     };
   }
 }

@@ -1,8 +1,9 @@
 // Services as routes see them: a stable object per name, whose specification changes under it.
 
-import type { ServiceSpec } from '../../model/service.ts';
+import type { FixedServiceSpec, ServiceSpec } from '../../model/service.ts';
 import { LoadBalancer } from '../balance/load-balancer.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { respond } from '../http/respond.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 
 export interface LiveService {
@@ -21,5 +22,27 @@ export function createService(spec: ServiceSpec, context: UpstreamContext): Live
       service.update(spec);
       return service;
     }
+    case 'fixed':
+      return new FixedService(spec);
   }
+}
+
+class FixedService implements LiveService {
+  readonly name: string;
+  #spec: FixedServiceSpec;
+
+  constructor(spec: FixedServiceSpec) {
+    this.name = spec.name;
+    this.#spec = spec;
+  }
+
+  update(spec: ServiceSpec): void {
+    if (spec.kind === 'fixed') this.#spec = spec;
+  }
+
+  handle(exchange: Exchange): void {
+    respond(exchange, this.#spec.status, this.#spec.body);
+  }
+
+  retire(): void {}
 }

@@ -190,7 +190,7 @@ export function refit(socket: net.Socket, target: ReadTarget, reading: Reading):
   return fixed;
 }
 
-/** Opens an upstream connection that reads into fixed memory. */
+/** Opens an upstream connection that reads into fixed memory; a host that is an absolute path is a Unix socket. */
 export function connectFixed(
   options: { host: string; port: number; family: 4 | 6 },
   target: ReadTarget,
@@ -199,9 +199,9 @@ export function connectFixed(
   upcoming = shared;
   return own(
     net.connect({
-      host: options.host,
-      port: options.port,
-      family: options.family,
+      ...(options.host.startsWith('/')
+        ? { path: options.host }
+        : { host: options.host, port: options.port, family: options.family }),
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 15_000,

@@ -18,7 +18,13 @@ export interface SocketHandle {
   getsockname(out: { address?: string; port?: number }): number;
 }
 
-type CreateServerHandle = (address: string | null, port: number, addressType: 4 | 6) => SocketHandle | number;
+type CreateServerHandle = (
+  address: string | null,
+  port: number,
+  addressType: 4 | 6,
+  fd: undefined,
+  flags: number,
+) => SocketHandle | number;
 
 const DUPLICATE_TIMEOUT_MS = 10_000;
 
@@ -29,17 +35,24 @@ export interface BoundSocket {
 }
 
 /** Binds without accepting. `entryPoint` names the option in errors. */
-export async function bindSocket(entryPoint: string, address: ListenAddress): Promise<BoundSocket> {
+export async function bindSocket(entryPoint: string, address: ListenAddress, reusePort = false): Promise<BoundSocket> {
+  if (reusePort && !CAN_REUSE_PORT) {
+    throw new SignalboxError(
+      'ERR_LISTEN_FAILED',
+      `entryPoints.${entryPoint}.reusePort needs Node.js 22.12 or newer, and Linux; this is Node.js ${process.versions.node} on ${process.platform}`,
+    );
+  }
+  const flags = reusePort ? UV_TCP_REUSEPORT : 0;
   const { host, port } = address;
   if (host === '') {
     // '' is every address of both families; without IPv6 in the kernel that is IPv4.
-    const both = bind('::', port, 6);
+    const both = bind('::', port, 6, flags);
     const bound =
-      typeof both === 'number' && getSystemErrorName(both) !== 'EADDRINUSE' ? bind('0.0.0.0', port, 4) : both;
+      typeof both === 'number' && getSystemErrorName(both) !== 'EADDRINUSE' ? bind('0.0.0.0', port, 4, flags) : both;
     return finish(entryPoint, address, bound);
   }
   const family = net.isIP(host);
-  if (family !== 0) return finish(entryPoint, address, bind(host, port, family === 6 ? 6 : 4));
+  if (family !== 0) return finish(entryPoint, address, bind(host, port, family === 6 ? 6 : 4, flags));
   const found = await lookup(host).catch((error: unknown) => {
     throw new SignalboxError(
       'ERR_LISTEN_FAILED',
@@ -47,13 +60,18 @@ export async function bindSocket(entryPoint: string, address: ListenAddress): Pr
       { cause: error },
     );
   });
-  return finish(entryPoint, address, bind(found.address, port, found.family === 6 ? 6 : 4));
+  return finish(entryPoint, address, bind(found.address, port, found.family === 6 ? 6 : 4, flags));
 }
 
-function bind(host: string, port: number, family: 4 | 6): SocketHandle | number {
+/** libuv's flag, since 1.49. */
+const UV_TCP_REUSEPORT = 2;
+const [MAJOR = 0, MINOR = 0] = process.versions.uv.split('.').map(Number);
+const CAN_REUSE_PORT = process.platform === 'linux' && (MAJOR > 1 || MINOR >= 49);
+
+function bind(host: string, port: number, family: 4 | 6, flags: number): SocketHandle | number {
   // Internal but long-lived: node:cluster is built on it.
   const create = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
-  const handle = create(host, port, family);
+  const handle = create(host, port, family, undefined, flags);
   if (typeof handle === 'number') return handle;
   // libuv reports an address in use only when it listens; an unbound socket shows as port 0.
   const name: { port?: number } = {};

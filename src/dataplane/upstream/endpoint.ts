@@ -61,7 +61,8 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     this.server = server;
     this.transport = transport;
     this.context = context;
-    this.address = server.host.includes(':') ? `[${server.host}]:${server.port}` : `${server.host}:${server.port}`;
+    if (server.host.startsWith('@')) this.address = server.url;
+    else this.address = server.host.includes(':') ? `[${server.host}]:${server.port}` : `${server.host}:${server.port}`;
     this.maxIdle = Math.ceil(transport.maxIdleConnsPerHost / context.workerSlots);
     this.maxWaiters = Math.ceil(transport.maxPendingRequests / context.workerSlots);
     context.resolver.retain(server.host);

@@ -4,6 +4,7 @@
 
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { internalSocket } from '../../model/service.ts';
 
 export interface Address {
   readonly host: string;
@@ -31,16 +32,19 @@ class Name {
 
 export class Resolver {
   readonly #lookUp: LookUp;
+  readonly #socketDirectory: string;
   readonly #names = new Map<string, Name>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(lookUp: LookUp = lookUpAll) {
+  /** `socketDirectory` holds the sockets of internal services. */
+  constructor(lookUp: LookUp = lookUpAll, socketDirectory = '') {
     this.#lookUp = lookUp;
+    this.#socketDirectory = socketDirectory;
   }
 
   /** Keeps the name fresh until `release`. */
   retain(host: string): void {
-    if (isIP(host) !== 0) return;
+    if (isIP(host) !== 0 || host.startsWith('@')) return;
     let name = this.#names.get(host);
     if (name === undefined) {
       name = new Name();
@@ -63,6 +67,7 @@ export class Resolver {
 
   /** Known addresses at once, or a promise while the first lookup runs. Empty when the name has never resolved. */
   addresses(host: string): readonly Address[] | Promise<readonly Address[]> {
+    if (host.startsWith('@')) return [{ host: internalSocket(this.#socketDirectory, host.slice(1)), family: 4 }];
     const family = isIP(host);
     if (family !== 0) return [{ host, family: family === 6 ? 6 : 4 }];
     const name = this.#names.get(host);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SystemClock } from '../../../core/clock.ts';
 import type { RoutingConfig } from '../../config/routing-config.ts';
+import { operatorSubstitutions } from '../../config/operator-substitutions.ts';
 import { FileProvider } from './file-provider.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
@@ -63,7 +64,7 @@ async function start(config: { filename?: string; directory?: string }, watch = 
       directory: config.directory === undefined ? undefined : join(directory, config.directory),
       watch,
     },
-    { log: SILENT, clock: new SystemClock() },
+    { log: SILENT, clock: new SystemClock(), substitutions: operatorSubstitutions({}) },
   );
   await provider.start(published.take);
   return published;

@@ -3,10 +3,11 @@
 
 import type { Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document.ts';
-import { decodeRouting, type RoutingConfig, type RoutingObject } from '../../config/routing-config.ts';
+import { mergeRouting } from '../../config/merge-routing.ts';
+import { decodeRouting, type RoutingConfig } from '../../config/routing-config.ts';
 import type { FileProviderConfig } from '../../config/install-config.ts';
 import type { Provider, ProviderContext } from '../define.ts';
 import { FileWatch } from './file-watch.ts';
@@ -151,7 +152,10 @@ export class FileProvider implements Provider {
     }
     if (previous !== null && previous.text === text) return previous;
     const document = parseConfig(path, text);
-    const config = decodeRouting(NAME, document, previous?.served);
+    const config = decodeRouting(NAME, document, {
+      previous: previous?.served,
+      substitutions: this.#context.substitutions,
+    });
     if (document.value !== undefined) return { text, config, served: config };
     const served = previous?.served ?? { ...config, routers: new Map(), middlewares: new Map(), services: new Map() };
     return { text, config, served };
@@ -191,42 +195,18 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
-/** One configuration of all files: of objects with the same name the first file's counts. */
+/** One configuration of all files; diagnostics are those of the texts as they are, also where older ones are served. */
 function mergeFiles(files: readonly KnownFile[], problems: readonly Diagnostic[]): RoutingConfig {
-  const diagnostics: Diagnostic[] = [...problems];
-  const merge = <T>(
-    select: (config: RoutingConfig) => ReadonlyMap<string, RoutingObject<T>>,
-  ): Map<string, RoutingObject<T>> => {
-    if (files.length === 1) return new Map(select(files[0]!.served));
-    const merged = new Map<string, RoutingObject<T>>();
-    for (const { served } of files) {
-      for (const [name, object] of select(served)) {
-        const first = merged.get(name);
-        if (first === undefined) {
-          merged.set(name, object);
-          continue;
-        }
-        const place = object.document.locate(object.path) ?? { line: 0, column: 0 };
-        diagnostics.push({
-          severity: 'warning',
-          code: 'duplicate-object',
-          message: `"${name}" is already defined in ${basename(first.document.source)}, which counts; this definition is left out`,
-          source: object.document.source,
-          path: object.path.join('.'),
-          ...place,
-        });
-      }
-    }
-    return merged;
-  };
-  const routers = merge((config) => config.routers);
-  const middlewares = merge((config) => config.middlewares);
-  const services = merge((config) => config.services);
+  const merged = mergeRouting(
+    NAME,
+    files.map(({ served }) => ({ ...served, diagnostics: [] })),
+  );
+  const diagnostics: Diagnostic[] = [...problems, ...merged.diagnostics];
   for (const { config, served } of files) {
     diagnostics.push(...config.diagnostics);
     if (served !== config && served.diagnostics.length > 0) {
       diagnostics.push(...served.diagnostics.filter((diagnostic) => diagnostic.severity === 'warning'));
     }
   }
-  return { provider: NAME, routers, middlewares, services, diagnostics };
+  return { ...merged, diagnostics };
 }

@@ -5,8 +5,9 @@ import { createServer, type Server } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Io } from './io.ts';
-import { runRouter } from './run.ts';
+import type { Io } from '../io.ts';
+import type { Arguments } from '../arguments.ts';
+import { runRouter, workersOf } from './run.ts';
 
 const FIRST_PORT = 8000;
 
@@ -74,7 +75,8 @@ http:
 `;
 }
 
-export async function runDemo(workers: number | undefined, io: Io): Promise<number> {
+export async function demo(args: Arguments, io: Io): Promise<number> {
+  const workers = workersOf(args);
   const origins = { shop: await startOrigin('shop'), blog: await startOrigin('blog'), api: await startOrigin('api') };
   const directory = await mkdtemp(join(tmpdir(), 'signalbox-demo-'));
   const port = await freePort(FIRST_PORT);
@@ -104,7 +106,7 @@ ping: {}
   try {
     return await runRouter(
       {
-        config: install,
+        request: { path: install, environment: {}, flags: [] },
         workers,
         onReady: () =>
           io.err(`

@@ -1,15 +1,23 @@
 // `signalbox run`: the router in the foreground, with its signals.
 
 import { availableParallelism } from 'node:os';
-import type { Diagnostic } from '../model/diagnostic.ts';
-import { SignalboxError } from '../core/errors.ts';
-import { loadInstallConfig, type InstallConfig } from '../controlplane/config/install-config.ts';
-import { Standalone, type BoundEntryPoint } from '../app/standalone.ts';
-import { formatDiagnostics } from './format-diagnostic.ts';
-import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Io } from './io.ts';
+import type { Diagnostic } from '../../model/diagnostic.ts';
+import { SignalboxError } from '../../core/errors.ts';
+import { findInstallFile, installFileCandidates } from '../../controlplane/config/install-file.ts';
+import {
+  loadInstallConfig,
+  type InstallConfig,
+  type InstallRequest,
+} from '../../controlplane/config/install-config.ts';
+import { Standalone, type BoundEntryPoint } from '../../app/standalone.ts';
+import type { Arguments } from '../arguments.ts';
+import { formatDiagnostics } from '../format-diagnostic.ts';
+import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Io } from '../io.ts';
 
 export interface RunOptions {
-  readonly config: string;
+  readonly request: InstallRequest;
+  /** Diagnostics as JSON lines. */
+  readonly isJson?: boolean;
   readonly workers: number | undefined;
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
@@ -17,13 +25,48 @@ export interface RunOptions {
   onReady?(bound: readonly BoundEntryPoint[]): void;
 }
 
+const MAX_WORKERS = 128;
+
+/** Rejects with a SignalboxError when the flag is no number of workers. */
+export function workersOf(args: Arguments): number | undefined {
+  const text = args.flags.get('workers')?.[0];
+  if (text === undefined) return undefined;
+  const workers = Number(text);
+  if (Number.isInteger(workers) && workers >= 1 && workers <= MAX_WORKERS) return workers;
+  throw new SignalboxError('ERR_CLI_USAGE', `--workers takes a whole number from 1 to ${MAX_WORKERS}, found "${text}"`);
+}
+
+export async function run(args: Arguments, io: Io): Promise<number> {
+  const workers = workersOf(args);
+  const path = args.flags.get('config')?.[0] ?? (await findInstallFile(io.environment));
+  const request: InstallRequest = { path, environment: io.environment, flags: args.options };
+  if (path === null && args.options.length === 0 && !hasOptions(io.environment)) {
+    throw new SignalboxError(
+      'ERR_CLI_USAGE',
+      `run: there is no configuration. Name a file with --config FILE, put signalbox.yml here, or give options such as --entryPoints.web.address=:8000. Looked for ${installFileCandidates(io.environment).length} files, the last being ./traefik.yml`,
+    );
+  }
+  if (path !== null && !args.flags.has('config')) io.err(`configuration: ${path}\n`);
+  return runRouter({ request, workers, isJson: args.flags.has('json') }, io);
+}
+
+function hasOptions(environment: Io['environment']): boolean {
+  return Object.keys(environment).some((name) => /^(?:SIGNALBOX|TRAEFIK)_/i.test(name));
+}
+
 /** Settles with the exit code when the router has ended. */
 export async function runRouter(options: RunOptions, io: Io): Promise<number> {
-  const { value: install, diagnostics } = await loadInstallConfig(options.config);
-  const show = (list: readonly Diagnostic[]): void => io.err(formatDiagnostics(list, io.color));
+  const { request } = options;
+  const { value: install, diagnostics } = await loadInstallConfig(request);
+  const show = (list: readonly Diagnostic[]): void =>
+    io.err(
+      options.isJson === true
+        ? list.map((one) => `${JSON.stringify(one)}\n`).join('')
+        : formatDiagnostics(list, io.color),
+    );
   if (install === null) {
     show(diagnostics);
-    io.err(`\n${options.config} has errors; nothing was started.\n`);
+    io.err(`\n${request.path ?? 'the configuration'} has errors; nothing was started.\n`);
     return EXIT_USAGE;
   }
   // Routing diagnostics of the same file are shown with those of all providers.

@@ -1,0 +1,119 @@
+// JSON Schemas of what the API answers, for its OpenAPI description; tests hold real answers against them.
+
+import type { JsonSchema } from '../schema/schema.ts';
+
+const text = { type: 'string' };
+const integer = { type: 'integer' };
+const flag = { type: 'boolean' };
+const strings = { type: 'array', items: text };
+
+/** Every property is always there unless its name ends with `?`. */
+function shape(properties: Readonly<Record<string, JsonSchema>>, isOpen = false): JsonSchema {
+  const named = Object.entries(properties).map(([name, schema]) => [name.replace(/\?$/, ''), schema]);
+  return {
+    type: 'object',
+    properties: Object.fromEntries(named),
+    required: Object.keys(properties).filter((name) => !name.endsWith('?')),
+    additionalProperties: isOpen,
+  };
+}
+
+export function listOf(items: JsonSchema): JsonSchema {
+  return { type: 'array', items };
+}
+
+const status = { enum: ['enabled', 'warning', 'disabled'] };
+
+/** A router, middleware or service; its options stand beside these. */
+export const shownObject = shape(
+  { name: text, provider: text, status, 'error?': strings, 'usedBy?': strings, 'using?': strings, 'type?': text },
+  true,
+);
+const rawObjects = {
+  type: 'object',
+  additionalProperties: shape({ status, 'error?': strings, 'usedBy?': strings }, true),
+};
+export const rawData = shape({ routers: rawObjects, middlewares: rawObjects, services: rawObjects });
+
+export const version = shape({ Version: text, Codename: text, startDate: text, node: text });
+
+export const entryPoint = shape(
+  { name: text, address: text, transport: { type: 'object' }, http: { type: 'object' } },
+  true,
+);
+
+const counts = shape({ total: integer, warnings: integer, errors: integer });
+export const overview = shape({
+  http: shape({ routers: counts, services: counts, middlewares: counts }),
+  tcp: shape({ routers: counts, services: counts, middlewares: counts }),
+  udp: shape({ routers: counts, services: counts }),
+  features: shape({ tracing: text, metrics: text, accessLog: flag }),
+  providers: strings,
+  snapshot: shape({ version: integer, digest: text, pinned: { type: ['integer', 'null'] } }),
+});
+
+export const diagnostic = shape({
+  severity: { enum: ['error', 'warning'] },
+  code: text,
+  message: text,
+  source: text,
+  path: text,
+  line: integer,
+  column: integer,
+  'expected?': text,
+  'received?': text,
+  'hint?': text,
+});
+
+const objectChange = shape({
+  kind: { enum: ['router', 'middleware', 'service'] },
+  name: text,
+  change: { enum: ['added', 'removed', 'changed'] },
+  status,
+  fields: listOf(shape({ path: text, 'before?': {}, 'after?': {} })),
+});
+export const check = shape({ isValid: flag, diagnostics: listOf(diagnostic), changes: listOf(objectChange) });
+
+export const snapshots = shape({
+  current: integer,
+  pinned: { type: ['integer', 'null'] },
+  snapshots: listOf(
+    shape({
+      version: integer,
+      digest: text,
+      createdAt: text,
+      routers: integer,
+      middlewares: integer,
+      services: integer,
+    }),
+  ),
+});
+
+export const activated = shape({ version: integer, pinned: { type: ['integer', 'null'] } });
+
+export const snapshotStatus = shape({
+  version: integer,
+  current: integer,
+  isApplied: flag,
+  workers: listOf(shape({ id: integer, slot: integer, version: integer, isReady: flag })),
+});
+
+const explainedRouter = shape({
+  router: text,
+  rule: text,
+  priority: integer,
+  matchers: listOf(shape({ matcher: text, isTrue: flag, found: text })),
+  why: text,
+});
+export const explanation = shape({
+  request: shape({ method: text, host: text, path: text, query: text }),
+  entryPoint: text,
+  router: { type: ['string', 'null'] },
+  chain: listOf(shape({ kind: text, name: text, 'detail?': text })),
+  taken: listOf(explainedRouter),
+  others: listOf(explainedRouter),
+  notes: strings,
+});
+
+export const pushed = shape({ diagnostics: listOf(diagnostic) });
+export const message = shape({ message: text });

@@ -1,0 +1,70 @@
+// The body of `POST /api/check`: one routing file, or several with their paths, as the configurations they would be.
+
+import { mergeRouting } from '../controlplane/config/merge-routing.ts';
+import { parseConfig } from '../controlplane/config/document.ts';
+import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
+import { INSTALL_PROVIDER } from '../controlplane/config/install-config.ts';
+import { isMap } from '../schema/schema.ts';
+import type { Substitutions } from '../schema/substitution.ts';
+import type { ApiRequest } from './endpoint.ts';
+
+const PROVIDERS: readonly string[] = ['file', 'rest', INSTALL_PROVIDER];
+const ROUTING_SECTIONS = new Set(['http', 'tcp', 'udp', 'tls']);
+
+interface CheckedFile {
+  readonly path: string;
+  readonly text: string;
+  readonly provider: string;
+}
+
+/** A text says what is wrong with the request itself. */
+export function decodeCheck(request: ApiRequest, substitutions: Substitutions): readonly RoutingConfig[] | string {
+  const files = filesOf(request);
+  if (typeof files === 'string') return files;
+  const providers = [...new Set(files.map((file) => file.provider))];
+  return providers.map((provider) =>
+    mergeRouting(
+      provider,
+      files.filter((file) => file.provider === provider).map((file) => decodeFile(file, substitutions)),
+    ),
+  );
+}
+
+function decodeFile({ path, text, provider }: CheckedFile, substitutions: Substitutions): RoutingConfig {
+  const document = parseConfig(path, text);
+  const { value } = document;
+  // Of an install file, its routing sections.
+  const routing =
+    provider === INSTALL_PROVIDER && isMap(value)
+      ? Object.fromEntries(Object.entries(value).filter(([key]) => ROUTING_SECTIONS.has(key.toLowerCase())))
+      : value;
+  return decodeRouting(provider, { ...document, value: routing }, { substitutions });
+}
+
+function filesOf({ body, contentType }: ApiRequest): readonly CheckedFile[] | string {
+  const ending = /toml/i.test(contentType) ? 'toml' : /json/i.test(contentType) ? 'json' : 'yml';
+  const whole: CheckedFile = { path: `request.${ending}`, text: body, provider: 'file' };
+  if (ending !== 'json') return [whole];
+  let given: unknown;
+  try {
+    given = JSON.parse(body);
+  } catch {
+    // The parser of configuration files says what and where.
+    return [whole];
+  }
+  if (!isMap(given) || !('files' in given)) return [whole];
+  const { files } = given;
+  if (!Array.isArray(files)) return '"files" is a list of { "path", "text", "provider" }';
+  const decoded: CheckedFile[] = [];
+  for (const file of files as unknown[]) {
+    if (!isMap(file) || typeof file['path'] !== 'string' || typeof file['text'] !== 'string') {
+      return 'each of "files" has a "path" and a "text"';
+    }
+    const provider = file['provider'] ?? 'file';
+    if (typeof provider !== 'string' || !PROVIDERS.includes(provider)) {
+      return `"provider" is one of ${PROVIDERS.join(', ')}`;
+    }
+    decoded.push({ path: file['path'], text: file['text'], provider });
+  }
+  return decoded;
+}

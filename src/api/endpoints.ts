@@ -1,0 +1,332 @@
+// Every endpoint of the API, in the order of its description. Reading ones have Traefik's paths and shapes.
+
+import type { InstallConfig } from '../controlplane/config/install-config.ts';
+import { decodeRouting } from '../controlplane/config/routing-config.ts';
+import { parseConfig } from '../controlplane/config/document.ts';
+import { diffResults } from '../controlplane/pipeline/diff.ts';
+import { explain } from '../controlplane/pipeline/explain.ts';
+import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
+import type { WorkerStatus } from '../model/worker-status.ts';
+import type { EventBus } from '../observe/event-bus.ts';
+import { parseDuration } from '../schema/duration.ts';
+import * as answers from './answers.ts';
+import { decodeCheck } from './check-request.ts';
+import { ok, refuse, type ApiAnswer, type ApiRequest, type Endpoint } from './endpoint.ts';
+import { streamEvents } from './event-stream.ts';
+import { LIST_QUERY, listAnswer } from './list-query.ts';
+import * as view from './traefik-view.ts';
+
+/** What the API reads and works on. */
+export interface ApiSources {
+  readonly install: InstallConfig;
+  readonly pipeline: Pipeline;
+  readonly events: EventBus;
+  readonly version: string;
+  readonly startedAt: Date;
+  workers(): readonly WorkerStatus[];
+  /** Bound port by entry point. */
+  ports(): ReadonlyMap<string, number>;
+}
+
+const NO_OBJECTS = { total: 0, warnings: 0, errors: 0 };
+const JSON_TYPES = ['application/json'];
+const MAX_WAIT_MS = 600_000;
+
+export function endpointsOf(sources: ApiSources): readonly Endpoint[] {
+  return [...readEndpoints(sources), ...controlEndpoints(sources)];
+}
+
+function readEndpoints({ install, pipeline, version, startedAt, ports }: ApiSources): readonly Endpoint[] {
+  const entryPoints = (): readonly Readonly<Record<string, unknown>>[] =>
+    Object.values(pipeline.current.entryPoints).map((spec) => ({
+      ...view.entryPoint(
+        spec,
+        ports().get(spec.name) ?? spec.address.port,
+        install.requestAcceptGraceMs,
+        install.graceMs,
+      ),
+    }));
+  return [
+    {
+      method: 'GET',
+      path: '/api/version',
+      summary: 'Version of the program.',
+      answer: answers.version,
+      handle: () =>
+        ok({
+          Version: version,
+          Codename: 'signalbox',
+          startDate: startedAt.toISOString(),
+          node: process.versions.node,
+        }),
+    },
+    {
+      method: 'GET',
+      path: '/api/overview',
+      summary: 'How many objects of each kind there are, what is switched on, and which snapshot is in force.',
+      answer: answers.overview,
+      handle: () => ok(overview(install, pipeline)),
+    },
+    {
+      method: 'GET',
+      path: '/api/rawdata',
+      summary: 'Every router, middleware and service with its state, by name.',
+      answer: answers.rawData,
+      handle: () => ok(view.rawData(pipeline.result)),
+    },
+    ...listAndOne('/api/entrypoints', 'entry points', answers.entryPoint, entryPoints),
+    ...listAndOne('/api/http/routers', 'HTTP routers', answers.shownObject, () => view.routers(pipeline.result)),
+    ...listAndOne('/api/http/services', 'HTTP services', answers.shownObject, () => view.services(pipeline.result)),
+    ...listAndOne('/api/http/middlewares', 'HTTP middlewares', answers.shownObject, () =>
+      view.middlewares(pipeline.result),
+    ),
+    ...['tcp/routers', 'tcp/services', 'tcp/middlewares', 'udp/routers', 'udp/services'].flatMap((path) =>
+      listAndOne(`/api/${path}`, path.replace('/', ' '), answers.shownObject, () => []),
+    ),
+    {
+      method: 'GET',
+      path: '/api/diagnostics',
+      summary: 'Everything there is to say about the routing configuration as it stands.',
+      answer: answers.listOf(answers.diagnostic),
+      handle: () => ok(pipeline.result.diagnostics),
+    },
+  ];
+}
+
+function listAndOne(
+  path: string,
+  noun: string,
+  item: Endpoint['answer'],
+  list: () => readonly Readonly<Record<string, unknown>>[],
+): readonly Endpoint[] {
+  return [
+    {
+      method: 'GET',
+      path,
+      summary: `All ${noun}, a page at a time; the number of the next page is in X-Next-Page.`,
+      query: LIST_QUERY,
+      answer: answers.listOf(item),
+      handle: ({ query }) => listAnswer(list(), query),
+    },
+    {
+      method: 'GET',
+      path: `${path}/{name}`,
+      summary: `One of the ${noun}.`,
+      answer: item,
+      handle: ({ params }) => {
+        const found = list().find((entry) => entry['name'] === params['name']);
+        return found === undefined ? refuse(404, `there is none named "${params['name']}"`) : ok(found);
+      },
+    },
+  ];
+}
+
+function overview(install: InstallConfig, pipeline: Pipeline): object {
+  const { routers, services, middlewares } = pipeline.result;
+  const count = (objects: Iterable<{ errors: readonly string[]; warnings: readonly string[] }>): object => {
+    const all = [...objects];
+    const errors = all.filter((one) => one.errors.length > 0).length;
+    const warnings = all.filter((one) => one.errors.length === 0 && one.warnings.length > 0).length;
+    return { total: all.length, warnings, errors };
+  };
+  const names = pipeline.providers.map(({ name }) => name[0]!.toUpperCase() + name.slice(1));
+  const { version, digest } = pipeline.current;
+  return {
+    http: {
+      routers: count(routers.values()),
+      services: count(services.values()),
+      middlewares: count(middlewares.values()),
+    },
+    tcp: { routers: NO_OBJECTS, services: NO_OBJECTS, middlewares: NO_OBJECTS },
+    udp: { routers: NO_OBJECTS, services: NO_OBJECTS },
+    features: {
+      tracing: '',
+      metrics: install.metrics.enabled ? 'Prometheus' : '',
+      accessLog: install.accessLog !== null,
+    },
+    providers: install.routing === null ? names : ['Install', ...names],
+    snapshot: { version, digest, pinned: pipeline.history.pinned },
+  };
+}
+
+function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSources): readonly Endpoint[] {
+  const activated = (): ApiAnswer => ok({ version: pipeline.current.version, pinned: pipeline.history.pinned });
+  return [
+    {
+      method: 'POST',
+      path: '/api/check',
+      summary: 'What a configuration would change, and everything that is wrong with it. Nothing is applied.',
+      body: {
+        doc: 'One routing file as it is, or `{ "files": [{ "path", "text", "provider" }] }`; the files of a provider stand for all of it. `${…}` is replaced only where the configuration in force uses the same variable or file.',
+        types: ['application/json', 'application/yaml', 'application/toml'],
+      },
+      answer: answers.check,
+      handle: (request) => {
+        const configs = decodeCheck(request, install.substitutions.known);
+        if (typeof configs === 'string') return refuse(400, configs);
+        const after = pipeline.dryRun(configs);
+        const { diagnostics } = after;
+        const isValid = !diagnostics.some(({ severity }) => severity === 'error');
+        return ok({ isValid, diagnostics, changes: diffResults(pipeline.result, after) });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/snapshots',
+      summary: 'Snapshots that can be gone back to, the newest last.',
+      answer: answers.snapshots,
+      handle: () =>
+        ok({
+          current: pipeline.current.version,
+          pinned: pipeline.history.pinned,
+          snapshots: pipeline.history.entries.map((entry) => ({
+            version: entry.version,
+            digest: entry.digest,
+            createdAt: new Date(entry.createdAt).toISOString(),
+            routers: Object.keys(entry.routes).length,
+            middlewares: Object.keys(entry.middlewares).length,
+            services: Object.keys(entry.services).length,
+          })),
+        }),
+    },
+    {
+      method: 'POST',
+      path: '/api/snapshots/{version}/activate',
+      summary:
+        'Goes back to a snapshot, which stays in force until it is released. Its content becomes a new version, in the answer.',
+      answer: answers.activated,
+      handle: async ({ params }) => {
+        const version = Number(params['version']);
+        if (await pipeline.activate(version)) return activated();
+        const known = pipeline.history.entries.map((entry) => entry.version).join(', ');
+        return refuse(404, `there is no snapshot "${params['version']}"; kept are ${known}`);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/api/snapshots/release',
+      summary: 'Goes on with the newest configuration after a snapshot was activated.',
+      answer: answers.activated,
+      handle: async () => {
+        await pipeline.release();
+        return activated();
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/snapshots/{version}/status',
+      summary: 'Whether every worker runs this version or a later one; `latest` is everything received so far.',
+      query: { wait: 'Longest time to wait for it, as in `10s`; no waiting when left out.' },
+      answer: answers.snapshotStatus,
+      handle: ({ params, query }) => snapshotStatus(params['version']!, query.get('wait'), pipeline, events, workers),
+    },
+    {
+      method: 'GET',
+      path: '/api/explain',
+      summary: 'Which router takes a request, the way it goes, and why those that come near do not.',
+      query: {
+        url: 'The whole URL, as in `http://example.com/path?a=b`.',
+        method: 'GET when left out.',
+        header: '`Name: value`; may be given several times.',
+        clientIp: 'Address of the client, 127.0.0.1 when left out.',
+        entryPoint: 'When left out, the one whose port the URL names, or the only one.',
+      },
+      answer: answers.explanation,
+      handle: ({ query }) => explainAnswer(query, pipeline, ports()),
+    },
+    {
+      method: 'GET',
+      path: '/api/events',
+      summary:
+        'What happens, as server-sent events: `snapshot`, `diagnostics`, `worker`, `pin`. `Last-Event-ID` brings those missed.',
+      answer: { type: 'string' },
+      handle: () => ok(''),
+      stream: (request, response) => streamEvents(events, request.lastEventId, response),
+    },
+    ...(install.admin.rest === null ? [] : [restEndpoint(pipeline)]),
+  ];
+}
+
+/** PUT of a whole routing configuration; also behind `rest@internal`. */
+export function restEndpoint(pipeline: Pipeline): Endpoint {
+  return {
+    method: 'PUT',
+    path: '/api/providers/rest',
+    summary:
+      'Replaces the routing configuration of the provider `rest`. An object with errors is disabled, as anywhere.',
+    body: { doc: 'A routing configuration; `{}` takes everything away.', types: JSON_TYPES },
+    answer: answers.pushed,
+    handle: async ({ body }) => {
+      const document = parseConfig('PUT /api/providers/rest', body);
+      if (document.value === undefined) return refuse(400, document.diagnostics[0]!.message);
+      const config = decodeRouting('rest', document);
+      await pipeline.replace(config);
+      const own = pipeline.result.diagnostics.filter(({ source }) => source === document.source);
+      return ok({ diagnostics: own });
+    },
+  };
+}
+
+async function snapshotStatus(
+  given: string,
+  wait: string | null,
+  pipeline: Pipeline,
+  events: EventBus,
+  workers: () => readonly WorkerStatus[],
+): Promise<ApiAnswer> {
+  const isLatest = given === 'latest';
+  if (!isLatest && !/^[0-9]{1,15}$/.test(given))
+    return refuse(400, `"${given}" is no version; write a number or latest`);
+  const waitMs = parseWait(wait);
+  if (waitMs === null) return refuse(400, `wait: "${wait}" is no duration up to 10m, as in 10s`);
+  const status = (): { version: number; current: number; isApplied: boolean; workers: readonly WorkerStatus[] } => {
+    const current = pipeline.current.version;
+    const version = isLatest ? current : Number(given);
+    const all = workers();
+    const isReached = all.length > 0 && all.every((worker) => worker.isReady && worker.version >= version);
+    return { version, current, isApplied: isReached && (!isLatest || pipeline.isSettled), workers: all };
+  };
+  if (status().isApplied || waitMs === 0) return ok(status());
+  await new Promise<void>((resolve) => {
+    const finish = (): void => {
+      stopListening();
+      clearInterval(poll);
+      clearTimeout(timer);
+      resolve();
+    };
+    const look = (): void => {
+      if (status().isApplied) finish();
+    };
+    const stopListening = events.listen(look);
+    // A worker that was replaced becomes ready without an event.
+    const poll = setInterval(look, 100);
+    const timer = setTimeout(finish, waitMs);
+  });
+  return ok(status());
+}
+
+function parseWait(text: string | null): number | null {
+  if (text === null || text === '') return 0;
+  const milliseconds = parseDuration(text);
+  return milliseconds === null || milliseconds > MAX_WAIT_MS ? null : milliseconds;
+}
+
+function explainAnswer(query: ApiRequest['query'], pipeline: Pipeline, ports: ReadonlyMap<string, number>): ApiAnswer {
+  const url = query.get('url');
+  if (url === null) return refuse(400, 'url is required, as in ?url=http://example.com/path');
+  const headers = new Map<string, string[]>();
+  for (const line of query.getAll('header')) {
+    const colon = line.indexOf(':');
+    if (colon < 1) return refuse(400, `header: "${line}" is not of the form "Name: value"`);
+    const name = line.slice(0, colon).trim().toLowerCase();
+    headers.set(name, [...(headers.get(name) ?? []), line.slice(colon + 1).trim()]);
+  }
+  const answer = explain(pipeline.current, ports, {
+    method: query.get('method') ?? 'GET',
+    url,
+    headers,
+    clientIp: query.get('clientIp') ?? '127.0.0.1',
+    entryPoint: query.get('entryPoint'),
+  });
+  return typeof answer === 'string' ? refuse(400, answer) : ok(answer);
+}

@@ -1,0 +1,122 @@
+// What is configured, in the shapes of Traefik's API: tools written for it read this one. Options are shown decoded, with
+// defaults filled in and secrets hidden.
+
+import { statusOf, shownOptions, type ObjectStatus } from '../controlplane/pipeline/diff.ts';
+import type { Compiled, ObjectKind } from '../controlplane/compile/compilation.ts';
+import type { CompileResult } from '../controlplane/compile/compile.ts';
+import type { EntryPointSpec } from '../model/entrypoint.ts';
+
+export interface ShownObject {
+  readonly name: string;
+  readonly provider: string;
+  readonly status: ObjectStatus;
+  readonly error?: readonly string[];
+  readonly usedBy?: readonly string[];
+  readonly [option: string]: unknown;
+}
+
+const PLURALS = { router: 'routers', middleware: 'middlewares', service: 'services' } as const;
+
+function common(kind: ObjectKind, compiled: Compiled<unknown>): ShownObject {
+  const messages = [...compiled.errors, ...compiled.warnings];
+  return {
+    ...shownOptions(kind, compiled),
+    name: compiled.name,
+    provider: compiled.provider,
+    status: statusOf(compiled),
+    ...(messages.length > 0 ? { error: messages } : {}),
+    ...(compiled.usedBy.size > 0 ? { usedBy: [...compiled.usedBy].toSorted() } : {}),
+  };
+}
+
+/** Kind of a service or middleware as Traefik writes it: lower case. */
+function typeOf(shown: ShownObject, compiled: Compiled<unknown>): string {
+  const kinds = Object.entries((compiled.object.value ?? {}) as object).find(([, value]) => value !== undefined);
+  return (kinds?.[0] ?? 'unknown').toLowerCase();
+}
+
+export function routers(result: CompileResult): readonly ShownObject[] {
+  return [...result.routers.values()].map((router) => {
+    const spec = result.sections.routes[router.name];
+    const shown = common('router', router);
+    const using = spec?.entryPoints ?? [];
+    const { parentRefs, ...rest } = shown;
+    return {
+      ...rest,
+      ...(Array.isArray(parentRefs) && parentRefs.length > 0 ? { parentRefs } : {}),
+      name: router.name,
+      provider: router.provider,
+      status: shown.status,
+      entryPoints: shown['entryPoints'] ?? using,
+      priority: spec?.priority ?? 0,
+      priorityStr: String(spec?.priority ?? 0),
+      using,
+    };
+  });
+}
+
+export function middlewares(result: CompileResult): readonly ShownObject[] {
+  return [...result.middlewares.values()].map((middleware) => {
+    const shown = common('middleware', middleware);
+    return { ...shown, type: typeOf(shown, middleware) };
+  });
+}
+
+export function services(result: CompileResult): readonly ShownObject[] {
+  const declared = [...result.services.values()].map((service) => {
+    const shown = common('service', service);
+    return { ...shown, type: typeOf(shown, service) };
+  });
+  return [...declared, ...internalServices(result)];
+}
+
+function internalServices(result: CompileResult): readonly ShownObject[] {
+  const routes = Object.values(result.sections.routes);
+  return Object.keys(result.sections.services)
+    .filter((name) => name.endsWith('@internal'))
+    .map((name) => {
+      const usedBy = routes.filter((route) => route.service === name).map((route) => route.name);
+      return { name, provider: 'internal', status: 'enabled', ...(usedBy.length > 0 ? { usedBy } : {}) };
+    });
+}
+
+export function rawData(result: CompileResult): Record<string, Record<string, object>> {
+  const byName = (list: readonly ShownObject[]): Record<string, object> =>
+    Object.fromEntries(list.map(({ name, provider: _, type: __, ...rest }) => [name, rest]));
+  return {
+    [PLURALS.router]: byName(routers(result)),
+    [PLURALS.middleware]: byName(middlewares(result)),
+    [PLURALS.service]: byName(services(result)),
+  };
+}
+
+/** Go's text of a duration. */
+function goDuration(ms: number): string {
+  if (ms === 0) return '0s';
+  if (ms < 1000) return `${ms}ms`;
+  const hours = Math.floor(ms / 3_600_000);
+  const minutes = Math.floor((ms % 3_600_000) / 60_000);
+  const seconds = (ms % 60_000) / 1000;
+  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
+}
+
+export function entryPoint(spec: EntryPointSpec, port: number, requestAcceptGraceMs: number, graceMs: number): object {
+  const host = spec.address.host.includes(':') ? `[${spec.address.host}]` : spec.address.host;
+  const { timeouts, forwardedHeaders, limits } = spec;
+  return {
+    name: spec.name,
+    address: `${host}:${port}`,
+    transport: {
+      lifeCycle: { requestAcceptGraceTimeout: goDuration(requestAcceptGraceMs), graceTimeOut: goDuration(graceMs) },
+      respondingTimeouts: {
+        readTimeout: goDuration(timeouts.readIdleMs),
+        writeTimeout: goDuration(timeouts.writeTotalMs),
+        idleTimeout: goDuration(timeouts.idleMs),
+      },
+    },
+    forwardedHeaders: { insecure: forwardedHeaders.insecure, trustedIPs: forwardedHeaders.trustedIps },
+    http: { middlewares: spec.middlewares, sanitizePath: spec.path.sanitize, maxHeaderBytes: limits.maxHeaderBytes },
+    observability: spec.observability,
+    reusePort: spec.reusePort,
+  };
+}

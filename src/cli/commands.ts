@@ -1,0 +1,178 @@
+// Every command: its words for help, completion and the reference page, and where its code is. Code is loaded when the
+// command runs.
+
+import type { Arguments, FlagSpec } from './arguments.ts';
+import type { Io } from './io.ts';
+
+export interface Command {
+  readonly name: string;
+  /** What follows the name. */
+  readonly usage: string;
+  readonly summary: string;
+  /** More, for its own help and the reference page. */
+  readonly description: string;
+  readonly flags: Readonly<Record<string, FlagSpec>>;
+  /** Takes options of the install configuration as flags. */
+  readonly takesOptions: boolean;
+  /** Words that stand alone, for completion. */
+  readonly words?: readonly string[];
+  readonly minPositionals: number;
+  readonly maxPositionals: number;
+  run(args: Arguments, io: Io): Promise<number>;
+}
+
+const CONFIG: FlagSpec = {
+  value: 'FILE',
+  short: 'c',
+  alias: 'configFile',
+  doc: 'Install configuration: YAML, TOML, JSON, or a TypeScript or JavaScript module. Looked for in the usual places when left out.',
+};
+const WORKERS: FlagSpec = { value: 'N', short: 'w', doc: 'Worker threads; one per core when left out.' };
+const JSON_OUTPUT: FlagSpec = { value: null, doc: 'Print JSON.' };
+const ADMIN: FlagSpec = {
+  value: 'URL',
+  doc: 'Where the API of the router is: `http://127.0.0.1:8080`, or `unix:/run/signalbox.sock`. SIGNALBOX_ADMIN_URL and SIGNALBOX_ADMIN_TOKEN say the same in the environment; otherwise the install configuration tells.',
+};
+const CLIENT = { admin: ADMIN, config: CONFIG, json: JSON_OUTPUT };
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'run',
+    usage: '[--config FILE] [--workers N] [--OPTION=VALUE]…',
+    summary: 'run the router',
+    description:
+      'Options of the install configuration may be given as flags; they override environment variables, which override the file. SIGTERM or Ctrl-C ends it gracefully, a second one at once; SIGHUP reads the routing configuration again; SIGUSR1 reopens the log files; SIGUSR2 logs the memory of the workers.',
+    flags: { config: CONFIG, workers: WORKERS, json: { value: null, doc: 'Print diagnostics as JSON lines.' } },
+    takesOptions: true,
+    minPositionals: 0,
+    maxPositionals: 0,
+    run: async (args, io) => (await import('./commands/run.ts')).run(args, io),
+  },
+  {
+    name: 'demo',
+    usage: '[--workers N]',
+    summary: 'three origins behind a router on this machine, to play with',
+    description: 'Everything it needs is made in a temporary directory, which it prints.',
+    flags: { workers: WORKERS },
+    takesOptions: false,
+    minPositionals: 0,
+    maxPositionals: 0,
+    run: async (args, io) => (await import('./commands/demo.ts')).demo(args, io),
+  },
+  {
+    name: 'check',
+    usage: '[FILE|DIRECTORY]… [--show-origin] [--from-traefik]',
+    summary: 'say everything that is wrong with a configuration',
+    description:
+      'Works on files alone; no router has to run. Without a file it checks what `run` would use. Exits with 1 when there are errors.',
+    flags: {
+      config: CONFIG,
+      'show-origin': { value: null, doc: 'List every value of the install configuration and where it comes from.' },
+      'from-traefik': { value: null, doc: 'Say of each option whether it works here as in Traefik.' },
+      json: JSON_OUTPUT,
+    },
+    takesOptions: true,
+    minPositionals: 0,
+    maxPositionals: 1000,
+    run: async (args, io) => (await import('./commands/check.ts')).check(args, io),
+  },
+  {
+    name: 'diff',
+    usage: 'FILE|DIRECTORY…',
+    summary: 'show what a configuration would change in the running router',
+    description:
+      'The files stand for all of the file provider’s. Nothing is applied. Exits with 1 when they have errors.',
+    flags: CLIENT,
+    takesOptions: false,
+    minPositionals: 1,
+    maxPositionals: 1000,
+    run: async (args, io) => (await import('./commands/diff.ts')).diff(args, io),
+  },
+  {
+    name: 'explain',
+    usage: 'URL [--method METHOD] [--header "Name: value"]…',
+    summary: 'show which router takes a request, its way, and why others do not',
+    description: 'The answer is the running router’s. Exits with 1 when no router takes the request.',
+    flags: {
+      method: { value: 'METHOD', short: 'X', doc: 'GET when left out.' },
+      header: { value: '"Name: value"', short: 'H', doc: 'A header field of the request.', isRepeated: true },
+      entryPoint: { value: 'NAME', doc: 'When left out, the one whose port the URL names, or the only one.' },
+      'client-ip': { value: 'ADDRESS', doc: 'Address of the client, 127.0.0.1 when left out.' },
+      ...CLIENT,
+    },
+    takesOptions: false,
+    minPositionals: 1,
+    maxPositionals: 1,
+    run: async (args, io) => (await import('./commands/explain.ts')).explain(args, io),
+  },
+  {
+    name: 'get',
+    usage: 'routers|services|middlewares|entrypoints|snapshots|diagnostics [NAME]',
+    summary: 'list what the running router has, or show one object',
+    description: 'Objects that are disabled are shown with the reason.',
+    flags: { ...CLIENT, search: { value: 'TEXT', doc: 'Only entries whose name or rule holds the text.' } },
+    takesOptions: false,
+    words: ['routers', 'services', 'middlewares', 'entrypoints', 'snapshots', 'diagnostics'],
+    minPositionals: 1,
+    maxPositionals: 2,
+    run: async (args, io) => (await import('./commands/get.ts')).get(args, io),
+  },
+  {
+    name: 'wait',
+    usage: '[VERSION] [--timeout 30s]',
+    summary: 'wait until every worker runs a version, or everything received so far',
+    description: 'Exits with 1 when the time runs out.',
+    flags: { timeout: { value: 'DURATION', doc: 'Longest time to wait, 30s when left out.' }, ...CLIENT },
+    takesOptions: false,
+    minPositionals: 0,
+    maxPositionals: 1,
+    run: async (args, io) => (await import('./commands/wait.ts')).wait(args, io),
+  },
+  {
+    name: 'rollback',
+    usage: '[VERSION] [--release]',
+    summary: 'go back to an earlier snapshot, or release it',
+    description:
+      'Without a version, the one before. It stays in force, whatever the configuration says, until `rollback --release`.',
+    flags: { release: { value: null, doc: 'Go on with the newest configuration.' }, ...CLIENT },
+    takesOptions: false,
+    minPositionals: 0,
+    maxPositionals: 1,
+    run: async (args, io) => (await import('./commands/rollback.ts')).rollback(args, io),
+  },
+  {
+    name: 'healthcheck',
+    usage: '',
+    summary: 'ask the running router whether it is well',
+    description:
+      'Asks its ping, which the install configuration must switch on. Exits with 1 when it is shutting down.',
+    flags: CLIENT,
+    takesOptions: true,
+    minPositionals: 0,
+    maxPositionals: 0,
+    run: async (args, io) => (await import('./commands/healthcheck.ts')).healthcheck(args, io),
+  },
+  {
+    name: 'completion',
+    usage: 'bash|zsh|fish',
+    summary: 'print a completion script for a shell',
+    description: 'As in `source <(signalbox completion bash)`.',
+    flags: {},
+    takesOptions: false,
+    words: ['bash', 'zsh', 'fish'],
+    minPositionals: 1,
+    maxPositionals: 1,
+    run: async (args, io) => (await import('./commands/completion.ts')).completion(args, io),
+  },
+  {
+    name: 'version',
+    usage: '',
+    summary: 'print the version',
+    description: 'Of the program and of Node.js.',
+    flags: { json: JSON_OUTPUT },
+    takesOptions: false,
+    minPositionals: 0,
+    maxPositionals: 0,
+    run: async (args, io) => (await import('./commands/version.ts')).version(args, io),
+  },
+];

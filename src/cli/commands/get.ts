@@ -1,0 +1,123 @@
+// `signalbox get KIND [NAME]`: what the running router has, as a table or as it is.
+
+import { SignalboxError } from '../../core/errors.ts';
+import type { Diagnostic } from '../../model/diagnostic.ts';
+import { AdminClient } from '../admin-client.ts';
+import type { Arguments } from '../arguments.ts';
+import { formatDiagnostics } from '../format-diagnostic.ts';
+import { didYouMean } from '../../core/did-you-mean.ts';
+import { EXIT_OK, type Io } from '../io.ts';
+import { formatTable } from '../table.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+interface Kind {
+  readonly path: string;
+  readonly columns: Readonly<Record<string, (row: Row) => unknown>>;
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  routers: {
+    path: '/api/http/routers',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      priority: (row) => row['priorityStr'],
+      'entry points': (row) => row['using'],
+      service: (row) => row['service'],
+      rule: (row) => row['rule'],
+    },
+  },
+  services: {
+    path: '/api/http/services',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      type: (row) => row['type'],
+      'used by': (row) => row['usedBy'],
+    },
+  },
+  middlewares: {
+    path: '/api/http/middlewares',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      type: (row) => row['type'],
+      'used by': (row) => row['usedBy'],
+    },
+  },
+  entrypoints: {
+    path: '/api/entrypoints',
+    columns: { name: (row) => row['name'], address: (row) => row['address'] },
+  },
+};
+
+interface Snapshots {
+  readonly current: number;
+  readonly pinned: number | null;
+  readonly snapshots: readonly (Row & { readonly version: number })[];
+}
+
+export async function get(args: Arguments, io: Io): Promise<number> {
+  const [given = '', name] = args.positionals;
+  const kindName = given
+    .toLowerCase()
+    .replace(/([^s])$/, '$1s')
+    .replace('entrypoint', 'entrypoint');
+  const client = await AdminClient.find(args, io);
+  const isJson = args.flags.has('json');
+  const print = (value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`);
+  if (kindName === 'snapshots') {
+    const answer = await client.json<Snapshots>('GET', '/api/snapshots');
+    if (isJson) print(answer);
+    else io.out(snapshotTable(answer));
+    return EXIT_OK;
+  }
+  if (kindName === 'diagnostics') {
+    const answer = await client.json<readonly Diagnostic[]>('GET', '/api/diagnostics');
+    if (isJson) print(answer);
+    else io.out(answer.length === 0 ? 'no diagnostics\n' : formatDiagnostics(answer, io.color));
+    return EXIT_OK;
+  }
+  const kind = KINDS[kindName];
+  if (kind === undefined) {
+    const known = [...Object.keys(KINDS), 'snapshots', 'diagnostics'];
+    const near = didYouMean(given, known);
+    const hint = near === null ? `known: ${known.join(', ')}` : `did you mean "${near}"?`;
+    throw new SignalboxError('ERR_CLI_USAGE', `get: there is no "${given}" to list; ${hint}`);
+  }
+  if (name !== undefined) {
+    print(await client.json('GET', `${kind.path}/${encodeURIComponent(name)}`));
+    return EXIT_OK;
+  }
+  const query = new URLSearchParams();
+  const search = args.flags.get('search')?.[0];
+  if (search !== undefined) query.set('search', search);
+  const rows = await client.list(kind.path, query);
+  if (isJson) print(rows);
+  else if (rows.length === 0) io.out(`no ${kindName}\n`);
+  else io.out(objectTable(kind, rows));
+  return EXIT_OK;
+}
+
+function objectTable(kind: Kind, rows: readonly Row[]): string {
+  const cells = rows.map((row) => Object.values(kind.columns).map((column) => cell(column(row))));
+  const reasons = rows
+    .filter((row) => Array.isArray(row['error']))
+    .map((row) => `\n${cell(row['name'])}:\n${(row['error'] as string[]).map((text) => `  ${text}\n`).join('')}`); // A list, by the line above.
+  return formatTable(Object.keys(kind.columns), cells) + reasons.join('');
+}
+
+function snapshotTable({ current, pinned, snapshots }: Snapshots): string {
+  const rows = snapshots.map((row) => [
+    String(row.version),
+    row.version === current ? (pinned === null ? 'current' : `current, pinned to ${pinned}`) : '',
+    ...['createdAt', 'routers', 'services', 'middlewares', 'digest'].map((field) => cell(row[field])),
+  ]);
+  return formatTable(['version', 'state', 'created at', 'routers', 'services', 'middlewares', 'digest'], rows);
+}
+
+function cell(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',') || '-';
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '-';
+}

@@ -1,0 +1,65 @@
+// Services that the router brings along, which any router may name: `api@internal`, `dashboard@internal`,
+// `ping@internal`, `prometheus@internal`, `rest@internal` and `noop@internal`. All but the last are answered by the main
+// thread, behind Unix sockets that only this process can reach; to the data plane they are services like others.
+
+import type { ServiceSpec, UpstreamTransportSpec } from '../../model/service.ts';
+import type { AdminConfig } from '../config/install-config.ts';
+import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
+
+export const INTERNAL_SERVICES = ['api', 'dashboard', 'ping', 'prometheus', 'rest'] as const;
+export type InternalService = (typeof INTERNAL_SERVICES)[number];
+
+/** Generous: the peer is this program, and event streams stay open. */
+const TRANSPORT: UpstreamTransportSpec = {
+  dialTimeoutMs: 5_000,
+  responseHeaderTimeoutMs: 60_000,
+  idleConnTimeoutMs: 30_000,
+  readIdleTimeoutMs: 0,
+  writeIdleTimeoutMs: 60_000,
+  maxIdleConnsPerHost: 16,
+  maxConnsPerHost: 0,
+  maxPendingRequests: 64,
+  maxResponseHeaderBytes: 64 * 1024,
+  maxResponseHeaderCount: 100,
+};
+
+/** Which of them the install configuration switches on. */
+export function enabledInternalServices(admin: AdminConfig): readonly InternalService[] {
+  const isOn: Readonly<Record<InternalService, boolean>> = {
+    api: admin.api !== null,
+    dashboard: admin.api?.hasDashboard === true,
+    ping: admin.ping !== null,
+    prometheus: admin.metrics !== null,
+    rest: admin.rest !== null,
+  };
+  return INTERNAL_SERVICES.filter((name) => isOn[name]);
+}
+
+export function internalServices(admin: AdminConfig): Readonly<Record<string, ServiceSpec>> {
+  const specs: Record<string, ServiceSpec> = {};
+  for (const service of enabledInternalServices(admin)) {
+    const name = `${service}@${INTERNAL_PROVIDER}`;
+    specs[name] = {
+      kind: 'loadBalancer',
+      name,
+      strategy: 'wrr',
+      servers: [
+        {
+          url: `internal:${service}`,
+          scheme: 'http',
+          host: `@${service}`,
+          port: 0,
+          path: '',
+          preservePath: false,
+          weight: 1,
+        },
+      ],
+      passHostHeader: true,
+      transport: TRANSPORT,
+    };
+  }
+  const noop = `noop@${INTERNAL_PROVIDER}`;
+  // Never reached: what names it answers by itself. Traefik's status, so that a mistake looks the same.
+  specs[noop] = { kind: 'fixed', name: noop, status: 418, body: "I'm a teapot\n" };
+  return specs;
+}

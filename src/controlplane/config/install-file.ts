@@ -1,0 +1,67 @@
+// The install file: where it is looked for, and reading it whatever its kind.
+
+import { access, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MAX_FILE_BYTES, parseConfig, type ConfigDocument } from './document.ts';
+
+/** Traefik's files are taken as they are. */
+const PRODUCTS: readonly (readonly [name: string, endings: readonly string[]])[] = [
+  ['signalbox', ['toml', 'yaml', 'yml', 'config.ts', 'config.mts', 'config.js', 'config.mjs']],
+  ['traefik', ['toml', 'yaml', 'yml']],
+];
+
+/** Paths in the order they are looked for. */
+export function installFileCandidates(environment: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const { XDG_CONFIG_HOME: xdg, HOME: home } = environment;
+  return PRODUCTS.flatMap(([name, endings]) =>
+    [join('/etc', name), xdg, home === undefined ? undefined : join(home, '.config'), '.']
+      .filter((directory) => directory !== undefined && directory !== '')
+      .flatMap((directory) => endings.map((ending) => join(directory!, `${name}.${ending}`))),
+  );
+}
+
+/** The first that exists, or null. */
+export async function findInstallFile(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  for (const path of installFileCandidates(environment)) {
+    const exists = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (exists) return path;
+  }
+  return null;
+}
+
+export function isConfigModule(path: string): boolean {
+  return /\.[mc]?[jt]s$/i.test(path);
+}
+
+/** Never rejects: what is wrong is in the diagnostics, and the value is undefined. */
+export async function readInstallFile(path: string): Promise<ConfigDocument> {
+  const problem = (code: string, message: string): ConfigDocument => ({
+    source: path,
+    text: '',
+    value: undefined,
+    locate: () => null,
+    diagnostics: [{ severity: 'error', code, message, source: path, path: '', line: 0, column: 0 }],
+  });
+  try {
+    const info = await stat(path);
+    if (info.isDirectory()) return problem('file-unreadable', 'this is a directory; name a file in it');
+    if (info.size > MAX_FILE_BYTES) {
+      return problem('file-too-large', `the file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
+    }
+    if (isConfigModule(path)) return await (await import('./config-module.ts')).readConfigModule(path, problem);
+    return parseConfig(path, await readFile(path, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    return problem(
+      'file-unreadable',
+      reason === 'ENOENT'
+        ? 'the file does not exist; "signalbox demo" shows a complete one'
+        : `the file cannot be read (${reason})`,
+    );
+  }
+}

@@ -1,0 +1,40 @@
+// One configuration of several files of a provider: of objects with the same name the first file's counts.
+
+import { basename } from 'node:path';
+import type { Diagnostic } from '../../model/diagnostic.ts';
+import type { RoutingConfig, RoutingObject } from './routing-config.ts';
+
+/** Diagnostics are those of the parts, and those of what two of them define. */
+export function mergeRouting(provider: string, parts: readonly RoutingConfig[]): RoutingConfig {
+  const diagnostics: Diagnostic[] = [];
+  const merge = <T>(
+    select: (config: RoutingConfig) => ReadonlyMap<string, RoutingObject<T>>,
+  ): Map<string, RoutingObject<T>> => {
+    if (parts.length === 1) return new Map(select(parts[0]!));
+    const merged = new Map<string, RoutingObject<T>>();
+    for (const part of parts) {
+      for (const [name, object] of select(part)) {
+        const first = merged.get(name);
+        if (first === undefined) {
+          merged.set(name, object);
+          continue;
+        }
+        const place = object.document.locate(object.path) ?? { line: 0, column: 0 };
+        diagnostics.push({
+          severity: 'warning',
+          code: 'duplicate-object',
+          message: `"${name}" is already defined in ${basename(first.document.source)}, which counts; this definition is left out`,
+          source: object.document.source,
+          path: object.path.join('.'),
+          ...place,
+        });
+      }
+    }
+    return merged;
+  };
+  const routers = merge((config) => config.routers);
+  const middlewares = merge((config) => config.middlewares);
+  const services = merge((config) => config.services);
+  for (const part of parts) diagnostics.push(...part.diagnostics);
+  return { provider, routers, middlewares, services, diagnostics };
+}

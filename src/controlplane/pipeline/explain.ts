@@ -1,0 +1,236 @@
+// Which router takes a request, the way it goes from there, and why those that came near do not: the snapshot in force,
+// read with the same rules and the same order as the data plane's.
+
+import { canonicalHost } from '../../dataplane/http/host.ts';
+import { normalisePath, normaliseQuery, type NormalPath } from '../../dataplane/http/request-target.ts';
+import { compileRule } from '../../dataplane/match/compile-rule.ts';
+import type { MatchRequest } from '../../dataplane/match/matcher.ts';
+import { queryOf } from '../../dataplane/match/query.ts';
+import { parseRule, type MatcherNode, type RuleNode } from '../../dataplane/match/rule.ts';
+import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { RouteSpec } from '../../model/route.ts';
+import type { SnapshotSections } from '../../model/snapshot.ts';
+
+/** Routers that do not take the request and are shown: the nearest. */
+const MAX_OTHERS = 10;
+
+export interface ExplainRequest {
+  readonly method: string;
+  /** `http://host/path?query`, or `//host/path` when the scheme does not matter. */
+  readonly url: string;
+  /** Lower-case names. */
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+  readonly clientIp: string;
+  /** Null: the one whose port the URL names, or the only one. */
+  readonly entryPoint: string | null;
+}
+
+export interface MatcherResult {
+  /** As written in the rule, with `!` when negated. */
+  readonly matcher: string;
+  readonly isTrue: boolean;
+  /** What the request has in that place. */
+  readonly found: string;
+}
+
+export interface ExplainedRouter {
+  readonly router: string;
+  readonly rule: string;
+  readonly priority: number;
+  readonly matchers: readonly MatcherResult[];
+  /** One sentence. */
+  readonly why: string;
+}
+
+export interface Explanation {
+  readonly request: { readonly method: string; readonly host: string; readonly path: string; readonly query: string };
+  readonly entryPoint: string;
+  /** Null: the request is answered 404. */
+  readonly router: string | null;
+  /** From the entry point to the service: what the request passes, in order. */
+  readonly chain: readonly { readonly kind: string; readonly name: string; readonly detail?: string }[];
+  /** The router that takes it, with routers above it first. */
+  readonly taken: readonly ExplainedRouter[];
+  readonly others: readonly ExplainedRouter[];
+  readonly notes: readonly string[];
+}
+
+/** A text says what is wrong with the question. */
+export function explain(
+  sections: SnapshotSections,
+  ports: ReadonlyMap<string, number>,
+  request: ExplainRequest,
+): Explanation | string {
+  let url: URL;
+  try {
+    url = new URL(request.url.startsWith('//') ? `http:${request.url}` : request.url);
+  } catch {
+    return `"${request.url}" is no URL; write it whole, as in http://example.com/path`;
+  }
+  const entryPoint = chooseEntryPoint(sections, ports, request.entryPoint, url);
+  if (typeof entryPoint === 'string') return entryPoint;
+  const path: NormalPath = { routing: '', forward: '' };
+  // As written: the URL class would resolve dots and encode characters itself.
+  const raw = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*([^?#]*)/i.exec(request.url)?.[1] || '/';
+  const failure = normalisePath(raw, entryPoint.path, path);
+  if (failure !== null) return `the entry point answers ${failure.status}: ${failure.message}`;
+  const host = canonicalHost(url.host);
+  if (host === null) return `"${url.host}" is no host`;
+  const query = normaliseQuery(url.search.slice(1), entryPoint.path) ?? '';
+  const subject: MatchRequest = {
+    host,
+    path: path.routing,
+    method: request.method.toUpperCase(),
+    query,
+    clientIp: request.clientIp,
+    requestHeaders: { valuesOf: (name) => request.headers.get(name) ?? null },
+    parsedQuery: null,
+  };
+  return describe(sections, entryPoint, subject);
+}
+
+function chooseEntryPoint(
+  { entryPoints }: SnapshotSections,
+  ports: ReadonlyMap<string, number>,
+  name: string | null,
+  url: URL,
+): EntryPointSpec | string {
+  const names = Object.keys(entryPoints);
+  const known = `known: ${names.join(', ') || 'none'}`;
+  if (name !== null) return entryPoints[name] ?? `there is no entry point "${name}"; ${known}`;
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  const byPort = names.find((one) => ports.get(one) === port);
+  if (byPort !== undefined) return entryPoints[byPort]!;
+  if (names.length === 1) return entryPoints[names[0]!]!;
+  return `no entry point listens on port ${port}; name one with entryPoint (${known})`;
+}
+
+interface Candidate {
+  readonly spec: RouteSpec;
+  readonly rule: RuleNode;
+}
+
+/** In the order the data plane asks. */
+function candidatesOf(routes: readonly RouteSpec[]): readonly Candidate[] {
+  return routes
+    .map((spec) => ({ spec, rule: parseRule(spec.rule).rule }))
+    .filter((one): one is Candidate => one.rule !== null)
+    .toSorted(
+      ({ spec: a }, { spec: b }) =>
+        b.priority - a.priority || a.providerRank - b.providerRank || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+    );
+}
+
+function describe(sections: SnapshotSections, entryPoint: EntryPointSpec, request: MatchRequest): Explanation {
+  const routes = Object.values(sections.routes);
+  const taken: Candidate[] = [];
+  const others: ExplainedRouter[] = [];
+  const notes: string[] = [];
+  let level = routes.filter((route) => route.parents.length === 0 && route.entryPoints.includes(entryPoint.name));
+  for (;;) {
+    const candidates = candidatesOf(level);
+    const winner = candidates.find(({ rule }) => compileRule(rule)(request)) ?? null;
+    others.push(...nearest(candidates, winner, request));
+    if (winner === null) break;
+    taken.push(winner);
+    if (winner.spec.service !== '') break;
+    level = routes.filter((route) => route.parents.includes(winner.spec.name));
+    if (winner.spec.middlewares.length > 0) {
+      notes.push(
+        `the middlewares of ${winner.spec.name} run before the routers below it are asked; this answer takes the request as it came`,
+      );
+    }
+  }
+  const last = taken.at(-1);
+  const isServed = last !== undefined && last.spec.service !== '';
+  if (last !== undefined && !isServed) notes.push(`no router below ${last.spec.name} takes the request`);
+  return {
+    request: { method: request.method, host: request.host, path: request.path, query: request.query },
+    entryPoint: entryPoint.name,
+    router: isServed ? last.spec.name : null,
+    chain: isServed ? chainOf(sections, entryPoint, taken) : [],
+    taken: taken.map((one) => explained(one, request, 'its rule is true, and no router before it has a true one')),
+    others: others.slice(0, MAX_OTHERS),
+    notes,
+  };
+}
+
+function chainOf(
+  { middlewares, services }: SnapshotSections,
+  entryPoint: EntryPointSpec,
+  taken: readonly Candidate[],
+): Explanation['chain'] {
+  const stage = (name: string): { kind: string; name: string; detail: string } => ({
+    kind: 'middleware',
+    name,
+    detail: middlewares[name]?.kind ?? '',
+  });
+  const last = taken.at(-1)!.spec;
+  const service = services[last.service];
+  return [
+    { kind: 'entryPoint', name: entryPoint.name },
+    ...entryPoint.middlewares.map(stage),
+    ...taken.flatMap(({ spec }) => [{ kind: 'router', name: spec.name }, ...spec.middlewares.map(stage)]),
+    {
+      kind: 'service',
+      name: last.service,
+      ...(service?.kind === 'loadBalancer' ? { detail: service.servers.map((server) => server.url).join(', ') } : {}),
+    },
+  ];
+}
+
+/** Those that share something with the request, the most alike first. */
+function nearest(
+  candidates: readonly Candidate[],
+  winner: Candidate | null,
+  request: MatchRequest,
+): readonly ExplainedRouter[] {
+  const before = winner === null ? candidates.length : candidates.indexOf(winner);
+  return candidates
+    .map((candidate, index) => ({ candidate, index, results: resultsOf(candidate.rule, request) }))
+    .filter(({ candidate, results }) => candidate !== winner && results.some(({ isTrue }) => isTrue))
+    .toSorted((a, b) => share(b.results) - share(a.results) || a.index - b.index)
+    .slice(0, MAX_OTHERS)
+    .map(({ candidate, index, results }) => {
+      const failed = results.filter(({ isTrue }) => !isTrue);
+      const why =
+        index > before && compileRule(candidate.rule)(request)
+          ? `its rule is true as well; ${winner!.spec.name} comes first with priority ${winner!.spec.priority} to ${candidate.spec.priority}`
+          : failed.map(({ matcher, found }) => `${matcher} is false: the request has ${found}`).join('; ');
+      return explained(candidate, request, why);
+    });
+}
+
+function share(results: readonly MatcherResult[]): number {
+  return results.filter(({ isTrue }) => isTrue).length / results.length;
+}
+
+function explained({ spec, rule }: Candidate, request: MatchRequest, why: string): ExplainedRouter {
+  return {
+    router: spec.name,
+    rule: spec.rule,
+    priority: spec.priority,
+    matchers: resultsOf(rule, request),
+    why,
+  };
+}
+
+function resultsOf(rule: RuleNode, request: MatchRequest): readonly MatcherResult[] {
+  if (rule.kind !== 'matcher') return rule.nodes.flatMap((node) => resultsOf(node, request));
+  const text = `${rule.negated ? '!' : ''}${rule.name}(${rule.args.map((arg) => `\`${arg}\``).join(', ')})`;
+  return [{ matcher: text, isTrue: compileRule(rule)(request), found: foundFor(rule, request) }];
+}
+
+function foundFor(rule: MatcherNode, request: MatchRequest): string {
+  const [name = ''] = rule.args;
+  const values = (list: readonly string[] | null | undefined): string =>
+    list == null || list.length === 0 ? 'none' : list.map((value) => `"${value}"`).join(', ');
+  if (rule.name.startsWith('Host')) return `the host "${request.host}"`;
+  if (rule.name.startsWith('Path')) return `the path "${request.path}"`;
+  if (rule.name.startsWith('Method')) return `the method ${request.method}`;
+  if (rule.name.startsWith('Header')) {
+    return `${name}: ${values(request.requestHeaders.valuesOf(name.toLowerCase()))}`;
+  }
+  if (rule.name.startsWith('Query')) return `${name}: ${values(queryOf(request).get(name))}`;
+  return `the client ${request.clientIp}`;
+}
