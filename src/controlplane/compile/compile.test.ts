@@ -52,6 +52,8 @@ const CASES: Readonly<Record<string, string>> = {
   substitution: `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "\${MISSING}" }] } } } }`,
   'unguarded-api': `entryPoints: { web: { address: ":0" }, traefik: { address: ":0" } }\napi: {}`,
   'unguarded-fallback': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { basicAuth: { users: [] } } }, services: { ${S} } }`,
+  'option-without-effect': `${EP}http: { middlewares: { m: { headers: { stsPreload: true } } } }`,
+  'deprecated-option': `${EP}http: { middlewares: { m: { ipWhiteList: { sourceRange: ["::1"] } } } }`,
   'go-template': `${EP}http: { routers: { r: { rule: "Host(\`{{ .Name }}\`)", service: s } }, services: { ${S} } }`,
 };
 

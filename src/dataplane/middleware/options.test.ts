@@ -1,0 +1,78 @@
+// What the option schemas of the middlewares say about mistakes.
+
+import { expect, test } from 'vitest';
+import { DecodeContext } from '../../schema/decode-context.ts';
+import { MIDDLEWARES } from './registry.ts';
+
+/** Severity, place and message of everything there is to say. */
+function complaints(kind: string, options: unknown): string[] {
+  const definition = MIDDLEWARES.find((one) => one.kind === kind)!;
+  const context = new DecodeContext('test.yml', () => null);
+  definition.options.decode(options, context);
+  return context.diagnostics.map(({ severity, path, message }) => `${severity} ${path}: ${message}`);
+}
+
+test.each<[string, object]>([
+  ['redirectScheme', { scheme: 'https', port: '443', permanent: true }],
+  ['redirectRegex', { regex: '^http://(?P<host>.*)/(.*)$', replacement: 'https://${host}/$2$$' }],
+  ['addPrefix', { prefix: '/ä%2F' }],
+  ['replacePath', { path: '/' }],
+  ['replacePathRegex', { regex: '^/(a)', replacement: '/$1' }],
+  ['stripPrefixRegex', { regex: ['/[a-z]+', '^/x'] }],
+  ['ipAllowList', { sourceRange: '10.0.0.0/8, ::1', ipStrategy: { depth: 1, ipv6Subnet: 64 }, rejectStatusCode: 404 }],
+  [
+    'headers',
+    { accessControlAllowOriginList: ['https://a.test', 'null', 'app://x'], accessControlAllowCredentials: true },
+  ],
+  [
+    'headers',
+    { stsSeconds: 1, stsPreload: true, allowedHosts: ['a.test:80', '[::1]'], customRequestHeaders: { Host: 'b' } },
+  ],
+  ['contentType', {}],
+  ['encodedCharacters', {}],
+  ['requestId', {}],
+  ['bodyLimit', { maxRequestBodyBytes: 1 }],
+  ['maintenance', { retryAfter: 60, bypass: { sourceRange: ['::1'] } }],
+])('%s takes %j', (kind, options) => {
+  expect(complaints(kind, options)).toEqual([]);
+});
+
+test.each<[string, object, string]>([
+  ['redirectScheme', {}, 'error scheme: this option is required'],
+  ['redirectScheme', { scheme: 'https://' }, 'error scheme: expected a scheme such as https'],
+  ['redirectScheme', { scheme: 'https', port: 65_536 }, 'error port: the number must be from 1 to 65535'],
+  ['redirectRegex', { regex: '(?=a)', replacement: 'x' }, 'error regex: the pattern is no RE2 regular expression'],
+  ['redirectRegex', { regex: '(a)', replacement: 'http://b/\r\nX: y' }, 'error replacement: expected text without line breaks'],
+  ['redirectRegex', { regex: '(a)', replacement: '/$1x' }, 'warning replacement: the pattern has no group $1x, which stands for nothing; write ${1} when text follows'],
+  ['addPrefix', { prefix: '/a%00' }, 'error prefix: the path holds an encoded NUL'],
+  ['replacePath', { path: 'a' }, 'error path: expected a path that begins with a slash'],
+  ['replacePath', { path: '/a?b' }, 'error path: expected a path that begins with a slash'],
+  ['replacePathRegex', { regex: '^/(?P<a>.)', replacement: '/$b' }, 'warning replacement: the pattern has no group $b, which stands for nothing'],
+  ['stripPrefixRegex', { regex: [] }, 'error regex: the list is empty'],
+  ['stripPrefixRegex', { regex: ['/a', '('] }, 'error regex[1]: the pattern is no RE2 regular expression'],
+  ['ipAllowList', { sourceRange: [] }, 'error sourceRange: the list is empty'],
+  ['ipAllowList', { sourceRange: ['10.0.0.0/33'] }, 'error sourceRange[0]: "10.0.0.0/33" is neither an address nor a network'],
+  ['ipAllowList', { sourceRange: ['::1'], rejectStatusCode: 100 }, 'error rejectStatusCode: the number must be from 200 to 599'],
+  ['ipAllowList', { sourceRange: ['::1'], ipStrategy: { ipv6Subnet: 129 } }, 'error ipStrategy.ipv6Subnet: the number must be from 1 to 128'],
+  ['ipAllowList', { sourceRange: ['::1'], ipStrategy: { depth: 1, excludedIPs: ['::2'] } }, 'warning ipStrategy.excludedIPs: "depth" is given as well and decides alone'],
+  ['ipWhiteList', { sourceRange: ['::1'] }, 'warning : ipWhiteList is deprecated'],
+  ['ipWhiteList', { sourceRange: ['::1'], rejectStatusCode: 404 }, 'error rejectStatusCode: unknown option'],
+  ['headers', { customRequestHeaders: { host: 'a b' } }, 'error customRequestHeaders.host: "a b" is no host'],
+  ['headers', { customResponseHeaders: { 'Content-Length': '1' } }, 'error customResponseHeaders.Content-Length: "Content-Length" belongs to the connection'],
+  ['headers', { allowedHosts: ['http://a'] }, 'error allowedHosts[0]: "http://a" is no host'],
+  ['headers', { accessControlAllowMethods: ['GET POST'] }, 'error accessControlAllowMethods[0]: expected a name without spaces or commas'],
+  ['headers', { accessControlAllowOriginListRegex: ['('] }, 'error accessControlAllowOriginListRegex[0]: the pattern is no RE2'],
+  ['headers', { accessControlAllowOriginList: ['https://a/'] }, 'warning accessControlAllowOriginList[0]: no browser sends "https://a/" as its origin'],
+  ['headers', { accessControlAllowOriginList: ['*'], accessControlAllowCredentials: true }, 'warning accessControlAllowCredentials: "accessControlAllowCredentials" has no effect'],
+  ['headers', { stsPreload: true }, 'warning stsPreload: "stsPreload" has no effect: "stsSeconds" is 0'],
+  ['headers', { featurePolicy: 'x' }, 'warning featurePolicy: "featurePolicy" is deprecated; permissionsPolicy takes its place'],
+  ['contentType', { autoDetect: true }, 'warning autoDetect: "autoDetect" is deprecated'],
+  ['requestId', { headerName: 'Connection' }, 'error headerName: "Connection" belongs to the connection'],
+  ['bodyLimit', { maxRequestBodyBytes: 0 }, 'error maxRequestBodyBytes: the number must be at least 1'],
+  ['maintenance', { contentType: 'a\r\nb' }, 'error contentType: expected text without line breaks'],
+  ['maintenance', { bypass: { sourceRange: ['x'] } }, 'error bypass.sourceRange[0]: "x" is neither an address nor a network'],
+])('%s says what is wrong with %j', (kind, options, complaint) => {
+  const found = complaints(kind, options);
+  expect(found).toHaveLength(1);
+  expect(found[0]).toContain(complaint);
+}); // prettier-ignore
