@@ -6,12 +6,13 @@ import { parseConfig } from '../config/document.ts';
 import { decodeInstall } from '../config/install-config.ts';
 import { decodeRouting } from '../config/routing-config.ts';
 import { compile, type CompileResult } from './compile.ts';
+import { internalServices } from './internal-services.ts';
 import { SnapshotBuilder } from './snapshot-builder.ts';
 
 function compiled(text: string): CompileResult & { said: string[] } {
   const { value, diagnostics } = decodeInstall('in.yml', text);
   if (value === null) throw new Error(JSON.stringify(diagnostics));
-  const result = compile(value, value.routing === null ? [] : [value.routing]);
+  const result = compile(value, value.routing === null ? [] : [value.routing], internalServices(value.admin));
   const said = result.diagnostics.map(
     ({ severity, code, line, column, path, message }) => `${severity} ${code} ${line}:${column} ${path}: ${message}`,
   );
@@ -61,7 +62,9 @@ test.each(Object.entries(CASES))('%s', (code, text) => {
   const { value, diagnostics } = decodeInstall('in.yml', text);
   const all = [
     ...diagnostics,
-    ...(value === null ? [] : compile(value, value.routing === null ? [] : [value.routing]).diagnostics),
+    ...(value === null
+      ? []
+      : compile(value, value.routing === null ? [] : [value.routing], internalServices(value.admin)).diagnostics),
   ];
   const found = all.find((diagnostic) => diagnostic.code === code);
   expect(found).toBeDefined();
