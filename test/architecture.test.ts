@@ -25,6 +25,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'controlplane/config': 7,
   'controlplane/compile': 8,
   'controlplane/providers': 8,
+  'controlplane/store': 8,
   'controlplane/pipeline': 9,
   api: 10,
   app: 11,
@@ -40,6 +41,7 @@ const THIRD_PARTY: Readonly<Record<string, readonly string[]>> = {
   'js-yaml': ['controlplane/config'],
   yaml: ['controlplane/config'],
   'smol-toml': ['controlplane/config'],
+  jiti: ['controlplane/config'],
   re2js: ['dataplane/match'],
   pino: ['core'],
 };

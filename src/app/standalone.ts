@@ -16,6 +16,10 @@ import { endpointsOf, restEndpoint } from '../api/endpoints.ts';
 import { enabledInternalServices, internalServices } from '../controlplane/compile/internal-services.ts';
 import type { InstallConfig } from '../controlplane/config/install-config.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
+import { FileStore } from '../controlplane/store/file-store.ts';
+import type { StateStore } from '../controlplane/store/define.ts';
+import { StoredHistory } from '../controlplane/store/stored-history.ts';
+import type { SavedHistory } from '../model/history.ts';
 import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
@@ -64,9 +68,17 @@ const DEFAULT_SNAPSHOTS = 20;
 
 const WORKER_URL = new URL('../dataplane/engine/worker.js', import.meta.url);
 
+/** What survives the process. */
+interface State {
+  readonly store: StateStore;
+  readonly history: StoredHistory;
+  readonly saved: SavedHistory;
+}
+
 export class Standalone {
   readonly log: ApplicationLog;
   readonly #options: StandaloneOptions;
+  readonly #state: State | null;
   readonly #clock = new SystemClock();
   readonly #pipeline: Pipeline;
   readonly #metrics: MetricsAggregator;
@@ -79,11 +91,26 @@ export class Standalone {
   #shown = new Set<string>();
   #isStopping = false;
 
-  /** Throws when a log file cannot be opened. */
-  constructor(options: StandaloneOptions) {
+  /** Opens what lasts and puts the parts together. Rejects when a log file or the state directory cannot be used. */
+  static async create(options: StandaloneOptions): Promise<Standalone> {
+    const { install } = options;
+    const log = new ApplicationLog(install.log);
+    if (install.state === null) return new Standalone(options, log, null);
+    const store = new FileStore({
+      directory: install.state.directory,
+      now: () => Date.now(),
+      onCorrupt: (path, reason) => log.error('a state file cannot be read and was set aside', { path, reason }),
+    });
+    await store.start();
+    const history = new StoredHistory(store, (error) => log.error('state cannot be written', { error: String(error) }));
+    return new Standalone(options, log, { store, history, saved: await history.load() });
+  }
+
+  private constructor(options: StandaloneOptions, log: ApplicationLog, state: State | null) {
     const { install } = options;
     this.#options = options;
-    this.log = new ApplicationLog(install.log);
+    this.#state = state;
+    this.log = log;
     this.#events = new EventBus(() => this.#clock.wall());
     this.#socketDirectory = mkdtempSync(join(tmpdir(), 'signalbox-'));
     this.#pipeline = new Pipeline({
@@ -91,7 +118,7 @@ export class Standalone {
       log: this.log,
       clock: this.#clock,
       events: this.#events,
-      history: new SnapshotHistory(install.state?.maxSnapshots ?? DEFAULT_SNAPSHOTS),
+      history: new SnapshotHistory(install.state?.maxSnapshots ?? DEFAULT_SNAPSHOTS, state?.saved, state?.history),
       internalServices: internalServices(install.admin),
       onDiagnostics: (diagnostics) => this.#showNew(diagnostics),
     });
@@ -139,6 +166,16 @@ export class Standalone {
 
   /** Starts everything; settles when requests are served. */
   async start(): Promise<readonly BoundEntryPoint[]> {
+    try {
+      return await this.#startAll();
+    } catch (error) {
+      await this.#closeState();
+      rmSync(this.#socketDirectory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async #startAll(): Promise<readonly BoundEntryPoint[]> {
     const { install } = this.#options;
     await this.#accessLog?.start();
     const snapshot = await this.#pipeline.start();
@@ -171,6 +208,11 @@ export class Standalone {
       services: Object.keys(services).length,
       middlewares: Object.keys(middlewares).length,
     };
+  }
+
+  /** Of the newest routing configuration. */
+  get diagnostics(): readonly Diagnostic[] {
+    return this.#pipeline.result.diagnostics;
   }
 
   /** Puts a provider's configuration into force; settles when it is. */
@@ -213,6 +255,7 @@ export class Standalone {
     await this.#supervisor.stop(graceMs);
     await this.#accessLog?.stop();
     await this.#admin.stop();
+    await this.#closeState();
     rmSync(this.#socketDirectory, { recursive: true, force: true });
     this.log.info('stopped');
   }
@@ -224,6 +267,11 @@ export class Standalone {
     if (fresh.length === 0) return;
     this.#options.onDiagnostics(fresh);
     this.#events.emit('diagnostics', { diagnostics: fresh });
+  }
+
+  async #closeState(): Promise<void> {
+    await this.#state?.history.flush();
+    await this.#state?.store.stop();
   }
 
   #ports(): ReadonlyMap<string, number> {

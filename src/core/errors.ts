@@ -10,6 +10,8 @@ export const ERROR_CODES = {
   ERR_LISTEN_FAILED: 'The address of an entry point could not be bound.',
   ERR_WORKER_START: 'A worker thread did not become ready in time.',
   ERR_WORKER_CRASH_LOOP: 'Workers crashed five times within a minute.',
+  ERR_STATE_LOCKED: 'Another process uses the state directory.',
+  ERR_STATE_UNUSABLE: 'The state directory cannot be used.',
   ERR_CLI_USAGE: 'The command line could not be understood.',
   ERR_ADMIN_UNREACHABLE: 'The API of the running router does not answer, or asks for a token.',
 } as const;

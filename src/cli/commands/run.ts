@@ -91,7 +91,7 @@ async function serve(
   });
   let router: Standalone;
   try {
-    router = new Standalone({
+    router = await Standalone.create({
       install,
       workers: options.workers ?? availableParallelism(),
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),

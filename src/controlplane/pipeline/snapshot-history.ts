@@ -1,26 +1,8 @@
 // The snapshots that were in force, newest last, to go back to. Objects are shared from one snapshot to the next, so a
 // long history of small changes is cheap.
 
-import type { Snapshot, SnapshotSections } from '../../model/snapshot.ts';
-
-export interface HistoryEntry extends SnapshotSections {
-  readonly version: number;
-  readonly digest: string;
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number;
-}
-
-/** Keeps entries beyond the life of the process; see controlplane/store. */
-export interface HistoryStore {
-  append(entry: HistoryEntry): void;
-  remove(version: number): void;
-  pin(version: number | null): void;
-}
-
-export interface SavedHistory {
-  readonly entries: readonly HistoryEntry[];
-  readonly pinned: number | null;
-}
+import type { HistoryEntry, HistoryStore, SavedHistory } from '../../model/history.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
 
 export class SnapshotHistory {
   readonly #entries: HistoryEntry[];

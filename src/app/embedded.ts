@@ -1,0 +1,91 @@
+// A router inside of another program: started, reconfigured and stopped by calls, for tests and applications. It is the
+// same router as `signalbox run`, without its command line and signals.
+
+import { SignalboxError } from '../core/errors.ts';
+import type { Diagnostic } from '../model/diagnostic.ts';
+import { decodeInstallDocument, INSTALL_PROVIDER } from '../controlplane/config/install-config.ts';
+import { operatorSubstitutions } from '../controlplane/config/operator-substitutions.ts';
+import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
+import type { ConfigDocument } from '../controlplane/config/document.ts';
+import type { InstallInput, RoutingInput } from './input-types.ts';
+import { Standalone } from './standalone.ts';
+
+export interface StartOptions {
+  /** Worker threads, 1 when left out. */
+  readonly workers?: number;
+  /** For `${NAME}` in values; empty when left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Called with what is newly wrong in the routing configuration. */
+  readonly onDiagnostics?: (diagnostics: readonly Diagnostic[]) => void;
+  /** Called when the data plane is lost for good; the router must then be stopped. */
+  readonly onFatal?: (error: Error) => void;
+}
+
+export interface RouterAddress {
+  readonly host: string;
+  readonly port: number;
+  /** `http://127.0.0.1:8000` */
+  readonly url: string;
+}
+
+export interface Router extends AsyncDisposable {
+  /** By entry point; `traefik` is the internal one. */
+  readonly addresses: Readonly<Record<string, RouterAddress>>;
+  /** What is wrong with the routing configuration as it stands. */
+  readonly diagnostics: readonly Diagnostic[];
+  /**
+   * Replaces the routing configuration that was given inline; other sources stay. Settles when every worker runs it, with
+   * what is wrong with it: an object with errors is disabled and costs the others nothing.
+   */
+  reconfigure(routing: RoutingInput): Promise<readonly Diagnostic[]>;
+  /** Lets requests in flight finish, then ends. Calls after the first do nothing. */
+  stop(): Promise<void>;
+}
+
+/** Gives `signalbox.config.ts` its types. */
+export function defineConfig(config: InstallInput): InstallInput {
+  return config;
+}
+
+/** Rejects with a SignalboxError: ERR_CONFIG_INVALID lists what is wrong, ERR_LISTEN_… an address that cannot be had. */
+export async function startRouter(config: InstallInput, options: StartOptions = {}): Promise<Router> {
+  const substitutions = operatorSubstitutions(options.environment ?? {});
+  const { value: install, diagnostics } = decodeInstallDocument(inline(config), substitutions);
+  if (install === null) {
+    const errors = diagnostics.filter(({ severity }) => severity === 'error');
+    const list = errors.map(({ path, message }) => `  ${path}: ${message}`).join('\n');
+    throw new SignalboxError('ERR_CONFIG_INVALID', `the configuration has errors:\n${list}`);
+  }
+  const router = await Standalone.create({
+    install,
+    workers: options.workers ?? 1,
+    onDiagnostics: (found) => options.onDiagnostics?.(found),
+    onFatal: (error) => options.onFatal?.(error),
+  });
+  const bound = await router.start();
+  let ending: Promise<void> | null = null;
+  const stop = (): Promise<void> => (ending ??= router.stop());
+  return {
+    addresses: Object.fromEntries(bound.map(({ name, address }) => [name, toAddress(address.host, address.port)])),
+    get diagnostics() {
+      return router.diagnostics;
+    },
+    async reconfigure(routing) {
+      const decoded: RoutingConfig = decodeRouting(INSTALL_PROVIDER, inline(routing), { substitutions });
+      await router.replace(decoded);
+      return router.diagnostics;
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function inline(value: unknown): ConfigDocument {
+  // A copy: what the caller changes afterwards is not the router's.
+  return { source: 'inline', text: '', value: structuredClone(value), diagnostics: [], locate: () => null };
+}
+
+function toAddress(host: string, port: number): RouterAddress {
+  const shown = host === '' ? '127.0.0.1' : host;
+  return { host, port, url: `http://${shown.includes(':') ? `[${shown}]` : shown}:${port}` };
+}

@@ -1,0 +1,61 @@
+// TypeScript types of configuration as people write it, rendered from the schemas: what `defineConfig` and `startRouter`
+// take. Keys are in canonical spelling; text stands for any value, as it may hold a substitution.
+
+import { installOptions } from '../controlplane/config/install-options.ts';
+import { middlewareOptions, routerOptions, serviceOptions } from '../controlplane/config/routing-options.ts';
+import type { Field, Schema } from '../schema/schema.ts';
+
+const INDENT = '  ';
+
+export function renderInputTypes(): string {
+  return `// Written by npm run generate from the schemas: configuration as people write it.
+
+export interface InstallInput ${typeOf(installOptions, 0).replace(/\}$/, `  /** Routing configuration in the same file. */\n  readonly http?: RoutingInput['http'];\n}`)}
+
+export interface RoutingInput {
+  readonly http?: {
+    readonly routers?: Readonly<Record<string, RouterInput>>;
+    readonly services?: Readonly<Record<string, ServiceInput>>;
+    readonly middlewares?: Readonly<Record<string, MiddlewareInput>>;
+  };
+}
+
+export interface RouterInput ${typeOf(routerOptions, 0)}
+
+/** Exactly one of the kinds. */
+export interface ServiceInput ${typeOf(serviceOptions, 0)}
+
+/** Exactly one of the kinds. */
+export interface MiddlewareInput ${typeOf(middlewareOptions, 0)}
+`;
+}
+
+function typeOf(schema: Schema<unknown>, depth: number): string {
+  if (schema.fields !== null) {
+    const inner = INDENT.repeat(depth + 1);
+    const lines = Object.entries(schema.fields)
+      .filter(([, field]) => field.later === null)
+      .map(([name, field]) => `${inner}/** ${field.doc.replaceAll('*/', '*\\/')} */\n${inner}${property(name, field, depth + 1)}\n`);
+    return `{\n${lines.join('')}${INDENT.repeat(depth)}}`;
+  }
+  if (schema.item !== undefined) {
+    const item = typeOf(schema.item, depth);
+    return schema.itemSuffix === '[]' ? `ReadonlyArray<${item}> | string` : `Readonly<Record<string, ${item}>>`;
+  }
+  const { enum: values, type } = schema.json;
+  if (Array.isArray(values)) {
+    const known = (values as unknown[]).map((value) => JSON.stringify(value).replaceAll('"', "'"));
+    return known.join(' | ');
+  }
+  const types = new Set((Array.isArray(type) ? (type as string[]) : [String(type)]).map(scalar));
+  types.add('string');
+  return [...types].toSorted().join(' | ');
+}
+
+function scalar(type: string): string {
+  return type === 'integer' ? 'number' : type;
+}
+
+function property(name: string, field: Field<unknown>, depth: number): string {
+  return `readonly ${name}${field.isRequired ? '' : '?'}: ${typeOf(field.schema, depth)};`;
+}

@@ -1,0 +1,53 @@
+// The JSON Schemas of the package: editors complete and check configuration files with them.
+
+import { installOptions } from '../controlplane/config/install-options.ts';
+import { middlewareOptions, routerOptions, serviceOptions } from '../controlplane/config/routing-options.ts';
+import { jsonSchemaOf } from '../schema/json-schema.ts';
+import type { JsonSchema } from '../schema/schema.ts';
+
+const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
+
+function mapOf(schema: JsonSchema): JsonSchema {
+  return { type: ['object', 'null'], additionalProperties: schema };
+}
+
+function routingProperties(): Readonly<Record<string, JsonSchema>> {
+  return {
+    http: {
+      description: 'Routers, services and middlewares by name.',
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: {
+        routers: mapOf(jsonSchemaOf(routerOptions)),
+        services: mapOf(jsonSchemaOf(serviceOptions)),
+        middlewares: mapOf(jsonSchemaOf(middlewareOptions)),
+        serversTransports: { description: 'Not supported yet.' },
+      },
+    },
+    tcp: { description: 'Not supported yet.' },
+    udp: { description: 'Not supported yet.' },
+    tls: { description: 'Not supported yet.' },
+  };
+}
+
+/** Text by file name below `schema/`. */
+export function renderJsonSchemas(): Readonly<Record<string, string>> {
+  const install = jsonSchemaOf(installOptions);
+  const routing = routingProperties();
+  const render = (schema: object): string => `${JSON.stringify(schema, null, 2)}\n`;
+  return {
+    'install.json': render({
+      $schema: DIALECT,
+      title: 'Signalbox install configuration',
+      ...install,
+      properties: { ...(install['properties'] as object), ...routing },
+    }),
+    'routing.json': render({
+      $schema: DIALECT,
+      title: 'Signalbox routing configuration',
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: routing,
+    }),
+  };
+}
