@@ -35,7 +35,10 @@ function typeOf(schema: Schema<unknown>, depth: number): string {
     const inner = INDENT.repeat(depth + 1);
     const lines = Object.entries(schema.fields)
       .filter(([, field]) => field.later === null)
-      .map(([name, field]) => `${inner}/** ${field.doc.replaceAll('*/', '*\\/')} */\n${inner}${property(name, field, depth + 1)}\n`);
+      .map(
+        ([name, field]) =>
+          `${inner}/** ${field.doc.replaceAll('*/', '*\\/')} */\n${inner}${property(name, field, depth + 1)}\n`,
+      );
     return `{\n${lines.join('')}${INDENT.repeat(depth)}}`;
   }
   if (schema.item !== undefined) {
@@ -47,6 +50,8 @@ function typeOf(schema: Schema<unknown>, depth: number): string {
     const known = (values as unknown[]).map((value) => JSON.stringify(value).replaceAll('"', "'"));
     return known.join(' | ');
   }
+  // Text that may be left unquoted: in TypeScript it is text.
+  if (Array.isArray(type) && type.includes('boolean')) return 'string';
   const types = new Set((Array.isArray(type) ? (type as string[]) : [String(type)]).map(scalar));
   types.add('string');
   return [...types].toSorted().join(' | ');

@@ -1,5 +1,9 @@
 // The reference pages, rendered from the definitions the program itself runs on.
 
+import type { ApiSources } from '../api/endpoints.ts';
+import { COMMANDS } from './commands.ts';
+import { EXIT_CODES } from './io.ts';
+import { decodeInstall } from '../controlplane/config/install-config.ts';
 import { ERROR_CODES } from '../core/errors.ts';
 import { installOptions } from '../controlplane/config/install-options.ts';
 import { middlewareOptions, routerOptions, serviceOptions } from '../controlplane/config/routing-options.ts';
@@ -99,9 +103,47 @@ function observabilityPage(): string {
   return `${NOTE}# Metrics and log fields\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${ACCESS_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}, and header fields prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n`;
 }
 
+function cliPage(): string {
+  const commands = COMMANDS.map(({ name, usage, summary, description, flags, takesOptions }) => {
+    const rows = Object.entries(flags).map(
+      ([flag, { value, short, doc }]) =>
+        `| \`--${flag}${value === null ? '' : ` ${value}`}\`${short === undefined ? '' : `, \`-${short}\``} | ${cell(doc)} |\n`,
+    );
+    const table = rows.length === 0 ? '' : `\n| flag | meaning |\n|---|---|\n${rows.join('')}`;
+    const options = takesOptions ? ' Takes [options of the install configuration](install.md) as flags.' : '';
+    return `## signalbox ${name}\n\n\`signalbox ${`${name} ${usage}`.trim()}\`: ${summary}. ${description}${options}\n${table}`;
+  });
+  const codes = EXIT_CODES.map(([code, meaning]) => `| ${code} | ${meaning} |\n`).join('');
+  return `${NOTE}# Command line\n\n\`signalbox help COMMAND\` says the same.\n\n${commands.join('\n')}\n## Exit codes\n\n| code | meaning |\n|---|---|\n${codes}`;
+}
+
+/** The endpoints of a router that has everything switched on. */
+async function apiPage(): Promise<string> {
+  const install = decodeInstall(
+    '',
+    'providers: { rest: {} }\napi: {}\nentryPoints: { web: { address: ":0" } }\n',
+  ).value!;
+  const { endpointsOf } = await import('../api/endpoints.ts');
+  // Descriptions alone are read: none of the sources is asked.
+  const sources = { install, pipeline: {}, events: {}, version: '' } as unknown as ApiSources;
+  const rows = endpointsOf(sources).map(
+    ({ method, path, summary, query = {} }) =>
+      `| \`${method} ${path}\` | ${cell(summary)}${
+        Object.entries(query).length === 0
+          ? ''
+          : ` Query: ${Object.keys(query)
+              .map((name) => `\`${name}\``)
+              .join(', ')}.`
+      } |\n`,
+  );
+  return `${NOTE}# API\n\nServed on the internal entry point once the install configuration says \`api: {}\`: [how to reach it](../api.md). \`GET /api/openapi.json\` is the same for programs.\n\n| endpoint | |\n|---|---|\n${rows.join('')}`;
+}
+
 /** Text by file name below docs/reference. */
-export function renderReference(): Readonly<Record<string, string>> {
+export async function renderReference(): Promise<Readonly<Record<string, string>>> {
   return {
+    'cli.md': cliPage(),
+    'api.md': await apiPage(),
     'install.md': installPage(),
     'routing.md': routingPage(),
     'middlewares.md': middlewaresPage(),

@@ -1,0 +1,536 @@
+// Written by npm run generate from the schemas: configuration as people write it.
+
+export interface InstallInput {
+  /** Named listeners. */
+  readonly entryPoints?: Readonly<Record<string, {
+    /** `[host]:port[/tcp]`; without a host, every address of the machine. */
+    readonly address: boolean | number | string;
+    /** Used by routers that name no entry point; when none has it, all do. */
+    readonly asDefault?: boolean | string;
+    /** Let other processes listen on the same address (SO_REUSEPORT). Needs Node.js 22.12 or newer. */
+    readonly reusePort?: boolean | string;
+    /** Whose X-Forwarded-* fields to believe. */
+    readonly forwardedHeaders?: {
+      /** Believe the X-Forwarded-* fields of every client. */
+      readonly insecure?: boolean | string;
+      /** Clients whose X-Forwarded-* fields are believed. */
+      readonly trustedIPs?: ReadonlyArray<string> | string;
+      /** Fields that a client’s Connection header may not remove. */
+      readonly connection?: ReadonlyArray<boolean | number | string> | string;
+      /** Leave X-Forwarded-For as it came. */
+      readonly notAppendXForwardedFor?: boolean | string;
+    };
+    /** Timeouts, limits, shutdown. */
+    readonly transport?: {
+      /** Shutdown. */
+      readonly lifeCycle?: {
+        /** Go on accepting for this long after SIGTERM. */
+        readonly requestAcceptGraceTimeout?: number | string;
+        /** Time for requests in flight after that. */
+        readonly graceTimeOut?: number | string;
+      };
+      /** Timeouts towards clients. */
+      readonly respondingTimeouts?: {
+        /** From the first byte of a request to the end of its head; then 408. */
+        readonly headerTimeout?: number | string;
+        /** Longest pause between two reads of a request body; then 408. Traefik limits the whole body by this. */
+        readonly readTimeout?: number | string;
+        /** Longest time for a request with its body; 0 is no limit. */
+        readonly readTotalTimeout?: number | string;
+        /** Longest time for a whole response; 0 is no limit. */
+        readonly writeTimeout?: number | string;
+        /** Longest time a client may take no byte of a response. */
+        readonly writeIdleTimeout?: number | string;
+        /** Keep-alive connection without a request. */
+        readonly idleTimeout?: number | string;
+        /** WebSocket or other tunnel without a byte in either direction. */
+        readonly tunnelIdleTimeout?: number | string;
+      };
+      /** Limits towards clients. */
+      readonly limits?: {
+        /** Fields in a request head; then 431. */
+        readonly maxHeaderCount?: number | string;
+        /** One line of a request head; then 414 or 431. */
+        readonly maxLineBytes?: number | string;
+        /** Request body; then 413. 0 is no limit. */
+        readonly maxBodyBytes?: number | string;
+        /** Open connections over all workers; more are reset. 0 is no limit. */
+        readonly maxConnections?: number | string;
+        /** Open connections of one client address over all workers. 0 is no limit. */
+        readonly maxConnectionsPerIP?: number | string;
+      };
+      /** Age after which a connection is closed with its next response. */
+      readonly keepAliveMaxTime?: number | string;
+      /** Requests after which a connection is closed. */
+      readonly keepAliveMaxRequests?: number | string;
+    };
+    /** HTTP options. */
+    readonly http?: {
+      /** Put before the middlewares of every router of this entry point. */
+      readonly middlewares?: ReadonlyArray<boolean | number | string> | string;
+      /** Send `;` in a query as `%3B` instead of `&`. */
+      readonly encodeQuerySemicolons?: boolean | string;
+      /** Resolve `//`, `.` and `..` before routing. */
+      readonly sanitizePath?: boolean | string;
+      /** Percent-encoded characters a path may hold; others are answered 400. */
+      readonly encodedCharacters?: {
+        /** `%2F` */
+        readonly allowEncodedSlash?: boolean | string;
+        /** `%5C` */
+        readonly allowEncodedBackSlash?: boolean | string;
+        /** `%00`; refused in any case */
+        readonly allowEncodedNullCharacter?: boolean | string;
+        /** `%3B` */
+        readonly allowEncodedSemicolon?: boolean | string;
+        /** `%25` */
+        readonly allowEncodedPercent?: boolean | string;
+        /** `%3F` */
+        readonly allowEncodedQuestionMark?: boolean | string;
+        /** `%23` */
+        readonly allowEncodedHash?: boolean | string;
+      };
+      /** What to do with field names that hold an underscore. */
+      readonly underscoreHeadersStrategy?: 'keep' | 'KEEP' | 'delete' | 'DELETE' | 'reject' | 'REJECT';
+      /** Request head; then 431. Traefik allows 1 MiB. */
+      readonly maxHeaderBytes?: number | string;
+      /** Answer every request of this entry point with a redirect. */
+      readonly redirections?: {
+        /** Where to. */
+        readonly entryPoint: {
+          /** Entry point to redirect to, or a port such as `:443`. */
+          readonly to: boolean | number | string;
+          /** Scheme to redirect to. */
+          readonly scheme?: boolean | number | string;
+          /** 301 and 308 rather than 302 and 307. */
+          readonly permanent?: boolean | string;
+          /** Priority of the redirecting router; above every other one when left out. */
+          readonly priority?: number | string;
+        };
+      };
+    };
+    /** What is reported. */
+    readonly observability?: {
+      /** Access log lines for requests of this entry point. */
+      readonly accessLogs?: boolean | string;
+      /** Metrics for requests of this entry point. */
+      readonly metrics?: boolean | string;
+    };
+  }>>;
+  /** Where routing configuration comes from. */
+  readonly providers?: {
+    /** Routing configuration from files. */
+    readonly file?: {
+      /** One file. */
+      readonly filename?: boolean | number | string;
+      /** A directory: every .yml, .yaml, .toml and .json file in it and below, in the order of their names. */
+      readonly directory?: boolean | number | string;
+      /** Follow changes. */
+      readonly watch?: boolean | string;
+    };
+    /** Least time between two applied changes of one provider. Traefik waits 2 s. */
+    readonly providersThrottleDuration?: number | string;
+    /** Which provider’s router is asked first when priorities are equal. */
+    readonly precedence?: ReadonlyArray<boolean | number | string> | string;
+    /** Routing configuration that is sent to the API. */
+    readonly rest?: {
+      /** Take PUT /api/providers/rest on the internal entry point; otherwise only where a router names `rest@internal`. */
+      readonly insecure?: boolean | string;
+    };
+  };
+  /** Application log. */
+  readonly log?: {
+    /** Least severity that is written. */
+    readonly level?: 'trace' | 'TRACE' | 'debug' | 'DEBUG' | 'info' | 'INFO' | 'warn' | 'WARN' | 'error' | 'ERROR' | 'fatal' | 'FATAL' | 'panic' | 'PANIC';
+    /** Lines for people or one JSON object each. */
+    readonly format?: 'common' | 'COMMON' | 'json' | 'JSON';
+    /** File to append to; standard error when empty. SIGUSR1 reopens it. */
+    readonly filePath?: boolean | number | string;
+  };
+  /** A line per request. An empty section switches it on. */
+  readonly accessLog?: {
+    /** File to append to; standard output when empty. SIGUSR1 reopens it. */
+    readonly filePath?: boolean | number | string;
+    /** Format of a line. */
+    readonly format?: 'common' | 'COMMON' | 'genericCLF' | 'GENERICCLF' | 'json' | 'JSON';
+    /** Only requests that pass one of these are logged. */
+    readonly filters?: {
+      /** Statuses and inclusive ranges. */
+      readonly statusCodes?: ReadonlyArray<number | string> | string;
+      /** Requests that were sent more than once. */
+      readonly retryAttempts?: boolean | string;
+      /** Requests that took at least this long. */
+      readonly minDuration?: number | string;
+    };
+    /** What a JSON line holds. */
+    readonly fields?: {
+      /** For fields that are not named. */
+      readonly defaultMode?: 'keep' | 'KEEP' | 'drop' | 'DROP';
+      /** Mode by field name. */
+      readonly names?: Readonly<Record<string, 'keep' | 'KEEP' | 'drop' | 'DROP'>>;
+      /** Header fields of request, response and origin. */
+      readonly headers?: {
+        /** For header fields that are not named. */
+        readonly defaultMode?: 'keep' | 'KEEP' | 'drop' | 'DROP' | 'redact' | 'REDACT';
+        /** Mode by header name. */
+        readonly names?: Readonly<Record<string, 'keep' | 'KEEP' | 'drop' | 'DROP' | 'redact' | 'REDACT'>>;
+      };
+      /** Query parameters in RequestPath. */
+      readonly queryParameters?: {
+        /** What to do with the values of query parameters. */
+        readonly defaultMode?: 'keep' | 'KEEP' | 'drop' | 'DROP' | 'redact' | 'REDACT';
+      };
+    };
+    /** Also requests of internal services such as `api@internal`. */
+    readonly addInternals?: boolean | string;
+  };
+  /** Metrics. */
+  readonly metrics?: {
+    /** Prometheus exposition under /metrics. */
+    readonly prometheus?: {
+      /** First part of every name; `traefik` gives Traefik’s names. */
+      readonly prefix?: boolean | number | string;
+      /** Bounds of the duration histograms, in seconds. */
+      readonly buckets?: ReadonlyArray<number | string> | string;
+      /** Series by entry point. */
+      readonly addEntryPointsLabels?: boolean | string;
+      /** Series by router. */
+      readonly addRoutersLabels?: boolean | string;
+      /** Series by service. */
+      readonly addServicesLabels?: boolean | string;
+      /** Extra labels of the request counters, from request headers. Clients choose the values. */
+      readonly headerLabels?: Readonly<Record<string, boolean | number | string>>;
+      /** Entry point that serves /metrics; `traefik` is the internal one, on loopback. */
+      readonly entryPoint?: boolean | number | string;
+      /** Serve metrics only where a router names the service `prometheus@internal`. */
+      readonly manualRouting?: boolean | string;
+    };
+    /** Also requests of internal services such as `api@internal`. */
+    readonly addInternals?: boolean | string;
+  };
+  /** The API. An empty section switches it on. */
+  readonly api?: {
+    /** Path the API lives under. */
+    readonly basePath?: boolean | number | string;
+    /** Serve the API without a token on an internal entry point that others can reach. On loopback none is needed. */
+    readonly insecure?: boolean | string;
+    /** Bearer token that API requests must carry; required when the internal entry point is bound to another address than loopback. `${file:/run/secrets/token}` reads it from a file. */
+    readonly token?: boolean | number | string;
+    /** Unix socket that serves the API as well, mode 0600; no token is asked for there. */
+    readonly socket?: boolean | number | string;
+    /** Serve the service `dashboard@internal`: a page that shows what is configured. */
+    readonly dashboard?: boolean | string;
+  };
+  /** Health check of the process under /ping. An empty section switches it on. */
+  readonly ping?: {
+    /** Entry point that serves /ping; `traefik` is the internal one, on loopback. */
+    readonly entryPoint?: boolean | number | string;
+    /** Status of /ping while the process shuts down. */
+    readonly terminatingStatusCode?: number | string;
+    /** Serve ping only where a router names the service `ping@internal`. */
+    readonly manualRouting?: boolean | string;
+  };
+  /** Connections to servers. */
+  readonly serversTransport?: {
+    /** Timeouts towards servers. */
+    readonly forwardingTimeouts?: {
+      /** Connecting to a server, all its addresses together; then 504. */
+      readonly dialTimeout?: number | string;
+      /** From the end of a request to the head of the response; then 504. 0 is no limit. */
+      readonly responseHeaderTimeout?: number | string;
+      /** Kept connection without a request. */
+      readonly idleConnTimeout?: number | string;
+      /** Longest pause in a response body. 0 is no limit. */
+      readonly readIdleTimeout?: number | string;
+      /** Longest time a server may take no byte of a request body. */
+      readonly writeIdleTimeout?: number | string;
+    };
+    /** Kept connections to one server, over all workers. */
+    readonly maxIdleConnsPerHost?: number | string;
+    /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
+    readonly maxConnsPerHost?: number | string;
+    /** Requests that may wait for a connection to one server; then 503. */
+    readonly maxPendingRequests?: number | string;
+    /** Response head; then 502. */
+    readonly maxResponseHeaderBytes?: number | string;
+    /** Fields of a response head; then 502. */
+    readonly maxResponseHeaderCount?: number | string;
+  };
+  /** Defaults of the rule language. */
+  readonly core?: {
+    /** Syntax of rules whose router does not say. */
+    readonly defaultRuleSyntax?: 'v2' | 'V2' | 'v3' | 'V3';
+  };
+  /** What survives a restart. Without it, history is kept in memory. */
+  readonly state?: {
+    /** Directory that keeps what must survive a restart: the history of snapshots. One process at a time. */
+    readonly directory: boolean | number | string;
+    /** Snapshots kept to go back to. */
+    readonly maxSnapshots?: number | string;
+  };
+  /** Routing configuration in the same file. */
+  readonly http?: RoutingInput['http'];
+}
+
+export interface RoutingInput {
+  readonly http?: {
+    readonly routers?: Readonly<Record<string, RouterInput>>;
+    readonly services?: Readonly<Record<string, ServiceInput>>;
+    readonly middlewares?: Readonly<Record<string, MiddlewareInput>>;
+  };
+}
+
+export interface RouterInput {
+  /** Which requests this router takes: matchers joined by `&&`, `||`, `!` and parentheses. */
+  readonly rule: boolean | number | string;
+  /** Service that gets them; `name` or `name@provider`. Left out only by routers that others name in `parentRefs`. */
+  readonly service?: boolean | number | string;
+  /** Entry points it listens on; all default ones when left out. */
+  readonly entryPoints?: ReadonlyArray<boolean | number | string> | string;
+  /** Stages a request passes on its way, in order. */
+  readonly middlewares?: ReadonlyArray<boolean | number | string> | string;
+  /** Higher is asked first; 0 stands for the length of the rule in bytes. */
+  readonly priority?: number | string;
+  /** What is reported. */
+  readonly observability?: {
+    /** Access log lines for requests of this router. */
+    readonly accessLogs?: boolean | string;
+    /** Metrics for requests of this router. */
+    readonly metrics?: boolean | string;
+  };
+  /** Routers above this one: it is offered the requests they match, after their middlewares. The topmost ones own entry points. */
+  readonly parentRefs?: ReadonlyArray<boolean | number | string> | string;
+  /** Syntax of the rule; `core.defaultRuleSyntax` when left out. */
+  readonly ruleSyntax?: 'v2' | 'V2' | 'v3' | 'V3';
+}
+
+/** Exactly one of the kinds. */
+export interface ServiceInput {
+  /** Balances over servers. */
+  readonly loadBalancer?: {
+    /** Servers to balance over. */
+    readonly servers?: ReadonlyArray<{
+      /** `http://host:port`; the path counts with preservePath only. */
+      readonly url: boolean | number | string;
+      /** Share of the requests; 0 gets none. */
+      readonly weight?: number | string;
+      /** Put the path of the URL before the path of the request. */
+      readonly preservePath?: boolean | string;
+    }> | string;
+    /** Send the client’s Host; otherwise the server’s address. */
+    readonly passHostHeader?: boolean | string;
+    /** How a server is chosen. */
+    readonly strategy?: 'wrr' | 'WRR' | 'p2c' | 'P2C' | 'hrw' | 'HRW' | 'leasttime' | 'LEASTTIME';
+  };
+}
+
+/** Exactly one of the kinds. */
+export interface MiddlewareInput {
+  /** Puts a prefix in front of the path before the request goes upstream. */
+  readonly addPrefix?: {
+    /** The path to add; begins with a slash. */
+    readonly prefix: boolean | number | string;
+  };
+  /** Refuses request bodies above a size with 413. */
+  readonly bodyLimit?: {
+    /** Largest body in bytes. */
+    readonly maxRequestBodyBytes: number | string;
+  };
+  /** Gives a list of middlewares a name, so that routers can share it. */
+  readonly chain?: {
+    /** Names of the members, first to last. */
+    readonly middlewares: ReadonlyArray<boolean | number | string> | string;
+  };
+  /** Finds out the type of responses that name none. */
+  readonly contentType?: {
+    /** Deprecated: `false` switches the middleware off. */
+    readonly autoDetect?: boolean | string;
+  };
+  /** Refuses paths that hold certain characters percent-encoded. */
+  readonly encodedCharacters?: {
+    /** Lets `%2F` pass. */
+    readonly allowEncodedSlash?: boolean | string;
+    /** Lets `%5C` pass. */
+    readonly allowEncodedBackSlash?: boolean | string;
+    /** Lets `%00` pass. */
+    readonly allowEncodedNullCharacter?: boolean | string;
+    /** Lets `%3B` pass. */
+    readonly allowEncodedSemicolon?: boolean | string;
+    /** Lets `%25` pass. */
+    readonly allowEncodedPercent?: boolean | string;
+    /** Lets `%3F` pass. */
+    readonly allowEncodedQuestionMark?: boolean | string;
+    /** Lets `%23` pass. */
+    readonly allowEncodedHash?: boolean | string;
+  };
+  /** Sets or removes fields of requests and responses, and answers CORS preflights. */
+  readonly headers?: {
+    /** Fields to set on the request; an empty value removes the field. `Host` changes the host. */
+    readonly customRequestHeaders?: Readonly<Record<string, boolean | number | string>>;
+    /** Fields to set on the response; an empty value removes the field. */
+    readonly customResponseHeaders?: Readonly<Record<string, boolean | number | string>>;
+    /** Origins that may read responses, such as `https://shop.example.com`; `*` stands for all. */
+    readonly accessControlAllowOriginList?: ReadonlyArray<boolean | number | string> | string;
+    /** RE2 patterns of such origins. Anchor them with `^` and `$`: what is found anywhere in an origin counts. */
+    readonly accessControlAllowOriginListRegex?: ReadonlyArray<boolean | number | string> | string;
+    /** Methods that answers to preflights allow. */
+    readonly accessControlAllowMethods?: ReadonlyArray<boolean | number | string> | string;
+    /** Request fields that answers to preflights allow. */
+    readonly accessControlAllowHeaders?: ReadonlyArray<boolean | number | string> | string;
+    /** Allows cookies and authentication. */
+    readonly accessControlAllowCredentials?: boolean | string;
+    /** Response fields that scripts may read. */
+    readonly accessControlExposeHeaders?: ReadonlyArray<boolean | number | string> | string;
+    /** Seconds for which browsers may remember the answer to a preflight. */
+    readonly accessControlMaxAge?: number | string;
+    /** Adds `Origin` to Vary: needed where caches keep responses that depend on the origin. */
+    readonly addVaryHeader?: boolean | string;
+    /** Hosts that may be asked for; others are answered 400. A host without port allows every port. */
+    readonly allowedHosts?: ReadonlyArray<boolean | number | string> | string;
+    /** Fields that may hold the host asked for, tried in order before Host. */
+    readonly hostsProxyHeaders?: ReadonlyArray<boolean | number | string> | string;
+    /** Fields and values that mark a request as having come over TLS, such as `X-Forwarded-Ssl: on`. `X-Forwarded-Proto` of a trusted proxy always does. */
+    readonly sslProxyHeaders?: Readonly<Record<string, boolean | number | string>>;
+    /** `max-age` of Strict-Transport-Security; 0 sends none. */
+    readonly stsSeconds?: number | string;
+    /** Adds `includeSubDomains`. */
+    readonly stsIncludeSubdomains?: boolean | string;
+    /** Adds `preload`. */
+    readonly stsPreload?: boolean | string;
+    /** Sends Strict-Transport-Security over plain HTTP too. */
+    readonly forceSTSHeader?: boolean | string;
+    /** Sends `X-Frame-Options: DENY`. */
+    readonly frameDeny?: boolean | string;
+    /** Value of X-Frame-Options; overrides frameDeny. */
+    readonly customFrameOptionsValue?: boolean | number | string;
+    /** Sends `X-Content-Type-Options: nosniff`. */
+    readonly contentTypeNosniff?: boolean | string;
+    /** Sends `X-XSS-Protection: 1; mode=block`. */
+    readonly browserXssFilter?: boolean | string;
+    /** Value of X-XSS-Protection; overrides browserXssFilter. */
+    readonly customBrowserXSSValue?: boolean | number | string;
+    /** Value of Content-Security-Policy. */
+    readonly contentSecurityPolicy?: boolean | number | string;
+    /** Value of Content-Security-Policy-Report-Only. */
+    readonly contentSecurityPolicyReportOnly?: boolean | number | string;
+    /** Value of Public-Key-Pins. */
+    readonly publicKey?: boolean | number | string;
+    /** Value of Referrer-Policy. */
+    readonly referrerPolicy?: boolean | number | string;
+    /** Value of Permissions-Policy. */
+    readonly permissionsPolicy?: boolean | number | string;
+    /** Leaves out allowed hosts, sslRedirect and Strict-Transport-Security. */
+    readonly isDevelopment?: boolean | string;
+    /** Deprecated: value of Feature-Policy. Use permissionsPolicy. */
+    readonly featurePolicy?: boolean | number | string;
+    /** Deprecated: redirects requests that did not come over TLS. Use redirectScheme. */
+    readonly sslRedirect?: boolean | string;
+    /** Deprecated: 307 instead of 301 for sslRedirect and sslForceHost. */
+    readonly sslTemporaryRedirect?: boolean | string;
+    /** Deprecated: host to redirect to. Use redirectRegex. */
+    readonly sslHost?: boolean | number | string;
+    /** Deprecated: redirects requests for another host than sslHost. */
+    readonly sslForceHost?: boolean | string;
+  };
+  /** Lets only clients with certain addresses pass. */
+  readonly ipAllowList?: {
+    /** Addresses and networks that may pass. */
+    readonly sourceRange: ReadonlyArray<boolean | number | string> | string;
+    /** Which address counts as the client’s; that of the connection when left out. With `depth` or `excludedIPs`, a request whose `X-Forwarded-For` does not hold it is refused. */
+    readonly ipStrategy?: {
+      /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
+      readonly depth?: number | string;
+      /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
+      readonly excludedIPs?: ReadonlyArray<boolean | number | string> | string;
+      /** Count all IPv6 addresses of a network of this prefix length as one. */
+      readonly ipv6Subnet?: number | string;
+    };
+    /** Status for everybody else. */
+    readonly rejectStatusCode?: number | string;
+  };
+  /** The old name of ipAllowList. */
+  readonly ipWhiteList?: {
+    /** Addresses and networks that may pass. */
+    readonly sourceRange: ReadonlyArray<boolean | number | string> | string;
+    /** Which address counts as the client’s; that of the connection when left out. With `depth` or `excludedIPs`, a request whose `X-Forwarded-For` does not hold it is refused. */
+    readonly ipStrategy?: {
+      /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
+      readonly depth?: number | string;
+      /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
+      readonly excludedIPs?: ReadonlyArray<boolean | number | string> | string;
+      /** Count all IPv6 addresses of a network of this prefix length as one. */
+      readonly ipv6Subnet?: number | string;
+    };
+  };
+  /** Answers every request the same, while a service is being worked on. */
+  readonly maintenance?: {
+    /** Status of the answer. */
+    readonly status?: number | string;
+    /** Body of the answer. */
+    readonly body?: boolean | number | string;
+    /** Type of the body. */
+    readonly contentType?: boolean | number | string;
+    /** When clients should ask again: Retry-After, in whole seconds. */
+    readonly retryAfter?: number | string;
+    /** Who is let through. */
+    readonly bypass?: {
+      /** Addresses and networks that reach the service. */
+      readonly sourceRange?: ReadonlyArray<boolean | number | string> | string;
+      /** Which address counts as the client’s; that of the connection when left out. */
+      readonly ipStrategy?: {
+        /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
+        readonly depth?: number | string;
+        /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
+        readonly excludedIPs?: ReadonlyArray<boolean | number | string> | string;
+        /** Count all IPv6 addresses of a network of this prefix length as one. */
+        readonly ipv6Subnet?: number | string;
+      };
+    };
+  };
+  /** Redirects requests whose URL matches a pattern to a URL made from it. */
+  readonly redirectRegex?: {
+    /** RE2 pattern to find in the URL. */
+    readonly regex: boolean | number | string;
+    /** URL to redirect to; `$1`, `${1}` and `${name}` stand for groups, `$$` for a dollar sign. */
+    readonly replacement: boolean | number | string;
+    /** Clients may remember the redirect: 301 and 308. */
+    readonly permanent?: boolean | string;
+  };
+  /** Redirects to the same URL with another scheme and port. */
+  readonly redirectScheme?: {
+    /** Scheme to redirect to. */
+    readonly scheme: boolean | number | string;
+    /** Port to redirect to; the scheme’s own when left out. */
+    readonly port?: number | string;
+    /** Clients may remember the redirect: 301 and 308. */
+    readonly permanent?: boolean | string;
+  };
+  /** Replaces the path; the query stays. */
+  readonly replacePath?: {
+    /** The new path; begins with a slash. */
+    readonly path: boolean | number | string;
+  };
+  /** Replaces what a pattern finds in the path; the query stays. */
+  readonly replacePathRegex?: {
+    /** RE2 pattern to find in the path. */
+    readonly regex: boolean | number | string;
+    /** What takes its place; `$1`, `${1}` and `${name}` stand for groups, `$$` for a dollar sign. Nothing is done when it is empty. */
+    readonly replacement: boolean | number | string;
+  };
+  /** Gives every request an identifier of its own. */
+  readonly requestId?: {
+    /** Field that holds the identifier. */
+    readonly headerName?: boolean | number | string;
+    /** Keeps an identifier that came with the request: up to 128 letters, digits and `_-.:/+=`. For entry points behind another proxy. */
+    readonly trustIncoming?: boolean | string;
+  };
+  /** Takes the first matching prefix off the path before the request goes upstream. */
+  readonly stripPrefix?: {
+    /** Prefixes to look for, in order; the first that matches is removed. */
+    readonly prefixes: ReadonlyArray<boolean | number | string> | string;
+  };
+  /** Takes the first prefix that matches a pattern off the path. */
+  readonly stripPrefixRegex?: {
+    /** RE2 patterns, tried in order. */
+    readonly regex: ReadonlyArray<boolean | number | string> | string;
+  };
+}

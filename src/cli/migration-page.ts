@@ -1,0 +1,74 @@
+// The page for people who come from Traefik: what is different on purpose, and how each option fares, from the schemas.
+
+import { migrationTable, type MigrationEntry } from '../controlplane/config/migration.ts';
+
+/** Subject, there, here. */
+const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
+  [
+    'one broken file or object',
+    'stops the provider, or removes the router without a word',
+    'costs that object only, with a diagnostic',
+  ],
+  [
+    '`readTimeout`',
+    'the whole request body, 60 s',
+    'the longest pause in it, 60 s; `readTotalTimeout` limits the whole',
+  ],
+  ['`maxHeaderBytes`', '1 MiB', '64 KiB'],
+  ['`providersThrottleDuration`', '2 s', '100 ms'],
+  ['`log.level`', 'ERROR', 'INFO'],
+  ['internal entry point `traefik`', 'every address, port 8080', 'loopback, port 8080'],
+  ['install and routing configuration', 'separate', 'may share a file; its routing objects are `name@install`'],
+  [
+    'directory provider',
+    '`.yml`, `.yaml`, `.toml`',
+    '`.json` as well; every level is watched; names beginning with `..` are skipped',
+  ],
+  [
+    'malformed chunked bodies, `Content-Length` with `Transfer-Encoding`, folded fields, bare LF, `%00`',
+    'accepted or 500',
+    '400',
+  ],
+  ['origin sends garbage', '500', '502 with a response flag'],
+  ['untrusted `Forwarded`, `X-Forwarded-Ssl`, `X-Replaced-Path`', 'passed on', 'removed'],
+  ['request and response trailers', 'lost', 'carried when negotiated'],
+  ['request without `Accept-Encoding`', 'gets `gzip`', 'left alone'],
+  ['`headers.allowedHosts`', 'compares the port; 500', 'port only when given; 400'],
+  ['Go templates in files', 'run', 'a warning that says what to write instead'],
+  ['order of servers', 'shuffled at every build', 'stable, strict smooth rounds'],
+  ['metric prefix', '`traefik`', '`signalbox`; `metrics.prometheus.prefix: traefik` gives the old names'],
+];
+
+export function renderMigrationPage(): string {
+  const behaviours = BEHAVIOURS.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+  const entries = migrationTable();
+  const section = (title: string, verdict: MigrationEntry['verdict']): string => {
+    const rows = entries.filter((entry) => entry.verdict === verdict);
+    const lines = rows.map(({ path, note }) => `| \`${path}\` | ${note.replaceAll('|', '\\|')} |\n`);
+    return `## ${title}\n\n| option | |\n|---|---|\n${lines.join('')}\n`;
+  };
+  const works = entries.filter(({ verdict }) => verdict === 'works').map(({ path }) => `\`${path}\``);
+  return `<!-- Written by npm run generate. -->
+
+# Coming from Traefik
+
+Signalbox reads Traefik v3’s configuration: files, \`TRAEFIK_…\` environment variables and flags. To learn how yours fares:
+
+\`\`\`console
+$ signalbox check --from-traefik traefik.yml
+\`\`\`
+
+lists every option it uses as works, differs (and how) or not yet. Without the flag, \`check\` shows what is wrong: options that are known and not built yet are warnings by name, and errors where leaving them out would weaken security or change what a router means.
+
+## What behaves differently, on purpose
+
+| subject | Traefik | Signalbox |
+|---|---|---|
+${behaviours}
+Kept to the letter: default priority is the length of the rule; \`PathPrefix\` is plain text; \`name@provider\`; keys without regard to case; default entry points; \`X-Forwarded-*\`; the text of 404 and 503 answers.
+
+${section('Options that work differently', 'differs')}${section('Options that are not there yet', 'not yet')}## Options that work
+
+${works.join(', ')}.
+`;
+}
