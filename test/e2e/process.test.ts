@@ -44,6 +44,19 @@ test('SIGTERM lets a request finish, tells its client, refuses new ones and exit
   expect(await router.exited).toBe(0);
 });
 
+test('every entry point answers, whichever worker it comes to', async () => {
+  await using origin = await RecordingOrigin.start();
+  const install = simpleInstall(
+    origin.port,
+    '',
+    '  second: { address: "127.0.0.1:0" }\n  third: { address: "127.0.0.1:0" }',
+  );
+  await using router = await startRouter({ install, workers: 2 });
+  for (const name of ['web', 'second', 'third']) {
+    expect((await RawClient.exchange(router.ports[name]!, REQUEST)).body).toBe('ok');
+  }
+});
+
 test('the deadline ends what does not finish, and a second signal ends at once', async () => {
   await using origin = await RecordingOrigin.start(() => {});
   const lifeCycle = (time: string): string => `    transport: { lifeCycle: { graceTimeOut: ${time} } }`;

@@ -5,6 +5,9 @@ import net from 'node:net';
 
 const FIRST_FD = 4;
 
+// The second handle waits until the parent has the first: only the channel keeps this process alive meanwhile.
+process.channel?.ref();
+
 const count = Number(process.argv[2]);
 for (let index = 0; index < count; index++) {
   // A socket that is never read: only a carrier for the handle.
