@@ -203,6 +203,22 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
   };
 }
 
+/**
+ * The schema, and a look at the decoded value for what its parts cannot see: options that exclude each other, text with a
+ * grammar of its own. Errors that `check` reports make the value invalid.
+ */
+export function checked<T>(schema: Schema<T>, check: (value: T, context: DecodeContext) => void): Schema<T> {
+  return {
+    ...schema,
+    decode(input, context) {
+      const errorsBefore = context.errorCount;
+      const value = schema.decode(input, context);
+      if (value !== INVALID) check(value, context);
+      return context.errorCount === errorsBefore ? value : INVALID;
+    },
+  };
+}
+
 /** Every default of a section that was left out; the fields must have no required one. */
 export function defaultsOf<T>(schema: Schema<T>): T {
   const values = Object.entries(schema.fields ?? {}).map(([name, field]) => [name, field.fallback]);

@@ -53,10 +53,10 @@ export class RawClient {
   }
 
   /** One exchange on a connection of its own. */
-  static async exchange(port: number, text: string): Promise<RawResponse> {
+  static async exchange(port: number, text: string, method = 'GET'): Promise<RawResponse> {
     const client = await RawClient.connect(port);
     client.send(text);
-    const response = await client.response();
+    const response = await client.response(method);
     client.socket.destroy();
     return response;
   }

@@ -1,4 +1,4 @@
-// Regular expressions of rules. They have RE2's syntax and meaning and match in linear time whatever the text (ReDoS);
+// Regular expressions of rules and middlewares. They have RE2's syntax and meaning and match in linear time whatever the text (ReDoS);
 // this is the only file that knows the RE2 engine. Plain patterns run as native RegExp instead, see native-pattern.ts.
 
 import { RE2JS } from 're2js';
@@ -34,4 +34,58 @@ export function compilePattern(pattern: string): TextTest {
     compiled ??= toNativePattern(pattern) ?? RE2JS.compile(pattern);
     return compiled.test(text);
   };
+}
+
+/** One place where a pattern was found. */
+export interface PatternMatch {
+  readonly start: number;
+  readonly end: number;
+  /** Texts of the groups, the whole match first; '' for a group that took no part. */
+  readonly groups: readonly string[];
+}
+
+/** Finds a pattern from left to right, as Go does: an empty match right behind another one does not count. */
+export class PatternFinder {
+  readonly #pattern: RE2JS;
+  /** Finds out quickly that there is nothing to find; null when the pattern is not plain. */
+  readonly #native: RegExp | null;
+
+  constructor(pattern: string) {
+    this.#pattern = RE2JS.compile(pattern);
+    this.#native = toNativePattern(pattern);
+  }
+
+  get groupCount(): number {
+    return this.#pattern.groupCount();
+  }
+
+  /** Number of a named group; -1 when there is none. */
+  groupNumber(name: string): number {
+    return this.#pattern.namedGroups()[name] ?? -1;
+  }
+
+  first(text: string): PatternMatch | null {
+    return this.#find(text, 1)[0] ?? null;
+  }
+
+  all(text: string): readonly PatternMatch[] {
+    return this.#find(text, Infinity);
+  }
+
+  #find(text: string, max: number): PatternMatch[] {
+    const found: PatternMatch[] = [];
+    if (this.#native !== null && !this.#native.test(text)) return found;
+    const matcher = this.#pattern.matcher(text);
+    let previousEnd = -1;
+    while (found.length < max && matcher.find()) {
+      const start = matcher.start();
+      const end = matcher.end();
+      if (end === start && end === previousEnd) continue;
+      previousEnd = end;
+      const groups: string[] = [];
+      for (let index = 0; index <= this.groupCount; index++) groups.push(matcher.group(index) ?? '');
+      found.push({ start, end, groups });
+    }
+    return found;
+  }
 }

@@ -16,32 +16,18 @@ import type { Exchange, ResponseHook } from '../http/exchange.ts';
 import { respond } from '../http/respond.ts';
 import { canonicalHost, portOf } from '../http/host.ts';
 import { defineMiddleware } from './define.ts';
-
-/** Values that cannot begin another field. */
-const fieldValue = string({
-  pattern: /^[\t\x20-\x7e\x80-\xff]*$/,
-  expected: 'text without line breaks or control characters',
-});
-/** Fields that delimit messages or belong to a connection: setting them would make two readers see two messages. */
-const PROXY_OWN = new Set([
-  'connection', 'content-length', 'expect', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
-]); // prettier-ignore
-
-function checkName(name: string): string | null {
-  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) return `"${name}" is no field name`;
-  return PROXY_OWN.has(name.toLowerCase()) ? `"${name}" belongs to the connection and is set by the proxy alone` : null;
-}
+import { fieldNameError, fieldValue } from './option-types.ts';
 
 const CORS = 'Cross-origin resource sharing.';
 
 const options = object({
   customRequestHeaders: withDefault(
-    record(fieldValue, checkName),
+    record(fieldValue, fieldNameError),
     {},
     'Fields to set on the request; an empty value removes the field. `Host` changes the host.',
   ),
   customResponseHeaders: withDefault(
-    record(fieldValue, checkName),
+    record(fieldValue, fieldNameError),
     {},
     'Fields to set on the response; an empty value removes the field.',
   ),

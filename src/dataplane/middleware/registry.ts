@@ -5,15 +5,24 @@ import { addPrefix } from './add-prefix.ts';
 import { chain } from './chain.ts';
 import type { Middleware, MiddlewareDefinition } from './define.ts';
 import { headers } from './headers.ts';
+import { redirectRegex } from './redirect-regex.ts';
+import { redirectScheme } from './redirect-scheme.ts';
 import { stripPrefix } from './strip-prefix.ts';
 
-export const MIDDLEWARES: readonly MiddlewareDefinition[] = [addPrefix, chain, headers, stripPrefix];
+export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
+  addPrefix,
+  chain,
+  headers,
+  redirectRegex,
+  redirectScheme,
+  stripPrefix,
+];
 
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
   'basicAuth', 'buffering', 'circuitBreaker', 'compress', 'contentType', 'digestAuth', 'encodedCharacters', 'errors',
   'forwardAuth', 'grpcWeb', 'inFlightReq', 'ipAllowList', 'ipWhiteList', 'passTLSClientCert', 'plugin', 'rateLimit',
-  'redirectRegex', 'redirectScheme', 'replacePath', 'replacePathRegex', 'retry', 'stripPrefixRegex',
+  'replacePath', 'replacePathRegex', 'retry', 'stripPrefixRegex',
 ]; // prettier-ignore
 
 const BY_KIND = new Map(MIDDLEWARES.map((definition) => [definition.kind, definition]));

@@ -1,0 +1,33 @@
+// What the option schemas of the middlewares say about mistakes.
+
+import { expect, test } from 'vitest';
+import { DecodeContext } from '../../schema/decode-context.ts';
+import { MIDDLEWARES } from './registry.ts';
+
+/** Severity, place and message of everything there is to say. */
+function complaints(kind: string, options: unknown): string[] {
+  const definition = MIDDLEWARES.find((one) => one.kind === kind)!;
+  const context = new DecodeContext('test.yml', () => null);
+  definition.options.decode(options, context);
+  return context.diagnostics.map(({ severity, path, message }) => `${severity} ${path}: ${message}`);
+}
+
+test.each<[string, object]>([
+  ['redirectScheme', { scheme: 'https', port: '443', permanent: true }],
+  ['redirectRegex', { regex: '^http://(?P<host>.*)/(.*)$', replacement: 'https://${host}/$2$$' }],
+])('%s takes %j', (kind, options) => {
+  expect(complaints(kind, options)).toEqual([]);
+});
+
+test.each<[string, object, string]>([
+  ['redirectScheme', {}, 'error scheme: this option is required'],
+  ['redirectScheme', { scheme: 'https://' }, 'error scheme: expected a scheme such as https'],
+  ['redirectScheme', { scheme: 'https', port: 65_536 }, 'error port: the number must be from 1 to 65535'],
+  ['redirectRegex', { regex: '(?=a)', replacement: 'x' }, 'error regex: the pattern is no RE2 regular expression'],
+  ['redirectRegex', { regex: '(a)', replacement: 'http://b/\r\nX: y' }, 'error replacement: expected text without line breaks'],
+  ['redirectRegex', { regex: '(a)', replacement: '/$1x' }, 'warning replacement: the pattern has no group $1x, which stands for nothing; write ${1} when text follows'],
+])('%s says what is wrong with %j', (kind, options, complaint) => {
+  const found = complaints(kind, options);
+  expect(found).toHaveLength(1);
+  expect(found[0]).toContain(complaint);
+}); // prettier-ignore
