@@ -46,6 +46,7 @@ const KNOWN: Readonly<Record<string, number>> = {
   'x-forwarded-uri': H_FORWARDED,
   'x-forwarded-method': H_FORWARDED,
   'x-forwarded-prefix': H_FORWARDED,
+  'x-replaced-path': H_FORWARDED,
   'x-forwarded-ssl': H_FORWARDED,
   'x-forwarded-scheme': H_FORWARDED,
   'x-forwarded-tls-client-cert': H_FORWARDED,

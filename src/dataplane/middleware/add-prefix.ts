@@ -1,8 +1,8 @@
 // addPrefix: puts a path in front of the request's path.
 
-import { object, required, string } from '../../schema/schema.ts';
+import { object, required } from '../../schema/schema.ts';
 import { defineMiddleware } from './define.ts';
-import { pathForms, setPath } from './path-stage.ts';
+import { pathForms, pathOption, setPath } from './path-stage.ts';
 
 export const addPrefix = defineMiddleware({
   kind: 'addPrefix',
@@ -10,10 +10,7 @@ export const addPrefix = defineMiddleware({
   description:
     'Use it when a service lives under a path of its own that clients should not see. Rules have already matched the path without the prefix.',
   options: object({
-    prefix: required(
-      string({ pattern: /^\/[^?#\s]*$/, expected: 'a path that begins with a slash' }),
-      'The path to add; begins with a slash.',
-    ),
+    prefix: required(pathOption, 'The path to add; begins with a slash.'),
   }),
   create: ({ prefix }) => {
     const forms = pathForms(prefix) ?? { routing: prefix, forward: prefix };

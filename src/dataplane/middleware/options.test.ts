@@ -15,6 +15,10 @@ function complaints(kind: string, options: unknown): string[] {
 test.each<[string, object]>([
   ['redirectScheme', { scheme: 'https', port: '443', permanent: true }],
   ['redirectRegex', { regex: '^http://(?P<host>.*)/(.*)$', replacement: 'https://${host}/$2$$' }],
+  ['addPrefix', { prefix: '/ä%2F' }],
+  ['replacePath', { path: '/' }],
+  ['replacePathRegex', { regex: '^/(a)', replacement: '/$1' }],
+  ['stripPrefixRegex', { regex: ['/[a-z]+', '^/x'] }],
 ])('%s takes %j', (kind, options) => {
   expect(complaints(kind, options)).toEqual([]);
 });
@@ -26,6 +30,12 @@ test.each<[string, object, string]>([
   ['redirectRegex', { regex: '(?=a)', replacement: 'x' }, 'error regex: the pattern is no RE2 regular expression'],
   ['redirectRegex', { regex: '(a)', replacement: 'http://b/\r\nX: y' }, 'error replacement: expected text without line breaks'],
   ['redirectRegex', { regex: '(a)', replacement: '/$1x' }, 'warning replacement: the pattern has no group $1x, which stands for nothing; write ${1} when text follows'],
+  ['addPrefix', { prefix: '/a%00' }, 'error prefix: the path holds an encoded NUL'],
+  ['replacePath', { path: 'a' }, 'error path: expected a path that begins with a slash'],
+  ['replacePath', { path: '/a?b' }, 'error path: expected a path that begins with a slash'],
+  ['replacePathRegex', { regex: '^/(?P<a>.)', replacement: '/$b' }, 'warning replacement: the pattern has no group $b, which stands for nothing'],
+  ['stripPrefixRegex', { regex: [] }, 'error regex: the list is empty'],
+  ['stripPrefixRegex', { regex: ['/a', '('] }, 'error regex[1]: the pattern is no RE2 regular expression'],
 ])('%s says what is wrong with %j', (kind, options, complaint) => {
   const found = complaints(kind, options);
   expect(found).toHaveLength(1);

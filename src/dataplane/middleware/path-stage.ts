@@ -1,6 +1,7 @@
 // What the path middlewares share: prefixes in the two forms of a path, and giving a request another path.
 
 import type { PathPolicy } from '../../model/entrypoint.ts';
+import { checked, string, type Schema } from '../../schema/schema.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { normalisePath, type NormalPath } from '../http/request-target.ts';
 
@@ -19,20 +20,43 @@ const AS_WRITTEN: PathPolicy = {
   },
 };
 
+/** A path a middleware made out of one that had no dot segments and no empty ones must have none either. */
+const SANITIZED: PathPolicy = { ...AS_WRITTEN, sanitize: true };
+
 /** A configured path as rules see it and as it is sent; null when it is no path. */
 export function pathForms(path: string): NormalPath | null {
-  const encoded = encodeURI(decodeSafely(path));
   const forms: NormalPath = { routing: '', forward: '' };
-  return normalisePath(encoded, AS_WRITTEN, forms) === null ? forms : null;
+  return normalisePath(encodePath(path), AS_WRITTEN, forms) === null ? forms : null;
 }
 
-function decodeSafely(path: string): string {
-  try {
-    return decodeURI(path);
-  } catch {
-    return path;
-  }
+/** Percent-encodes what a path may not hold raw; what is percent-encoded already stays as it is. */
+export function encodePath(text: string): string {
+  // A lone surrogate is no text: it cannot be encoded.
+  const encoded = encodeURI(text.replace(/\p{Surrogate}/gu, '\ufffd'));
+  return encoded.replace(/%25([0-9A-Fa-f]{2})/g, '%$1').replace(/[?#]/g, (mark) => (mark === '?' ? '%3F' : '%23'));
 }
+
+/** An option that holds a path. */
+export const pathOption: Schema<string> = checked(
+  string({ pattern: /^\/[^?#\s]*$/, expected: 'a path that begins with a slash' }),
+  (path, context) => {
+    if (pathForms(path) === null) context.invalid('the path holds an encoded NUL', 'a path', path);
+  },
+);
+
+/**
+ * Gives the request a path that a middleware put together from parts that are encoded already. False when the result is
+ * ambiguous: the request must then be refused.
+ */
+export function setComposedPath(exchange: Exchange, path: string): boolean {
+  const policy = isNormalPath(exchange.path) ? SANITIZED : AS_WRITTEN;
+  if (normalisePath(path.startsWith('/') ? path : `/${path}`, policy, composed) !== null) return false;
+  setPath(exchange, composed.routing, composed.forward);
+  return true;
+}
+
+/** Reused: read before the next call. */
+const composed: NormalPath = { routing: '', forward: '' };
 
 /** Sets both forms of the request's path. */
 export function setPath(exchange: Exchange, routing: string, forward: string): void {
@@ -43,4 +67,26 @@ export function setPath(exchange: Exchange, routing: string, forward: string): v
 /** A path that an origin would resolve to another one. */
 export function isNormalPath(path: string): boolean {
   return !/\/\.\.?(?:\/|$)|\/\//.test(path);
+}
+
+/**
+ * Takes a prefix off both forms of the path and tells the service, which clients know under a longer path. False when the
+ * rest is no normal path: an origin would resolve it to another one.
+ */
+export function stripPath(exchange: Exchange, routing: string, forward: string): boolean {
+  const path = withSlash(exchange.path.slice(routing.length));
+  if (!isNormalPath(path)) return false;
+  setPath(exchange, path, withSlash(exchange.forwardPath.slice(forward.length)));
+  // Encoded: a decoded character could be a line break on the wire. Stripping twice sends two lines.
+  exchange.requestHeaders.appendLine('x-forwarded-prefix', `X-Forwarded-Prefix: ${forward}\r\n`);
+  return true;
+}
+
+function withSlash(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+/** Tells the service which path was asked for. */
+export function reportReplaced(exchange: Exchange, original: string): void {
+  exchange.requestHeaders.appendLine('x-replaced-path', `X-Replaced-Path: ${original}\r\n`);
 }

@@ -7,6 +7,9 @@ import type { Middleware, MiddlewareDefinition } from './define.ts';
 import { headers } from './headers.ts';
 import { redirectRegex } from './redirect-regex.ts';
 import { redirectScheme } from './redirect-scheme.ts';
+import { replacePathRegex } from './replace-path-regex.ts';
+import { replacePath } from './replace-path.ts';
+import { stripPrefixRegex } from './strip-prefix-regex.ts';
 import { stripPrefix } from './strip-prefix.ts';
 
 export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
@@ -15,14 +18,17 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   headers,
   redirectRegex,
   redirectScheme,
+  replacePath,
+  replacePathRegex,
   stripPrefix,
+  stripPrefixRegex,
 ];
 
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
   'basicAuth', 'buffering', 'circuitBreaker', 'compress', 'contentType', 'digestAuth', 'encodedCharacters', 'errors',
   'forwardAuth', 'grpcWeb', 'inFlightReq', 'ipAllowList', 'ipWhiteList', 'passTLSClientCert', 'plugin', 'rateLimit',
-  'replacePath', 'replacePathRegex', 'retry', 'stripPrefixRegex',
+  'retry',
 ]; // prettier-ignore
 
 const BY_KIND = new Map(MIDDLEWARES.map((definition) => [definition.kind, definition]));

@@ -4,7 +4,7 @@ import { later, list, object, required, string } from '../../schema/schema.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { defineMiddleware } from './define.ts';
-import { isNormalPath, pathForms, setPath } from './path-stage.ts';
+import { pathForms, stripPath } from './path-stage.ts';
 
 export const stripPrefix = defineMiddleware({
   kind: 'stripPrefix',
@@ -24,21 +24,13 @@ export const stripPrefix = defineMiddleware({
       function stripPrefixStage(exchange) {
         for (const { routing, forward } of forms) {
           if (!exchange.path.startsWith(routing) || !exchange.forwardPath.startsWith(forward)) continue;
-          const path = withSlash(exchange.path.slice(routing.length));
-          if (!isNormalPath(path)) {
+          if (!stripPath(exchange, routing, forward)) {
             respondFailure(exchange, FAILURES.badPath);
             return;
           }
-          setPath(exchange, path, withSlash(exchange.forwardPath.slice(forward.length)));
-          // Stripping twice sends two lines.
-          exchange.requestHeaders.appendLine('x-forwarded-prefix', `X-Forwarded-Prefix: ${routing}\r\n`);
           break;
         }
         return next(exchange);
       };
   },
 });
-
-function withSlash(path: string): string {
-  return path.startsWith('/') ? path : `/${path}`;
-}

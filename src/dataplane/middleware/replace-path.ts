@@ -1,0 +1,24 @@
+// replacePath: gives every request the same path.
+
+import { object, required } from '../../schema/schema.ts';
+import { defineMiddleware } from './define.ts';
+import { pathForms, pathOption, reportReplaced, setPath } from './path-stage.ts';
+
+export const replacePath = defineMiddleware({
+  kind: 'replacePath',
+  summary: 'Replaces the path; the query stays.',
+  description: 'The service gets the URL asked for, path and query, in `X-Replaced-Path`.',
+  options: object({ path: required(pathOption, 'The new path; begins with a slash.') }),
+  create: ({ path }) => {
+    const forms = pathForms(path) ?? { routing: path, forward: path };
+    return (next) =>
+      function replacePathStage(exchange) {
+        if (exchange.path !== '*') {
+          const { forwardPath, query } = exchange;
+          reportReplaced(exchange, query === '' ? forwardPath : `${forwardPath}?${query}`);
+          setPath(exchange, forms.routing, forms.forward);
+        }
+        return next(exchange);
+      };
+  },
+});
