@@ -47,6 +47,11 @@ export function parseNetwork(text: string): IpNetwork | null {
   return { address: { family: address.family, words: maskWords(address.words, bits) }, bits };
 }
 
+/** The network's first address; an address with fewer bits than `bits` is returned whole. */
+export function maskIp(address: IpAddress, bits: number): IpAddress {
+  return { family: address.family, words: maskWords(address.words, bits) };
+}
+
 /** The shortest lower-case form (RFC 5952), without brackets. */
 export function formatIp(address: IpAddress): string {
   if (address.family === 4) {

@@ -13,6 +13,7 @@ export const DIAGNOSTIC_CODES = {
   'not-supported-yet':
     'An option of the reference that this version does not have. As an error, because going on without it would weaken security or change what the object means.',
   'option-without-effect': 'An option that another one overrides, or that cannot do anything the way it is written.',
+  'deprecated-option': 'A name that the reference has given up for another one; it works all the same.',
   'forbidden-key': 'A name that would change the object it is in.',
   'duplicate-object': 'Two files define an object of the same name; the first counts.',
   'rule-syntax': 'A rule does not parse, or a matcher’s argument is wrong.',

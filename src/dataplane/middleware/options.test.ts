@@ -19,6 +19,7 @@ test.each<[string, object]>([
   ['replacePath', { path: '/' }],
   ['replacePathRegex', { regex: '^/(a)', replacement: '/$1' }],
   ['stripPrefixRegex', { regex: ['/[a-z]+', '^/x'] }],
+  ['ipAllowList', { sourceRange: '10.0.0.0/8, ::1', ipStrategy: { depth: 1, ipv6Subnet: 64 }, rejectStatusCode: 404 }],
 ])('%s takes %j', (kind, options) => {
   expect(complaints(kind, options)).toEqual([]);
 });
@@ -36,6 +37,13 @@ test.each<[string, object, string]>([
   ['replacePathRegex', { regex: '^/(?P<a>.)', replacement: '/$b' }, 'warning replacement: the pattern has no group $b, which stands for nothing'],
   ['stripPrefixRegex', { regex: [] }, 'error regex: the list is empty'],
   ['stripPrefixRegex', { regex: ['/a', '('] }, 'error regex[1]: the pattern is no RE2 regular expression'],
+  ['ipAllowList', { sourceRange: [] }, 'error sourceRange: the list is empty'],
+  ['ipAllowList', { sourceRange: ['10.0.0.0/33'] }, 'error sourceRange[0]: "10.0.0.0/33" is neither an address nor a network'],
+  ['ipAllowList', { sourceRange: ['::1'], rejectStatusCode: 100 }, 'error rejectStatusCode: the number must be from 200 to 599'],
+  ['ipAllowList', { sourceRange: ['::1'], ipStrategy: { ipv6Subnet: 129 } }, 'error ipStrategy.ipv6Subnet: the number must be from 1 to 128'],
+  ['ipAllowList', { sourceRange: ['::1'], ipStrategy: { depth: 1, excludedIPs: ['::2'] } }, 'warning ipStrategy.excludedIPs: "depth" is given as well and decides alone'],
+  ['ipWhiteList', { sourceRange: ['::1'] }, 'warning : ipWhiteList is deprecated'],
+  ['ipWhiteList', { sourceRange: ['::1'], rejectStatusCode: 404 }, 'error rejectStatusCode: unknown option'],
 ])('%s says what is wrong with %j', (kind, options, complaint) => {
   const found = complaints(kind, options);
   expect(found).toHaveLength(1);

@@ -5,6 +5,7 @@ import { addPrefix } from './add-prefix.ts';
 import { chain } from './chain.ts';
 import type { Middleware, MiddlewareDefinition } from './define.ts';
 import { headers } from './headers.ts';
+import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
 import { redirectRegex } from './redirect-regex.ts';
 import { redirectScheme } from './redirect-scheme.ts';
 import { replacePathRegex } from './replace-path-regex.ts';
@@ -16,6 +17,8 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   addPrefix,
   chain,
   headers,
+  ipAllowList,
+  ipWhiteList,
   redirectRegex,
   redirectScheme,
   replacePath,
@@ -27,7 +30,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
   'basicAuth', 'buffering', 'circuitBreaker', 'compress', 'contentType', 'digestAuth', 'encodedCharacters', 'errors',
-  'forwardAuth', 'grpcWeb', 'inFlightReq', 'ipAllowList', 'ipWhiteList', 'passTLSClientCert', 'plugin', 'rateLimit',
+  'forwardAuth', 'grpcWeb', 'inFlightReq', 'passTLSClientCert', 'plugin', 'rateLimit',
   'retry',
 ]; // prettier-ignore
 
