@@ -50,6 +50,8 @@ const CASES: Readonly<Record<string, string>> = {
   'bad-server-url': `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "localhost:1" }] } } } }`,
   'path-ignored': `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "http://a/b" }] } } } }`,
   'unguarded-fallback': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { basicAuth: { users: [] } } }, services: { ${S} } }`,
+  'option-without-effect': `${EP}http: { middlewares: { m: { headers: { stsPreload: true } } } }`,
+  'deprecated-option': `${EP}http: { middlewares: { m: { ipWhiteList: { sourceRange: ["::1"] } } } }`,
   'go-template': `${EP}http: { routers: { r: { rule: "Host(\`{{ .Name }}\`)", service: s } }, services: { ${S} } }`,
 };
 

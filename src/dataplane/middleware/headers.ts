@@ -1,82 +1,15 @@
-// headers: adds, replaces and removes fields of requests and responses, and sets the usual security fields.
+// headers: adds, replaces and removes fields of requests and responses, sets the usual security fields, answers CORS
+// preflights and refuses hosts that are not listed.
 
-import {
-  boolean,
-  integer,
-  later,
-  list,
-  object,
-  optional,
-  record,
-  string,
-  withDefault,
-  type Infer,
-} from '../../schema/schema.ts';
 import type { Exchange, ResponseHook } from '../http/exchange.ts';
-import { respond } from '../http/respond.ts';
+import { H_FORWARDED, headerName } from '../http/header-names.ts';
 import { canonicalHost, portOf } from '../http/host.ts';
+import { respond } from '../http/respond.ts';
+import { createCors } from './cors.ts';
 import { defineMiddleware } from './define.ts';
-import { fieldNameError, fieldValue } from './option-types.ts';
-
-const CORS = 'Cross-origin resource sharing.';
-
-const options = object({
-  customRequestHeaders: withDefault(
-    record(fieldValue, fieldNameError),
-    {},
-    'Fields to set on the request; an empty value removes the field. `Host` changes the host.',
-  ),
-  customResponseHeaders: withDefault(
-    record(fieldValue, fieldNameError),
-    {},
-    'Fields to set on the response; an empty value removes the field.',
-  ),
-  allowedHosts: withDefault(
-    list(string()),
-    [],
-    'Hosts that may be asked for; others are answered 400. A host without port allows every port.',
-  ),
-  hostsProxyHeaders: withDefault(
-    list(string()),
-    [],
-    'Fields that may hold the host asked for, tried in order before Host.',
-  ),
-  sslProxyHeaders: withDefault(
-    record(string()),
-    {},
-    'Fields and values that mark a request as having come over TLS, such as `X-Forwarded-Proto: https`.',
-  ),
-  stsSeconds: withDefault(integer({ min: 0 }), 0, '`max-age` of Strict-Transport-Security; 0 sends none.'),
-  stsIncludeSubdomains: withDefault(boolean(), false, 'Adds `includeSubDomains`.'),
-  stsPreload: withDefault(boolean(), false, 'Adds `preload`.'),
-  forceSTSHeader: withDefault(boolean(), false, 'Sends Strict-Transport-Security over plain HTTP too.'),
-  frameDeny: withDefault(boolean(), false, 'Sends `X-Frame-Options: DENY`.'),
-  customFrameOptionsValue: optional(fieldValue, 'Value of X-Frame-Options; overrides frameDeny.'),
-  contentTypeNosniff: withDefault(boolean(), false, 'Sends `X-Content-Type-Options: nosniff`.'),
-  browserXssFilter: withDefault(boolean(), false, 'Sends `X-XSS-Protection: 1; mode=block`.'),
-  customBrowserXSSValue: optional(fieldValue, 'Value of X-XSS-Protection; overrides browserXssFilter.'),
-  contentSecurityPolicy: optional(fieldValue, 'Value of Content-Security-Policy.'),
-  contentSecurityPolicyReportOnly: optional(fieldValue, 'Value of Content-Security-Policy-Report-Only.'),
-  publicKey: optional(fieldValue, 'Value of Public-Key-Pins.'),
-  referrerPolicy: optional(fieldValue, 'Value of Referrer-Policy.'),
-  permissionsPolicy: optional(fieldValue, 'Value of Permissions-Policy.'),
-  isDevelopment: withDefault(boolean(), false, 'Leaves out allowed hosts and Strict-Transport-Security.'),
-  accessControlAllowCredentials: later(CORS),
-  accessControlAllowHeaders: later(CORS),
-  accessControlAllowMethods: later(CORS),
-  accessControlAllowOriginList: later(CORS),
-  accessControlAllowOriginListRegex: later(CORS),
-  accessControlExposeHeaders: later(CORS),
-  accessControlMaxAge: later(CORS),
-  addVaryHeader: later(CORS),
-  featurePolicy: later('Deprecated in the reference; use permissionsPolicy.'),
-  sslRedirect: later('Deprecated in the reference; use redirectScheme.', 'refused'),
-  sslTemporaryRedirect: later('Deprecated in the reference; use redirectScheme.'),
-  sslHost: later('Deprecated in the reference; use redirectRegex.'),
-  sslForceHost: later('Deprecated in the reference; use redirectRegex.'),
-});
-
-type HeadersOptions = Infer<typeof options>;
+import { headersOptions, type HeadersOptions } from './headers-options.ts';
+import { clientScheme } from './redirect-scheme.ts';
+import { askedTarget, redirectWith, refuseWithoutHost } from './redirect.ts';
 
 interface FieldChange {
   readonly lower: string;
@@ -89,16 +22,15 @@ function change(name: string, value: string): FieldChange {
 }
 
 function securityFields(given: HeadersOptions): FieldChange[] {
-  const frame = given.customFrameOptionsValue ?? (given.frameDeny ? 'DENY' : undefined);
-  const xss = given.customBrowserXSSValue ?? (given.browserXssFilter ? '1; mode=block' : undefined);
   const fields: (readonly [string, string | undefined])[] = [
-    ['X-Frame-Options', frame],
+    ['X-Frame-Options', given.customFrameOptionsValue || (given.frameDeny ? 'DENY' : undefined)],
     ['X-Content-Type-Options', given.contentTypeNosniff ? 'nosniff' : undefined],
-    ['X-XSS-Protection', xss],
+    ['X-XSS-Protection', given.customBrowserXSSValue || (given.browserXssFilter ? '1; mode=block' : undefined)],
     ['Content-Security-Policy', given.contentSecurityPolicy],
     ['Content-Security-Policy-Report-Only', given.contentSecurityPolicyReportOnly],
     ['Public-Key-Pins', given.publicKey],
     ['Referrer-Policy', given.referrerPolicy],
+    ['Feature-Policy', given.featurePolicy],
     ['Permissions-Policy', given.permissionsPolicy],
   ];
   return fields.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [change(name, value)]));
@@ -121,61 +53,112 @@ function apply(headers: Exchange['requestHeaders'], changes: readonly FieldChang
   }
 }
 
-/** Whether the host asked for is on the list; ports count only where the list names one. */
-function isHostAllowed(exchange: Exchange, allowed: readonly string[], proxyHeaders: readonly string[]): boolean {
-  let asked = exchange.authority;
-  for (const name of proxyHeaders) {
-    const value = exchange.requestHeaders.get(name.toLowerCase());
-    if (value !== undefined && value !== '') {
-      asked = value;
-      break;
-    }
+/** Host with its port, from the first of the named fields that has one, or Host itself. */
+function askedAuthority(exchange: Exchange, proxyHeaders: readonly string[]): string {
+  for (let index = 0; index < proxyHeaders.length; index++) {
+    const value = exchange.requestHeaders.get(proxyHeaders[index]!);
+    if (value !== undefined && value !== '') return value;
   }
-  const host = canonicalHost(asked);
-  return allowed.some((entry) => {
-    if (canonicalHost(entry) !== host) return false;
-    const port = portOf(entry);
-    return port === '' || port === portOf(asked);
-  });
+  return exchange.authority;
+}
+
+interface AllowedHost {
+  readonly host: string;
+  /** '' allows every port. */
+  readonly port: string;
+}
+
+function isAllowed(authority: string, allowed: readonly AllowedHost[]): boolean {
+  const host = canonicalHost(authority);
+  if (host === null) return false;
+  const port = portOf(authority);
+  for (let index = 0; index < allowed.length; index++) {
+    const entry = allowed[index]!;
+    if (entry.host === host && (entry.port === '' || entry.port === port)) return true;
+  }
+  return false;
+}
+
+/** Name and value of fields that mark a request as having come over TLS. */
+type TlsMarks = readonly (readonly [string, string])[];
+
+function cameOverTls(exchange: Exchange, marks: TlsMarks): boolean {
+  if (clientScheme(exchange) === 'https') return true;
+  for (let index = 0; index < marks.length; index++) {
+    const [name, value] = marks[index]!;
+    if (exchange.requestHeaders.get(name) === value) return true;
+  }
+  return false;
 }
 
 export const headers = defineMiddleware({
   kind: 'headers',
-  summary: 'Sets or removes fields of requests and responses.',
+  summary: 'Sets or removes fields of requests and responses, and answers CORS preflights.',
   description:
-    'Custom fields are set last, so they win over the security options. Connection-level fields such as `Content-Length` or `Transfer-Encoding` are the proxy’s own and cannot be set.',
-  options,
+    'Custom fields are set after those of the security options, and those about origins last. Connection-level fields such as `Content-Length` or `Transfer-Encoding` are the proxy’s own and cannot be set. A preflight - `OPTIONS` with `Origin` and `Access-Control-Request-Method` - is answered 200 without asking the service when any option about origins is given; origins that may not are told so by the lack of `Access-Control-Allow-Origin`.',
+  options: headersOptions,
   create: (given) => {
-    const host = Object.entries(given.customRequestHeaders).find(([name]) => name.toLowerCase() === 'host')?.[1];
-    const request = Object.entries(given.customRequestHeaders)
+    const requestEntries = Object.entries(given.customRequestHeaders);
+    const host = requestEntries.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? '';
+    const request = requestEntries
       .filter(([name]) => name.toLowerCase() !== 'host')
       .map(([name, value]) => change(name, value));
+    const setsForwarded = request.some(({ lower }) => headerName(lower)?.id === H_FORWARDED);
     const response = [
       ...securityFields(given),
       ...Object.entries(given.customResponseHeaders).map(([name, value]) => change(name, value)),
     ];
     const sts = stsField(given);
-    const tlsMarks = Object.entries(given.sslProxyHeaders).map(([name, value]) => [name.toLowerCase(), value] as const);
-    const checksHost = given.allowedHosts.length > 0 && !given.isDevelopment;
+    const tlsMarks: TlsMarks = Object.entries(given.sslProxyHeaders).map(([name, value]) => [
+      name.toLowerCase(),
+      value,
+    ]);
+    const proxyHeaders = given.hostsProxyHeaders.map((name) => name.toLowerCase());
+    const allowedHosts = given.allowedHosts.map((entry) => ({
+      host: canonicalHost(entry) ?? '',
+      port: portOf(entry),
+    }));
+    const checksHost = allowedHosts.length > 0 && !given.isDevelopment;
+    const redirectsToTls = given.sslRedirect && !given.isDevelopment;
+    const forcedHost = given.sslForceHost ? (given.sslHost?.toLowerCase() ?? '') : '';
+    const redirectStatus = given.sslTemporaryRedirect ? 307 : 301;
+    const cors = createCors(given);
 
     const setResponseFields: ResponseHook = (exchange) => {
-      if (sts !== null) {
-        const isTls =
-          exchange.scheme === 'https' || tlsMarks.some(([name, value]) => exchange.requestHeaders.get(name) === value);
-        if (isTls || given.forceSTSHeader) exchange.responseHeaders.setLine(sts.lower, sts.line);
+      if (sts !== null && (given.forceSTSHeader || cameOverTls(exchange, tlsMarks))) {
+        exchange.responseHeaders.setLine(sts.lower, sts.line);
       }
       apply(exchange.responseHeaders, response);
+      cors?.setResponseFields(exchange);
     };
-    const hasResponse = response.length > 0 || sts !== null;
+    const hasResponse = response.length > 0 || sts !== null || cors !== null;
+
+    /** True when the request was answered. */
+    const redirectToTls = (exchange: Exchange): boolean => {
+      const authority = askedAuthority(exchange, proxyHeaders);
+      const isForced = forcedHost !== '' && forcedHost !== authority.toLowerCase();
+      if (!isForced && !(redirectsToTls && !cameOverTls(exchange, tlsMarks))) return false;
+      const asked = canonicalHost(authority) === null ? '' : authority.replace(/:80$/, '');
+      const target = given.sslHost ?? asked;
+      if (target === '') refuseWithoutHost(exchange);
+      else redirectWith(exchange, redirectStatus, `https://${target}${askedTarget(exchange)}`);
+      return true;
+    };
+    const mayRedirect = redirectsToTls || forcedHost !== '';
 
     return (next) =>
       function headersStage(exchange) {
-        if (checksHost && !isHostAllowed(exchange, given.allowedHosts, given.hostsProxyHeaders)) {
+        if (checksHost && !isAllowed(askedAuthority(exchange, proxyHeaders), allowedHosts)) {
           respond(exchange, 400, 'Bad Host\n');
           return;
         }
-        if (host !== undefined) exchange.authority = host;
-        if (request.length > 0) apply(exchange.requestHeaders, request);
+        if (cors !== null && cors.answerPreflight(exchange)) return;
+        if (mayRedirect && redirectToTls(exchange)) return;
+        if (host !== '') exchange.authority = host;
+        if (request.length > 0) {
+          apply(exchange.requestHeaders, request);
+          if (setsForwarded) exchange.hasForwarded = true;
+        }
         if (hasResponse) exchange.onResponse(setResponseFields);
         return next(exchange);
       };

@@ -20,6 +20,14 @@ test.each<[string, object]>([
   ['replacePathRegex', { regex: '^/(a)', replacement: '/$1' }],
   ['stripPrefixRegex', { regex: ['/[a-z]+', '^/x'] }],
   ['ipAllowList', { sourceRange: '10.0.0.0/8, ::1', ipStrategy: { depth: 1, ipv6Subnet: 64 }, rejectStatusCode: 404 }],
+  [
+    'headers',
+    { accessControlAllowOriginList: ['https://a.test', 'null', 'app://x'], accessControlAllowCredentials: true },
+  ],
+  [
+    'headers',
+    { stsSeconds: 1, stsPreload: true, allowedHosts: ['a.test:80', '[::1]'], customRequestHeaders: { Host: 'b' } },
+  ],
 ])('%s takes %j', (kind, options) => {
   expect(complaints(kind, options)).toEqual([]);
 });
@@ -44,6 +52,15 @@ test.each<[string, object, string]>([
   ['ipAllowList', { sourceRange: ['::1'], ipStrategy: { depth: 1, excludedIPs: ['::2'] } }, 'warning ipStrategy.excludedIPs: "depth" is given as well and decides alone'],
   ['ipWhiteList', { sourceRange: ['::1'] }, 'warning : ipWhiteList is deprecated'],
   ['ipWhiteList', { sourceRange: ['::1'], rejectStatusCode: 404 }, 'error rejectStatusCode: unknown option'],
+  ['headers', { customRequestHeaders: { host: 'a b' } }, 'error customRequestHeaders.host: "a b" is no host'],
+  ['headers', { customResponseHeaders: { 'Content-Length': '1' } }, 'error customResponseHeaders.Content-Length: "Content-Length" belongs to the connection'],
+  ['headers', { allowedHosts: ['http://a'] }, 'error allowedHosts[0]: "http://a" is no host'],
+  ['headers', { accessControlAllowMethods: ['GET POST'] }, 'error accessControlAllowMethods[0]: expected a name without spaces or commas'],
+  ['headers', { accessControlAllowOriginListRegex: ['('] }, 'error accessControlAllowOriginListRegex[0]: the pattern is no RE2'],
+  ['headers', { accessControlAllowOriginList: ['https://a/'] }, 'warning accessControlAllowOriginList[0]: no browser sends "https://a/" as its origin'],
+  ['headers', { accessControlAllowOriginList: ['*'], accessControlAllowCredentials: true }, 'warning accessControlAllowCredentials: "accessControlAllowCredentials" has no effect'],
+  ['headers', { stsPreload: true }, 'warning stsPreload: "stsPreload" has no effect: "stsSeconds" is 0'],
+  ['headers', { featurePolicy: 'x' }, 'warning featurePolicy: "featurePolicy" is deprecated; permissionsPolicy takes its place'],
 ])('%s says what is wrong with %j', (kind, options, complaint) => {
   const found = complaints(kind, options);
   expect(found).toHaveLength(1);
