@@ -13,13 +13,22 @@ export type Handler = (exchange: Exchange) => void | Promise<void>;
 /** Runs once, before the response head is written; may change status and headers. */
 export type ResponseHook = (exchange: Exchange) => void;
 
-/** What the exchange needs of the connection it came in on, whatever the protocol. */
-export interface Downstream extends BodySink {
+/** Where a response goes. */
+export interface ResponseSink extends BodySink {
   /**
    * Begins the response from the exchange's status, headers and framing. The head waits for the first body bytes or for
    * `flush`.
    */
   startResponse(exchange: Exchange): void;
+}
+
+/** A sink that passes on to another one; see response-filter.ts. */
+export interface ChainedSink extends ResponseSink {
+  attach(next: ResponseSink): void;
+}
+
+/** What the exchange needs of the connection it came in on, whatever the protocol. */
+export interface Downstream extends ResponseSink {
   /** Passes a 1xx on (RFC 9110 §15.2); not for 100 and 101. */
   sendInformational(status: number, reason: string, headers: HeaderList): void;
   /** Delivers the request body to the sink from now on, after a 100 if the client waits for one. */
@@ -86,6 +95,8 @@ export class Exchange implements AccessRecord {
   requestFraming: BodyFraming = BODY_NONE;
   /** Of BODY_LENGTH; otherwise 0. */
   requestLength = 0;
+  /** Body bytes that are read before the answer is 413; 0 is unlimited. Stages may lower it. */
+  maxRequestBytes = 0;
   /** The client waits for a 100 before it sends the body. */
   expectsContinue = false;
   /** The client understands trailers. */
@@ -123,8 +134,8 @@ export class Exchange implements AccessRecord {
   originStatus = 0;
   originBytes = 0;
   failure: Failure | null = null;
-  /** Where response bytes go; a middleware that changes the body puts itself in front. */
-  responseSink: BodySink;
+  /** Where the response goes: the filter next to the service, or the client itself. */
+  responseSink: ResponseSink;
   responseSource: BodySource | null = null;
   /** Head written or being written: too late for another answer. */
   isResponseStarted = false;
@@ -141,6 +152,7 @@ export class Exchange implements AccessRecord {
   retryAttempts = 0;
   traffic: AccessRecord['traffic'] = 'http';
 
+  private lastFilter: ChainedSink | null = null;
   private hooks: ResponseHook[] | readonly ResponseHook[] = NO_HOOKS;
 
   constructor(downstream: Downstream, client: ClientInfo) {
@@ -158,6 +170,20 @@ export class Exchange implements AccessRecord {
   runResponseHooks(): void {
     const hooks = this.hooks;
     for (let index = hooks.length - 1; index >= 0; index--) hooks[index]!(this);
+  }
+
+  /** Puts the filter between those that are there and the client; for response hooks. */
+  addFilter(filter: ChainedSink): void {
+    filter.attach(this.downstream);
+    if (this.lastFilter === null) this.responseSink = filter;
+    else this.lastFilter.attach(filter);
+    this.lastFilter = filter;
+  }
+
+  /** For an answer that takes the place of one that has not begun. */
+  dropFilters(): void {
+    this.lastFilter = null;
+    this.responseSink = this.downstream;
   }
 
   get clientIp(): string {

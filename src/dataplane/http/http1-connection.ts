@@ -228,6 +228,7 @@ export class Http1Connection implements Downstream, ReadTarget {
       return end;
     }
     const limits = context.spec.limits;
+    exchange.maxRequestBytes = limits.maxBodyBytes;
     this.keepAlive =
       !context.isDraining &&
       parser.keepAlive !== KEEP_ALIVE_CLOSE &&
@@ -320,7 +321,7 @@ export class Http1Connection implements Downstream, ReadTarget {
     const exchange = this.exchange;
     const sink = this.bodySink!;
     const body = this.body;
-    const at = body.feed(chunk, start, end, sink, this.context.spec.limits.maxBodyBytes);
+    const at = body.feed(chunk, start, end, sink, exchange === null ? 0 : exchange.maxRequestBytes);
     if (exchange !== null) exchange.requestBytes = body.bytes;
     // The sink may have ended the exchange, even the connection.
     if (this.exchange !== exchange && this.state !== STATE_DRAIN) return at < 0 ? end : at;

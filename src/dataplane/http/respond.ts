@@ -6,12 +6,13 @@ import { FAILURES, type Failure } from './failure.ts';
 import { hasNoBody } from './status.ts';
 
 /**
- * Answers with a short text; the content type is text/plain unless the exchange's response headers name one. Does
+ * Answers with a text, or with bytes that stay as they are; the content type is text/plain unless the exchange's response headers name one. Does
  * nothing when a response has begun. A request body not yet read is drained or the connection closed.
  */
-export function respond(exchange: Exchange, status: number, body: string): void {
+export function respond(exchange: Exchange, status: number, body: string | Buffer): void {
   if (exchange.isResponseStarted || exchange.isFinished) return;
-  const bytes = Buffer.from(body, 'utf8');
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+  exchange.dropFilters();
   exchange.status = status;
   exchange.reason = '';
   exchange.responseFraming = bytes.length > 0 ? BODY_LENGTH : BODY_NONE;
@@ -23,7 +24,7 @@ export function respond(exchange: Exchange, status: number, body: string): void 
   }
   exchange.runResponseHooks();
   const sink = exchange.responseSink;
-  exchange.downstream.startResponse(exchange);
+  sink.startResponse(exchange);
   if (bytes.length > 0 && !hasNoBody(exchange.method, status)) sink.write(bytes, 0, bytes.length);
   sink.end(null);
 }

@@ -28,6 +28,11 @@ test.each<[string, object]>([
     'headers',
     { stsSeconds: 1, stsPreload: true, allowedHosts: ['a.test:80', '[::1]'], customRequestHeaders: { Host: 'b' } },
   ],
+  ['contentType', {}],
+  ['encodedCharacters', {}],
+  ['requestId', {}],
+  ['bodyLimit', { maxRequestBodyBytes: 1 }],
+  ['maintenance', { retryAfter: 60, bypass: { sourceRange: ['::1'] } }],
 ])('%s takes %j', (kind, options) => {
   expect(complaints(kind, options)).toEqual([]);
 });
@@ -61,6 +66,11 @@ test.each<[string, object, string]>([
   ['headers', { accessControlAllowOriginList: ['*'], accessControlAllowCredentials: true }, 'warning accessControlAllowCredentials: "accessControlAllowCredentials" has no effect'],
   ['headers', { stsPreload: true }, 'warning stsPreload: "stsPreload" has no effect: "stsSeconds" is 0'],
   ['headers', { featurePolicy: 'x' }, 'warning featurePolicy: "featurePolicy" is deprecated; permissionsPolicy takes its place'],
+  ['contentType', { autoDetect: true }, 'warning autoDetect: "autoDetect" is deprecated'],
+  ['requestId', { headerName: 'Connection' }, 'error headerName: "Connection" belongs to the connection'],
+  ['bodyLimit', { maxRequestBodyBytes: 0 }, 'error maxRequestBodyBytes: the number must be at least 1'],
+  ['maintenance', { contentType: 'a\r\nb' }, 'error contentType: expected text without line breaks'],
+  ['maintenance', { bypass: { sourceRange: ['x'] } }, 'error bypass.sourceRange[0]: "x" is neither an address nor a network'],
 ])('%s says what is wrong with %j', (kind, options, complaint) => {
   const found = complaints(kind, options);
   expect(found).toHaveLength(1);

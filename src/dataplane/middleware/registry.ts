@@ -2,34 +2,44 @@
 
 import type { MiddlewareSpec } from '../../model/route.ts';
 import { addPrefix } from './add-prefix.ts';
+import { bodyLimit } from './body-limit.ts';
 import { chain } from './chain.ts';
+import { contentType } from './content-type.ts';
 import type { Middleware, MiddlewareDefinition } from './define.ts';
+import { encodedCharacters } from './encoded-characters.ts';
 import { headers } from './headers.ts';
 import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
+import { maintenance } from './maintenance.ts';
 import { redirectRegex } from './redirect-regex.ts';
 import { redirectScheme } from './redirect-scheme.ts';
 import { replacePathRegex } from './replace-path-regex.ts';
 import { replacePath } from './replace-path.ts';
+import { requestId } from './request-id.ts';
 import { stripPrefixRegex } from './strip-prefix-regex.ts';
 import { stripPrefix } from './strip-prefix.ts';
 
 export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   addPrefix,
+  bodyLimit,
   chain,
+  contentType,
+  encodedCharacters,
   headers,
   ipAllowList,
   ipWhiteList,
+  maintenance,
   redirectRegex,
   redirectScheme,
   replacePath,
   replacePathRegex,
+  requestId,
   stripPrefix,
   stripPrefixRegex,
 ];
 
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
-  'basicAuth', 'buffering', 'circuitBreaker', 'compress', 'contentType', 'digestAuth', 'encodedCharacters', 'errors',
+  'basicAuth', 'buffering', 'circuitBreaker', 'compress', 'digestAuth', 'errors',
   'forwardAuth', 'grpcWeb', 'inFlightReq', 'passTLSClientCert', 'plugin', 'rateLimit',
   'retry',
 ]; // prettier-ignore

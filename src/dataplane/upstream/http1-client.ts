@@ -234,7 +234,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     body.begin(this.framing, exchange.responseLength);
     this.state = STATE_BODY;
     exchange.runResponseHooks();
-    exchange.downstream.startResponse(exchange);
+    exchange.responseSink.startResponse(exchange);
     if (body.isDone) {
       this.complete(exchange, end - at, null);
       return;
