@@ -42,6 +42,8 @@ export function typeName(value: unknown): string {
 
 export class DecodeContext {
   readonly diagnostics: Diagnostic[] = [];
+  /** Paths of files whose content became part of what was decoded. */
+  readonly filesRead = new Set<string>();
   readonly source: string;
   readonly #locate: Locate;
   readonly #path: PathSegment[];

@@ -20,7 +20,7 @@ export interface RoutingObject<T> {
   readonly value: T | null;
   /** The input as text: an object whose text did not change keeps its decoded value. */
   readonly text: string;
-  /** Decoding had nothing to say. */
+  /** Decoding had nothing to say, and what it said depends on the text alone. */
   readonly isClean: boolean;
   readonly document: ConfigDocument;
   readonly path: readonly PathSegment[];
@@ -33,6 +33,8 @@ export interface RoutingConfig {
   readonly middlewares: ReadonlyMap<string, RoutingObject<MiddlewareOptions>>;
   readonly services: ReadonlyMap<string, RoutingObject<ServiceOptions>>;
   readonly diagnostics: readonly Diagnostic[];
+  /** Files that options name and whose content is part of this: when they change, decode again. */
+  readonly filesRead: ReadonlySet<string>;
 }
 
 /** Sections of `http` that later work brings. */
@@ -64,6 +66,7 @@ export function decodeRouting(provider: string, document: ConfigDocument, previo
     middlewares,
     services,
     diagnostics: [...document.diagnostics, ...context.diagnostics],
+    filesRead: context.filesRead,
   };
 }
 
@@ -169,7 +172,11 @@ function decodeObjects<T>(
         into.set(name, { ...old, document });
         return;
       }
+      const filesRead = new Set(context.filesRead);
+      context.filesRead.clear();
       const decoded = schema.decode(given, context);
+      const dependsOnFiles = context.filesRead.size > 0;
+      for (const file of filesRead) context.filesRead.add(file);
       const errors = context.diagnostics
         .slice(before)
         .filter((diagnostic) => diagnostic.severity === 'error')
@@ -179,7 +186,7 @@ function decodeObjects<T>(
         name,
         value: isValid ? decoded : null,
         text,
-        isClean: isValid && context.diagnostics.length === before,
+        isClean: isValid && !dependsOnFiles && context.diagnostics.length === before,
         document,
         path: [...context.path],
         // Never empty for a disabled object, also when its own diagnostics were too many to keep: later stages tell by it.

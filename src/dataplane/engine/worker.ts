@@ -42,6 +42,7 @@ const engine = new Engine({
   limits: new ConnectionLimits(init.shared.connections, init.slot, init.workerSlots),
   budget: new ConnectionBudget(init.shared.budget, init.slot, init.workerSlots),
   workerSlots: init.workerSlots,
+  secret: init.shared.secret,
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
   handlerFailed(exchange, error) {
     send({

@@ -33,6 +33,11 @@ test.each<[string, object]>([
   ['requestId', {}],
   ['bodyLimit', { maxRequestBodyBytes: 1 }],
   ['maintenance', { retryAfter: 60, bypass: { sourceRange: ['::1'] } }],
+  [
+    'basicAuth',
+    { users: ['a:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='], realm: 'a "b"', removeHeader: true, headerField: 'X-User' },
+  ],
+  ['digestAuth', { users: ['a:traefik:0123456789abcdef0123456789ABCDEF'] }],
 ])('%s takes %j', (kind, options) => {
   expect(complaints(kind, options)).toEqual([]);
 });
@@ -71,8 +76,23 @@ test.each<[string, object, string]>([
   ['bodyLimit', { maxRequestBodyBytes: 0 }, 'error maxRequestBodyBytes: the number must be at least 1'],
   ['maintenance', { contentType: 'a\r\nb' }, 'error contentType: expected text without line breaks'],
   ['maintenance', { bypass: { sourceRange: ['x'] } }, 'error bypass.sourceRange[0]: "x" is neither an address nor a network'],
+  ['basicAuth', {}, 'error : there are no users: nobody could get in'],
+  ['basicAuth', { users: ['secret'] }, 'error users[0]: a user is written name:hash'],
+  ['basicAuth', { users: ['a:secret'] }, 'error users[0]: the password hash is none of'],
+  ['basicAuth', { users: ['a:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC'] }, 'error users[0]: bcrypt is not supported'],
+  ['basicAuth', { users: ['a\nb:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='] }, 'error users[0]: the name of the user holds control characters'],
+  ['basicAuth', { users: [':{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='] }, 'error users[0]: the user has no name'],
+  ['digestAuth', { users: ['a:b'] }, 'error users[0]: a user is written name:realm:hash'],
+  ['digestAuth', { users: ['a:b:c'] }, 'error users[0]: the hash is not the 32 hexadecimal digits'],
+  ['digestAuth', { users: ['a:other:0123456789abcdef0123456789abcdef'] }, 'warning realm: no user is of the realm "traefik"'],
 ])('%s says what is wrong with %j', (kind, options, complaint) => {
   const found = complaints(kind, options);
   expect(found).toHaveLength(1);
   expect(found[0]).toContain(complaint);
 }); // prettier-ignore
+
+test('what is wrong with a user never shows the user', () => {
+  for (const kind of ['basicAuth', 'digestAuth']) {
+    expect(complaints(kind, { users: ['name-secret', 'x:y:z:secret'] }).join()).not.toContain('secret');
+  }
+});
