@@ -38,6 +38,10 @@ test.each<[string, object]>([
     { users: ['a:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='], realm: 'a "b"', removeHeader: true, headerField: 'X-User' },
   ],
   ['digestAuth', { users: ['a:traefik:0123456789abcdef0123456789ABCDEF'] }],
+  [
+    'compress',
+    { encodings: ['br', 'gzip'], defaultEncoding: 'gzip', includedContentTypes: ['text/html; charset=utf-8'] },
+  ],
 ])('%s takes %j', (kind, options) => {
   expect(complaints(kind, options)).toEqual([]);
 });
@@ -85,6 +89,11 @@ test.each<[string, object, string]>([
   ['digestAuth', { users: ['a:b'] }, 'error users[0]: a user is written name:realm:hash'],
   ['digestAuth', { users: ['a:b:c'] }, 'error users[0]: the hash is not the 32 hexadecimal digits'],
   ['digestAuth', { users: ['a:other:0123456789abcdef0123456789abcdef'] }, 'warning realm: no user is of the realm "traefik"'],
+  ['compress', { encodings: [] }, 'error encodings: the list is empty'],
+  ['compress', { encodings: ['deflate'] }, 'error encodings[0]: expected one of gzip, br, zstd'],
+  ['compress', { encodings: ['br'], defaultEncoding: 'gzip' }, 'error defaultEncoding: "gzip" is not one of "encodings"'],
+  ['compress', { includedContentTypes: ['a/b'], excludedContentTypes: ['c/d'] }, 'error excludedContentTypes: "includedContentTypes" and "excludedContentTypes" exclude each other'],
+  ['compress', { excludedContentTypes: ['text'] }, 'error excludedContentTypes[0]: expected a media type'],
 ])('%s says what is wrong with %j', (kind, options, complaint) => {
   const found = complaints(kind, options);
   expect(found).toHaveLength(1);

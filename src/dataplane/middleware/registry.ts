@@ -5,6 +5,7 @@ import { addPrefix } from './add-prefix.ts';
 import { basicAuth } from './basic-auth.ts';
 import { bodyLimit } from './body-limit.ts';
 import { chain } from './chain.ts';
+import { compress } from './compress.ts';
 import { contentType } from './content-type.ts';
 import type { Middleware, MiddlewareDefinition, MiddlewareResources } from './define.ts';
 import { digestAuth } from './digest-auth.ts';
@@ -25,6 +26,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   basicAuth,
   bodyLimit,
   chain,
+  compress,
   contentType,
   digestAuth,
   encodedCharacters,
@@ -43,7 +45,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
 
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
-  'buffering', 'circuitBreaker', 'compress', 'errors',
+  'buffering', 'circuitBreaker', 'errors',
   'forwardAuth', 'grpcWeb', 'inFlightReq', 'passTLSClientCert', 'plugin', 'rateLimit',
   'retry',
 ]; // prettier-ignore
