@@ -82,5 +82,6 @@ export const FAILURES = {
   upstreamResponseTimeout: failure('upstream_response_timeout', 'upstream', 504, 'Gateway Timeout'),
   upstreamReadTimeout: failure('upstream_read_timeout', 'upstream', 504, 'Gateway Timeout'),
   upstreamWriteTimeout: failure('upstream_write_timeout', 'upstream', 504, 'Gateway Timeout'),
+  responseTooLarge: failure('response_too_large', 'upstream', 500, 'Internal Server Error'),
   upgradeRefused: failure('upstream_upgrade_refused', 'upstream', 502, 'Bad Gateway'),
 } as const satisfies Record<string, Failure>;

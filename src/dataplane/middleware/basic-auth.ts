@@ -53,7 +53,7 @@ export const basicAuth = defineMiddleware({
   kind: 'basicAuth',
   summary: 'Asks for name and password.',
   description:
-    'Hashes are those of `htpasswd` and `openssl passwd`: SHA crypt (`$5$`, `$6$`; `openssl passwd -6`), MD5 crypt (`$apr1$`, `$1$`) and `{SHA}`. They are verified in a thread of their own and remembered; when too many wait, further ones are answered 503. Names nobody has take as long as others. Guesses are not slowed down: put a rate limit in front.',
+    'Hashes are those of `htpasswd` and `openssl passwd`: SHA crypt (`$5$`, `$6$`; `openssl passwd -6`), MD5 crypt (`$apr1$`, `$1$`) and `{SHA}`; bcrypt is not supported. They are verified in a thread of their own and remembered; when too many wait, further ones are answered 503. Names nobody has take as long as others. Guesses are not slowed down: put a rate limit in front.',
   options: checked(object(authFields('`name:hash`')), (given, context) => checkUsers(given, context, entryError)),
   create: (given, { passwords }) => {
     const users = new Map<string, User>();

@@ -42,6 +42,7 @@ test.each<[string, object]>([
     'compress',
     { encodings: ['br', 'gzip'], defaultEncoding: 'gzip', includedContentTypes: ['text/html; charset=utf-8'] },
   ],
+  ['buffering', { maxRequestBodyBytes: 1, maxResponseBodyBytes: 2, memResponseBodyBytes: 0 }],
 ])('%s takes %j', (kind, options) => {
   expect(complaints(kind, options)).toEqual([]);
 });
@@ -94,6 +95,9 @@ test.each<[string, object, string]>([
   ['compress', { encodings: ['br'], defaultEncoding: 'gzip' }, 'error defaultEncoding: "gzip" is not one of "encodings"'],
   ['compress', { includedContentTypes: ['a/b'], excludedContentTypes: ['c/d'] }, 'error excludedContentTypes: "includedContentTypes" and "excludedContentTypes" exclude each other'],
   ['compress', { excludedContentTypes: ['text'] }, 'error excludedContentTypes[0]: expected a media type'],
+  ['buffering', {}, 'warning : nothing is limited'],
+  ['buffering', { maxRequestBodyBytes: 1, memRequestBodyBytes: 1 }, 'warning memRequestBodyBytes: "memRequestBodyBytes" has no effect'],
+  ['buffering', { maxRequestBodyBytes: 1, retryExpression: 'Attempts() < 2' }, 'warning retryExpression: "retryExpression" is not supported yet'],
 ])('%s says what is wrong with %j', (kind, options, complaint) => {
   const found = complaints(kind, options);
   expect(found).toHaveLength(1);

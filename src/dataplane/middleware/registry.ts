@@ -4,6 +4,7 @@ import type { MiddlewareSpec } from '../../model/route.ts';
 import { addPrefix } from './add-prefix.ts';
 import { basicAuth } from './basic-auth.ts';
 import { bodyLimit } from './body-limit.ts';
+import { buffering } from './buffering.ts';
 import { chain } from './chain.ts';
 import { compress } from './compress.ts';
 import { contentType } from './content-type.ts';
@@ -25,6 +26,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   addPrefix,
   basicAuth,
   bodyLimit,
+  buffering,
   chain,
   compress,
   contentType,
@@ -45,7 +47,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
 
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
-  'buffering', 'circuitBreaker', 'errors',
+  'circuitBreaker', 'errors',
   'forwardAuth', 'grpcWeb', 'inFlightReq', 'passTLSClientCert', 'plugin', 'rateLimit',
   'retry',
 ]; // prettier-ignore
