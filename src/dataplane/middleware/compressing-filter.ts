@@ -92,7 +92,7 @@ export class CompressingFilter extends ResponseFilter implements BodySource {
   }
 
   override abort(failure: Failure): void {
-    if (this.isOver) return;
+    // Also when it was cancelled before: the client's side has to hear of it.
     this.over();
     this.next!.abort(failure);
   }
