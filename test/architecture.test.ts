@@ -42,6 +42,7 @@ const THIRD_PARTY: Readonly<Record<string, readonly string[]>> = {
   yaml: ['controlplane/config'],
   'smol-toml': ['controlplane/config'],
   jiti: ['controlplane/config'],
+  bcryptjs: ['dataplane/middleware'],
   re2js: ['dataplane/match'],
   pino: ['core'],
 };

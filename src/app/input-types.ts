@@ -4,7 +4,7 @@ export interface InstallInput {
   /** Named listeners. */
   readonly entryPoints?: Readonly<Record<string, {
     /** `[host]:port[/tcp]`; without a host, every address of the machine. */
-    readonly address: boolean | number | string;
+    readonly address: string;
     /** Used by routers that name no entry point; when none has it, all do. */
     readonly asDefault?: boolean | string;
     /** Let other processes listen on the same address (SO_REUSEPORT). Needs Node.js 22.12 or newer. */
@@ -16,7 +16,7 @@ export interface InstallInput {
       /** Clients whose X-Forwarded-* fields are believed. */
       readonly trustedIPs?: ReadonlyArray<string> | string;
       /** Fields that a client’s Connection header may not remove. */
-      readonly connection?: ReadonlyArray<boolean | number | string> | string;
+      readonly connection?: ReadonlyArray<string> | string;
       /** Leave X-Forwarded-For as it came. */
       readonly notAppendXForwardedFor?: boolean | string;
     };
@@ -67,7 +67,7 @@ export interface InstallInput {
     /** HTTP options. */
     readonly http?: {
       /** Put before the middlewares of every router of this entry point. */
-      readonly middlewares?: ReadonlyArray<boolean | number | string> | string;
+      readonly middlewares?: ReadonlyArray<string> | string;
       /** Send `;` in a query as `%3B` instead of `&`. */
       readonly encodeQuerySemicolons?: boolean | string;
       /** Resolve `//`, `.` and `..` before routing. */
@@ -98,9 +98,9 @@ export interface InstallInput {
         /** Where to. */
         readonly entryPoint: {
           /** Entry point to redirect to, or a port such as `:443`. */
-          readonly to: boolean | number | string;
+          readonly to: string;
           /** Scheme to redirect to. */
-          readonly scheme?: boolean | number | string;
+          readonly scheme?: string;
           /** 301 and 308 rather than 302 and 307. */
           readonly permanent?: boolean | string;
           /** Priority of the redirecting router; above every other one when left out. */
@@ -121,16 +121,16 @@ export interface InstallInput {
     /** Routing configuration from files. */
     readonly file?: {
       /** One file. */
-      readonly filename?: boolean | number | string;
+      readonly filename?: string;
       /** A directory: every .yml, .yaml, .toml and .json file in it and below, in the order of their names. */
-      readonly directory?: boolean | number | string;
+      readonly directory?: string;
       /** Follow changes. */
       readonly watch?: boolean | string;
     };
     /** Least time between two applied changes of one provider. Traefik waits 2 s. */
     readonly providersThrottleDuration?: number | string;
     /** Which provider’s router is asked first when priorities are equal. */
-    readonly precedence?: ReadonlyArray<boolean | number | string> | string;
+    readonly precedence?: ReadonlyArray<string> | string;
     /** Routing configuration that is sent to the API. */
     readonly rest?: {
       /** Take PUT /api/providers/rest on the internal entry point; otherwise only where a router names `rest@internal`. */
@@ -144,12 +144,12 @@ export interface InstallInput {
     /** Lines for people or one JSON object each. */
     readonly format?: 'common' | 'COMMON' | 'json' | 'JSON';
     /** File to append to; standard error when empty. SIGUSR1 reopens it. */
-    readonly filePath?: boolean | number | string;
+    readonly filePath?: string;
   };
   /** A line per request. An empty section switches it on. */
   readonly accessLog?: {
     /** File to append to; standard output when empty. SIGUSR1 reopens it. */
-    readonly filePath?: boolean | number | string;
+    readonly filePath?: string;
     /** Format of a line. */
     readonly format?: 'common' | 'COMMON' | 'genericCLF' | 'GENERICCLF' | 'json' | 'JSON';
     /** Only requests that pass one of these are logged. */
@@ -188,7 +188,7 @@ export interface InstallInput {
     /** Prometheus exposition under /metrics. */
     readonly prometheus?: {
       /** First part of every name; `traefik` gives Traefik’s names. */
-      readonly prefix?: boolean | number | string;
+      readonly prefix?: string;
       /** Bounds of the duration histograms, in seconds. */
       readonly buckets?: ReadonlyArray<number | string> | string;
       /** Series by entry point. */
@@ -198,9 +198,9 @@ export interface InstallInput {
       /** Series by service. */
       readonly addServicesLabels?: boolean | string;
       /** Extra labels of the request counters, from request headers. Clients choose the values. */
-      readonly headerLabels?: Readonly<Record<string, boolean | number | string>>;
+      readonly headerLabels?: Readonly<Record<string, string>>;
       /** Entry point that serves /metrics; `traefik` is the internal one, on loopback. */
-      readonly entryPoint?: boolean | number | string;
+      readonly entryPoint?: string;
       /** Serve metrics only where a router names the service `prometheus@internal`. */
       readonly manualRouting?: boolean | string;
     };
@@ -210,20 +210,20 @@ export interface InstallInput {
   /** The API. An empty section switches it on. */
   readonly api?: {
     /** Path the API lives under. */
-    readonly basePath?: boolean | number | string;
+    readonly basePath?: string;
     /** Serve the API without a token on an internal entry point that others can reach. On loopback none is needed. */
     readonly insecure?: boolean | string;
     /** Bearer token that API requests must carry; required when the internal entry point is bound to another address than loopback. `${file:/run/secrets/token}` reads it from a file. */
-    readonly token?: boolean | number | string;
+    readonly token?: string;
     /** Unix socket that serves the API as well, mode 0600; no token is asked for there. */
-    readonly socket?: boolean | number | string;
+    readonly socket?: string;
     /** Serve the service `dashboard@internal`: a page that shows what is configured. */
     readonly dashboard?: boolean | string;
   };
   /** Health check of the process under /ping. An empty section switches it on. */
   readonly ping?: {
     /** Entry point that serves /ping; `traefik` is the internal one, on loopback. */
-    readonly entryPoint?: boolean | number | string;
+    readonly entryPoint?: string;
     /** Status of /ping while the process shuts down. */
     readonly terminatingStatusCode?: number | string;
     /** Serve ping only where a router names the service `ping@internal`. */
@@ -263,7 +263,7 @@ export interface InstallInput {
   /** What survives a restart. Without it, history is kept in memory. */
   readonly state?: {
     /** Directory that keeps what must survive a restart: the history of snapshots. One process at a time. */
-    readonly directory: boolean | number | string;
+    readonly directory: string;
     /** Snapshots kept to go back to. */
     readonly maxSnapshots?: number | string;
   };
@@ -281,13 +281,13 @@ export interface RoutingInput {
 
 export interface RouterInput {
   /** Which requests this router takes: matchers joined by `&&`, `||`, `!` and parentheses. */
-  readonly rule: boolean | number | string;
+  readonly rule: string;
   /** Service that gets them; `name` or `name@provider`. Left out only by routers that others name in `parentRefs`. */
-  readonly service?: boolean | number | string;
+  readonly service?: string;
   /** Entry points it listens on; all default ones when left out. */
-  readonly entryPoints?: ReadonlyArray<boolean | number | string> | string;
+  readonly entryPoints?: ReadonlyArray<string> | string;
   /** Stages a request passes on its way, in order. */
-  readonly middlewares?: ReadonlyArray<boolean | number | string> | string;
+  readonly middlewares?: ReadonlyArray<string> | string;
   /** Higher is asked first; 0 stands for the length of the rule in bytes. */
   readonly priority?: number | string;
   /** What is reported. */
@@ -298,7 +298,7 @@ export interface RouterInput {
     readonly metrics?: boolean | string;
   };
   /** Routers above this one: it is offered the requests they match, after their middlewares. The topmost ones own entry points. */
-  readonly parentRefs?: ReadonlyArray<boolean | number | string> | string;
+  readonly parentRefs?: ReadonlyArray<string> | string;
   /** Syntax of the rule; `core.defaultRuleSyntax` when left out. */
   readonly ruleSyntax?: 'v2' | 'V2' | 'v3' | 'V3';
 }
@@ -310,7 +310,7 @@ export interface ServiceInput {
     /** Servers to balance over. */
     readonly servers?: ReadonlyArray<{
       /** `http://host:port`; the path counts with preservePath only. */
-      readonly url: boolean | number | string;
+      readonly url: string;
       /** Share of the requests; 0 gets none. */
       readonly weight?: number | string;
       /** Put the path of the URL before the path of the request. */
@@ -328,22 +328,72 @@ export interface MiddlewareInput {
   /** Puts a prefix in front of the path before the request goes upstream. */
   readonly addPrefix?: {
     /** The path to add; begins with a slash. */
-    readonly prefix: boolean | number | string;
+    readonly prefix: string;
+  };
+  /** Asks for name and password. */
+  readonly basicAuth?: {
+    /** Users as `name:hash`. */
+    readonly users?: ReadonlyArray<string> | string;
+    /** File with more users, one a line; `#` begins a comment line. It is read with the configuration and watched; where a user is in both places, the file counts. */
+    readonly usersFile?: string;
+    /** What browsers show to the user. */
+    readonly realm?: string;
+    /** Takes the Authorization field off before the request goes upstream. */
+    readonly removeHeader?: boolean | string;
+    /** Field that tells the service the user’s name. */
+    readonly headerField?: string;
   };
   /** Refuses request bodies above a size with 413. */
   readonly bodyLimit?: {
     /** Largest body in bytes. */
     readonly maxRequestBodyBytes: number | string;
   };
+  /** Limits the size of requests and responses. */
+  readonly buffering?: {
+    /** Largest request body in bytes; 0 is unlimited. */
+    readonly maxRequestBodyBytes?: number | string;
+    /** No effect: request bodies are not gathered. */
+    readonly memRequestBodyBytes?: number | string;
+    /** Largest response body in bytes; 0 is unlimited. */
+    readonly maxResponseBodyBytes?: number | string;
+    /** Begin of a response to hold back when there is a limit and its length is not announced. */
+    readonly memResponseBodyBytes?: number | string;
+  };
   /** Gives a list of middlewares a name, so that routers can share it. */
   readonly chain?: {
     /** Names of the members, first to last. */
-    readonly middlewares: ReadonlyArray<boolean | number | string> | string;
+    readonly middlewares: ReadonlyArray<string> | string;
+  };
+  /** Compresses responses. */
+  readonly compress?: {
+    /** Encodings to offer; the order decides where a client likes several the same. */
+    readonly encodings?: ReadonlyArray<'gzip' | 'GZIP' | 'br' | 'BR' | 'zstd' | 'ZSTD'> | string;
+    /** Encoding for clients that do not say what they accept; they get the body as it is when left out. */
+    readonly defaultEncoding?: 'gzip' | 'GZIP' | 'br' | 'BR' | 'zstd' | 'ZSTD';
+    /** Smallest body to compress, when its length is announced; 0 stands for 1024. */
+    readonly minResponseBodyBytes?: number | string;
+    /** The only types to compress. */
+    readonly includedContentTypes?: ReadonlyArray<string> | string;
+    /** Types not to compress. */
+    readonly excludedContentTypes?: ReadonlyArray<string> | string;
   };
   /** Finds out the type of responses that name none. */
   readonly contentType?: {
     /** Deprecated: `false` switches the middleware off. */
     readonly autoDetect?: boolean | string;
+  };
+  /** Asks for name and password, which is proven and not sent. */
+  readonly digestAuth?: {
+    /** Users as `name:realm:hash`. */
+    readonly users?: ReadonlyArray<string> | string;
+    /** File with more users, one a line; `#` begins a comment line. It is read with the configuration and watched; where a user is in both places, the file counts. */
+    readonly usersFile?: string;
+    /** What browsers show to the user. */
+    readonly realm?: string;
+    /** Takes the Authorization field off before the request goes upstream. */
+    readonly removeHeader?: boolean | string;
+    /** Field that tells the service the user’s name. */
+    readonly headerField?: string;
   };
   /** Refuses paths that hold certain characters percent-encoded. */
   readonly encodedCharacters?: {
@@ -365,31 +415,31 @@ export interface MiddlewareInput {
   /** Sets or removes fields of requests and responses, and answers CORS preflights. */
   readonly headers?: {
     /** Fields to set on the request; an empty value removes the field. `Host` changes the host. */
-    readonly customRequestHeaders?: Readonly<Record<string, boolean | number | string>>;
+    readonly customRequestHeaders?: Readonly<Record<string, string>>;
     /** Fields to set on the response; an empty value removes the field. */
-    readonly customResponseHeaders?: Readonly<Record<string, boolean | number | string>>;
+    readonly customResponseHeaders?: Readonly<Record<string, string>>;
     /** Origins that may read responses, such as `https://shop.example.com`; `*` stands for all. */
-    readonly accessControlAllowOriginList?: ReadonlyArray<boolean | number | string> | string;
+    readonly accessControlAllowOriginList?: ReadonlyArray<string> | string;
     /** RE2 patterns of such origins. Anchor them with `^` and `$`: what is found anywhere in an origin counts. */
-    readonly accessControlAllowOriginListRegex?: ReadonlyArray<boolean | number | string> | string;
+    readonly accessControlAllowOriginListRegex?: ReadonlyArray<string> | string;
     /** Methods that answers to preflights allow. */
-    readonly accessControlAllowMethods?: ReadonlyArray<boolean | number | string> | string;
+    readonly accessControlAllowMethods?: ReadonlyArray<string> | string;
     /** Request fields that answers to preflights allow. */
-    readonly accessControlAllowHeaders?: ReadonlyArray<boolean | number | string> | string;
+    readonly accessControlAllowHeaders?: ReadonlyArray<string> | string;
     /** Allows cookies and authentication. */
     readonly accessControlAllowCredentials?: boolean | string;
     /** Response fields that scripts may read. */
-    readonly accessControlExposeHeaders?: ReadonlyArray<boolean | number | string> | string;
+    readonly accessControlExposeHeaders?: ReadonlyArray<string> | string;
     /** Seconds for which browsers may remember the answer to a preflight. */
     readonly accessControlMaxAge?: number | string;
     /** Adds `Origin` to Vary: needed where caches keep responses that depend on the origin. */
     readonly addVaryHeader?: boolean | string;
     /** Hosts that may be asked for; others are answered 400. A host without port allows every port. */
-    readonly allowedHosts?: ReadonlyArray<boolean | number | string> | string;
+    readonly allowedHosts?: ReadonlyArray<string> | string;
     /** Fields that may hold the host asked for, tried in order before Host. */
-    readonly hostsProxyHeaders?: ReadonlyArray<boolean | number | string> | string;
+    readonly hostsProxyHeaders?: ReadonlyArray<string> | string;
     /** Fields and values that mark a request as having come over TLS, such as `X-Forwarded-Ssl: on`. `X-Forwarded-Proto` of a trusted proxy always does. */
-    readonly sslProxyHeaders?: Readonly<Record<string, boolean | number | string>>;
+    readonly sslProxyHeaders?: Readonly<Record<string, string>>;
     /** `max-age` of Strict-Transport-Security; 0 sends none. */
     readonly stsSeconds?: number | string;
     /** Adds `includeSubDomains`. */
@@ -401,46 +451,46 @@ export interface MiddlewareInput {
     /** Sends `X-Frame-Options: DENY`. */
     readonly frameDeny?: boolean | string;
     /** Value of X-Frame-Options; overrides frameDeny. */
-    readonly customFrameOptionsValue?: boolean | number | string;
+    readonly customFrameOptionsValue?: string;
     /** Sends `X-Content-Type-Options: nosniff`. */
     readonly contentTypeNosniff?: boolean | string;
     /** Sends `X-XSS-Protection: 1; mode=block`. */
     readonly browserXssFilter?: boolean | string;
     /** Value of X-XSS-Protection; overrides browserXssFilter. */
-    readonly customBrowserXSSValue?: boolean | number | string;
+    readonly customBrowserXSSValue?: string;
     /** Value of Content-Security-Policy. */
-    readonly contentSecurityPolicy?: boolean | number | string;
+    readonly contentSecurityPolicy?: string;
     /** Value of Content-Security-Policy-Report-Only. */
-    readonly contentSecurityPolicyReportOnly?: boolean | number | string;
+    readonly contentSecurityPolicyReportOnly?: string;
     /** Value of Public-Key-Pins. */
-    readonly publicKey?: boolean | number | string;
+    readonly publicKey?: string;
     /** Value of Referrer-Policy. */
-    readonly referrerPolicy?: boolean | number | string;
+    readonly referrerPolicy?: string;
     /** Value of Permissions-Policy. */
-    readonly permissionsPolicy?: boolean | number | string;
+    readonly permissionsPolicy?: string;
     /** Leaves out allowed hosts, sslRedirect and Strict-Transport-Security. */
     readonly isDevelopment?: boolean | string;
     /** Deprecated: value of Feature-Policy. Use permissionsPolicy. */
-    readonly featurePolicy?: boolean | number | string;
+    readonly featurePolicy?: string;
     /** Deprecated: redirects requests that did not come over TLS. Use redirectScheme. */
     readonly sslRedirect?: boolean | string;
     /** Deprecated: 307 instead of 301 for sslRedirect and sslForceHost. */
     readonly sslTemporaryRedirect?: boolean | string;
     /** Deprecated: host to redirect to. Use redirectRegex. */
-    readonly sslHost?: boolean | number | string;
+    readonly sslHost?: string;
     /** Deprecated: redirects requests for another host than sslHost. */
     readonly sslForceHost?: boolean | string;
   };
   /** Lets only clients with certain addresses pass. */
   readonly ipAllowList?: {
     /** Addresses and networks that may pass. */
-    readonly sourceRange: ReadonlyArray<boolean | number | string> | string;
+    readonly sourceRange: ReadonlyArray<string> | string;
     /** Which address counts as the client’s; that of the connection when left out. With `depth` or `excludedIPs`, a request whose `X-Forwarded-For` does not hold it is refused. */
     readonly ipStrategy?: {
       /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
       readonly depth?: number | string;
       /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
-      readonly excludedIPs?: ReadonlyArray<boolean | number | string> | string;
+      readonly excludedIPs?: ReadonlyArray<string> | string;
       /** Count all IPv6 addresses of a network of this prefix length as one. */
       readonly ipv6Subnet?: number | string;
     };
@@ -450,13 +500,13 @@ export interface MiddlewareInput {
   /** The old name of ipAllowList. */
   readonly ipWhiteList?: {
     /** Addresses and networks that may pass. */
-    readonly sourceRange: ReadonlyArray<boolean | number | string> | string;
+    readonly sourceRange: ReadonlyArray<string> | string;
     /** Which address counts as the client’s; that of the connection when left out. With `depth` or `excludedIPs`, a request whose `X-Forwarded-For` does not hold it is refused. */
     readonly ipStrategy?: {
       /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
       readonly depth?: number | string;
       /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
-      readonly excludedIPs?: ReadonlyArray<boolean | number | string> | string;
+      readonly excludedIPs?: ReadonlyArray<string> | string;
       /** Count all IPv6 addresses of a network of this prefix length as one. */
       readonly ipv6Subnet?: number | string;
     };
@@ -466,21 +516,21 @@ export interface MiddlewareInput {
     /** Status of the answer. */
     readonly status?: number | string;
     /** Body of the answer. */
-    readonly body?: boolean | number | string;
+    readonly body?: string;
     /** Type of the body. */
-    readonly contentType?: boolean | number | string;
+    readonly contentType?: string;
     /** When clients should ask again: Retry-After, in whole seconds. */
     readonly retryAfter?: number | string;
     /** Who is let through. */
     readonly bypass?: {
       /** Addresses and networks that reach the service. */
-      readonly sourceRange?: ReadonlyArray<boolean | number | string> | string;
+      readonly sourceRange?: ReadonlyArray<string> | string;
       /** Which address counts as the client’s; that of the connection when left out. */
       readonly ipStrategy?: {
         /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
         readonly depth?: number | string;
         /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
-        readonly excludedIPs?: ReadonlyArray<boolean | number | string> | string;
+        readonly excludedIPs?: ReadonlyArray<string> | string;
         /** Count all IPv6 addresses of a network of this prefix length as one. */
         readonly ipv6Subnet?: number | string;
       };
@@ -489,16 +539,16 @@ export interface MiddlewareInput {
   /** Redirects requests whose URL matches a pattern to a URL made from it. */
   readonly redirectRegex?: {
     /** RE2 pattern to find in the URL. */
-    readonly regex: boolean | number | string;
+    readonly regex: string;
     /** URL to redirect to; `$1`, `${1}` and `${name}` stand for groups, `$$` for a dollar sign. */
-    readonly replacement: boolean | number | string;
+    readonly replacement: string;
     /** Clients may remember the redirect: 301 and 308. */
     readonly permanent?: boolean | string;
   };
   /** Redirects to the same URL with another scheme and port. */
   readonly redirectScheme?: {
     /** Scheme to redirect to. */
-    readonly scheme: boolean | number | string;
+    readonly scheme: string;
     /** Port to redirect to; the scheme’s own when left out. */
     readonly port?: number | string;
     /** Clients may remember the redirect: 301 and 308. */
@@ -507,30 +557,30 @@ export interface MiddlewareInput {
   /** Replaces the path; the query stays. */
   readonly replacePath?: {
     /** The new path; begins with a slash. */
-    readonly path: boolean | number | string;
+    readonly path: string;
   };
   /** Replaces what a pattern finds in the path; the query stays. */
   readonly replacePathRegex?: {
     /** RE2 pattern to find in the path. */
-    readonly regex: boolean | number | string;
+    readonly regex: string;
     /** What takes its place; `$1`, `${1}` and `${name}` stand for groups, `$$` for a dollar sign. Nothing is done when it is empty. */
-    readonly replacement: boolean | number | string;
+    readonly replacement: string;
   };
   /** Gives every request an identifier of its own. */
   readonly requestId?: {
     /** Field that holds the identifier. */
-    readonly headerName?: boolean | number | string;
+    readonly headerName?: string;
     /** Keeps an identifier that came with the request: up to 128 letters, digits and `_-.:/+=`. For entry points behind another proxy. */
     readonly trustIncoming?: boolean | string;
   };
   /** Takes the first matching prefix off the path before the request goes upstream. */
   readonly stripPrefix?: {
     /** Prefixes to look for, in order; the first that matches is removed. */
-    readonly prefixes: ReadonlyArray<boolean | number | string> | string;
+    readonly prefixes: ReadonlyArray<string> | string;
   };
   /** Takes the first prefix that matches a pattern off the path. */
   readonly stripPrefixRegex?: {
     /** RE2 patterns, tried in order. */
-    readonly regex: ReadonlyArray<boolean | number | string> | string;
+    readonly regex: ReadonlyArray<string> | string;
   };
 }

@@ -37,6 +37,16 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
   ['Go templates in files', 'run', 'a warning that says what to write instead'],
   ['order of servers', 'shuffled at every build', 'stable, strict smooth rounds'],
   ['metric prefix', '`traefik`', '`signalbox`; `metrics.prometheus.prefix: traefik` gives the old names'],
+  ['`basicAuth`', 'bcrypt, `$apr1$`, `$1$`, `{SHA}`', 'those, and `$5$` and `$6$` as well'],
+  ['`buffering`', 'gathers bodies, on disk when large', 'limits them as they pass'],
+  [
+    '`compress`',
+    'everything of a size; strong ETags stay',
+    'not what is compressed in itself; weak ETags; codings in any case, `*`',
+  ],
+  ['several `Authorization` fields', 'the first counts', '400'],
+  ['`digestAuth`', 'takes credentials for other paths', '400; nonces end after five minutes, unnoticed by users'],
+  ['`usersFile`', 'read when something else changes', 'watched'],
 ];
 
 export function renderMigrationPage(): string {

@@ -32,6 +32,8 @@ export interface SharedState {
   readonly budget: SharedArrayBuffer;
   /** observe/access-log.ts: bytes on their way to the writer, an Int32 per worker slot. */
   readonly accessLog: SharedArrayBuffer;
+  /** Random bytes of this process: what one worker has signed with them, another one believes. */
+  readonly secret: Uint8Array;
 }
 
 /** What workers observe, in plain form. */

@@ -57,6 +57,8 @@ export function typeName(value: unknown): string {
 
 export class DecodeContext {
   readonly diagnostics: Diagnostic[] = [];
+  /** Paths of files whose content became part of what was decoded. */
+  readonly filesRead = new Set<string>();
   readonly source: string;
   readonly #locate: Locate;
   readonly #path: PathSegment[];
@@ -75,7 +77,14 @@ export class DecodeContext {
   /** The input with its substitutions made, if it is text that has any. */
   substitute(input: unknown): unknown {
     if (this.#substitutions === null || typeof input !== 'string' || !input.includes('${')) return input;
-    const result = substitute(input, this.#substitutions);
+    const from = this.#substitutions;
+    const result = substitute(input, {
+      variable: (name) => from.variable(name),
+      file: (path) => {
+        this.filesRead.add(path);
+        return from.file(path);
+      },
+    });
     if (typeof result !== 'string') {
       this.report('error', 'substitution', result.message);
       return INVALID;

@@ -1,5 +1,6 @@
 // The memory that workers share with each other and the main thread, and how a dead worker's part of it is cleared.
 
+import { randomBytes } from 'node:crypto';
 import type { SharedState } from '../model/sync.ts';
 import { METRICS_BYTES } from '../observe/metrics.ts';
 import { ConnectionLimits, connectionLimitsBytes } from '../dataplane/net/connection-limits.ts';
@@ -12,6 +13,7 @@ export class SharedMemory {
   readonly #budget: SharedArrayBuffer;
   readonly #accessLog: SharedArrayBuffer;
   readonly #accessLogCells: Int32Array;
+  readonly #secret = randomBytes(32);
 
   constructor(workerSlots: number) {
     this.#workerSlots = workerSlots;
@@ -30,6 +32,7 @@ export class SharedMemory {
       connections: this.#connectionMemory,
       budget: this.#budget,
       accessLog: this.#accessLog,
+      secret: this.#secret,
     };
   }
 

@@ -36,5 +36,6 @@ export function mergeRouting(provider: string, parts: readonly RoutingConfig[]):
   const middlewares = merge((config) => config.middlewares);
   const services = merge((config) => config.services);
   for (const part of parts) diagnostics.push(...part.diagnostics);
-  return { provider, routers, middlewares, services, diagnostics };
+  const filesRead = new Set(parts.flatMap((part) => [...part.filesRead]));
+  return { provider, routers, middlewares, services, diagnostics, filesRead };
 }

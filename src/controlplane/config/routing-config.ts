@@ -21,7 +21,7 @@ export interface RoutingObject<T> {
   readonly value: T | null;
   /** The input as text: an object whose text did not change keeps its decoded value. */
   readonly text: string;
-  /** Decoding had nothing to say. */
+  /** Decoding had nothing to say, and what it said depends on the text alone. */
   readonly isClean: boolean;
   readonly document: ConfigDocument;
   readonly path: readonly PathSegment[];
@@ -36,6 +36,8 @@ export interface RoutingConfig {
   readonly middlewares: ReadonlyMap<string, RoutingObject<MiddlewareOptions>>;
   readonly services: ReadonlyMap<string, RoutingObject<ServiceOptions>>;
   readonly diagnostics: readonly Diagnostic[];
+  /** Files that options name and whose content is part of this: when they change, decode again. */
+  readonly filesRead: ReadonlySet<string>;
 }
 
 /** Sections of `http` that later work brings. */
@@ -78,6 +80,7 @@ export function decodeRouting(
     middlewares,
     services,
     diagnostics: [...document.diagnostics, ...context.diagnostics],
+    filesRead: context.filesRead,
   };
 }
 
@@ -184,7 +187,11 @@ function decodeObjects<T>(
         into.set(name, { ...old, document });
         return;
       }
+      const filesRead = new Set(context.filesRead);
+      context.filesRead.clear();
       const decoded = schema.decode(given, context);
+      const dependsOnFiles = context.filesRead.size > 0;
+      for (const file of filesRead) context.filesRead.add(file);
       const errors = context.diagnostics
         .slice(before)
         .filter((diagnostic) => diagnostic.severity === 'error')
@@ -199,7 +206,7 @@ function decodeObjects<T>(
         value: isValid ? decoded : null,
         text,
         // What a substitution stands for may change while the text does not.
-        isClean: isValid && context.diagnostics.length === before && substituted.length === 0,
+        isClean: isValid && !dependsOnFiles && context.diagnostics.length === before && substituted.length === 0,
         substituted,
         document,
         path: [...context.path],

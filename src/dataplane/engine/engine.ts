@@ -6,6 +6,7 @@ import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { PasswordVerifier, startPasswordThread } from '../middleware/password-verifier.ts';
 import type { ConnectionBudget } from '../upstream/connection-budget.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
@@ -22,6 +23,8 @@ export interface EngineOptions {
   readonly workerSlots: number;
   /** Of the sockets of internal services. */
   readonly socketDirectory: string;
+  /** See SharedState.secret. */
+  readonly secret: Uint8Array;
   readonly instrument: Instrument;
   /** A stage threw: a defect, worth a log line with its stack. */
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
@@ -31,6 +34,7 @@ export class Engine {
   readonly entryPoints = new Map<string, EntryPointRuntime>();
   readonly #generation: Generation;
   readonly #upstream: UpstreamContext;
+  readonly #passwords: PasswordVerifier;
   readonly #initial: Snapshot;
   #version = 0;
   #digest = '';
@@ -46,6 +50,7 @@ export class Engine {
       budget: options.budget,
       keepOriginHeaders: options.instrument.needsOriginHeaders,
     };
+    this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
     const specs = Object.values(options.snapshot.entryPoints);
     specs.forEach((spec, index) => {
       const runtime = new EntryPointRuntime(spec, {
@@ -57,8 +62,11 @@ export class Engine {
       });
       this.entryPoints.set(spec.name, runtime);
     });
-    this.#generation = new Generation(this.entryPoints, this.#upstream, (route, entryPoint) =>
-      options.instrument.observeRoute(route, entryPoint.spec),
+    this.#generation = new Generation(
+      this.entryPoints,
+      this.#upstream,
+      { passwords: this.#passwords, secret: options.secret },
+      (route, entryPoint) => options.instrument.observeRoute(route, entryPoint.spec),
     );
   }
 
@@ -111,6 +119,7 @@ export class Engine {
     let count = 0;
     for (const entryPoint of this.entryPoints.values()) count += entryPoint.destroy();
     this.#upstream.resolver.stop();
+    this.#passwords.stop();
     return count;
   }
 }

@@ -10,7 +10,7 @@ import { respondFailure } from '../http/respond.ts';
 import { parseRule } from '../match/rule.ts';
 import type { RouteEntry } from '../match/candidate.ts';
 import { buildRouteTable } from '../match/route-table.ts';
-import type { Middleware } from '../middleware/define.ts';
+import type { Middleware, MiddlewareResources } from '../middleware/define.ts';
 import { createMiddleware } from '../middleware/registry.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { composeChain } from './chain.ts';
@@ -26,6 +26,7 @@ const OBJECTS_PER_STEP = 20;
 
 export class Generation {
   readonly #upstream: UpstreamContext;
+  readonly #resources: MiddlewareResources;
   readonly #observe: ObserveRoute;
   readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
   readonly #routeSpecs = new Map<string, RouteSpec>();
@@ -36,9 +37,15 @@ export class Generation {
   /** Compiled routes by entry point. */
   readonly #routes = new Map<string, Map<string, RouteEntry<CompiledRoute>>>();
 
-  constructor(entryPoints: ReadonlyMap<string, EntryPointRuntime>, upstream: UpstreamContext, observe: ObserveRoute) {
+  constructor(
+    entryPoints: ReadonlyMap<string, EntryPointRuntime>,
+    upstream: UpstreamContext,
+    resources: MiddlewareResources,
+    observe: ObserveRoute,
+  ) {
     this.#entryPoints = entryPoints;
     this.#upstream = upstream;
+    this.#resources = resources;
     this.#observe = observe;
     for (const name of entryPoints.keys()) this.#routes.set(name, new Map());
   }
@@ -76,7 +83,7 @@ export class Generation {
   *#buildMiddlewares(delta: SnapshotDelta): Generator<void, ReadonlySet<string>> {
     const fresh = new Set<string>();
     for (const spec of Object.values<MiddlewareSpec>(delta.changed.middlewares ?? {})) {
-      this.#middlewares.set(spec.name, createMiddleware(spec));
+      this.#middlewares.set(spec.name, createMiddleware(spec, this.#resources));
       fresh.add(spec.name);
       if (fresh.size % OBJECTS_PER_STEP === 0) yield;
     }

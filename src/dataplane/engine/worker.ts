@@ -43,6 +43,7 @@ const engine = new Engine({
   budget: new ConnectionBudget(init.shared.budget, init.slot, init.workerSlots),
   workerSlots: init.workerSlots,
   socketDirectory: init.socketDirectory,
+  secret: init.shared.secret,
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
   handlerFailed(exchange, error) {
     send({

@@ -41,6 +41,9 @@ export const FAILURES = {
   badRequestLine: failure('bad_request_line', 'downstream', 400, 'Bad Request: malformed request line'),
   badTarget: failure('bad_target', 'downstream', 400, 'Bad Request: malformed request target'),
   badPath: failure('bad_path', 'downstream', 400, 'Bad Request: ambiguous or forbidden path'),
+  badAuthorization: failure('bad_authorization', 'downstream', 400, 'Bad Request: malformed credentials', {
+    close: false,
+  }),
   badHeader: failure('bad_header', 'downstream', 400, 'Bad Request: malformed header field'),
   badHost: failure('bad_host', 'downstream', 400, 'Bad Request: missing or malformed Host'),
   badFraming: failure('bad_framing', 'downstream', 400, 'Bad Request: ambiguous message length'),
@@ -64,6 +67,7 @@ export const FAILURES = {
   noServer: failure('no_server', 'upstream', 503, 'no available server'),
   poolFull: failure('upstream_pool_full', 'upstream', 503, 'Service Unavailable'),
   poolTimeout: failure('upstream_pool_timeout', 'upstream', 503, 'Service Unavailable'),
+  authBusy: failure('auth_busy', 'internal', 503, 'Service Unavailable', { close: false }),
   draining: failure('draining', 'internal', 503, 'Service Unavailable', { close: true }),
   internal: failure('internal_error', 'internal', 500, 'Internal Server Error', { close: true }),
 
@@ -78,5 +82,6 @@ export const FAILURES = {
   upstreamResponseTimeout: failure('upstream_response_timeout', 'upstream', 504, 'Gateway Timeout'),
   upstreamReadTimeout: failure('upstream_read_timeout', 'upstream', 504, 'Gateway Timeout'),
   upstreamWriteTimeout: failure('upstream_write_timeout', 'upstream', 504, 'Gateway Timeout'),
+  responseTooLarge: failure('response_too_large', 'upstream', 500, 'Internal Server Error'),
   upgradeRefused: failure('upstream_upgrade_refused', 'upstream', 502, 'Bad Gateway'),
 } as const satisfies Record<string, Failure>;

@@ -1,9 +1,20 @@
 // bodyLimit: refuses request bodies above a size, announced or not, without gathering them.
 
 import { integer, object, required } from '../../schema/schema.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { defineMiddleware } from './define.ts';
+
+/** False when the announced length is above the limit and was answered; otherwise the body is counted as it comes. */
+export function limitRequestBody(exchange: Exchange, maxBytes: number): boolean {
+  if (exchange.requestLength > maxBytes) {
+    respondFailure(exchange, FAILURES.bodyTooLarge);
+    return false;
+  }
+  if (exchange.maxRequestBytes === 0 || exchange.maxRequestBytes > maxBytes) exchange.maxRequestBytes = maxBytes;
+  return true;
+}
 
 export const bodyLimit = defineMiddleware({
   kind: 'bodyLimit',
@@ -17,13 +28,7 @@ export const bodyLimit = defineMiddleware({
     ({ maxRequestBodyBytes }) =>
     (next) =>
       function bodyLimitStage(exchange) {
-        if (exchange.requestLength > maxRequestBodyBytes) {
-          respondFailure(exchange, FAILURES.bodyTooLarge);
-          return;
-        }
-        if (exchange.maxRequestBytes === 0 || exchange.maxRequestBytes > maxRequestBodyBytes) {
-          exchange.maxRequestBytes = maxRequestBodyBytes;
-        }
+        if (!limitRequestBody(exchange, maxRequestBodyBytes)) return;
         return next(exchange);
       },
 });

@@ -3,11 +3,19 @@
 
 import type { Schema } from '../../schema/schema.ts';
 import type { Handler } from '../http/exchange.ts';
+import type { PasswordVerifier } from './password-verifier.ts';
 
 /** Wraps the next stage. The returned handler runs per request: no closures, spreads or option reading in it. */
 export type Middleware = (next: Handler) => Handler;
 
-export interface MiddlewareContext {
+/** What a worker lends to all its middlewares. */
+export interface MiddlewareResources {
+  readonly passwords: PasswordVerifier;
+  /** Random bytes that all workers of the process share: what one has signed, another one believes. */
+  readonly secret: Uint8Array;
+}
+
+export interface MiddlewareContext extends MiddlewareResources {
   /** Qualified name, for messages. */
   readonly name: string;
 }

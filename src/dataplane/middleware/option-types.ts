@@ -29,7 +29,7 @@ export const fieldName: Schema<string> = checked(string(), (name, context) => {
 });
 
 /** RE2 syntax, as in rules. */
-export const regex: Schema<string> = checked(string(), (pattern, context) => {
+export const regex: Schema<string> = checked(string({ isVerbatim: true }), (pattern, context) => {
   const wrong = patternError(pattern);
   if (wrong !== null) context.invalid(wrong, 'an RE2 regular expression', pattern);
 });
@@ -46,6 +46,7 @@ export const network: Schema<string> = checked(string(), (text, context) => {
 
 /** Text with group references. */
 export const replacement = string({
+  isVerbatim: true,
   pattern: /^[^\0-\x1f\x7f]*$/,
   expected: 'text without line breaks or control characters',
 });

@@ -33,6 +33,16 @@ test.each<[string, object]>([
   ['requestId', {}],
   ['bodyLimit', { maxRequestBodyBytes: 1 }],
   ['maintenance', { retryAfter: 60, bypass: { sourceRange: ['::1'] } }],
+  [
+    'basicAuth',
+    { users: ['a:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='], realm: 'a "b"', removeHeader: true, headerField: 'X-User' },
+  ],
+  ['digestAuth', { users: ['a:traefik:0123456789abcdef0123456789ABCDEF'] }],
+  [
+    'compress',
+    { encodings: ['br', 'gzip'], defaultEncoding: 'gzip', includedContentTypes: ['text/html; charset=utf-8'] },
+  ],
+  ['buffering', { maxRequestBodyBytes: 1, maxResponseBodyBytes: 2, memResponseBodyBytes: 0 }],
 ])('%s takes %j', (kind, options) => {
   expect(complaints(kind, options)).toEqual([]);
 });
@@ -71,8 +81,31 @@ test.each<[string, object, string]>([
   ['bodyLimit', { maxRequestBodyBytes: 0 }, 'error maxRequestBodyBytes: the number must be at least 1'],
   ['maintenance', { contentType: 'a\r\nb' }, 'error contentType: expected text without line breaks'],
   ['maintenance', { bypass: { sourceRange: ['x'] } }, 'error bypass.sourceRange[0]: "x" is neither an address nor a network'],
+  ['basicAuth', {}, 'error : there are no users: nobody could get in'],
+  ['basicAuth', { users: ['secret'] }, 'error users[0]: a user is written name:hash'],
+  ['basicAuth', { users: ['a:secret'] }, 'error users[0]: the password hash is none of'],
+  ['basicAuth', { users: ['a:$2y$31$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC'] }, 'error users[0]: the cost of the bcrypt hash is 31'],
+  ['basicAuth', { users: ['a\nb:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='] }, 'error users[0]: the name of the user holds control characters'],
+  ['basicAuth', { users: [':{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='] }, 'error users[0]: the user has no name'],
+  ['digestAuth', { users: ['a:b'] }, 'error users[0]: a user is written name:realm:hash'],
+  ['digestAuth', { users: ['a:b:c'] }, 'error users[0]: the hash is not the 32 hexadecimal digits'],
+  ['digestAuth', { users: ['a:other:0123456789abcdef0123456789abcdef'] }, 'warning realm: no user is of the realm "traefik"'],
+  ['compress', { encodings: [] }, 'error encodings: the list is empty'],
+  ['compress', { encodings: ['deflate'] }, 'error encodings[0]: expected one of gzip, br, zstd'],
+  ['compress', { encodings: ['br'], defaultEncoding: 'gzip' }, 'error defaultEncoding: "gzip" is not one of "encodings"'],
+  ['compress', { includedContentTypes: ['a/b'], excludedContentTypes: ['c/d'] }, 'error excludedContentTypes: "includedContentTypes" and "excludedContentTypes" exclude each other'],
+  ['compress', { excludedContentTypes: ['text'] }, 'error excludedContentTypes[0]: expected a media type'],
+  ['buffering', {}, 'warning : nothing is limited'],
+  ['buffering', { maxRequestBodyBytes: 1, memRequestBodyBytes: 1 }, 'warning memRequestBodyBytes: "memRequestBodyBytes" has no effect'],
+  ['buffering', { maxRequestBodyBytes: 1, retryExpression: 'Attempts() < 2' }, 'warning retryExpression: "retryExpression" is not supported yet'],
 ])('%s says what is wrong with %j', (kind, options, complaint) => {
   const found = complaints(kind, options);
   expect(found).toHaveLength(1);
   expect(found[0]).toContain(complaint);
 }); // prettier-ignore
+
+test('what is wrong with a user never shows the user', () => {
+  for (const kind of ['basicAuth', 'digestAuth']) {
+    expect(complaints(kind, { users: ['name-secret', 'x:y:z:secret'] }).join()).not.toContain('secret');
+  }
+});

@@ -2,10 +2,14 @@
 
 import type { MiddlewareSpec } from '../../model/route.ts';
 import { addPrefix } from './add-prefix.ts';
+import { basicAuth } from './basic-auth.ts';
 import { bodyLimit } from './body-limit.ts';
+import { buffering } from './buffering.ts';
 import { chain } from './chain.ts';
+import { compress } from './compress.ts';
 import { contentType } from './content-type.ts';
-import type { Middleware, MiddlewareDefinition } from './define.ts';
+import type { Middleware, MiddlewareDefinition, MiddlewareResources } from './define.ts';
+import { digestAuth } from './digest-auth.ts';
 import { encodedCharacters } from './encoded-characters.ts';
 import { headers } from './headers.ts';
 import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
@@ -20,9 +24,13 @@ import { stripPrefix } from './strip-prefix.ts';
 
 export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   addPrefix,
+  basicAuth,
   bodyLimit,
+  buffering,
   chain,
+  compress,
   contentType,
+  digestAuth,
   encodedCharacters,
   headers,
   ipAllowList,
@@ -39,7 +47,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
 
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
-  'basicAuth', 'buffering', 'circuitBreaker', 'compress', 'digestAuth', 'errors',
+  'circuitBreaker', 'errors',
   'forwardAuth', 'grpcWeb', 'inFlightReq', 'passTLSClientCert', 'plugin', 'rateLimit',
   'retry',
 ]; // prettier-ignore
@@ -47,8 +55,8 @@ export const LATER_MIDDLEWARES: readonly string[] = [
 const BY_KIND = new Map(MIDDLEWARES.map((definition) => [definition.kind, definition]));
 
 /** The live stage of a specification, whose options have passed the kind's schema. */
-export function createMiddleware(spec: MiddlewareSpec): Middleware {
+export function createMiddleware(spec: MiddlewareSpec, resources: MiddlewareResources): Middleware {
   const definition = BY_KIND.get(spec.kind);
   if (definition === undefined) throw new Error(`middleware ${spec.name}: unknown kind ${spec.kind}`);
-  return definition.create(spec.options, { name: spec.name });
+  return definition.create(spec.options, { ...resources, name: spec.name });
 }

@@ -47,9 +47,12 @@ export class Reading {
     this.wantsSlab = false;
   }
 
-  /** Takes the chunk being delivered out of the reader's hands; false when it is shared memory. */
+  /**
+   * Takes the chunk being delivered out of the reader's hands; false when it is shared memory, or has been taken: given back
+   * twice, it would be two connections' memory at once.
+   */
   claim(): boolean {
-    if (this.chunk === shared) return false;
+    if (this.chunk === shared || this.claimed) return false;
     this.claimed = true;
     return true;
   }
@@ -72,6 +75,7 @@ export class Reading {
   /** A 'data' event's chunk belongs to whoever takes it. */
   deliverOwned(chunk: Buffer): void {
     this.chunk = chunk;
+    this.claimed = false;
   }
 
   /** The socket is gone: gives back an unclaimed slab. */

@@ -235,6 +235,8 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.state = STATE_BODY;
     exchange.runResponseHooks();
     exchange.responseSink.startResponse(exchange);
+    // A filter may have ended the exchange.
+    if (this.exchange !== exchange) return;
     if (body.isDone) {
       this.complete(exchange, end - at, null);
       return;

@@ -1,5 +1,5 @@
 // Routing configuration from a file or a directory tree. A file that breaks keeps its last good content while every
-// other change goes live; a file that is read unchanged is not decoded again.
+// other change goes live; a file that is read unchanged is not decoded again. Files that options name are watched as well.
 
 import type { Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -78,7 +78,8 @@ export class FileProvider implements Provider {
       if (file !== null) known.set(path, file);
     }
     this.#files = known;
-    await this.#watch?.follow(directories, files);
+    const named = [...known.values()].flatMap(({ config }) => [...config.filesRead]);
+    await this.#watch?.follow(directories, [...files, ...named]);
     this.#publish(mergeFiles([...known.values()], problems));
   }
 
@@ -150,7 +151,7 @@ export class FileProvider implements Provider {
       problems.push(problem(path, 'file-unreadable', `the file cannot be read (${code})`));
       return code === 'ENOENT' ? null : previous;
     }
-    if (previous !== null && previous.text === text) return previous;
+    if (previous !== null && previous.text === text && previous.config.filesRead.size === 0) return previous;
     const document = parseConfig(path, text);
     const config = decodeRouting(NAME, document, {
       previous: previous?.served,

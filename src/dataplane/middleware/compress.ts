@@ -1,0 +1,164 @@
+// compress: compresses responses for clients that accept it.
+
+import * as zlib from 'node:zlib';
+import { checked, integer, list, object, oneOf, optional, string, withDefault } from '../../schema/schema.ts';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
+import type { Exchange, ResponseHook } from '../http/exchange.ts';
+import { hasNoBody } from '../http/status.ts';
+import { EncodingChooser } from './accept-encoding.ts';
+import { CompressingFilter, type Compressor, type CompressorSupply } from './compressing-filter.ts';
+import { defineMiddleware } from './define.ts';
+
+const DEFAULT_MIN_BYTES = 1024;
+/** A compressor holds up to 300 KB: beyond so many at once in a worker, responses go out as they are. */
+const MAX_AT_ONCE = 512;
+/** The next level takes twice as long for a few percent. */
+const BROTLI_QUALITY = 4;
+const BROTLI_WINDOW_BITS = 19;
+
+/** Newer releases of Node have it. */
+type Zstd = { createZstdCompress?: () => Compressor };
+
+const CREATE: Readonly<Record<string, (() => Compressor) | undefined>> = {
+  gzip: () => zlib.createGzip(),
+  br: () =>
+    zlib.createBrotliCompress({
+      params: {
+        [zlib.constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
+        [zlib.constants.BROTLI_PARAM_LGWIN]: BROTLI_WINDOW_BITS,
+      },
+    }),
+  zstd: (zlib as Zstd).createZstdCompress, // Typed where it exists only.
+};
+
+/** Compressed in themselves: doing it again costs time and saves nothing. */
+const INCOMPRESSIBLE =
+  /^(?:image\/(?!svg|bmp|x-icon|vnd\.microsoft\.icon)|audio\/(?!midi|wave?|x-wav)|video\/|font\/woff|application\/(?:zip|gzip|x-gzip|x-bzip2?|x-7z-compressed|x-rar-compressed|x-xz|zstd|font-woff2?|vnd\.rar)$)/;
+const NEVER = new Set(['application/grpc']);
+
+const mediaType = string({
+  pattern: /^[!#$&^_.+\-0-9A-Za-z]+\/[!#$&^_.+\-0-9A-Za-z]+(?:[\t ]*;.*)?$/,
+  expected: 'a media type such as text/html',
+});
+const encoding = oneOf('gzip', 'br', 'zstd');
+
+/** Without parameters, in lower case. */
+function bareType(text: string): string {
+  const semicolon = text.indexOf(';');
+  return (semicolon < 0 ? text : text.slice(0, semicolon)).trim().toLowerCase();
+}
+
+function isCompressible(exchange: Exchange, minBytes: number): boolean {
+  const { responseHeaders: headers, responseFraming, status, method } = exchange;
+  if (responseFraming === BODY_NONE || hasNoBody(method, status)) return false;
+  if (responseFraming === BODY_LENGTH && exchange.responseLength < minBytes) return false;
+  // Part of a representation: the client puts the parts of one together (RFC 9110 §14.4).
+  if (status === 206 || headers.has('content-range') || headers.has('content-encoding')) return false;
+  return !/(?:^|[,\s])no-transform(?:[,\s]|$)/i.test(headers.get('cache-control') ?? '');
+}
+
+/** What is said about the body is said about other bytes from now on. */
+function describe(exchange: Exchange, coding: string): void {
+  const headers = exchange.responseHeaders;
+  headers.setLine('content-encoding', `Content-Encoding: ${coding}\r\n`);
+  headers.delete('accept-ranges');
+  headers.delete('content-md5');
+  headers.delete('content-digest');
+  const etag = headers.get('etag');
+  // RFC 9110 §8.8.1: a strong one would promise the same bytes.
+  if (etag !== undefined && !etag.startsWith('W/')) headers.setLine('etag', `ETag: W/${etag}\r\n`);
+  exchange.responseFraming = BODY_CHUNKED;
+  exchange.responseLength = 0;
+}
+
+function addVary(exchange: Exchange): void {
+  const vary = exchange.responseHeaders.valuesOf('vary')?.join(', ') ?? '';
+  if (/(?:^|,)[\t ]*(?:accept-encoding|\*)[\t ]*(?:,|$)/i.test(vary)) return;
+  exchange.responseHeaders.setLine('vary', `Vary: ${vary === '' ? '' : `${vary}, `}Accept-Encoding\r\n`);
+}
+
+export const compress = defineMiddleware({
+  kind: 'compress',
+  summary: 'Compresses responses.',
+  description:
+    'Compressed is what has no encoding yet and a type that is worth it: images but SVG, audio, video, archives and gRPC are left alone. Types in `includedContentTypes` are compressed whatever they are, and no others. A body whose length is not announced is compressed whatever its size, and what the service sends is passed on at once. Responses that could be compressed say `Vary: Accept-Encoding`; a strong ETag becomes a weak one. `zstd` needs a release of Node that has it, and is passed over otherwise.',
+  options: checked(
+    object({
+      encodings: withDefault(
+        list(encoding, { min: 1 }),
+        ['gzip', 'br', 'zstd'],
+        'Encodings to offer; the order decides where a client likes several the same.',
+      ),
+      defaultEncoding: optional(
+        encoding,
+        'Encoding for clients that do not say what they accept; they get the body as it is when left out.',
+      ),
+      minResponseBodyBytes: withDefault(
+        integer({ min: 0 }),
+        DEFAULT_MIN_BYTES,
+        'Smallest body to compress, when its length is announced; 0 stands for 1024.',
+      ),
+      includedContentTypes: withDefault(list(mediaType), [], 'The only types to compress.'),
+      excludedContentTypes: withDefault(list(mediaType), [], 'Types not to compress.'),
+    }),
+    ({ encodings, defaultEncoding, includedContentTypes, excludedContentTypes }, context) => {
+      if (includedContentTypes.length > 0 && excludedContentTypes.length > 0) {
+        const exclusive = '"includedContentTypes" and "excludedContentTypes" exclude each other';
+        context.at('excludedContentTypes', () => context.invalid(exclusive, 'one of the two', 'both'));
+      }
+      if (defaultEncoding !== undefined && !encodings.includes(defaultEncoding)) {
+        const wrong = `"${defaultEncoding}" is not one of "encodings"`;
+        context.at('defaultEncoding', () => context.invalid(wrong, encodings.join(', '), defaultEncoding));
+      }
+    },
+  ),
+  create: (given) => {
+    const offered = given.encodings.filter((coding) => CREATE[coding] !== undefined);
+    const chooser = new EncodingChooser(offered);
+    const fallback =
+      given.defaultEncoding !== undefined && offered.includes(given.defaultEncoding) ? given.defaultEncoding : '';
+    const minBytes = given.minResponseBodyBytes === 0 ? DEFAULT_MIN_BYTES : given.minResponseBodyBytes;
+    const included = new Set(given.includedContentTypes.map(bareType));
+    const excluded = new Set(given.excludedContentTypes.map(bareType));
+    let active = 0;
+    const supplies = new Map<string, CompressorSupply>();
+    for (const coding of offered) {
+      const create = CREATE[coding]!;
+      supplies.set(coding, {
+        take() {
+          active++;
+          return create();
+        },
+        giveBack(compressor) {
+          active--;
+          compressor.destroy();
+        },
+      });
+    }
+
+    const isWanted = (type: string): boolean => {
+      if (NEVER.has(type)) return false;
+      if (included.size > 0) return included.has(type);
+      return !excluded.has(type) && !INCOMPRESSIBLE.test(type);
+    };
+    const compressResponse: ResponseHook = (exchange) => {
+      if (!isCompressible(exchange, minBytes)) return;
+      const type = bareType(exchange.responseHeaders.get('content-type') ?? '');
+      if (!isWanted(type)) return;
+      addVary(exchange);
+      const accepted = exchange.requestHeaders.valuesOf('accept-encoding');
+      const coding =
+        accepted === null ? fallback : chooser.choose(accepted.length === 1 ? accepted[0]! : accepted.join(','));
+      if (coding === '' || active >= MAX_AT_ONCE) return;
+      const flushes = exchange.responseFraming !== BODY_LENGTH;
+      describe(exchange, coding);
+      exchange.addFilter(new CompressingFilter(supplies.get(coding)!, coding === 'br', flushes));
+    };
+    if (offered.length === 0) return (next) => next;
+    return (next) =>
+      function compressStage(exchange) {
+        if (exchange.method !== 'HEAD') exchange.onResponse(compressResponse);
+        return next(exchange);
+      };
+  },
+});
