@@ -193,6 +193,9 @@ export class AdminServer {
       if (foreign !== null) return refused(foreign);
     }
     const { ping } = this.#sources.config;
+    const isReading = method === 'GET' || method === 'HEAD';
+    const isProbe = (door.hasPing && path === '/ping') || (door.hasMetrics && path === '/metrics');
+    if (isProbe && !isReading) return notAllowed('GET, HEAD');
     if (door.only === 'ping' || (door.hasPing && path === '/ping')) {
       return this.isTerminating
         ? { status: ping?.terminatingStatusCode ?? 503, type: TEXT, body: 'terminating' }

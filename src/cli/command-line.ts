@@ -3,7 +3,8 @@
 import { didYouMean } from '../core/did-you-mean.ts';
 import { SignalboxError } from '../core/errors.ts';
 import { parseArguments, type FlagSpec } from './arguments.ts';
-import { COMMANDS, type Command } from './commands.ts';
+import type { Command } from './command.ts';
+import { COMMANDS } from './commands.ts';
 import { commandHelp, helpText } from './help.ts';
 import { EXIT_OK, EXIT_UNREACHABLE, EXIT_USAGE, type Io } from './io.ts';
 

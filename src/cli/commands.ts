@@ -1,25 +1,8 @@
 // Every command: its words for help, completion and the reference page, and where its code is. Code is loaded when the
 // command runs.
 
-import type { Arguments, FlagSpec } from './arguments.ts';
-import type { Io } from './io.ts';
-
-export interface Command {
-  readonly name: string;
-  /** What follows the name. */
-  readonly usage: string;
-  readonly summary: string;
-  /** More, for its own help and the reference page. */
-  readonly description: string;
-  readonly flags: Readonly<Record<string, FlagSpec>>;
-  /** Takes options of the install configuration as flags. */
-  readonly takesOptions: boolean;
-  /** Words that stand alone, for completion. */
-  readonly words?: readonly string[];
-  readonly minPositionals: number;
-  readonly maxPositionals: number;
-  run(args: Arguments, io: Io): Promise<number>;
-}
+import type { FlagSpec } from './arguments.ts';
+import type { Command } from './command.ts';
 
 const CONFIG: FlagSpec = {
   value: 'FILE',
@@ -162,7 +145,7 @@ export const COMMANDS: readonly Command[] = [
     words: ['bash', 'zsh', 'fish'],
     minPositionals: 1,
     maxPositionals: 1,
-    run: async (args, io) => (await import('./commands/completion.ts')).completion(args, io),
+    run: async (args, io) => (await import('./commands/completion.ts')).completion(args, io, COMMANDS),
   },
   {
     name: 'version',

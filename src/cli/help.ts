@@ -1,6 +1,6 @@
 // Help texts, from the table of commands.
 
-import type { Command } from './commands.ts';
+import type { Command } from './command.ts';
 import { EXIT_CODES } from './io.ts';
 
 /** On one screen. */

@@ -2,43 +2,45 @@
 
 import { SignalboxError } from '../../core/errors.ts';
 import type { Arguments } from '../arguments.ts';
-import { COMMANDS, type Command } from '../commands.ts';
+import type { Command } from '../command.ts';
 import { EXIT_OK, type Io } from '../io.ts';
 
-const names = (): string => [...COMMANDS.map(({ name }) => name), 'help'].join(' ');
+type Script = (commands: readonly Command[]) => string;
+
+const namesOf = (commands: readonly Command[]): string => [...commands.map(({ name }) => name), 'help'].join(' ');
 const wordsOf = ({ flags, words = [] }: Command): string =>
   [...words, ...Object.keys(flags).map((flag) => `--${flag}`)].join(' ');
 
-const SHELLS: Readonly<Record<string, () => string>> = {
-  bash: () => `_signalbox() {
+const SHELLS: Readonly<Record<string, Script>> = {
+  bash: (commands) => `_signalbox() {
   local current="\${COMP_WORDS[COMP_CWORD]}"
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${names()}" -- "$current"))
+    COMPREPLY=($(compgen -W "${namesOf(commands)}" -- "$current"))
     return
   fi
   case "\${COMP_WORDS[1]}" in
-${COMMANDS.map((command) => `    ${command.name}) COMPREPLY=($(compgen -f -W "${wordsOf(command)}" -- "$current")) ;;\n`).join('')}  esac
+${commands.map((command) => `    ${command.name}) COMPREPLY=($(compgen -f -W "${wordsOf(command)}" -- "$current")) ;;\n`).join('')}  esac
 }
 complete -o filenames -F _signalbox signalbox
 `,
-  zsh: () => `#compdef signalbox
+  zsh: (commands) => `#compdef signalbox
 _signalbox() {
   if (( CURRENT == 2 )); then
-    compadd ${names()}
+    compadd ${namesOf(commands)}
     return
   fi
   case "\${words[2]}" in
-${COMMANDS.map((command) => `    ${command.name}) compadd -- ${wordsOf(command)}; _files ;;\n`).join('')}  esac
+${commands.map((command) => `    ${command.name}) compadd -- ${wordsOf(command)}; _files ;;\n`).join('')}  esac
 }
 compdef _signalbox signalbox
 `,
-  fish: () =>
+  fish: (commands) =>
     [
-      ...COMMANDS.map(
+      ...commands.map(
         ({ name, summary }) =>
           `complete -c signalbox -n __fish_use_subcommand -f -a ${name} -d '${summary.replaceAll("'", "\\'")}'\n`,
       ),
-      ...COMMANDS.flatMap(({ name, flags, words = [] }) => [
+      ...commands.flatMap(({ name, flags, words = [] }) => [
         ...words.map((word) => `complete -c signalbox -n '__fish_seen_subcommand_from ${name}' -a ${word}\n`),
         ...Object.keys(flags).map(
           (flag) => `complete -c signalbox -n '__fish_seen_subcommand_from ${name}' -l ${flag}\n`,
@@ -47,7 +49,7 @@ compdef _signalbox signalbox
     ].join(''),
 };
 
-export function completion(args: Arguments, io: Io): Promise<number> {
+export function completion(args: Arguments, io: Io, commands: readonly Command[]): Promise<number> {
   const [shell = ''] = args.positionals;
   const script = SHELLS[shell];
   if (script === undefined) {
@@ -58,6 +60,6 @@ export function completion(args: Arguments, io: Io): Promise<number> {
       ),
     );
   }
-  io.out(script());
+  io.out(script(commands));
   return Promise.resolve(EXIT_OK);
 }

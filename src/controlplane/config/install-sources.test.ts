@@ -1,0 +1,135 @@
+import { expect, test } from 'vitest';
+import { parseConfig } from './document.ts';
+import { decodeInstallDocument } from './install-config.ts';
+import { installOptions } from './install-options.ts';
+import { isSwitch, listOrigins, mergeInstallSources, type OptionFlag } from './install-sources.ts';
+import { operatorSubstitutions } from './operator-substitutions.ts';
+
+interface Given {
+  readonly file?: string;
+  readonly environment?: Record<string, string>;
+  readonly flags?: readonly string[];
+}
+
+function flag(text: string): OptionFlag {
+  const [name = '', ...value] = text.split('=');
+  return { name, value: value.length === 0 ? null : value.join('=') };
+}
+
+function merge({ file, environment = {}, flags = [] }: Given): ReturnType<typeof mergeInstallSources> {
+  return mergeInstallSources(
+    { file: file === undefined ? null : parseConfig('signalbox.yml', file), environment, flags: flags.map(flag) },
+    installOptions,
+  );
+}
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+const FILE = 'log: { level: warn, format: json }\nentryPoints: { webSecure: { address: ":443" } }\n';
+
+/** Every subset of the sources; the strongest that speaks decides. */
+test.each([
+  [['file'], 'warn'],
+  [['environment'], 'debug'],
+  [['flags'], 'error'],
+  [['file', 'environment'], 'debug'],
+  [['file', 'flags'], 'error'],
+  [['environment', 'flags'], 'error'],
+  [['file', 'environment', 'flags'], 'error'],
+])('%j', (sources, level) => {
+  const document = merge({
+    ...(sources.includes('file') ? { file: FILE } : {}),
+    ...(sources.includes('environment') ? { environment: { SIGNALBOX_LOG_LEVEL: 'debug', TRAEFIK_LOG_LEVEL: 'info' } } : {}),
+    ...(sources.includes('flags') ? { flags: ['log.level=error'] } : {}),
+  }); // prettier-ignore
+  const { value } = decodeInstallDocument(document, operatorSubstitutions({}));
+  expect(value?.log.level).toBe(level);
+  // Options that only a weaker source has stay.
+  expect(value?.log.format).toBe(sources.includes('file') ? 'json' : 'common');
+});
+
+test('names are the same in every source, whatever their case', () => {
+  const document = merge({
+    file: FILE,
+    environment: {
+      signalbox_entrypoints_websecure_http_middlewares: 'a,b',
+      SIGNALBOX_ENTRYPOINTS_MY_DOOR_ADDRESS: ':1',
+      SIGNALBOX_METRICS_PROMETHEUS_HEADERLABELS_USER_AGENT: 'User-Agent',
+    },
+    flags: ['ENTRYPOINTS.WEBSECURE.transport.lifecycle.graceTimeOut=3s'],
+  });
+  expect(plain(document.value)).toMatchObject({
+    entryPoints: {
+      webSecure: { address: ':443', http: { middlewares: 'a,b' }, transport: { lifeCycle: { graceTimeOut: '3s' } } },
+      my_door: { address: ':1' },
+    },
+    metrics: { prometheus: { headerLabels: { user_agent: 'User-Agent' } } },
+  });
+  expect(decodeInstallDocument(document, operatorSubstitutions({})).diagnostics).toEqual([]);
+});
+
+test('sections are switched on and off', () => {
+  const document = merge({ file: 'api: {}\nping: {}\n', flags: ['api=false', 'metrics.prometheus', 'accessLog=true'] });
+  expect(plain(document.value)).toEqual({ ping: {}, metrics: { prometheus: {} }, accessLog: {} });
+});
+
+test('a list in several flags is one list', () => {
+  const document = merge({ flags: ['entryPoints.web.address=:1', 'entryPoints.web.http.middlewares=a', 'entryPoints.web.http.middlewares=b'] });
+  const { value } = decodeInstallDocument(document, operatorSubstitutions({}));
+  expect(value?.entryPoints['web']?.middlewares).toEqual(['a', 'b']);
+}); // prettier-ignore
+
+test('what no option is called is said of where it was written', () => {
+  const document = merge({
+    environment: { SIGNALBOX_LOG_LEVLE: 'debug', TRAEFIK_SOMETHING: '1', SIGNALBOX_ADMIN_URL: 'x' },
+    flags: ['entryPoints.web.adress=:1', 'entryPoints.web.address=:1'],
+  });
+  const { diagnostics } = decodeInstallDocument(document, operatorSubstitutions({}));
+  expect(diagnostics.map(({ severity, source, message }) => `${severity} ${source}: ${message}`)).toEqual([
+    'warning environment variable TRAEFIK_SOMETHING: TRAEFIK_SOMETHING names no option and is left out',
+    'error environment variable SIGNALBOX_LOG_LEVLE: unknown option "levle"; did you mean "level"?',
+    'error flag --entryPoints.web.adress: unknown option "adress"; did you mean "address"?',
+  ]);
+});
+
+test('a wrong value is said of its variable or flag', () => {
+  const document = merge({ file: FILE, environment: { SIGNALBOX_LOG_LEVEL: 'loud' } });
+  const [found] = decodeInstallDocument(document, operatorSubstitutions({})).diagnostics;
+  expect(found).toMatchObject({ source: 'environment variable SIGNALBOX_LOG_LEVEL', path: 'log.level', line: 0 });
+});
+
+test('what Kubernetes sets for a service of this name is no option', () => {
+  const environment = {
+    TRAEFIK_SERVICE_HOST: '10.0.0.1',
+    TRAEFIK_PORT: 'tcp://10.0.0.1:80',
+    SIGNALBOX_PORT_80_TCP_ADDR: '10.0.0.1',
+    SIGNALBOX_SERVICE_PORT_WEB: '80',
+  };
+  expect(merge({ environment })).toMatchObject({ value: {}, diagnostics: [] });
+});
+
+test('names that would reach the prototype are refused', () => {
+  const document = merge({ flags: ['entryPoints.__proto__.address=:1', 'entryPoints.constructor.address=:1'] });
+  const { value, diagnostics } = decodeInstallDocument(document, operatorSubstitutions({}));
+  expect(value).toBeNull();
+  expect(diagnostics.map(({ code }) => code)).toEqual(['forbidden-key', 'forbidden-key']);
+  expect(({} as Record<string, unknown>)['address']).toBeUndefined();
+});
+
+test('every value has its origin', () => {
+  const document = merge({ file: FILE, environment: { SIGNALBOX_LOG_LEVEL: 'debug' }, flags: ['ping'] });
+  expect(listOrigins(document).map(({ path, origin }) => `${path.join('.')} ${origin}`)).toEqual([
+    'log.level environment variable SIGNALBOX_LOG_LEVEL',
+    'log.format signalbox.yml:1:21',
+    'entryPoints.webSecure.address signalbox.yml:2:29',
+    'ping flag --ping',
+  ]);
+});
+
+test('flags that stand alone', () => {
+  expect(isSwitch(installOptions, 'api.insecure')).toBe(true);
+  expect(isSwitch(installOptions, 'metrics.prometheus')).toBe(true);
+  expect(isSwitch(installOptions, 'entryPoints.web.address')).toBe(false);
+});
