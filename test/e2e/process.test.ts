@@ -8,21 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { runCommand } from '../support/command.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
 import { simpleInstall, startRouter } from '../support/router.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-
-async function run(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, stdout, stderr };
-}
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -126,28 +117,28 @@ test('an empty configuration says what to write', async () => {
 });
 
 test('commands: version, help, misspellings, check', async () => {
-  expect((await run(['version'])).stdout).toMatch(/^signalbox \d+\.\d+\.\d+ on Node/);
-  expect((await run(['help'])).stdout).toContain('signalbox run');
-  expect(await run(['rnu'])).toMatchObject({
+  expect((await runCommand(['version'])).stdout).toMatch(/^signalbox \d+\.\d+\.\d+ on Node/);
+  expect((await runCommand(['help'])).stdout).toContain('signalbox run');
+  expect(await runCommand(['rnu'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('did you mean "run"?') as string,
   });
-  expect(await run(['run', '--confg', 'x'])).toMatchObject({
+  expect(await runCommand(['run', '--confg', 'x'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('did you mean --config?') as string,
   });
-  expect(await run(['run', '--workers', 'two'])).toMatchObject({ code: 2 });
+  expect(await runCommand(['run', '--workers', 'two'])).toMatchObject({ code: 2 });
   const directory = await mkdtemp(join(tmpdir(), 'signalbox-check-'));
   await writeFile(join(directory, 'good.yml'), 'http: { routers: {} }\n');
   await writeFile(
     join(directory, 'bad.yml'),
     'http:\n  routers:\n    r:\n      rule: Host(`a`) &&\n      service: s\n',
   );
-  expect(await run(['check', join(directory, 'good.yml')])).toMatchObject({
+  expect(await runCommand(['check', join(directory, 'good.yml')])).toMatchObject({
     code: 0,
     stdout: '0 errors, 0 warnings\n',
   });
-  const bad = await run(['check', join(directory, 'bad.yml')]);
+  const bad = await runCommand(['check', join(directory, 'bad.yml')]);
   expect(bad.code).toBe(1);
   expect(bad.stdout).toContain('bad.yml:4:25  http.routers.r.rule\n        the rule ends too early');
   expect(bad.stdout).toContain('there is no service "s"');

@@ -1,0 +1,63 @@
+// The package as a program imports it.
+
+import { expect, test } from 'vitest';
+import type * as Signalbox from '../../src/index.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { RecordingOrigin } from '../support/recording-origin.ts';
+
+// The built one: workers are started from it.
+const { defineConfig, SignalboxError, startRouter } = (await import(
+  new URL('../../dist/index.js', import.meta.url).href
+)) as typeof Signalbox;
+
+function routes(rule: string, url: string): Signalbox.RoutingInput {
+  return {
+    http: {
+      routers: { all: { rule, service: 'app' } },
+      services: { app: { loadBalancer: { servers: [{ url }] } } },
+    },
+  };
+}
+
+async function status(url: string): Promise<number> {
+  const response = await RawClient.exchange(Number(new URL(url).port), 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  return response.status;
+}
+
+test('starts, reconfigures and stops', async () => {
+  await using origin = await RecordingOrigin.start();
+  const url = `http://127.0.0.1:${origin.port}`;
+  const config = defineConfig({ entryPoints: { web: { address: '127.0.0.1:${PORT:-0}' } }, ...routes('PathPrefix(`/`)', url) });
+  const router = await startRouter(config, { workers: 2, environment: {} });
+  const { web } = router.addresses;
+  expect(await status(web!.url)).toBe(200);
+  expect(await router.reconfigure(routes('Host(`b`)', url))).toEqual([]);
+  expect(await status(web!.url)).toBe(404);
+  const [found] = await router.reconfigure(routes('Hots(`a`)', url));
+  expect(found).toMatchObject({ code: 'rule-syntax', path: 'http.routers.all.rule' });
+  expect(router.diagnostics).toEqual([found]);
+  await router.reconfigure(routes('Host(`a`)', url));
+  expect(await status(web!.url)).toBe(200);
+  await Promise.all([router.stop(), router.stop()]);
+  await expect(status(web!.url)).rejects.toThrow();
+}); // prettier-ignore
+
+test('an install configuration with errors rejects with all of them', async () => {
+  const config = {
+    entryPoints: { web: { adress: ':1' } },
+    log: { level: 'loud' },
+  } as unknown as Signalbox.InstallInput;
+  const error: unknown = await startRouter(config).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(SignalboxError);
+  expect(error).toMatchObject({ code: 'ERR_CONFIG_INVALID' });
+  expect(String(error)).toContain('did you mean "address"?');
+  expect(String(error)).toContain('log.level');
+});
+
+test('two routers in one process, and an address in use', async () => {
+  await using first = await startRouter({ entryPoints: { web: { address: '127.0.0.1:0' } } });
+  const address = `127.0.0.1:${first.addresses['web']!.port}`;
+  await expect(startRouter({ entryPoints: { web: { address } } })).rejects.toMatchObject({ code: 'ERR_LISTEN_ADDRESS_IN_USE' });
+  await using second = await startRouter({ entryPoints: { web: { address: '127.0.0.1:0' } } });
+  expect(second.addresses['web']!.port).not.toBe(first.addresses['web']!.port);
+}); // prettier-ignore
