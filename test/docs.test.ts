@@ -1,15 +1,20 @@
 // Documents describe the present: every YAML block parses as what it claims to be, generated pages are current, codes in
 // tables are the codes in use, and links lead somewhere.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import { DIAGNOSTIC_CODES } from '../src/controlplane/config/diagnostic-codes.ts';
 import { parseConfig } from '../src/controlplane/config/document.ts';
 import { decodeInstall } from '../src/controlplane/config/install-config.ts';
 import { decodeRouting } from '../src/controlplane/config/routing-config.ts';
-import { renderReference } from '../src/cli/reference.ts';
+import { parseArguments } from '../src/cli/arguments.ts';
+import { COMMANDS } from '../src/cli/commands.ts';
+import { renderGenerated } from '../src/cli/generated.ts';
 import { isMap } from '../src/schema/schema.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -42,10 +47,70 @@ test('every YAML block is a configuration without a word to say against it', () 
   expect(blocks).toBeGreaterThan(5);
 });
 
-test('generated reference pages are current; npm run generate writes them', () => {
-  for (const [name, text] of Object.entries(renderReference())) {
-    expect(readFileSync(join(ROOT, 'docs/reference', name), 'utf8')).toBe(text);
+test('generated files are current; npm run generate writes them', async () => {
+  for (const [path, text] of Object.entries(await renderGenerated())) {
+    expect([path, readFileSync(join(ROOT, path), 'utf8') === text]).toEqual([path, true]);
   }
+});
+
+test('the JSON Schemas take every YAML block and example, and refuse what the program refuses', () => {
+  const ajv = new Ajv2020({ strict: false });
+  const read = (name: string): object => JSON.parse(readFileSync(join(ROOT, 'schema', name), 'utf8')) as object; // Ours.
+  const [install, routing] = [ajv.compile(read('install.json')), ajv.compile(read('routing.json'))];
+  const texts = documents
+    .flatMap((document) =>
+      [...readFileSync(document, 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml!),
+    )
+    .concat(files(join(ROOT, 'examples'), '.yml').map((file) => readFileSync(file, 'utf8')));
+  for (const text of texts) {
+    const { value } = parseConfig('block.yml', text);
+    const isRouting = Object.keys(value as object).every((key) => key === 'http'); // A map, by the test above.
+    const schema = isRouting ? routing : install;
+    expect([text, schema(value), schema.errors]).toEqual([text, true, null]);
+  }
+  for (const [schema, wrong] of [
+    [install, { entryPoint: {} }],
+    [install, { entryPoints: { web: {} } }],
+    [install, { log: { level: 'loud' } }],
+    [install, { entryPoints: { web: { address: ':1', reusePort: 'perhaps' } } }],
+    [routing, { http: { routers: { r: { service: 's' } } } }],
+    [routing, { http: { services: { s: { loadBalancer: { servers: [{ weight: 1 }] } } } } }],
+    [routing, { http: { middlewares: { m: { addPrefix: { prefix: '/a', extra: 1 } } } } }],
+  ] as const) {
+    expect([JSON.stringify(wrong), schema(wrong)]).toEqual([JSON.stringify(wrong), false]);
+  }
+});
+
+test('every command in the documents is one that the program takes, and every command is shown', () => {
+  const shown = new Set<string>();
+  for (const document of documents) {
+    for (const [, line] of readFileSync(document, 'utf8').matchAll(/^\$ (?:[A-Z_]+=\S+ )*signalbox (.*)$/gm)) {
+      const [name = '', ...words] = line!.replace(/\s+#.*$/, '').split(' ');
+      const command = COMMANDS.find((one) => one.name === name);
+      const args =
+        command === undefined ? 'no such command' : parseArguments(words, command.flags, command.takesOptions);
+      expect([document, line, typeof args]).toEqual([document, line, 'object']);
+      shown.add(name);
+    }
+  }
+  expect(COMMANDS.map(({ name }) => name).filter((name) => !shown.has(name))).toEqual([]);
+});
+
+test('the program in the page on embedding runs as it stands there', async () => {
+  const page = readFileSync(join(ROOT, 'docs/embedding.md'), 'utf8');
+  const program = /```ts\n([\s\S]*?)```/.exec(page)![1]!;
+  const url = new URL('../dist/index.js', import.meta.url).href;
+  const child = spawn(process.execPath, [
+    '--input-type=module',
+    '-e',
+    program.replace("'signalbox'", JSON.stringify(url)),
+  ]);
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number];
+  expect([code, said]).toEqual([0, expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\n/)]);
+  expect(said).toContain('\n[]\n');
 });
 
 test('every diagnostic code in use is in the table, and none is left over', () => {

@@ -122,7 +122,7 @@ test('healthcheck, and how a router is found', async () => {
 }); // prettier-ignore
 
 test('check: all sources, their origins, and what Traefik calls otherwise', async () => {
-  await writeFile(join(scratch, 'traefik.yml'), 'log: { level: ${LEVEL:-warn} }\nentryPoints: { web: { address: ":80", http3: {} } }\napi: { token: "${TOKEN}" }\n');
+  await writeFile(join(scratch, 'traefik.yml'), 'log: { level: "${LEVEL:-warn}" }\nentryPoints: { web: { address: ":80", http3: {} } }\napi: { token: "${TOKEN}" }\n');
   const options = { directory: scratch, environment: { TOKEN: 'hush', SIGNALBOX_PING: 'true' } };
   const origins = await runCommand(['check', '--show-origin', '--entryPoints.web.address=:81'], options);
   expect(origins.code).toBe(0);

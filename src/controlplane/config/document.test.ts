@@ -92,3 +92,8 @@ test('an unchanged object keeps its decoded value from one reading to the next',
   expect(second.routers.get('one')!.value).toBe(first.routers.get('one')!.value);
   expect(second.routers.get('two')!.value).not.toBe(first.routers.get('two')!.value);
 });
+
+test('a substitution without quotes between braces is told', () => {
+  const { diagnostics } = parseConfig('a.yml', 'log: { level: ${LEVEL} }\n');
+  expect(diagnostics[0]).toMatchObject({ code: 'syntax', line: 1, message: expect.stringContaining('in quotes') as string });
+}); // prettier-ignore

@@ -81,9 +81,12 @@ function parseValues(
     }
     if (error instanceof jsYaml.YAMLException) {
       const mark = error.mark as { line: number; column: number } | undefined;
+      const line = mark === undefined ? '' : (text.split('\n')[mark.line] ?? '');
+      // Braces have a meaning of their own between braces.
+      const hint = line.includes('${') ? '; put values that hold "${…}" in quotes' : '';
       return problem(
         'syntax',
-        error.reason,
+        error.reason + hint,
         mark === undefined ? 0 : mark.line + 1,
         mark === undefined ? 0 : mark.column + 1,
       );
