@@ -23,9 +23,9 @@ export interface ApiSources {
   readonly events: EventBus;
   readonly version: string;
   readonly startedAt: Date;
-  workers(): readonly WorkerStatus[];
+  readonly workers: () => readonly WorkerStatus[];
   /** Bound port by entry point. */
-  ports(): ReadonlyMap<string, number>;
+  readonly ports: () => ReadonlyMap<string, number>;
 }
 
 const NO_OBJECTS = { total: 0, warnings: 0, errors: 0 };

@@ -82,7 +82,12 @@ function internalServices(result: CompileResult): readonly ShownObject[] {
 
 export function rawData(result: CompileResult): Record<string, Record<string, object>> {
   const byName = (list: readonly ShownObject[]): Record<string, object> =>
-    Object.fromEntries(list.map(({ name, provider: _, type: __, ...rest }) => [name, rest]));
+    Object.fromEntries(
+      list.map((shown) => {
+        const rest = Object.entries(shown).filter(([field]) => !['name', 'provider', 'type'].includes(field));
+        return [shown.name, Object.fromEntries(rest)];
+      }),
+    );
   return {
     [PLURALS.router]: byName(routers(result)),
     [PLURALS.middleware]: byName(middlewares(result)),
