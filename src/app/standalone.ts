@@ -15,7 +15,7 @@ import { dashboardPage } from '../api/dashboard-page.ts';
 import { endpointsOf, restEndpoint } from '../api/endpoints.ts';
 import { enabledInternalServices, internalServices } from '../controlplane/compile/internal-services.ts';
 import type { InstallConfig } from '../controlplane/config/install-config.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
+import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/internal-routing.ts';
 import { FileStore } from '../controlplane/store/file-store.ts';
 import type { StateStore } from '../controlplane/store/define.ts';
 import { StoredHistory } from '../controlplane/store/stored-history.ts';
@@ -201,13 +201,12 @@ export class Standalone {
     return bound;
   }
 
+  /** Objects in force that people wrote. */
   get counts(): { routers: number; services: number; middlewares: number } {
     const { routes, services, middlewares } = this.#pipeline.current;
-    return {
-      routers: Object.keys(routes).length,
-      services: Object.keys(services).length,
-      middlewares: Object.keys(middlewares).length,
-    };
+    const written = (objects: object): number =>
+      Object.keys(objects).filter((name) => !name.endsWith(`@${INTERNAL_PROVIDER}`)).length;
+    return { routers: written(routes), services: written(services), middlewares: written(middlewares) };
   }
 
   /** Of the newest routing configuration. */

@@ -39,7 +39,8 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
     return await command.run(args, io);
   } catch (error) {
     if (!(error instanceof SignalboxError)) throw error;
-    io.err(`${error.code}: ${error.message}\n`);
+    // What was typed wrong needs no code to look up.
+    io.err(error.code === 'ERR_CLI_USAGE' ? `${error.message}\n` : `${error.code}: ${error.message}\n`);
     return error.code === 'ERR_ADMIN_UNREACHABLE' ? EXIT_UNREACHABLE : EXIT_USAGE;
   }
 }

@@ -25,8 +25,10 @@ export async function wait(args: Arguments, io: Io): Promise<number> {
   const path = `/api/snapshots/${encodeURIComponent(version)}/status?wait=${encodeURIComponent(timeout)}`;
   const status = await client.json<Status>('GET', path, undefined, timeoutMs + MARGIN_MS);
   if (args.flags.has('json')) io.out(`${JSON.stringify(status, null, 2)}\n`);
-  else if (status.isApplied) io.out(`version ${status.version} is in force on ${status.workers.length} workers\n`);
-  else {
+  else if (status.isApplied) {
+    const count = status.workers.length;
+    io.out(`version ${status.version} is in force on ${count} ${count === 1 ? 'worker' : 'workers'}\n`);
+  } else {
     const behind = status.workers.filter((worker) => !worker.isReady || worker.version < status.version);
     const who = behind.map(({ id, version: runs }) => `worker ${id} runs version ${runs}`).join(', ');
     io.out(`version ${status.version} is not in force after ${timeout}: ${who || 'a change is on its way'}\n`);

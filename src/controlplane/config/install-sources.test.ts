@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseConfig } from './document.ts';
 import { decodeInstallDocument } from './install-config.ts';
@@ -133,3 +134,23 @@ test('flags that stand alone', () => {
   expect(isSwitch(installOptions, 'metrics.prometheus')).toBe(true);
   expect(isSwitch(installOptions, 'entryPoints.web.address')).toBe(false);
 });
+
+test('random variables and flags never throw, and whatever names no option is told', () => {
+  const words = fc.constantFrom('entryPoints', 'web', 'address', 'http', 'middlewares', 'log', 'level', 'api', '0', '__proto__', 'constructor', 'x', '', 'metrics', 'prometheus', 'buckets', 'headerLabels');
+  const values = fc.oneof(fc.string(), fc.constantFrom('true', 'false', ':80', '${A}', '${file:/none}', '[]', '{}', 'a,b', '1h'));
+  const name = fc.array(words, { minLength: 1, maxLength: 7 });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, values), { maxLength: 5 }), fc.array(fc.tuple(name, values), { maxLength: 5 }), (variables, flags) => {
+      const environment = Object.fromEntries(variables.map(([parts, value]) => [`SIGNALBOX_${parts.join('_')}`, value]));
+      const document = mergeInstallSources(
+        { file: parseConfig('signalbox.yml', FILE), environment, flags: flags.map(([parts, value]) => ({ name: parts.join('.'), value })) },
+        installOptions,
+      );
+      const { value, diagnostics } = decodeInstallDocument(document, operatorSubstitutions({}));
+      expect(value !== null || diagnostics.some(({ severity }) => severity === 'error')).toBe(true);
+      for (const { source } of diagnostics) expect(source).toMatch(/^(?:signalbox\.yml|environment variable |flag --)/);
+      expect(({} as Record<string, unknown>)['address']).toBeUndefined();
+    }),
+    { numRuns: 500, seed: 4 },
+  );
+}); // prettier-ignore

@@ -13,6 +13,8 @@ import type { SnapshotSections } from '../../model/snapshot.ts';
 
 /** Routers that do not take the request and are shown: the nearest. */
 const MAX_OTHERS = 10;
+/** Of those that have nothing in common with it. */
+const MAX_UNLIKE = 3;
 
 export interface ExplainRequest {
   readonly method: string;
@@ -186,9 +188,13 @@ function nearest(
   request: MatchRequest,
 ): readonly ExplainedRouter[] {
   const before = winner === null ? candidates.length : candidates.indexOf(winner);
-  return candidates
+  const losers = candidates
     .map((candidate, index) => ({ candidate, index, results: resultsOf(candidate.rule, request) }))
-    .filter(({ candidate, results }) => candidate !== winner && results.some(({ isTrue }) => isTrue))
+    .filter(({ candidate }) => candidate !== winner);
+  const alike = losers.filter(({ results }) => results.some(({ isTrue }) => isTrue));
+  // When nobody takes it, something is to be shown, if only what is asked first.
+  const shown = alike.length > 0 || winner !== null ? alike : losers.slice(0, MAX_UNLIKE);
+  return shown
     .toSorted((a, b) => share(b.results) - share(a.results) || a.index - b.index)
     .slice(0, MAX_OTHERS)
     .map(({ candidate, index, results }) => {
