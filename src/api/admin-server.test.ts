@@ -94,6 +94,11 @@ test('what is served elsewhere only is not served on the address', async () => {
   expect((await ask(port, 'GET /ping')).status).toBe(200);
 });
 
+test('targets that are no paths are refused', async () => {
+  const { port } = await start();
+  for (const target of ['//', '///a', 'http://[x/']) expect((await ask(port, `GET ${target}`)).status).toBe(400);
+});
+
 test('other methods are refused with those that would do', async () => {
   const { port } = await start();
   const answer = await ask(port, 'DELETE /base/api/things/a');

@@ -52,6 +52,8 @@ interface Door {
 
 const TEXT = 'text/plain; charset=utf-8';
 const NOT_FOUND: Answer = { status: 404, type: TEXT, body: '404 page not found\n' };
+/** Targets are paths; what they are relative to does not matter. */
+const BASE = 'http://internal';
 const MAX_BODY_BYTES = MAX_FILE_BYTES;
 
 export class AdminServer {
@@ -186,7 +188,9 @@ export class AdminServer {
   /** Null when the response stays open. */
   async #answer(door: Door, request: IncomingMessage, response: ServerResponse): Promise<Answer | null> {
     const method = request.method ?? 'GET';
-    const url = new URL(request.url ?? '/', 'http://internal');
+    const target = request.url ?? '/';
+    if (!URL.canParse(target, BASE)) return refused({ status: 400, message: 'Bad Request: the target is no path' });
+    const url = new URL(target, BASE);
     const path = url.pathname;
     if (door.isOnNetwork) {
       const foreign = refuseForeign(method, request.headers, door.isOnLoopback);

@@ -143,6 +143,8 @@ export class Standalone {
       log: this.log,
       metrics: this.#metrics,
       accessLog: this.#accessLog,
+      replaced: (worker, reason) =>
+        this.#events.emit('worker', { worker, reason, restarts: this.#supervisor.restarts }),
       fatal: options.onFatal,
     });
     this.#admin = new AdminServer({

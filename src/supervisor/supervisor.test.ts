@@ -57,6 +57,7 @@ function watch(workers: number): Watched {
     log: { debug: () => {}, info: note, warn: note, error: note },
     metrics: new MetricsAggregator([]),
     accessLog: null,
+    replaced: () => {},
     fatal: (error) => fail(error),
   });
   const said = async (text: string, times: number): Promise<void> => {

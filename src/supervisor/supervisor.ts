@@ -34,6 +34,8 @@ export interface SupervisorOptions {
   readonly log: Log;
   readonly metrics: MetricsAggregator;
   readonly accessLog: AccessLogWriter | null;
+  /** A worker is gone and another takes its place. */
+  replaced(worker: number, reason: string): void;
   /** The data plane cannot go on: the process should end with this error. */
   fatal(error: SignalboxError): void;
 }
@@ -205,6 +207,7 @@ export class Supervisor implements Publisher, WorkerListener {
       if (this.#countCrash()) return;
     }
     this.restarts++;
+    this.#options.replaced(worker.id, reason);
     const fresh = this.#startWorker(worker.slot);
     fresh.ready(READY_TIMEOUT_MS).catch((error: unknown) => {
       if (fresh.isGone || this.#isStopping) return;

@@ -144,7 +144,7 @@ test('check: all sources, their origins, and what Traefik calls otherwise', asyn
 
 test('a configuration in TypeScript', async () => {
   const path = join(scratch, 'signalbox.config.ts');
-  await writeFile(path, "const port: number = 81;\nexport default { entryPoints: { web: { address: `:${port}` } } };\n");
+  await writeFile(path, "import { defineConfig } from 'signalbox';\nconst port: number = 81;\nexport default defineConfig({ entryPoints: { web: { address: `:${port}` } } });\n");
   expect(await runCommand(['check', path])).toMatchObject({ code: 0, stdout: '0 errors, 0 warnings\n' });
   await writeFile(path, 'export default () => ({ entryPoints: { web: { adress: ":80" } } });\n');
   expect(await runCommand(['check', path])).toMatchObject({ code: 1, stdout: expect.stringContaining('did you mean "address"?') as string });

@@ -39,6 +39,10 @@ test('a crashed worker is replaced and counted, what it had counted stays, what 
   while (!text.includes(total)) text = await metrics(router);
   expect(text).toContain('signalbox_worker_restarts_total 1\n');
   expect(text).toContain('signalbox_open_connections{entrypoint="web",protocol="TCP"} 1\n');
+  const events = await RawClient.connect(router.ports['traefik']!);
+  events.send('GET /api/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 0\r\n\r\n');
+  await events.until(() => events.received.includes('event: worker\n'));
+  events.socket.destroy();
   next.socket.destroy();
   router.signal('SIGTERM');
   expect(await router.exited).toBe(0);

@@ -233,3 +233,17 @@ test('the demo starts and answers', async () => {
   child.kill('SIGINT');
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
+
+test('reusePort: two processes share an address, or the error says what it takes', async () => {
+  const install = (port: number): string => `entryPoints: { web: { address: "127.0.0.1:${port}", reusePort: true } }\n`;
+  const [major = 0, minor = 0] = process.versions.uv.split('.').map(Number);
+  const isSupported = process.platform === 'linux' && (major > 1 || minor >= 49);
+  await using first = await startRouter({ install: install(0), isExpectedToStart: isSupported });
+  if (!isSupported) {
+    expect(await first.exited).toBe(2);
+    expect(first.stderr()).toContain('entryPoints.web.reusePort needs Node.js 22.12 or newer');
+    return;
+  }
+  await using second = await startRouter({ install: install(first.ports['web']!) });
+  expect(second.ports['web']).toBe(first.ports['web']);
+});

@@ -2,10 +2,15 @@
 // that returns it. TypeScript is stripped by a loader, since the runtime does not do it in every version.
 
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import { isMap } from '../../schema/schema.ts';
 import type { ConfigDocument } from './document.ts';
+
+/** Wherever the file is, `signalbox` is the program that reads it. */
+const ALIAS = {
+  signalbox: fileURLToPath(new URL(`../../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)),
+};
 
 /** What the module throws becomes a diagnostic. */
 export async function readConfigModule(
@@ -13,7 +18,12 @@ export async function readConfigModule(
   problem: (code: string, message: string) => ConfigDocument,
 ): Promise<ConfigDocument> {
   // No caches: a file that is read again has been changed.
-  const loader = createJiti(import.meta.url, { fsCache: false, moduleCache: false, interopDefault: true });
+  const loader = createJiti(import.meta.url, {
+    fsCache: false,
+    moduleCache: false,
+    interopDefault: true,
+    alias: ALIAS,
+  });
   let exported: unknown;
   try {
     exported = await loader.import(pathToFileURL(resolve(path)).href, { default: true });
