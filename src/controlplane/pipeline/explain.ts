@@ -191,7 +191,10 @@ function nearest(
   const losers = candidates
     .map((candidate, index) => ({ candidate, index, results: resultsOf(candidate.rule, request) }))
     .filter(({ candidate }) => candidate !== winner);
-  const alike = losers.filter(({ results }) => results.some(({ isTrue }) => isTrue));
+  // What the request does not have says nothing about likeness.
+  const alike = losers.filter(({ results }) =>
+    results.some(({ isTrue, matcher }) => isTrue && !matcher.startsWith('!')),
+  );
   // When nobody takes it, something is to be shown, if only what is asked first.
   const shown = alike.length > 0 || winner !== null ? alike : losers.slice(0, MAX_UNLIKE);
   return shown

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { SnapshotHistory } from './snapshot-history.ts';
+
+function snapshot(version: number): Snapshot {
+  return { version, digest: `d${version}`, entryPoints: {}, routes: {}, middlewares: {}, services: {} };
+}
+
+test('keeps the newest, and what is pinned however old', () => {
+  const removed: number[] = [];
+  const store = { append: () => {}, remove: (version: number) => removed.push(version), pin: () => {} };
+  const history = new SnapshotHistory(3, undefined, store);
+  for (const version of [1, 2, 3]) history.append(snapshot(version), 0);
+  history.pin(1);
+  for (const version of [4, 5]) history.append(snapshot(version), 0);
+  expect(history.entries.map(({ version }) => version)).toEqual([1, 4, 5]);
+  expect(removed).toEqual([2, 3]);
+  history.pin(null);
+  history.append(snapshot(6), 0);
+  expect(history.entries.map(({ version }) => version)).toEqual([4, 5, 6]);
+  expect(history.get(1)).toBeNull();
+  expect(history.lastVersion).toBe(6);
+});
+
+test('goes on from what was saved', () => {
+  const saved = { entries: [{ ...snapshot(7), createdAt: 1 }], pinned: 7 };
+  const history = new SnapshotHistory(3, saved);
+  expect([history.lastVersion, history.pinned]).toEqual([7, 7]);
+});
