@@ -189,7 +189,8 @@ export class AdminServer {
   async #answer(door: Door, request: IncomingMessage, response: ServerResponse): Promise<Answer | null> {
     const method = request.method ?? 'GET';
     const target = request.url ?? '/';
-    if (!URL.canParse(target, BASE)) return refused({ status: 400, message: 'Bad Request: the target is no path' });
+    // Two slashes would begin a host.
+    if (!/^\/(?!\/)/.test(target)) return refused({ status: 400, message: 'Bad Request: the target is no path' });
     const url = new URL(target, BASE);
     const path = url.pathname;
     if (door.isOnNetwork) {
