@@ -116,6 +116,7 @@ Try:
   curl -H 'Host: blog.localhost' ${url}/        another host
   curl http://127.0.0.1:${adminPort}/metrics               what has been counted
   curl http://127.0.0.1:${adminPort}/api/rawdata           what is configured
+  http://127.0.0.1:${adminPort}/dashboard/                    the same, in a browser
 
 Edit ${routing} and ask again. Ctrl-C ends the demo.
 `),
