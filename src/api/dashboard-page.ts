@@ -4,10 +4,11 @@
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { middlewares, routers, services, type ShownObject } from './traefik-view.ts';
+import { middlewares, routers, services, type HealthOf, type ShownObject } from './traefik-view.ts';
 
 /** A page is for reading: longer lists are the API's. */
 const MAX_ROWS = 500;
+const MAX_SERVERS = 20;
 
 const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1a202c; background: #fff }
@@ -45,10 +46,21 @@ function diagnosticRow({ severity, source, line, column, message }: Diagnostic):
   return [`<span class="${severity}">${severity}</span>`, `<code>${escape(place)}</code>`, escape(message)];
 }
 
+/** Its servers, those that are down marked. */
+function servers(shown: ShownObject): string {
+  const known = (shown['serverStatus'] ?? {}) as Readonly<Record<string, 'UP' | 'DOWN'>>; // Of traefik-view.ts.
+  const marked = Object.entries(known).map(([url, status]) =>
+    status === 'UP' ? escape(url) : `<span class="error">${escape(url)} is down</span>`,
+  );
+  const rest = marked.length - MAX_SERVERS;
+  return marked.slice(0, MAX_SERVERS).join('<br>') + (rest > 0 ? `<br>and ${rest} more` : '');
+}
+
 export function dashboardPage(
   result: CompileResult,
   snapshot: Snapshot,
   pinned: number | null,
+  healthOf: HealthOf,
   version: string,
 ): string {
   const pin = pinned === null ? '' : `, <span class="warning">pinned to version ${pinned}</span>`;
@@ -75,7 +87,14 @@ ${table(
     state(router),
   ]),
 )}
-${table('Services', ['name', 'type', 'used by', 'state'], services(result).map(plain))}
+${table(
+  'Services',
+  ['name', 'type', 'servers', 'used by', 'state'],
+  services(result, healthOf).map((service) => {
+    const [name, type, usedBy, status] = plain(service) as [string, string, string, string]; // Four, as above.
+    return [name, type, servers(service), usedBy, status];
+  }),
+)}
 ${table('Middlewares', ['name', 'type', 'used by', 'state'], middlewares(result).map(plain))}
 </body></html>
 `;

@@ -24,6 +24,7 @@ export interface ApiSources {
   readonly version: string;
   readonly startedAt: Date;
   readonly workers: () => readonly WorkerStatus[];
+  readonly healthOf: view.HealthOf;
   /** Bound port by entry point. */
   readonly ports: () => ReadonlyMap<string, number>;
 }
@@ -36,7 +37,7 @@ export function endpointsOf(sources: ApiSources): readonly Endpoint[] {
   return [...readEndpoints(sources), ...controlEndpoints(sources)];
 }
 
-function readEndpoints({ install, pipeline, version, startedAt, ports }: ApiSources): readonly Endpoint[] {
+function readEndpoints({ install, pipeline, version, startedAt, healthOf, ports }: ApiSources): readonly Endpoint[] {
   const entryPoints = (): readonly Readonly<Record<string, unknown>>[] =>
     Object.values(pipeline.current.entryPoints).map((spec) => ({
       ...view.entryPoint(
@@ -72,11 +73,13 @@ function readEndpoints({ install, pipeline, version, startedAt, ports }: ApiSour
       path: '/api/rawdata',
       summary: 'Every router, middleware and service with its state, by name.',
       answer: answers.rawData,
-      handle: () => ok(view.rawData(pipeline.result)),
+      handle: () => ok(view.rawData(pipeline.result, healthOf)),
     },
     ...listAndOne('/api/entrypoints', 'entry points', answers.entryPoint, entryPoints),
     ...listAndOne('/api/http/routers', 'HTTP routers', answers.shownObject, () => view.routers(pipeline.result)),
-    ...listAndOne('/api/http/services', 'HTTP services', answers.shownObject, () => view.services(pipeline.result)),
+    ...listAndOne('/api/http/services', 'HTTP services', answers.shownObject, () =>
+      view.services(pipeline.result, healthOf),
+    ),
     ...listAndOne('/api/http/middlewares', 'HTTP middlewares', answers.shownObject, () =>
       view.middlewares(pipeline.result),
     ),
@@ -238,7 +241,7 @@ function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSour
       method: 'GET',
       path: '/api/events',
       summary:
-        'What happens, as server-sent events: `snapshot`, `diagnostics`, `worker`, `pin`. `Last-Event-ID` brings those missed.',
+        'What happens, as server-sent events: `snapshot`, `diagnostics`, `health`, `worker`, `pin`. `Last-Event-ID` brings those missed.',
       answer: { type: 'string' },
       handle: () => ok(''),
       stream: (request, response) => streamEvents(events, request.lastEventId, response),

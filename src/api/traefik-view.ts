@@ -5,6 +5,7 @@ import { statusOf, shownOptions, type ObjectStatus } from '../controlplane/pipel
 import type { Compiled, ObjectKind } from '../controlplane/compile/compilation.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import type { EntryPointSpec } from '../model/entrypoint.ts';
+import type { ServerHealth } from '../model/server-health.ts';
 
 export interface ShownObject {
   readonly name: string;
@@ -30,7 +31,7 @@ function common(kind: ObjectKind, compiled: Compiled<unknown>): ShownObject {
 }
 
 /** Kind of a service or middleware as Traefik writes it: lower case. */
-function typeOf(shown: ShownObject, compiled: Compiled<unknown>): string {
+function typeOf(compiled: Compiled<unknown>): string {
   const kinds = Object.entries((compiled.object.value ?? {}) as object).find(([, value]) => value !== undefined);
   return (kinds?.[0] ?? 'unknown').toLowerCase();
 }
@@ -58,16 +59,43 @@ export function routers(result: CompileResult): readonly ShownObject[] {
 export function middlewares(result: CompileResult): readonly ShownObject[] {
   return [...result.middlewares.values()].map((middleware) => {
     const shown = common('middleware', middleware);
-    return { ...shown, type: typeOf(shown, middleware) };
+    return { ...shown, type: typeOf(middleware) };
   });
 }
 
-export function services(result: CompileResult): readonly ShownObject[] {
+/** Servers of a service; null for one that has none of its own. */
+export type HealthOf = (service: string) => readonly ServerHealth[] | null;
+
+export function services(result: CompileResult, healthOf: HealthOf): readonly ShownObject[] {
   const declared = [...result.services.values()].map((service) => {
     const shown = common('service', service);
-    return { ...shown, type: typeOf(shown, service) };
+    const servers = service.errors.length > 0 ? null : healthOf(service.name);
+    return {
+      ...shown,
+      type: typeOf(service),
+      ...(servers === null ? {} : { serverStatus: serverStatus(servers), serverHealth: servers.map(shownServer) }),
+    };
   });
   return [...declared, ...internalServices(result)];
+}
+
+/** Traefik's form. */
+function serverStatus(servers: readonly ServerHealth[]): Record<string, 'UP' | 'DOWN'> {
+  return Object.fromEntries(servers.map(({ url, isUp }) => [url, isUp ? 'UP' : 'DOWN']));
+}
+
+function shownServer({ url, isUp, inFlight, responseMs, ejectedUntil, check }: ServerHealth): object {
+  const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+  return {
+    url,
+    status: isUp ? 'UP' : 'DOWN',
+    inFlight,
+    responseMs: Math.round(responseMs * 1000) / 1000,
+    ...(ejectedUntil === null ? {} : { ejectedUntil: time(ejectedUntil) }),
+    ...(check === null
+      ? {}
+      : { check: { status: check.isUp ? 'UP' : 'DOWN', lastAt: time(check.lastAt), lastError: check.lastError } }),
+  };
 }
 
 function internalServices(result: CompileResult): readonly ShownObject[] {
@@ -80,7 +108,7 @@ function internalServices(result: CompileResult): readonly ShownObject[] {
     });
 }
 
-export function rawData(result: CompileResult): Record<string, Record<string, object>> {
+export function rawData(result: CompileResult, healthOf: HealthOf): Record<string, Record<string, object>> {
   const byName = (list: readonly ShownObject[]): Record<string, object> =>
     Object.fromEntries(
       list.map((shown) => {
@@ -91,7 +119,7 @@ export function rawData(result: CompileResult): Record<string, Record<string, ob
   return {
     [PLURALS.router]: byName(routers(result)),
     [PLURALS.middleware]: byName(middlewares(result)),
-    [PLURALS.service]: byName(services(result)),
+    [PLURALS.service]: byName(services(result, healthOf)),
   };
 }
 

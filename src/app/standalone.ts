@@ -18,6 +18,7 @@ import type { InstallConfig } from '../controlplane/config/install-config.ts';
 import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/internal-routing.ts';
 import { FileStore } from '../controlplane/store/file-store.ts';
 import type { StateStore } from '../controlplane/store/define.ts';
+import { processSecret } from '../controlplane/store/process-secret.ts';
 import { StoredHistory } from '../controlplane/store/stored-history.ts';
 import type { SavedHistory } from '../model/history.ts';
 import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
@@ -95,7 +96,7 @@ export class Standalone {
   static async create(options: StandaloneOptions): Promise<Standalone> {
     const { install } = options;
     const log = new ApplicationLog(install.log);
-    if (install.state === null) return new Standalone(options, log, null);
+    if (install.state === null) return new Standalone(options, log, null, await processSecret(null));
     const store = new FileStore({
       directory: install.state.directory,
       now: () => Date.now(),
@@ -103,10 +104,10 @@ export class Standalone {
     });
     await store.start();
     const history = new StoredHistory(store, (error) => log.error('state cannot be written', { error: String(error) }));
-    return new Standalone(options, log, { store, history, saved: await history.load() });
+    return new Standalone(options, log, { store, history, saved: await history.load() }, await processSecret(store));
   }
 
-  private constructor(options: StandaloneOptions, log: ApplicationLog, state: State | null) {
+  private constructor(options: StandaloneOptions, log: ApplicationLog, state: State | null, secret: Uint8Array) {
     const { install } = options;
     this.#options = options;
     this.#state = state;
@@ -143,6 +144,8 @@ export class Standalone {
       log: this.log,
       metrics: this.#metrics,
       accessLog: this.#accessLog,
+      secret,
+      healthChanged: (change) => this.#events.emit('health', change),
       replaced: (worker, reason) =>
         this.#events.emit('worker', { worker, reason, restarts: this.#supervisor.restarts }),
       fatal: options.onFatal,
@@ -157,12 +160,19 @@ export class Standalone {
         version: VERSION,
         startedAt: new Date(this.#clock.wall()),
         workers: () => this.#supervisor.workers(),
+        healthOf: (service) => this.#supervisor.healthOf(service),
         ports: () => this.#ports(),
       }),
       rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline),
       metrics: () => this.#renderMetrics(),
       dashboard: () =>
-        dashboardPage(this.#pipeline.result, this.#pipeline.current, this.#pipeline.history.pinned, VERSION),
+        dashboardPage(
+          this.#pipeline.result,
+          this.#pipeline.current,
+          this.#pipeline.history.pinned,
+          (service) => this.#supervisor.healthOf(service),
+          VERSION,
+        ),
     });
   }
 
@@ -291,6 +301,23 @@ export class Standalone {
     return { contentType: PROMETHEUS_CONTENT_TYPE, body: renderPrometheus(samples, metrics.prefix, metrics.buckets) };
   }
 
+  #serverSamples(): readonly Sample[] {
+    if (!this.#options.install.metrics.addServicesLabels) return [];
+    const samples: Sample[] = [];
+    for (const service of Object.keys(this.#pipeline.current.services)) {
+      if (service.endsWith(`@${INTERNAL_PROVIDER}`)) continue;
+      for (const { url, isUp, inFlight, responseMs } of this.#supervisor.healthOf(service) ?? []) {
+        const labels = { service, url };
+        samples.push(
+          { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
+          { metric: 'service_server_requests_in_flight', labels, values: [inFlight] },
+          { metric: 'service_server_response_seconds', labels, values: [responseMs / 1000] },
+        );
+      }
+    }
+    return samples;
+  }
+
   #processSamples(): readonly Sample[] {
     const single = (metric: string, value: number, labels: Sample['labels'] = {}): Sample => ({
       metric,
@@ -305,6 +332,7 @@ export class Standalone {
       ...[...open.byEntryPoint].map(([entrypoint, count]) =>
         single('open_connections', count, { entrypoint, protocol: 'TCP' }),
       ),
+      ...this.#serverSamples(),
       ...open.byWorker.map((count, slot) => single('worker_open_connections', count, { worker: String(slot) })),
       single('worker_restarts_total', this.#supervisor.restarts),
       single('access_log_dropped_total', this.#accessLog?.dropped ?? 0),

@@ -2,7 +2,9 @@
 // take. Keys are in canonical spelling; text stands for any value, as it may hold a substitution.
 
 import { installOptions } from '../controlplane/config/install-options.ts';
-import { middlewareOptions, routerOptions, serviceOptions } from '../controlplane/config/routing-options.ts';
+import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
+import { serviceOptions } from '../controlplane/config/service-options.ts';
+import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import type { Field, Schema } from '../schema/schema.ts';
 
 const INDENT = '  ';
@@ -17,6 +19,7 @@ export interface RoutingInput {
     readonly routers?: Readonly<Record<string, RouterInput>>;
     readonly services?: Readonly<Record<string, ServiceInput>>;
     readonly middlewares?: Readonly<Record<string, MiddlewareInput>>;
+    readonly serversTransports?: Readonly<Record<string, TransportInput>>;
   };
 }
 
@@ -27,6 +30,8 @@ export interface ServiceInput ${typeOf(serviceOptions, 0)}
 
 /** Exactly one of the kinds. */
 export interface MiddlewareInput ${typeOf(middlewareOptions, 0)}
+
+export interface TransportInput ${typeOf(namedTransportOptions, 0)}
 `;
 }
 

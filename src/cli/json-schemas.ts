@@ -1,7 +1,9 @@
 // The JSON Schemas of the package: editors complete and check configuration files with them.
 
 import { installOptions } from '../controlplane/config/install-options.ts';
-import { middlewareOptions, routerOptions, serviceOptions } from '../controlplane/config/routing-options.ts';
+import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
+import { serviceOptions } from '../controlplane/config/service-options.ts';
+import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import { jsonSchemaOf } from '../schema/json-schema.ts';
 import type { JsonSchema } from '../schema/schema.ts';
 
@@ -14,14 +16,14 @@ function mapOf(schema: JsonSchema): JsonSchema {
 function routingProperties(): Readonly<Record<string, JsonSchema>> {
   return {
     http: {
-      description: 'Routers, services and middlewares by name.',
+      description: 'Routers, services, middlewares and transports by name.',
       type: ['object', 'null'],
       additionalProperties: false,
       properties: {
         routers: mapOf(jsonSchemaOf(routerOptions)),
         services: mapOf(jsonSchemaOf(serviceOptions)),
         middlewares: mapOf(jsonSchemaOf(middlewareOptions)),
-        serversTransports: { description: 'Not supported yet.' },
+        serversTransports: mapOf(jsonSchemaOf(namedTransportOptions)),
       },
     },
     tcp: { description: 'Not supported yet.' },

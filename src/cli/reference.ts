@@ -6,7 +6,9 @@ import { EXIT_CODES } from './io.ts';
 import { decodeInstall } from '../controlplane/config/install-config.ts';
 import { ERROR_CODES } from '../core/errors.ts';
 import { installOptions } from '../controlplane/config/install-options.ts';
-import { middlewareOptions, routerOptions, serviceOptions } from '../controlplane/config/routing-options.ts';
+import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
+import { serviceOptions } from '../controlplane/config/service-options.ts';
+import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import { DIAGNOSTIC_CODES } from '../controlplane/config/diagnostic-codes.ts';
 import { FAILURES } from '../dataplane/http/failure.ts';
 import { MATCHERS } from '../dataplane/match/matcher.ts';
@@ -71,7 +73,7 @@ function installPage(): string {
 }
 
 function routingPage(): string {
-  return `${NOTE}# Routing configuration\n\nRouters, services and middlewares by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\n${table(serviceOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n`;
+  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n`;
 }
 
 function middlewaresPage(): string {

@@ -13,13 +13,93 @@ export interface ServerSpec {
   readonly weight: number;
 }
 
+/** A cookie that brings a client back to where it was sent first. */
+export interface StickyCookieSpec {
+  readonly name: string;
+  readonly secure: boolean;
+  readonly httpOnly: boolean;
+  readonly sameSite: 'none' | 'lax' | 'strict' | null;
+  /** 0: as long as the browser lives; negative: deleted at once. */
+  readonly maxAgeSeconds: number;
+  readonly path: string;
+  /** '' for the host that answered. */
+  readonly domain: string;
+  /** Key of the values; '' for that of the process. */
+  readonly secret: string;
+}
+
+/** Requests of the router's own that tell whether a server is up. Made once per process. */
+export interface HealthCheckSpec {
+  readonly mode: 'http' | 'grpc';
+  readonly path: string;
+  readonly method: string;
+  /** Sent as Host; '' for the server's address. */
+  readonly hostname: string;
+  /** 0 for the server's. */
+  readonly port: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly followRedirects: boolean;
+  /** Statuses of a server that is up, inclusive ranges. */
+  readonly status: readonly (readonly [from: number, to: number])[];
+  readonly intervalMs: number;
+  /** Between checks of a server that is down. */
+  readonly unhealthyIntervalMs: number;
+  readonly timeoutMs: number;
+  /** A check comes up to this much later, at random, so that those of many servers do not come together. */
+  readonly jitterMs: number;
+  /** Checks in a row that bring a server up, and down. */
+  readonly healthyThreshold: number;
+  readonly unhealthyThreshold: number;
+  readonly initialState: 'up' | 'down';
+}
+
+/** What requests tell about a server: so many failures within the window, and it is ejected for as long as the window. */
+export interface PassiveHealthCheckSpec {
+  readonly failureWindowMs: number;
+  readonly maxFailedAttempts: number;
+}
+
+export type BalancingStrategy = 'wrr' | 'p2c' | 'hrw' | 'leasttime';
+
 export interface LoadBalancerSpec {
   readonly kind: 'loadBalancer';
   readonly name: string;
-  readonly strategy: 'wrr';
+  readonly strategy: BalancingStrategy;
   readonly servers: readonly ServerSpec[];
   readonly passHostHeader: boolean;
   readonly transport: UpstreamTransportSpec;
+  readonly sticky: StickyCookieSpec | null;
+  readonly healthCheck: HealthCheckSpec | null;
+  readonly passiveHealthCheck: PassiveHealthCheckSpec | null;
+  /** Time in which a server that is added or recovers comes to its full weight; 0 is off. */
+  readonly slowStartMs: number;
+  /** Qualified names of the stages in front of it, in order. */
+  readonly middlewares: readonly string[];
+}
+
+/** A share of another service's. */
+export interface ChildSpec {
+  /** Qualified name. */
+  readonly service: string;
+  readonly weight: number;
+}
+
+/** Divides requests between services in proportion to their weights. */
+export interface WeightedSpec {
+  readonly kind: 'weighted';
+  readonly name: string;
+  readonly children: readonly ChildSpec[];
+  readonly sticky: StickyCookieSpec | null;
+  /** Children that are down get nothing, and it is down itself when all of them are. */
+  readonly followsHealth: boolean;
+}
+
+/** Divides clients between services: the same address goes to the same service. */
+export interface HighestRandomWeightSpec {
+  readonly kind: 'highestRandomWeight';
+  readonly name: string;
+  readonly children: readonly ChildSpec[];
+  readonly followsHealth: boolean;
 }
 
 /** How upstream connections are made and kept. Limits hold for the process, not for one worker. */
@@ -50,7 +130,12 @@ export interface FixedServiceSpec {
   readonly body: string;
 }
 
-export type ServiceSpec = LoadBalancerSpec | FixedServiceSpec;
+export type ServiceSpec = LoadBalancerSpec | WeightedSpec | HighestRandomWeightSpec | FixedServiceSpec;
+
+/** Services it hands requests on to, by qualified name. */
+export function childrenOf(service: ServiceSpec): readonly ChildSpec[] {
+  return service.kind === 'weighted' || service.kind === 'highestRandomWeight' ? service.children : [];
+}
 
 /** Path of an internal service's socket in the directory of the process; the same in every process otherwise. */
 export function internalSocket(directory: string, service: string): string {

@@ -11,6 +11,7 @@ export interface WorkerInit {
   /** File descriptor of the bound socket per entry point; the worker duplicates it before it listens. */
   readonly listeners: readonly ListenerInit[];
   readonly snapshot: Snapshot;
+  readonly rows: EndpointRows;
   /** Of the sockets of internal services; '' when there are none. */
   readonly socketDirectory: string;
   readonly shared: SharedState;
@@ -30,11 +31,16 @@ export interface SharedState {
   readonly connections: SharedArrayBuffer;
   /** dataplane/upstream/connection-budget.ts: open upstream connections per server and worker. */
   readonly budget: SharedArrayBuffer;
+  /** dataplane/upstream/endpoint-table.ts: health, load and response times of every server. */
+  readonly endpoints: { readonly counts: SharedArrayBuffer; readonly times: SharedArrayBuffer };
   /** observe/access-log.ts: bytes on their way to the writer, an Int32 per worker slot. */
   readonly accessLog: SharedArrayBuffer;
   /** Random bytes of this process: what one worker has signed with them, another one believes. */
   readonly secret: Uint8Array;
 }
+
+/** Rows of the endpoint table by service, in the order of its servers; -1 for a server without one. */
+export type EndpointRows = Readonly<Record<string, readonly number[]>>;
 
 /** What workers observe, in plain form. */
 export interface ObserveInit {
@@ -70,7 +76,10 @@ export interface AccessLogInit {
 }
 
 export type ToWorker =
-  | { readonly kind: 'delta'; readonly delta: SnapshotDelta }
+  /** `rows` are those of changed services. */
+  | { readonly kind: 'delta'; readonly delta: SnapshotDelta; readonly rows: EndpointRows }
+  /** Health of servers of these services has changed in the endpoint table. */
+  | { readonly kind: 'health'; readonly services: readonly string[] }
   /** Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. */
   | { readonly kind: 'drain'; readonly deadlineMs: number }
   /** Test and operations aid: collect garbage if exposed and report memory. */
@@ -82,6 +91,8 @@ export type FromWorker =
   | { readonly kind: 'ready'; readonly version: number }
   | { readonly kind: 'ack'; readonly version: number; readonly digest: string; readonly buildMs: number }
   | { readonly kind: 'nack'; readonly version: number; readonly reason: string }
+  /** Failed requests have ejected a server. */
+  | { readonly kind: 'ejected'; readonly service: string; readonly serverUrl: string }
   | { readonly kind: 'drained'; readonly aborted: number }
   | { readonly kind: 'pong'; readonly id: number }
   | {

@@ -6,7 +6,7 @@ const MAX_REMEMBERED = 256;
 export interface RouterEvent {
   /** Counts up by one. */
   readonly id: number;
-  readonly kind: 'snapshot' | 'diagnostics' | 'worker' | 'pin';
+  readonly kind: 'snapshot' | 'diagnostics' | 'worker' | 'pin' | 'health';
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly data: object;

@@ -36,6 +36,21 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   ...requestFamilies('entrypoint', ['entrypoint']),
   ...requestFamilies('router', ['router', 'service']),
   ...requestFamilies('service', ['service']),
+  service_server_up: {
+    type: 'gauge',
+    help: 'Whether the server gets requests: 1, or 0 while health checks or failed requests keep it away.',
+    labels: ['service', 'url'],
+  },
+  service_server_requests_in_flight: {
+    type: 'gauge',
+    help: 'Requests of the server in progress.',
+    labels: ['service', 'url'],
+  },
+  service_server_response_seconds: {
+    type: 'gauge',
+    help: 'Mean time to the head of the last answers; 0 before the first.',
+    labels: ['service', 'url'],
+  },
   service_retries_total: { type: 'counter', help: 'Requests sent once more.', labels: ['service'] },
   service_failures_total: {
     type: 'counter',

@@ -1,21 +1,28 @@
 // The memory that workers share with each other and the main thread, and how a dead worker's part of it is cleared.
 
-import { randomBytes } from 'node:crypto';
 import type { SharedState } from '../model/sync.ts';
 import { METRICS_BYTES } from '../observe/metrics.ts';
 import { ConnectionLimits, connectionLimitsBytes } from '../dataplane/net/connection-limits.ts';
+import { EndpointTable, endpointTableMemory, type EndpointTableMemory } from '../dataplane/upstream/endpoint-table.ts';
 import { clearConnectionBudget, connectionBudgetBytes } from '../dataplane/upstream/connection-budget.ts';
 
 export class SharedMemory {
   readonly connections: ConnectionLimits;
+  readonly endpoints: EndpointTable;
   readonly #workerSlots: number;
   readonly #connectionMemory: SharedArrayBuffer;
   readonly #budget: SharedArrayBuffer;
   readonly #accessLog: SharedArrayBuffer;
   readonly #accessLogCells: Int32Array;
-  readonly #secret = randomBytes(32);
+  readonly #secret: Uint8Array;
+  readonly #endpointMemory: EndpointTableMemory;
 
-  constructor(workerSlots: number) {
+  /** `secret` as of SharedState. */
+  constructor(workerSlots: number, secret: Uint8Array) {
+    this.#secret = secret;
+    this.#endpointMemory = endpointTableMemory(workerSlots);
+    // Main writes health alone, and clears: no column is its own.
+    this.endpoints = new EndpointTable(this.#endpointMemory, 0, workerSlots);
     this.#workerSlots = workerSlots;
     this.#connectionMemory = new SharedArrayBuffer(connectionLimitsBytes(workerSlots));
     this.#budget = new SharedArrayBuffer(connectionBudgetBytes(workerSlots));
@@ -31,6 +38,7 @@ export class SharedMemory {
       metrics: new SharedArrayBuffer(METRICS_BYTES),
       connections: this.#connectionMemory,
       budget: this.#budget,
+      endpoints: this.#endpointMemory,
       accessLog: this.#accessLog,
       secret: this.#secret,
     };
@@ -41,8 +49,9 @@ export class SharedMemory {
     Atomics.sub(this.#accessLogCells, slot, bytes);
   }
 
-  /** The worker of this slot is dead. */
-  clearWorker(slot: number): void {
+  /** The worker of this slot is dead; `endpointRows` are in use. */
+  clearWorker(slot: number, endpointRows: number): void {
+    this.endpoints.clearWorker(slot, endpointRows);
     this.connections.clearWorker(slot);
     clearConnectionBudget(this.#budget, slot, this.#workerSlots);
     Atomics.store(this.#accessLogCells, slot, 0);

@@ -57,6 +57,8 @@ function watch(workers: number): Watched {
     log: { debug: () => {}, info: note, warn: note, error: note },
     metrics: new MetricsAggregator([]),
     accessLog: null,
+    secret: new Uint8Array(32),
+    healthChanged: () => {},
     replaced: () => {},
     fatal: (error) => fail(error),
   });

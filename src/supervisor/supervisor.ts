@@ -12,6 +12,10 @@ import type { AccessLogWriter } from '../observe/access-log-writer.ts';
 import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
+import type { HealthChange, ServerHealth } from '../model/server-health.ts';
+import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
+import { EndpointRows } from './endpoint-rows.ts';
+import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
 
@@ -34,6 +38,10 @@ export interface SupervisorOptions {
   readonly log: Log;
   readonly metrics: MetricsAggregator;
   readonly accessLog: AccessLogWriter | null;
+  /** See SharedState.secret. */
+  readonly secret: Uint8Array;
+  /** A server has come up or gone down. */
+  healthChanged(change: HealthChange): void;
   /** A worker is gone and another takes its place. */
   replaced(worker: number, reason: string): void;
   /** The data plane cannot go on: the process should end with this error. */
@@ -43,6 +51,9 @@ export interface SupervisorOptions {
 export class Supervisor implements Publisher, WorkerListener {
   readonly #options: SupervisorOptions;
   readonly #memory: SharedMemory;
+  readonly #rows: EndpointRows;
+  readonly #resolver = new Resolver(lookUpAll);
+  readonly #health: HealthMonitor;
   readonly #sockets = new Map<string, BoundSocket>();
   readonly #workers = new Map<number, WorkerHandle>();
   #entryPoints: readonly string[] = [];
@@ -55,7 +66,20 @@ export class Supervisor implements Publisher, WorkerListener {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#memory = new SharedMemory(options.workers);
+    this.#memory = new SharedMemory(options.workers, options.secret);
+    this.#rows = new EndpointRows(this.#memory.endpoints);
+    this.#health = new HealthMonitor({
+      table: this.#memory.endpoints,
+      rows: this.#rows,
+      resolver: this.#resolver,
+      clock: options.clock,
+      log: options.log,
+      random: Math.random,
+      changed: (services) => {
+        for (const worker of this.#workers.values()) worker.send({ kind: 'health', services });
+      },
+      event: (change) => options.healthChanged(change),
+    });
   }
 
   get version(): number {
@@ -65,6 +89,8 @@ export class Supervisor implements Publisher, WorkerListener {
   /** Binds every entry point, starts all workers and settles when all of them listen. */
   async start(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot;
+    this.#rows.assign(Object.values(snapshot.services));
+    this.#health.update(Object.values(snapshot.services), []);
     const specs: readonly EntryPointSpec[] = Object.values(snapshot.entryPoints);
     this.#entryPoints = specs.map((spec) => spec.name);
     for (const spec of specs) this.#sockets.set(spec.name, await bindSocket(spec.name, spec.address, spec.reusePort));
@@ -92,12 +118,14 @@ export class Supervisor implements Publisher, WorkerListener {
 
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
     this.#snapshot = snapshot;
+    const { rows, release } = this.#rows.apply(delta);
+    this.#health.update(Object.values(delta.changed.services ?? {}), delta.removed.services ?? []);
     const nacks: string[] = [];
     let acked = 0;
     await Promise.all(
       [...this.#workers.values()].map(async (worker) => {
         try {
-          await worker.apply(delta, APPLY_TIMEOUT_MS);
+          await worker.apply(delta, rows, APPLY_TIMEOUT_MS);
           acked++;
         } catch (error) {
           const reason = error instanceof Error ? error.message : String(error);
@@ -106,6 +134,7 @@ export class Supervisor implements Publisher, WorkerListener {
         }
       }),
     );
+    release();
     return { version: snapshot.version, acked, nacks };
   }
 
@@ -114,6 +143,11 @@ export class Supervisor implements Publisher, WorkerListener {
     return [...this.#workers.values()]
       .map(({ id, slot, version, isReady }) => ({ id, slot, version, isReady }))
       .toSorted((a, b) => a.slot - b.slot);
+  }
+
+  /** What is known of a service's servers; null when it has none of its own. */
+  healthOf(service: string): readonly ServerHealth[] | null {
+    return this.#health.healthOf(service);
   }
 
   /** Asks every worker for its memory after a collection, if the runtime exposes one; answers go to the log. */
@@ -125,6 +159,8 @@ export class Supervisor implements Publisher, WorkerListener {
   async stop(deadlineMs: number): Promise<void> {
     this.#isStopping = true;
     if (this.#pinger !== null) clearInterval(this.#pinger);
+    this.#health.stop();
+    this.#resolver.stop();
     await Promise.all([...this.#workers.values()].map((worker) => worker.drain(deadlineMs)));
     for (const { handle } of this.#sockets.values()) handle.close();
     this.#sockets.clear();
@@ -145,6 +181,7 @@ export class Supervisor implements Publisher, WorkerListener {
         workerSlots: this.#options.workers,
         listeners,
         snapshot: this.#snapshot!,
+        rows: this.#rows.all(),
         shared,
         observe: this.#options.observe,
         socketDirectory: this.#options.socketDirectory,
@@ -171,6 +208,9 @@ export class Supervisor implements Publisher, WorkerListener {
         );
         return;
       }
+      case 'ejected':
+        this.#health.ejected(message.service, message.serverUrl);
+        return;
       case 'pong':
         worker.silentSinceMs = null;
         return;
@@ -198,7 +238,7 @@ export class Supervisor implements Publisher, WorkerListener {
 
   exited(worker: WorkerHandle, reason: string): void {
     this.#options.metrics.remove(worker.id);
-    this.#memory.clearWorker(worker.slot);
+    this.#memory.clearWorker(worker.slot, this.#rows.used);
     if (this.#workers.get(worker.slot) === worker) this.#workers.delete(worker.slot);
     if (this.#isStopping) return;
     if (!worker.isEnding) {

@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import { SignalboxError } from '../core/errors.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
-import type { FromWorker, ToWorker, WorkerInit } from '../model/sync.ts';
+import type { EndpointRows, FromWorker, ToWorker, WorkerInit } from '../model/sync.ts';
 
 export interface WorkerListener {
   message(worker: WorkerHandle, message: FromWorker): void;
@@ -86,7 +86,7 @@ export class WorkerHandle {
   }
 
   /** Settles with the worker's ack; rejects on a nack, its end, or silence. */
-  apply(delta: SnapshotDelta, timeoutMs: number): Promise<void> {
+  apply(delta: SnapshotDelta, rows: EndpointRows, timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(delta.version);
@@ -102,7 +102,7 @@ export class WorkerHandle {
           reject(error);
         },
       });
-      this.send({ kind: 'delta', delta });
+      this.send({ kind: 'delta', delta, rows });
     });
   }
 

@@ -6,7 +6,7 @@ import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
 
-export type ObjectKind = 'router' | 'middleware' | 'service';
+export type ObjectKind = 'router' | 'middleware' | 'service' | 'serversTransport';
 
 /** One object on its way through the stages. */
 export interface Compiled<T> {

@@ -1,5 +1,5 @@
 // From the configurations of all providers to what the data plane runs. Stages in order: collect, middlewares, services,
-// entry points, routes. Objects with errors are left out; everything else is in the result.
+// references, entry points, routes. Objects with errors are left out; everything else is in the result.
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
@@ -8,9 +8,12 @@ import type { ServiceSpec } from '../../model/service.ts';
 import type { RuleError } from '../../dataplane/match/rule-error.ts';
 import { INSTALL_PROVIDER, type InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
-import type { MiddlewareOptions, RouterOptions, ServiceOptions } from '../config/routing-options.ts';
+import type { MiddlewareOptions, RouterOptions } from '../config/routing-options.ts';
+import type { ServiceOptions } from '../config/service-options.ts';
+import type { TransportOptions } from '../config/transport-options.ts';
 import { collect, danglingMessage, Findings, qualify, type Compiled } from './compilation.ts';
-import { compileMiddlewares, type CompiledMiddlewares } from './middlewares.ts';
+import { CompiledMiddlewares } from './middlewares.ts';
+import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
 
@@ -20,6 +23,7 @@ export interface CompileResult {
   readonly routers: ReadonlyMap<string, Compiled<RouterOptions>>;
   readonly middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>;
   readonly services: ReadonlyMap<string, Compiled<ServiceOptions>>;
+  readonly serversTransports: ReadonlyMap<string, Compiled<TransportOptions>>;
 }
 
 /** `ruleErrors` may be kept from run to run: rules that were parsed before are not parsed again. */
@@ -34,11 +38,14 @@ export function compile(
   const routers = collect(configs, (config) => config.routers);
   const middlewares = collect(configs, (config) => config.middlewares);
   const services = collect(configs, (config) => config.services);
-  const compiledMiddlewares = compileMiddlewares(middlewares, findings);
-  const compiledServices = new Map([
-    ...compileServices(services, install.serversTransport, findings),
-    ...Object.entries(internalServices),
-  ]);
+  const transports = collect(configs, (config) => config.serversTransports);
+  const compiledMiddlewares = new CompiledMiddlewares(middlewares, findings);
+  const compiledServices = compileServices(
+    { services, transports, defaultTransport: install.serversTransport },
+    findings,
+  );
+  resolveReferences(compiledServices, { services, middlewares, compiledMiddlewares, internalServices }, findings);
+  for (const [name, spec] of Object.entries(internalServices)) compiledServices.set(name, spec);
   const entryPoints = compileEntryPoints(install, middlewares, compiledMiddlewares, findings);
   const routes = compileRoutes(
     {
@@ -68,6 +75,7 @@ export function compile(
     routers,
     middlewares,
     services,
+    serversTransports: transports,
   };
 }
 

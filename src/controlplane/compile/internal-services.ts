@@ -56,6 +56,11 @@ export function internalServices(admin: AdminConfig): Readonly<Record<string, Se
       ],
       passHostHeader: true,
       transport: TRANSPORT,
+      sticky: null,
+      healthCheck: null,
+      passiveHealthCheck: null,
+      slowStartMs: 0,
+      middlewares: [],
     };
   }
   const noop = `noop@${INTERNAL_PROVIDER}`;

@@ -1,122 +1,135 @@
-// Middlewares: their kinds and options, with chains replaced by their members.
+// Middlewares: their kinds and options, with chains replaced by their members and the services they ask qualified.
 
+import { SERVICE_OPTIONS } from '../../dataplane/middleware/registry.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { MiddlewareOptions } from '../config/routing-options.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { findCycle } from './cycle.ts';
 
 /** Stages one chain may unfold to: chains of chains double with every level. */
 const MAX_STAGES = 1_000;
 
-export interface CompiledMiddlewares {
-  readonly specs: ReadonlyMap<string, MiddlewareSpec>;
-  /** Names of the stages a name stands for; null when it cannot be used. */
-  readonly resolve: (qualified: string) => readonly string[] | null;
-}
+export class CompiledMiddlewares {
+  readonly specs = new Map<string, MiddlewareSpec>();
+  readonly #chains = new Map<string, readonly string[]>();
+  readonly #middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>;
+  readonly #findings: Findings;
+  readonly #resolved = new Map<string, readonly string[] | null>();
+  readonly #tooLong = new Set<string>();
 
-export function compileMiddlewares(
-  middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>,
-  findings: Findings,
-): CompiledMiddlewares {
-  const specs = new Map<string, MiddlewareSpec>();
-  const chains = new Map<string, readonly string[]>();
-  for (const middleware of middlewares.values()) {
-    if (middleware.object.value === null) continue;
-    const [kind, options] = Object.entries(middleware.object.value).find(([, value]) => value !== undefined)!;
-    if (kind === 'chain') {
-      const { middlewares: members } = options as { middlewares: readonly string[] }; // The schema of `chain`.
-      chains.set(
-        middleware.name,
-        members.map((member) => qualify(member, middleware.provider)),
-      );
-    } else specs.set(middleware.name, { name: middleware.name, kind, options: options as MiddlewareSpec['options'] });
+  constructor(middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>, findings: Findings) {
+    this.#middlewares = middlewares;
+    this.#findings = findings;
+    for (const middleware of middlewares.values()) {
+      if (middleware.object.value === null) continue;
+      const [kind, options] = Object.entries(middleware.object.value).find(([, value]) => value !== undefined)!;
+      if (kind === 'chain') {
+        const { middlewares: members } = options as { middlewares: readonly string[] }; // The schema of `chain`.
+        this.#chains.set(
+          middleware.name,
+          members.map((member) => qualify(member, middleware.provider)),
+        );
+      } else this.specs.set(middleware.name, specOf(middleware, kind, options as MiddlewareSpec['options']));
+    }
+    this.#checkMembers();
+    this.#checkChains();
   }
-  checkChains(chains, middlewares, findings);
-  const resolved = new Map<string, readonly string[] | null>();
-  const tooLong = new Set<string>();
-  const resolve = (name: string): readonly string[] | null => {
-    const known = resolved.get(name);
+
+  /** Names of the stages a name stands for; null when it cannot be used. */
+  resolve(name: string): readonly string[] | null {
+    const known = this.#resolved.get(name);
     if (known !== undefined) return known;
-    const middleware = middlewares.get(name);
+    const middleware = this.#middlewares.get(name);
     let stages: string[] | null = null;
     if (middleware !== undefined && middleware.errors.length === 0) {
       stages = [];
-      for (const member of chains.get(name) ?? []) {
-        const inner = resolve(member);
+      for (const member of this.#chains.get(name) ?? []) {
+        const inner = this.resolve(member);
         const length: number = (stages?.length ?? 0) + (inner?.length ?? 0);
-        if (length > MAX_STAGES) tooLong.add(name);
+        if (length > MAX_STAGES) this.#tooLong.add(name);
         stages = inner === null || stages === null || length > MAX_STAGES ? null : [...stages, ...inner];
       }
-      if (!chains.has(name)) stages = [name];
+      if (!this.#chains.has(name)) stages = [name];
     }
-    resolved.set(name, stages);
+    this.#resolved.set(name, stages);
     return stages;
-  };
-  for (const [name, members] of chains) {
-    const chain = middlewares.get(name)!;
-    resolve(name);
-    if (tooLong.has(name)) {
-      findings.report(chain, 'error', 'invalid-value', `the chain stands for more than ${MAX_STAGES} middlewares`, [
-        'chain',
-        'middlewares',
-      ]);
-    }
-    const broken = members.find((member) => middlewares.has(member) && resolve(member) === null);
-    if (broken !== undefined && chain.errors.length === 0) {
-      findings.report(chain, 'error', 'unusable-reference', `the member "${broken}" is disabled`, [
-        'chain',
-        'middlewares',
-      ]);
-      resolved.set(name, null);
-    }
   }
-  return { specs, resolve };
-}
 
-/** Dangling members and chains that contain themselves. */
-function checkChains(
-  chains: ReadonlyMap<string, readonly string[]>,
-  middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>,
-  findings: Findings,
-): void {
-  for (const [name, members] of chains) {
-    const chain = middlewares.get(name)!;
-    for (const [index, member] of members.entries()) {
-      const target = middlewares.get(member);
-      if (target !== undefined) {
-        target.usedBy.add(name);
-        continue;
+  /** Disables what asks a service that cannot be used; false when there was nothing to do. */
+  dropWithout(isUsable: (service: string) => boolean): boolean {
+    let hasDropped = false;
+    for (const [name, spec] of this.specs) {
+      for (const option of SERVICE_OPTIONS.get(spec.kind) ?? []) {
+        const service = spec.options[option];
+        if (typeof service !== 'string' || isUsable(service)) continue;
+        const message = `the service "${service}" that it asks is not there or disabled`;
+        this.#findings.report(this.#middlewares.get(name)!, 'error', 'unusable-reference', message, [
+          spec.kind,
+          option,
+        ]);
+        this.specs.delete(name);
+        hasDropped = true;
       }
-      const written = member.endsWith(`@${chain.provider}`) ? member.slice(0, -chain.provider.length - 1) : member;
-      findings.report(
-        chain,
-        'error',
-        'dangling-reference',
-        danglingMessage('middleware', written, chain.provider, middlewares.keys()),
-        ['chain', 'middlewares', index],
-      );
     }
-    const cycle = findCycle(name, chains);
-    if (cycle !== null) {
-      findings.report(chain, 'error', 'reference-cycle', `the chain contains itself: ${cycle.join(' → ')}`, [
-        'chain',
-        'middlewares',
-      ]);
+    if (hasDropped) {
+      this.#resolved.clear();
+      this.#checkChains();
+    }
+    return hasDropped;
+  }
+
+  /** Dangling members and chains that contain themselves. */
+  #checkMembers(): void {
+    for (const [name, members] of this.#chains) {
+      const chain = this.#middlewares.get(name)!;
+      for (const [index, member] of members.entries()) {
+        const target = this.#middlewares.get(member);
+        if (target !== undefined) {
+          target.usedBy.add(name);
+          continue;
+        }
+        const written = member.endsWith(`@${chain.provider}`) ? member.slice(0, -chain.provider.length - 1) : member;
+        const message = danglingMessage('middleware', written, chain.provider, this.#middlewares.keys());
+        this.#findings.report(chain, 'error', 'dangling-reference', message, ['chain', 'middlewares', index]);
+      }
+      const cycle = findCycle(name, this.#chains);
+      if (cycle !== null) {
+        const message = `the chain contains itself: ${cycle.join(' → ')}`;
+        this.#findings.report(chain, 'error', 'reference-cycle', message, ['chain', 'middlewares']);
+      }
+    }
+  }
+
+  /** Chains that are too long, or have a member that cannot be used. */
+  #checkChains(): void {
+    for (const [name, members] of this.#chains) {
+      const chain = this.#middlewares.get(name)!;
+      this.resolve(name);
+      if (this.#tooLong.delete(name)) {
+        const message = `the chain stands for more than ${MAX_STAGES} middlewares`;
+        this.#findings.report(chain, 'error', 'invalid-value', message, ['chain', 'middlewares']);
+      }
+      const broken = members.find((member) => this.#middlewares.has(member) && this.resolve(member) === null);
+      if (broken !== undefined && chain.errors.length === 0) {
+        const message = `the member "${broken}" is disabled`;
+        this.#findings.report(chain, 'error', 'unusable-reference', message, ['chain', 'middlewares']);
+        this.#resolved.set(name, null);
+      }
     }
   }
 }
 
-/** The way from the name back to itself, or null. */
-function findCycle(start: string, chains: ReadonlyMap<string, readonly string[]>): readonly string[] | null {
-  const seen = new Set<string>();
-  const walk = (name: string, trail: readonly string[]): readonly string[] | null => {
-    for (const member of chains.get(name) ?? []) {
-      if (member === start) return [...trail, member];
-      if (seen.has(member)) continue;
-      seen.add(member);
-      const found = walk(member, [...trail, member]);
-      if (found !== null) return found;
-    }
-    return null;
-  };
-  return walk(start, [start]);
+function specOf(
+  middleware: Compiled<MiddlewareOptions>,
+  kind: string,
+  options: MiddlewareSpec['options'],
+): MiddlewareSpec {
+  const services = SERVICE_OPTIONS.get(kind);
+  if (services === undefined) return { name: middleware.name, kind, options };
+  const qualified: Record<string, unknown> = { ...options };
+  for (const option of services) {
+    const given = options[option];
+    if (typeof given === 'string') qualified[option] = qualify(given, middleware.provider);
+  }
+  return { name: middleware.name, kind, options: qualified };
 }

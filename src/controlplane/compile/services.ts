@@ -1,99 +1,189 @@
-// Services: server URLs taken apart, transport settings filled in.
+// Services in the data plane's terms: servers taken apart, names qualified, defaults that depend on other values filled
+// in. References to other objects are followed afterwards; see references.ts.
 
-import type { ServerSpec, ServiceSpec, UpstreamTransportSpec } from '../../model/service.ts';
-import type { ServiceOptions } from '../config/routing-options.ts';
-import type { Compiled, Findings } from './compilation.ts';
+import { createHash } from 'node:crypto';
+import type {
+  ChildSpec,
+  HealthCheckSpec,
+  LoadBalancerSpec,
+  ServerSpec,
+  ServiceSpec,
+  StickyCookieSpec,
+  UpstreamTransportSpec,
+} from '../../model/service.ts';
+import type { LoadBalancerOptions, ServiceOptions, StickyOptions } from '../config/service-options.ts';
+import { transportSpec, type TransportOptions } from '../config/transport-options.ts';
+import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { parseServer } from './server-url.ts';
 
-const PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'h2c:': 80 };
+export interface ServiceInputs {
+  readonly services: ReadonlyMap<string, Compiled<ServiceOptions>>;
+  readonly transports: ReadonlyMap<string, Compiled<TransportOptions>>;
+  /** Of services that name none. */
+  readonly defaultTransport: UpstreamTransportSpec;
+}
 
-export function compileServices(
-  services: ReadonlyMap<string, Compiled<ServiceOptions>>,
-  transport: UpstreamTransportSpec,
-  findings: Findings,
-): ReadonlyMap<string, ServiceSpec> {
+/** Services without errors of their own; `middlewares` and `children` are qualified and not yet looked up. */
+export function compileServices(inputs: ServiceInputs, findings: Findings): Map<string, ServiceSpec> {
   const specs = new Map<string, ServiceSpec>();
-  for (const service of services.values()) {
-    const options = service.object.value?.loadBalancer;
-    if (options === undefined) continue;
-    if (options.strategy !== 'wrr') {
-      findings.report(
-        service,
-        'warning',
-        'not-supported-yet',
-        `the strategy "${options.strategy}" is not supported yet; wrr is used`,
-        ['loadBalancer', 'strategy'],
-      );
-    }
-    if (options.servers.length === 0) {
-      findings.report(service, 'warning', 'no-servers', 'the service has no servers: requests are answered 503', [
-        'loadBalancer',
-      ]);
-    }
-    const servers: ServerSpec[] = [];
-    for (const [index, given] of options.servers.entries()) {
-      const server = parseServer(given, (severity, code, message) =>
-        findings.report(service, severity, code, message, ['loadBalancer', 'servers', index, 'url']),
-      );
-      if (server !== null) servers.push(server);
-    }
-    if (service.errors.length > 0) continue;
-    specs.set(service.name, {
-      kind: 'loadBalancer',
-      name: service.name,
-      strategy: 'wrr',
-      servers,
-      passHostHeader: options.passHostHeader,
-      transport,
-    });
+  for (const service of inputs.services.values()) {
+    const options = service.object.value;
+    if (options === null) continue;
+    const spec = compileService(service, options, inputs, findings);
+    if (spec !== null && service.errors.length === 0) specs.set(service.name, sameAsBefore(options, spec));
   }
   return specs;
 }
 
-type Say = (severity: 'error' | 'warning', code: string, message: string) => void;
+/** The last specification made of each decoded service, with its text. */
+const made = new WeakMap<ServiceOptions, { readonly spec: ServiceSpec; readonly text: string }>();
 
-function parseServer(given: { url: string; weight: number; preservePath: boolean }, say: Say): ServerSpec | null {
-  const { url: text, weight, preservePath } = given;
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    const hint = /^[^/]+$/.test(text) ? `; write "http://${text}"` : '';
-    say('error', 'bad-server-url', `"${text}" is no URL${hint}`);
-    return null;
+/** The earlier object when it says the same: snapshots compare by identity first. */
+function sameAsBefore(options: ServiceOptions, spec: ServiceSpec): ServiceSpec {
+  const before = made.get(options);
+  const text = JSON.stringify(spec);
+  if (before?.text === text) return before.spec;
+  made.set(options, { spec, text });
+  return spec;
+}
+
+function compileService(
+  service: Compiled<ServiceOptions>,
+  options: ServiceOptions,
+  inputs: ServiceInputs,
+  findings: Findings,
+): ServiceSpec | null {
+  const { name, provider } = service;
+  if (options.loadBalancer !== undefined) return compileLoadBalancer(service, options.loadBalancer, inputs, findings);
+  const { weighted, highestRandomWeight } = options;
+  const tree = weighted ?? highestRandomWeight;
+  if (tree === undefined) return null;
+  const kind = weighted === undefined ? 'highestRandomWeight' : 'weighted';
+  const children: ChildSpec[] = tree.services.map((child) => ({
+    service: qualify(child.name, provider),
+    weight: child.weight,
+  }));
+  const twice = children.findIndex(
+    (child, index) => children.findIndex((one) => one.service === child.service) < index,
+  );
+  if (twice >= 0) {
+    const message = `the service "${tree.services[twice]!.name}" is named twice; give it the sum of both weights once`;
+    findings.report(service, 'error', 'invalid-value', message, [kind, 'services', twice, 'name']);
   }
-  // `localhost:9001` parses as a URL of the scheme `localhost`.
-  if (!(url.protocol in PORTS)) {
-    const hint = /^[\w.-]+:[0-9]+/.test(text) ? `; write "http://${text}"` : '; use http';
-    say('error', 'bad-server-url', `"${text}" has the scheme "${url.protocol.slice(0, -1)}"${hint}`);
-    return null;
+  if (children.every((child) => child.weight === 0)) {
+    const message = 'every weight is 0: requests are answered 503';
+    findings.report(service, 'warning', 'option-without-effect', message, [kind, 'services']);
   }
-  if (url.username !== '' || url.search !== '' || url.hash !== '' || url.hostname === '') {
-    say('error', 'bad-server-url', `"${text}" should be scheme, host and port, without user, query or fragment`);
-    return null;
+  const followsHealth = tree.healthCheck !== undefined;
+  return weighted === undefined
+    ? { kind: 'highestRandomWeight', name, children, followsHealth }
+    : { kind: 'weighted', name, children, sticky: stickyCookie(name, weighted.sticky), followsHealth };
+}
+
+function compileLoadBalancer(
+  service: Compiled<ServiceOptions>,
+  options: LoadBalancerOptions,
+  inputs: ServiceInputs,
+  findings: Findings,
+): LoadBalancerSpec {
+  const { name, provider } = service;
+  if (options.servers.length === 0) {
+    findings.report(service, 'warning', 'no-servers', 'the service has no servers: requests are answered 503', [
+      'loadBalancer',
+    ]);
   }
-  if (url.port === '0') {
-    say('error', 'bad-server-url', `"${text}" has the port 0, which nothing can listen on`);
-    return null;
-  }
-  if (url.protocol !== 'http:') {
-    say('error', 'not-supported-yet', `servers with the scheme "${url.protocol.slice(0, -1)}" are not supported yet`);
-    return null;
-  }
-  const path = url.pathname === '/' ? '' : url.pathname;
-  if (path !== '' && !preservePath) {
-    say(
-      'warning',
-      'path-ignored',
-      `the path "${path}" has no effect without preservePath; add it, or use the addPrefix middleware`,
+  const servers: ServerSpec[] = [];
+  for (const [index, given] of options.servers.entries()) {
+    const server = parseServer(given, (severity, code, message) =>
+      findings.report(service, severity, code, message, ['loadBalancer', 'servers', index, 'url']),
     );
+    if (server !== null) servers.push(server);
   }
   return {
-    url: text,
-    scheme: 'http',
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? PORTS[url.protocol]! : Number(url.port),
-    path,
-    preservePath,
-    weight,
+    kind: 'loadBalancer',
+    name,
+    strategy: options.strategy,
+    servers,
+    passHostHeader: options.passHostHeader,
+    transport: resolveTransport(service, options.serversTransport, inputs, findings),
+    sticky: stickyCookie(name, options.sticky),
+    healthCheck: options.healthCheck === undefined ? null : healthCheckSpec(service, options.healthCheck, findings),
+    passiveHealthCheck:
+      options.passiveHealthCheck === undefined
+        ? null
+        : {
+            failureWindowMs: options.passiveHealthCheck.failureWindow,
+            maxFailedAttempts: options.passiveHealthCheck.maxFailedAttempts,
+          },
+    slowStartMs: options.slowStart,
+    middlewares: options.middlewares.map((reference) => qualify(reference, provider)),
+  };
+}
+
+function resolveTransport(
+  service: Compiled<ServiceOptions>,
+  reference: string | undefined,
+  inputs: ServiceInputs,
+  findings: Findings,
+): UpstreamTransportSpec {
+  if (reference === undefined) return inputs.defaultTransport;
+  const option = ['loadBalancer', 'serversTransport'];
+  const transport = inputs.transports.get(qualify(reference, service.provider));
+  transport?.usedBy.add(service.name);
+  if (transport === undefined) {
+    const message = danglingMessage('serversTransport', reference, service.provider, inputs.transports.keys());
+    findings.report(service, 'error', 'dangling-reference', message, option);
+  } else if (transport.object.value === null) {
+    findings.report(service, 'error', 'unusable-reference', `the transport "${reference}" is disabled`, option);
+  } else return transportSpec(transport.object.value);
+  return inputs.defaultTransport;
+}
+
+function stickyCookie(service: string, sticky: StickyOptions | undefined): StickyCookieSpec | null {
+  if (sticky === undefined) return null;
+  const { cookie } = sticky;
+  return {
+    // RFC 6265 §4.1.1: a name is a token.
+    name: cookie.name?.replaceAll(/[^!#$%&'*+\-.^_`|~0-9A-Za-z]/g, '_') ?? defaultCookieName(service),
+    secure: cookie.secure,
+    httpOnly: cookie.httpOnly,
+    sameSite: cookie.sameSite ?? null,
+    maxAgeSeconds: cookie.maxAge,
+    path: cookie.path,
+    domain: cookie.domain ?? '',
+    secret: cookie.secret ?? '',
+  };
+}
+
+/** Traefik's: an underscore and the first five digits of a hash of the service's name. */
+function defaultCookieName(service: string): string {
+  return `_${createHash('sha1').update(`_TRAEFIK_BACKEND_${service}`).digest('hex').slice(0, 5)}`;
+}
+
+function healthCheckSpec(
+  service: Compiled<ServiceOptions>,
+  options: NonNullable<LoadBalancerOptions['healthCheck']>,
+  findings: Findings,
+): HealthCheckSpec {
+  if (options.scheme === 'https') {
+    const message = 'health checks over TLS are not supported yet; ask a plain port with "scheme: http" and "port"';
+    findings.report(service, 'error', 'not-supported-yet', message, ['loadBalancer', 'healthCheck', 'scheme']);
+  }
+  return {
+    mode: options.mode,
+    path: options.path ?? '/',
+    method: options.method.toUpperCase(),
+    hostname: options.hostname ?? '',
+    port: options.port ?? 0,
+    headers: options.headers,
+    followRedirects: options.followRedirects,
+    status: [options.status ?? [200, 399]],
+    intervalMs: options.interval,
+    unhealthyIntervalMs: options.unhealthyInterval ?? options.interval,
+    timeoutMs: options.timeout,
+    jitterMs: options.jitter ?? options.interval / 10,
+    healthyThreshold: options.healthyThreshold,
+    unhealthyThreshold: options.unhealthyThreshold,
+    initialState: options.initialState,
   };
 }

@@ -17,6 +17,7 @@ import { operatorSubstitutions, type OperatorSubstitutions } from './operator-su
 import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { decodeRouting, type RoutingConfig } from './routing-config.ts';
+import { transportSpec } from './transport-options.ts';
 
 /** Loopback: what is served there is for the operator alone. */
 const INTERNAL_ADDRESS: ListenAddress = { host: '127.0.0.1', port: 8080 };
@@ -218,7 +219,6 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
   const asDefault = names.filter((name) => options.entryPoints[name]!.asDefault);
   const lifeCycles = names.map((name) => options.entryPoints[name]!.transport.lifeCycle);
   const prometheus = options.metrics?.prometheus;
-  const timeouts = options.serversTransport.forwardingTimeouts;
   return {
     ...parts,
     defaultEntryPoints: asDefault.length > 0 ? asDefault : names,
@@ -262,17 +262,6 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     state: options.state ?? null,
     requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceTimeout)),
     graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceTimeOut)),
-    serversTransport: {
-      dialTimeoutMs: timeouts.dialTimeout,
-      responseHeaderTimeoutMs: timeouts.responseHeaderTimeout,
-      idleConnTimeoutMs: timeouts.idleConnTimeout,
-      readIdleTimeoutMs: timeouts.readIdleTimeout,
-      writeIdleTimeoutMs: timeouts.writeIdleTimeout,
-      maxIdleConnsPerHost: options.serversTransport.maxIdleConnsPerHost,
-      maxConnsPerHost: options.serversTransport.maxConnsPerHost,
-      maxPendingRequests: options.serversTransport.maxPendingRequests,
-      maxResponseHeaderBytes: options.serversTransport.maxResponseHeaderBytes,
-      maxResponseHeaderCount: options.serversTransport.maxResponseHeaderCount,
-    },
+    serversTransport: transportSpec(options.serversTransport),
   };
 }

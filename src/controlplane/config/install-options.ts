@@ -21,6 +21,7 @@ import {
   defaultsOf,
   type Infer,
 } from '../../schema/schema.ts';
+import { installTransportOptions } from './transport-options.ts';
 import { statusRange } from '../../schema/status-range.ts';
 import { entryPointOptions } from './entrypoint-options.ts';
 
@@ -226,38 +227,6 @@ const ping = object({
   manualRouting: flag(false, 'Serve ping only where a router names the service `ping@internal`.'),
 });
 
-const forwardingTimeouts = object({
-  dialTimeout: withDefault(duration(), 30_000, 'Connecting to a server, all its addresses together; then 504.'),
-  responseHeaderTimeout: withDefault(
-    duration(),
-    0,
-    'From the end of a request to the head of the response; then 504. 0 is no limit.',
-  ),
-  idleConnTimeout: withDefault(duration(), 90_000, 'Kept connection without a request.'),
-  readIdleTimeout: withDefault(duration(), 0, 'Longest pause in a response body. 0 is no limit.'),
-  writeIdleTimeout: own(withDefault(duration(), 60_000, 'Longest time a server may take no byte of a request body.')),
-  pingTimeout: later('HTTP/2.'),
-});
-const serversTransport = object({
-  forwardingTimeouts: withDefault(forwardingTimeouts, defaultsOf(forwardingTimeouts), 'Timeouts towards servers.'),
-  maxIdleConnsPerHost: withDefault(integer({ min: 0 }), 200, 'Kept connections to one server, over all workers.'),
-  maxConnsPerHost: own(
-    withDefault(
-      integer({ min: 0 }),
-      0,
-      'Open connections to one server, over all workers; further requests wait. 0 is no limit.',
-    ),
-  ),
-  maxPendingRequests: own(
-    withDefault(integer({ min: 0 }), 1_024, 'Requests that may wait for a connection to one server; then 503.'),
-  ),
-  maxResponseHeaderBytes: own(withDefault(integer({ min: 1024 }), 256 * 1024, 'Response head; then 502.')),
-  maxResponseHeaderCount: own(withDefault(integer({ min: 1 }), 500, 'Fields of a response head; then 502.')),
-  insecureSkipVerify: later('TLS to servers.'),
-  rootCAs: later('TLS to servers.'),
-  spiffe: later('SPIFFE.'),
-});
-
 export const installOptions = object({
   entryPoints: withDefault(record(entryPointOptions), {}, 'Named listeners.'),
   providers: withDefault(providers, defaultsOf(providers), 'Where routing configuration comes from.'),
@@ -266,7 +235,11 @@ export const installOptions = object({
   metrics: optional(metrics, 'Metrics.'),
   api: optional(api, 'The API. An empty section switches it on.'),
   ping: optional(ping, 'Health check of the process under /ping. An empty section switches it on.'),
-  serversTransport: withDefault(serversTransport, defaultsOf(serversTransport), 'Connections to servers.'),
+  serversTransport: withDefault(
+    installTransportOptions,
+    defaultsOf(installTransportOptions),
+    'Connections to servers, where a service names no transport of its own.',
+  ),
   core: withDefault(core, defaultsOf(core), 'Defaults of the rule language.'),
   state: own(optional(state, 'What survives a restart. Without it, history is kept in memory.')),
   certificatesResolvers: later('Automatic certificates.'),

@@ -35,7 +35,8 @@ export function mergeRouting(provider: string, parts: readonly RoutingConfig[]):
   const routers = merge((config) => config.routers);
   const middlewares = merge((config) => config.middlewares);
   const services = merge((config) => config.services);
+  const serversTransports = merge((config) => config.serversTransports);
   for (const part of parts) diagnostics.push(...part.diagnostics);
   const filesRead = new Set(parts.flatMap((part) => [...part.filesRead]));
-  return { provider, routers, middlewares, services, diagnostics, filesRead };
+  return { provider, routers, middlewares, services, serversTransports, diagnostics, filesRead };
 }

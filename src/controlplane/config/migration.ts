@@ -5,7 +5,9 @@ import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import { isMap, type Field, type Schema } from '../../schema/schema.ts';
 import type { ConfigDocument } from './document.ts';
 import { installOptions } from './install-options.ts';
-import { middlewareOptions, routerOptions, serviceOptions } from './routing-options.ts';
+import { middlewareOptions, routerOptions } from './routing-options.ts';
+import { serviceOptions } from './service-options.ts';
+import { namedTransportOptions } from './transport-options.ts';
 
 export type Verdict = 'works' | 'differs' | 'not yet' | 'unknown';
 
@@ -23,8 +25,9 @@ const OBJECTS: Readonly<Record<string, Schema<unknown>>> = {
   routers: routerOptions,
   services: serviceOptions,
   middlewares: middlewareOptions,
+  serversTransports: namedTransportOptions,
 };
-const LATER_ROUTING = ['http.serversTransports', 'tcp', 'udp', 'tls'];
+const LATER_ROUTING = ['tcp', 'udp', 'tls'];
 
 function verdictOf(field: Field<unknown>): { verdict: Verdict; note: string } {
   if (field.later !== null) {
@@ -103,7 +106,7 @@ function walkHttp(
   add: (path: readonly PathSegment[], verdict: Verdict, note: string) => void,
 ): void {
   for (const [key, objects] of Object.entries(isMap(http) ? http : {})) {
-    const schema = Object.entries(OBJECTS).find(([name]) => name === key.toLowerCase())?.[1];
+    const schema = Object.entries(OBJECTS).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
     if (schema === undefined) {
       const isLater = LATER_ROUTING.some((path) => path.toLowerCase() === `http.${key.toLowerCase()}`);
       add([root, key], isLater ? 'not yet' : 'unknown', isLater ? 'What names it is disabled.' : '');

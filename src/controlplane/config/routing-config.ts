@@ -6,14 +6,9 @@ import { INVALID, type Invalid } from '../../schema/invalid.ts';
 import { isMap, type Schema } from '../../schema/schema.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import type { ConfigDocument } from './document.ts';
-import {
-  middlewareOptions,
-  routerOptions,
-  serviceOptions,
-  type MiddlewareOptions,
-  type RouterOptions,
-  type ServiceOptions,
-} from './routing-options.ts';
+import { middlewareOptions, routerOptions, type MiddlewareOptions, type RouterOptions } from './routing-options.ts';
+import { serviceOptions, type ServiceOptions } from './service-options.ts';
+import { namedTransportOptions, type TransportOptions } from './transport-options.ts';
 
 export interface RoutingObject<T> {
   readonly name: string;
@@ -35,13 +30,14 @@ export interface RoutingConfig {
   readonly routers: ReadonlyMap<string, RoutingObject<RouterOptions>>;
   readonly middlewares: ReadonlyMap<string, RoutingObject<MiddlewareOptions>>;
   readonly services: ReadonlyMap<string, RoutingObject<ServiceOptions>>;
+  readonly serversTransports: ReadonlyMap<string, RoutingObject<TransportOptions>>;
   readonly diagnostics: readonly Diagnostic[];
   /** Files that options name and whose content is part of this: when they change, decode again. */
   readonly filesRead: ReadonlySet<string>;
 }
 
 /** Sections of `http` that later work brings. */
-const LATER_HTTP = ['serversTransports', 'models'];
+const LATER_HTTP = ['models'];
 const LATER_SECTIONS = ['tcp', 'udp', 'tls'];
 
 export interface DecodeRoutingOptions {
@@ -61,6 +57,7 @@ export function decodeRouting(
   const routers = new Map<string, RoutingObject<RouterOptions>>();
   const middlewares = new Map<string, RoutingObject<MiddlewareOptions>>();
   const services = new Map<string, RoutingObject<ServiceOptions>>();
+  const serversTransports = new Map<string, RoutingObject<TransportOptions>>();
   const given = document.value ?? {};
   if (!isMap(given)) context.wrongType('the section "http"', given);
   else {
@@ -70,7 +67,8 @@ export function decodeRouting(
         else if (key.toLowerCase() !== 'http') context.unknownOption(key, ['http', ...LATER_SECTIONS]);
         else if (section !== null && !isMap(section))
           context.wrongType('a section with routers, services and middlewares', section);
-        else decodeHttp(section ?? {}, context, document, { routers, middlewares, services }, previous);
+        else
+          decodeHttp(section ?? {}, context, document, { routers, middlewares, services, serversTransports }, previous);
       });
     }
   }
@@ -79,6 +77,7 @@ export function decodeRouting(
     routers,
     middlewares,
     services,
+    serversTransports,
     diagnostics: [...document.diagnostics, ...context.diagnostics],
     filesRead: context.filesRead,
   };
@@ -88,6 +87,7 @@ interface Sections {
   readonly routers: Map<string, RoutingObject<RouterOptions>>;
   readonly middlewares: Map<string, RoutingObject<MiddlewareOptions>>;
   readonly services: Map<string, RoutingObject<ServiceOptions>>;
+  readonly serversTransports: Map<string, RoutingObject<TransportOptions>>;
 }
 
 function decodeHttp(
@@ -113,6 +113,16 @@ function decodeHttp(
             previous?.services,
           );
           return;
+        case 'serverstransports':
+          decodeObjects(
+            section,
+            namedTransportOptions,
+            context,
+            document,
+            into.serversTransports,
+            previous?.serversTransports,
+          );
+          return;
         case 'middlewares':
           decodeObjects(
             section,
@@ -125,7 +135,7 @@ function decodeHttp(
           return;
         default:
           if (LATER_HTTP.some((name) => name.toLowerCase() === key.toLowerCase())) context.notSupported(false);
-          else context.unknownOption(key, ['routers', 'services', 'middlewares', ...LATER_HTTP]);
+          else context.unknownOption(key, ['routers', 'services', 'middlewares', 'serversTransports', ...LATER_HTTP]);
       }
     });
   }

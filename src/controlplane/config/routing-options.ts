@@ -53,33 +53,6 @@ export const routerOptions = object({
 });
 export type RouterOptions = Infer<typeof routerOptions>;
 
-const server = object({
-  url: required(string(), '`http://host:port`; the path counts with preservePath only.'),
-  weight: withDefault(integer({ min: 0, max: 1_000_000 }), 1, 'Share of the requests; 0 gets none.'),
-  preservePath: flag(false, 'Put the path of the URL before the path of the request.'),
-});
-
-const loadBalancer = object({
-  servers: withDefault(list(server), [], 'Servers to balance over.'),
-  passHostHeader: flag(true, 'Send the client’s Host; otherwise the server’s address.'),
-  strategy: withDefault(oneOf('wrr', 'p2c', 'hrw', 'leasttime'), 'wrr', 'How a server is chosen.'),
-  responseForwarding: later('Streams are always forwarded as they arrive.'),
-  sticky: later('Sticky sessions.'),
-  healthCheck: later('Health checks.'),
-  passiveHealthCheck: later('Health checks.'),
-  serversTransport: later('Named transports.', 'refused'),
-  middlewares: later('Middlewares of services.', 'refused'),
-});
-
-export const serviceOptions = object({
-  loadBalancer: optional(loadBalancer, 'Balances over servers.'),
-  weighted: later('Balances over services.', 'refused'),
-  highestRandomWeight: later('Balances over services.', 'refused'),
-  mirroring: later('Copies requests.', 'refused'),
-  failover: later('Second service when the first is down.', 'refused'),
-});
-export type ServiceOptions = Infer<typeof serviceOptions>;
-
 const middlewareFields: Record<string, Field<object | undefined>> = {};
 for (const definition of MIDDLEWARES)
   middlewareFields[definition.kind] = optional(definition.options, definition.summary);

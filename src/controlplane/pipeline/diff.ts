@@ -4,7 +4,9 @@
 import { isMap, type Schema } from '../../schema/schema.ts';
 import type { Compiled, ObjectKind } from '../compile/compilation.ts';
 import type { CompileResult } from '../compile/compile.ts';
-import { middlewareOptions, routerOptions, serviceOptions } from '../config/routing-options.ts';
+import { middlewareOptions, routerOptions } from '../config/routing-options.ts';
+import { serviceOptions } from '../config/service-options.ts';
+import { namedTransportOptions } from '../config/transport-options.ts';
 import { redact } from '../config/redact.ts';
 
 export type ObjectStatus = 'enabled' | 'warning' | 'disabled';
@@ -33,6 +35,7 @@ const SCHEMAS: Readonly<Record<ObjectKind, Schema<unknown>>> = {
   router: routerOptions,
   middleware: middlewareOptions,
   service: serviceOptions,
+  serversTransport: namedTransportOptions,
 };
 
 export function statusOf(compiled: Compiled<unknown>): ObjectStatus {
@@ -51,6 +54,7 @@ export function diffResults(before: CompileResult, after: CompileResult): readon
     ...diffKind('router', before.routers, after.routers),
     ...diffKind('middleware', before.middlewares, after.middlewares),
     ...diffKind('service', before.services, after.services),
+    ...diffKind('serversTransport', before.serversTransports, after.serversTransports),
   ];
 }
 

@@ -6,6 +6,8 @@ import type { StateStore } from './define.ts';
 
 const SNAPSHOTS = 'snapshots/';
 const PIN = 'pin';
+/** Counts up when a snapshot of before can no longer be run: such ones are left out. */
+const FORMAT = 2;
 /** Keys sort as their numbers do. */
 const DIGITS = 12;
 
@@ -23,8 +25,8 @@ export class StoredHistory implements HistoryStore {
   async load(): Promise<SavedHistory> {
     const entries: HistoryEntry[] = [];
     for (const key of await this.#store.list(SNAPSHOTS)) {
-      const entry = await this.#store.get(key);
-      if (entry !== null) entries.push(entry as HistoryEntry); // Written by `append`, and its checksum holds.
+      const entry = (await this.#store.get(key)) as (HistoryEntry & { format?: number }) | null; // Written by `append`, and its checksum holds.
+      if (entry?.format === FORMAT) entries.push(entry);
     }
     const pin = (await this.#store.get(PIN)) as { version: number | null } | null; // Written by `pin`.
     const pinned = pin?.version ?? null;
@@ -32,7 +34,7 @@ export class StoredHistory implements HistoryStore {
   }
 
   append(entry: HistoryEntry): void {
-    this.#later(() => this.#store.put(keyOf(entry.version), entry));
+    this.#later(() => this.#store.put(keyOf(entry.version), { ...entry, format: FORMAT }));
   }
 
   remove(version: number): void {

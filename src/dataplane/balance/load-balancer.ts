@@ -1,61 +1,166 @@
-// A loadBalancer service in one worker: the endpoints of its servers and the picker over them. It lives as long as the
-// service's name; a changed specification keeps the endpoints of unchanged servers, with their connections.
+// A loadBalancer service in one worker: the endpoints of its servers and the picker over those that are up. It lives as
+// long as the service's name; a changed specification keeps the endpoints of unchanged servers, with their connections.
 
 import type { LoadBalancerSpec, ServerSpec } from '../../model/service.ts';
+import { Deadline } from '../../core/timer-wheel.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { Endpoint } from '../upstream/endpoint.ts';
-import type { Picker, WeightedEndpoint } from './define.ts';
+import type { Candidate, Picker } from './define.ts';
 import { BALANCERS } from './registry.ts';
+import { SlowStart, STEPS } from './slow-start.ts';
+import { StickyCookie } from './sticky.ts';
+
+interface Member {
+  readonly endpoint: Endpoint;
+  readonly weight: number;
+  /** As of the last look. */
+  isUp: boolean;
+}
 
 export class LoadBalancer {
   readonly name: string;
+  /** A server can be asked. */
+  isUp = true;
   private readonly context: UpstreamContext;
+  private readonly secret: Uint8Array;
+  private spec: LoadBalancerSpec | null = null;
+  /** By what makes a server the same one: connections are kept while it does not change. */
   private endpoints = new Map<string, Endpoint>();
-  private picker: Picker | null = null;
-  private passHostHeader = true;
+  private members: readonly Member[] = [];
+  private picker: Picker<Endpoint> | null = null;
+  private sticky: StickyCookie<Endpoint> | null = null;
+  private slowStart = new SlowStart(0);
+  private readonly nextStep: Deadline;
 
-  constructor(name: string, context: UpstreamContext) {
+  constructor(name: string, context: UpstreamContext, secret: Uint8Array) {
     this.name = name;
     this.context = context;
+    this.secret = secret;
+    this.nextStep = new Deadline(() => this.rebuild());
   }
 
-  /** Takes over the specification: from the next request on. */
-  update(spec: LoadBalancerSpec): void {
-    const previous = this.endpoints;
+  /** Takes over the specification: from the next request on. `rows` are the servers' in the endpoint table. */
+  update(spec: LoadBalancerSpec, rows: readonly number[]): void {
+    const previous = this.spec;
+    const before = new Map(this.members.map((member) => [member.endpoint, member]));
+    const connections = this.endpoints;
     const transport = JSON.stringify(spec.transport);
     const endpoints = new Map<string, Endpoint>();
-    const weighted: WeightedEndpoint[] = [];
-    for (const server of spec.servers) {
+    const members: Member[] = [];
+    if (previous?.slowStartMs !== spec.slowStartMs) this.slowStart = new SlowStart(spec.slowStartMs);
+    for (const [index, server] of spec.servers.entries()) {
       const key = `${spec.name}|${serverKey(server)}|${transport}`;
-      const endpoint =
-        endpoints.get(key) ?? previous.get(key) ?? new Endpoint(key, server, spec.transport, this.context);
+      const twin = members.findIndex(({ endpoint }) => endpoint === endpoints.get(key));
+      if (twin >= 0) {
+        // Named twice: once, with both shares.
+        members[twin] = { ...members[twin]!, weight: members[twin]!.weight + server.weight };
+        continue;
+      }
+      const endpoint = connections.get(key) ?? new Endpoint(key, server, spec.transport, this.context);
+      endpoint.configure({
+        row: rows[index] ?? -1,
+        passive: spec.passiveHealthCheck,
+        ejected: () => this.context.ejected(spec.name, server.url),
+      });
       endpoints.set(key, endpoint);
-      if (server.weight > 0) weighted.push({ endpoint, weight: server.weight });
+      const isUp = endpoint.isUp;
+      // The first servers of a service have nobody to learn from: they take everything at once.
+      if (!before.has(endpoint) && previous !== null) this.slowStart.begin(endpoint.server.url, this.now);
+      members.push({ endpoint, weight: server.weight, isUp: before.get(endpoint)?.isUp ?? isUp });
     }
+    this.spec = spec;
     this.endpoints = endpoints;
-    this.passHostHeader = spec.passHostHeader;
-    this.picker = BALANCERS[spec.strategy].create(weighted, this.picker);
-    for (const [key, endpoint] of previous) if (!endpoints.has(key)) endpoint.retire();
+    this.members = members;
+    if (previous?.strategy !== spec.strategy) this.picker = null;
+    this.sticky =
+      spec.sticky === null
+        ? null
+        : new StickyCookie(
+            spec.sticky,
+            this.secret,
+            spec.name,
+            members.map(({ endpoint }) => ({
+              target: endpoint,
+              key: endpoint.server.url,
+              plainKey: endpoint.server.url,
+            })),
+          );
+    this.rebuild();
+    for (const [key, endpoint] of connections) if (!endpoints.has(key)) endpoint.retire();
+  }
+
+  /** Health of a server may have changed. */
+  refresh(): void {
+    this.rebuild();
   }
 
   handle(exchange: Exchange): void {
-    const endpoint = this.picker?.pick(exchange) ?? null;
+    exchange.serviceName = this.name;
+    const endpoint = this.choose(exchange);
     if (endpoint === null) {
-      respondFailure(exchange, FAILURES.noServer);
+      respondFailure(exchange, this.members.length === 0 ? FAILURES.noServer : FAILURES.noHealthyServer);
       return;
     }
-    exchange.upstreamHost = this.passHostHeader && exchange.authority !== '' ? exchange.authority : endpoint.address;
+    const { passHostHeader } = this.spec!;
+    exchange.upstreamHost = passHostHeader && exchange.authority !== '' ? exchange.authority : endpoint.address;
     endpoint.send(exchange);
+  }
+
+  private choose(exchange: Exchange): Endpoint | null {
+    const { sticky } = this;
+    if (sticky === null) return this.picker?.pick(exchange) ?? null;
+    const known = sticky.find(exchange);
+    if (known !== null && known.isUp) return known;
+    const picked = this.picker?.pick(exchange) ?? null;
+    if (picked !== null) sticky.assign(exchange, picked);
+    return picked;
+  }
+
+  /** A picker over what is up now. */
+  private rebuild(): void {
+    const spec = this.spec;
+    if (spec === null) return;
+    const { slowStart, now } = this;
+    const candidates: Candidate<Endpoint>[] = [];
+    let isUp = false;
+    for (const member of this.members) {
+      const { endpoint, weight } = member;
+      const { url } = endpoint.server;
+      if (endpoint.isUp && !member.isUp) slowStart.begin(url, now);
+      member.isUp = endpoint.isUp;
+      if (!member.isUp) {
+        slowStart.forget(url);
+        continue;
+      }
+      isUp = true;
+      if (weight > 0) candidates.push({ target: endpoint, weight: weight * slowStart.share(url, now), key: url });
+    }
+    this.isUp = isUp;
+    this.picker = BALANCERS[spec.strategy].create(
+      // Nobody is on the way: the weights as they were given.
+      slowStart.stepMs === null ? candidates.map((one) => ({ ...one, weight: one.weight / STEPS })) : candidates,
+      this.picker,
+    );
+    const { stepMs } = slowStart;
+    if (stepMs === null) this.context.wheel.remove(this.nextStep);
+    else this.context.wheel.arm(this.nextStep, stepMs);
+  }
+
+  private get now(): number {
+    return performance.now();
   }
 
   /** The service is gone: busy connections finish their response. */
   retire(): void {
+    this.context.wheel.remove(this.nextStep);
     for (const endpoint of this.endpoints.values()) endpoint.retire();
     this.endpoints.clear();
+    this.members = [];
     this.picker = null;
+    this.spec = null;
   }
 }
 

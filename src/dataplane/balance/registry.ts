@@ -1,7 +1,15 @@
 // All balancing strategies. Adding one is a file, a line here and a test.
 
-import type { LoadBalancerSpec } from '../../model/service.ts';
+import type { BalancingStrategy } from '../../model/service.ts';
 import type { BalancerDefinition } from './define.ts';
+import { hrw } from './hrw.ts';
+import { leastTime } from './least-time.ts';
+import { p2c } from './p2c.ts';
 import { wrr } from './wrr.ts';
 
-export const BALANCERS: Readonly<Record<LoadBalancerSpec['strategy'], BalancerDefinition>> = { wrr };
+export const BALANCERS: Readonly<Record<BalancingStrategy, BalancerDefinition>> = {
+  wrr,
+  p2c,
+  hrw,
+  leasttime: leastTime,
+};

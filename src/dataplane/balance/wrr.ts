@@ -1,8 +1,7 @@
-// Smooth weighted round robin: over one round every endpoint is picked exactly `weight` times, spread as evenly as
+// Smooth weighted round robin: over one round every candidate is picked exactly `weight` times, spread as evenly as
 // possible (the interleaving nginx made known: add each weight, pick the largest, subtract the total).
 
-import type { Endpoint } from '../upstream/endpoint.ts';
-import type { BalancerDefinition, Picker, WeightedEndpoint } from './define.ts';
+import type { BalancerDefinition, Candidate, Picker } from './define.ts';
 
 /** Rounds up to this long are laid out once, so that a pick is an array read. */
 const MAX_SEQUENCE = 4096;
@@ -31,57 +30,57 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
-class SequencePicker implements Picker {
+class SequencePicker<T> implements Picker<T> {
   position: number;
-  private readonly endpoints: readonly Endpoint[];
+  private readonly targets: readonly T[];
   private readonly sequence: Int32Array;
 
-  constructor(endpoints: readonly Endpoint[], sequence: Int32Array, position: number) {
-    this.endpoints = endpoints;
+  constructor(targets: readonly T[], sequence: Int32Array, position: number) {
+    this.targets = targets;
     this.sequence = sequence;
     this.position = sequence.length === 0 ? 0 : position % sequence.length;
   }
 
-  pick(): Endpoint | null {
+  pick(): T | null {
     const sequence = this.sequence;
     if (sequence.length === 0) return null;
     const turn = this.position;
     this.position = turn + 1 === sequence.length ? 0 : turn + 1;
-    return this.endpoints[sequence[turn]!]!;
+    return this.targets[sequence[turn]!]!;
   }
 }
 
 /** For weights whose round is too long to lay out. */
-class SteppingPicker implements Picker {
-  private readonly endpoints: readonly Endpoint[];
+class SteppingPicker<T> implements Picker<T> {
+  private readonly targets: readonly T[];
   private readonly weights: readonly number[];
   private readonly current: number[];
   private readonly total: number;
 
-  constructor(endpoints: readonly Endpoint[], weights: readonly number[]) {
-    this.endpoints = endpoints;
+  constructor(targets: readonly T[], weights: readonly number[]) {
+    this.targets = targets;
     this.weights = weights;
     this.current = weights.map(() => 0);
     this.total = weights.reduce((sum, weight) => sum + weight, 0);
   }
 
-  pick(): Endpoint | null {
-    return this.endpoints[nextSmooth(this.weights, this.current, this.total)]!;
+  pick(): T | null {
+    return this.targets[nextSmooth(this.weights, this.current, this.total)]!;
   }
 }
 
-function create(weighted: readonly WeightedEndpoint[], previous: Picker | null): Picker {
-  const endpoints = weighted.map(({ endpoint }) => endpoint);
-  const divisor = weighted.reduce((common, { weight }) => gcd(common, weight), 0) || 1;
-  const weights = weighted.map(({ weight }) => weight / divisor);
+export function createWrr<T>(candidates: readonly Candidate<T>[], previous: Picker<T> | null): Picker<T> {
+  const targets = candidates.map(({ target }) => target);
+  const divisor = candidates.reduce((common, { weight }) => gcd(common, weight), 0) || 1;
+  const weights = candidates.map(({ weight }) => weight / divisor);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (total > MAX_SEQUENCE) return new SteppingPicker(endpoints, weights);
+  if (total > MAX_SEQUENCE) return new SteppingPicker(targets, weights);
   const position = previous instanceof SequencePicker ? previous.position : 0;
-  return new SequencePicker(endpoints, smoothSequence(weights), position);
+  return new SequencePicker(targets, smoothSequence(weights), position);
 }
 
 export const wrr: BalancerDefinition = {
   strategy: 'wrr',
   summary: 'Smooth weighted round robin: each server in proportion to its weight, evenly interleaved.',
-  create,
+  create: createWrr,
 };

@@ -4,11 +4,13 @@
 import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
+import type { EndpointRows } from '../../model/sync.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { PasswordVerifier, startPasswordThread } from '../middleware/password-verifier.ts';
 import type { ConnectionBudget } from '../upstream/connection-budget.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
+import type { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { lookUpAll, Resolver } from '../upstream/resolver.ts';
 import { EntryPointRuntime } from './entrypoint-runtime.ts';
@@ -20,12 +22,16 @@ export interface EngineOptions {
   readonly snapshot: Snapshot;
   readonly limits: ConnectionLimits;
   readonly budget: ConnectionBudget;
+  readonly table: EndpointTable;
+  readonly rows: EndpointRows;
   readonly workerSlots: number;
   /** Of the sockets of internal services. */
   readonly socketDirectory: string;
   /** See SharedState.secret. */
   readonly secret: Uint8Array;
   readonly instrument: Instrument;
+  /** Failed requests have ejected a server of a service. */
+  readonly ejected: (service: string, serverUrl: string) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
 }
@@ -36,18 +42,25 @@ export class Engine {
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
   readonly #initial: Snapshot;
+  readonly #initialRows: EndpointRows;
   #version = 0;
   #digest = '';
 
   constructor(options: EngineOptions) {
     const wheel = new TimerWheel(new SystemClock());
     this.#initial = options.snapshot;
+    this.#initialRows = options.rows;
     this.#upstream = {
       wheel,
       resolver: new Resolver(lookUpAll, options.socketDirectory),
       parser: new Http1ResponseParser(),
       workerSlots: options.workerSlots,
       budget: options.budget,
+      table: options.table,
+      ejected: (service, serverUrl) => {
+        this.refreshHealth([service]);
+        options.ejected(service, serverUrl);
+      },
       keepOriginHeaders: options.instrument.needsOriginHeaders,
     };
     this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
@@ -81,13 +94,10 @@ export class Engine {
   /** Builds everything the snapshot names; before the first connection, so nothing is sliced. */
   start(): void {
     const { version, digest, routes, middlewares, services } = this.#initial;
-    const work = this.#generation.build({
-      baseVersion: 0,
-      version,
-      digest,
-      changed: { routes, middlewares, services },
-      removed: {},
-    });
+    const work = this.#generation.build(
+      { baseVersion: 0, version, digest, changed: { routes, middlewares, services }, removed: {} },
+      this.#initialRows,
+    );
     let step = work.next();
     while (step.done !== true) step = work.next();
     step.value();
@@ -99,14 +109,19 @@ export class Engine {
    * Builds the delta between requests and swaps it in. Rejects when it does not follow the present version or cannot be
    * built; the worker must then be replaced. Calls must not overlap.
    */
-  async apply(delta: SnapshotDelta): Promise<void> {
+  async apply(delta: SnapshotDelta, rows: EndpointRows): Promise<void> {
     if (delta.baseVersion !== this.#version) {
       throw new Error(`delta for version ${delta.baseVersion} does not fit version ${this.#version}`);
     }
-    const commit = await runInSlices(this.#generation.build(delta));
+    const commit = await runInSlices(this.#generation.build(delta, rows));
     commit();
     this.#version = delta.version;
     this.#digest = delta.digest;
+  }
+
+  /** Looks at the endpoint table anew for these services. */
+  refreshHealth(services: readonly string[]): void {
+    for (const name of services) this.#generation.services.get(name)?.refresh();
   }
 
   /** Stops accepting and waits for connections to end. */

@@ -3,8 +3,11 @@
 // are the same objects afterwards: services keep their connections and positions, routes their composed chains.
 
 import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
+import type { ServiceSpec } from '../../model/service.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { Handler } from '../http/exchange.ts';
+import type { EndpointRows } from '../../model/sync.ts';
+import { LiveService, type ServiceSurroundings } from '../balance/live-service.ts';
+import type { Exchange, Handler } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { parseRule } from '../match/rule.ts';
@@ -16,7 +19,6 @@ import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { composeChain } from './chain.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import type { EntryPointRuntime } from './entrypoint-runtime.ts';
-import { createService, type LiveService } from './live-service.ts';
 
 /** Chooses what a route reports; see instrument.ts. */
 export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointRuntime) => unknown;
@@ -25,7 +27,7 @@ export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointRuntime) => u
 const OBJECTS_PER_STEP = 20;
 
 export class Generation {
-  readonly #upstream: UpstreamContext;
+  readonly #surroundings: ServiceSurroundings;
   readonly #resources: MiddlewareResources;
   readonly #observe: ObserveRoute;
   readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
@@ -40,12 +42,21 @@ export class Generation {
   constructor(
     entryPoints: ReadonlyMap<string, EntryPointRuntime>,
     upstream: UpstreamContext,
-    resources: MiddlewareResources,
+    resources: Omit<MiddlewareResources, 'service'>,
     observe: ObserveRoute,
   ) {
     this.#entryPoints = entryPoints;
-    this.#upstream = upstream;
-    this.#resources = resources;
+    this.#surroundings = {
+      upstream,
+      secret: resources.secret,
+      service: (name) => this.#services.get(name),
+      compose: (names, service) =>
+        composeChain(
+          names.map((name) => this.#middleware(name)),
+          service,
+        ),
+    };
+    this.#resources = { ...resources, service: (name) => (exchange) => this.#callByName(name, exchange) };
     this.#observe = observe;
     for (const name of entryPoints.keys()) this.#routes.set(name, new Map());
   }
@@ -58,26 +69,58 @@ export class Generation {
    * Builds what the delta changes; run it in slices. The returned function puts it into effect and must run in one go.
    * Throws when the delta does not fit what is there: the worker is then of no use and asks to be replaced.
    */
-  *build(delta: SnapshotDelta): Generator<void, () => void> {
+  *build(delta: SnapshotDelta, rows: EndpointRows): Generator<void, () => void> {
     const freshMiddlewares = yield* this.#buildMiddlewares(delta);
     const changedServices = Object.values(delta.changed.services ?? {});
-    // New services exist before routes that name them; known ones change at commit.
-    for (const spec of changedServices) {
-      if (!this.#services.has(spec.name)) this.#services.set(spec.name, createService(spec, this.#upstream));
-    }
+    // New services exist before routes and services that name them; known ones change at commit.
+    const known = changedServices.filter((spec) => this.#services.has(spec.name));
+    yield* this.#addServices(
+      changedServices.filter((spec) => !this.#services.has(spec.name)),
+      rows,
+    );
     const { changed, removed } = yield* this.#affectedRoutes(delta, freshMiddlewares);
     const swaps: (() => void)[] = [];
     for (const runtime of this.#entryPoints.values()) swaps.push(yield* this.#buildTable(runtime, changed, removed));
     const goneServices = delta.removed.services ?? [];
     return () => {
       for (const swap of swaps) swap();
-      for (const spec of changedServices) this.#services.get(spec.name)!.update(spec);
+      for (const spec of known) this.#services.get(spec.name)!.update(spec, rows[spec.name] ?? []);
+      if (freshMiddlewares.size > 0) this.#recomposeServices(freshMiddlewares);
       for (const name of goneServices) {
         this.#services.get(name)?.retire();
         this.#services.delete(name);
       }
       for (const name of delta.removed.middlewares ?? []) this.#middlewares.delete(name);
     };
+  }
+
+  *#addServices(specs: readonly ServiceSpec[], rows: EndpointRows): Generator<void, void> {
+    for (const { name } of specs) this.#services.set(name, new LiveService(name, this.#surroundings));
+    let added = 0;
+    for (const spec of specs) {
+      this.#services.get(spec.name)!.update(spec, rows[spec.name] ?? []);
+      if (++added % OBJECTS_PER_STEP === 0) yield;
+    }
+  }
+
+  #recomposeServices(fresh: ReadonlySet<string>): void {
+    for (const service of this.#services.values()) {
+      if (service.middlewares.some((name) => fresh.has(name))) service.recompose();
+    }
+  }
+
+  #middleware(name: string): Middleware {
+    const middleware = this.#middlewares.get(name);
+    if (middleware === undefined) throw new Error(`middleware ${name} is not in the snapshot`);
+    return middleware;
+  }
+
+  /** For stages that ask a service: the name is looked up when they do. */
+  #callByName(name: string, exchange: Exchange): void | Promise<void> {
+    const service = this.#services.get(name);
+    if (service !== undefined) return service.handle(exchange);
+    respondFailure(exchange, FAILURES.noServer);
+    return undefined;
   }
 
   *#buildMiddlewares(delta: SnapshotDelta): Generator<void, ReadonlySet<string>> {
@@ -179,11 +222,7 @@ export class Generation {
     runtime: EntryPointRuntime,
     before: readonly string[],
   ): Generator<void, RouteEntry<CompiledRoute>> {
-    const middlewares = [...before, ...spec.middlewares].map((name) => {
-      const middleware = this.#middlewares.get(name);
-      if (middleware === undefined) throw new Error(`router ${spec.name}: middleware ${name} is not in the snapshot`);
-      return middleware;
-    });
+    const middlewares = [...before, ...spec.middlewares].map((name) => this.#middleware(name));
     const { rule, errors } = parseRule(spec.rule);
     if (rule === null) throw new Error(`router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
     const last = spec.service === '' ? yield* this.#compileChildren(spec, runtime) : this.#callService(spec);
@@ -205,7 +244,7 @@ export class Generation {
     if (service === undefined) throw new Error(`router ${spec.name}: service ${spec.service} is not in the snapshot`);
     return function callService(exchange) {
       exchange.serviceName = spec.service;
-      service.handle(exchange);
+      return service.handle(exchange);
     };
   }
 

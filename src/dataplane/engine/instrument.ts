@@ -12,6 +12,8 @@ interface RouteObservation {
   readonly entryPoint: RequestSeries | null;
   readonly router: RequestSeries | null;
   readonly service: RequestSeries | null;
+  /** Whose series that is: a service that hands requests on leaves them to another one. */
+  readonly serviceName: string;
   readonly accessLog: boolean;
 }
 
@@ -41,6 +43,7 @@ export class Instrument {
       entryPoint: init.addEntryPointsLabels ? (metrics?.forEntryPoint(entryPoint.name) ?? null) : null,
       router: init.addRoutersLabels ? (metrics?.forRouter(route.name, route.service) ?? null) : null,
       service: init.addServicesLabels ? (metrics?.forService(route.service) ?? null) : null,
+      serviceName: route.service,
       accessLog: entryPoint.observability.accessLogs && route.observability.accessLogs,
     };
   }
@@ -53,6 +56,7 @@ export class Instrument {
         hasMetrics && this.#init.metrics.addEntryPointsLabels ? this.#metrics.forEntryPoint(entryPoint.name) : null,
       router: null,
       service: null,
+      serviceName: '',
       accessLog: entryPoint.observability.accessLogs,
     };
     const accessLog = this.#accessLog;
@@ -65,7 +69,11 @@ export class Instrument {
         record(observed.entryPoint, exchange, seconds);
         record(observed.router, exchange, seconds);
         if (observed.service !== null && exchange.originStartMs !== 0) {
-          record(observed.service, exchange, exchange.originDurationMs / 1000);
+          const service =
+            exchange.serviceName === observed.serviceName
+              ? observed.service
+              : (metrics?.forService(exchange.serviceName) ?? null);
+          record(service, exchange, exchange.originDurationMs / 1000);
           if (exchange.retryAttempts > 0) metrics?.countRetries(exchange.serviceName, exchange.retryAttempts);
           if (exchange.failure !== null && exchange.failure.side === 'upstream') {
             metrics?.countFailure(exchange.serviceName, exchange.failure.flag);

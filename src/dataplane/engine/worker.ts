@@ -3,7 +3,7 @@
 
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { FromWorker, ToWorker, WorkerInit } from '../../model/sync.ts';
+import type { EndpointRows, FromWorker, ToWorker, WorkerInit } from '../../model/sync.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import { AccessLog } from '../../observe/access-log.ts';
 import { WorkerMetrics } from '../../observe/metrics.ts';
@@ -11,6 +11,7 @@ import { RequestMetrics } from '../../observe/request-metrics.ts';
 import { ConnectionLimits } from '../net/connection-limits.ts';
 import { duplicateSockets } from '../net/listening-socket.ts';
 import { ConnectionBudget } from '../upstream/connection-budget.ts';
+import { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { Instrument } from './instrument.ts';
 
@@ -41,10 +42,13 @@ const engine = new Engine({
   snapshot: init.snapshot,
   limits: new ConnectionLimits(init.shared.connections, init.slot, init.workerSlots),
   budget: new ConnectionBudget(init.shared.budget, init.slot, init.workerSlots),
+  table: new EndpointTable(init.shared.endpoints, init.slot, init.workerSlots),
+  rows: init.rows,
   workerSlots: init.workerSlots,
   socketDirectory: init.socketDirectory,
   secret: init.shared.secret,
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
+  ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
   handlerFailed(exchange, error) {
     send({
       kind: 'log',
@@ -83,10 +87,10 @@ async function start(): Promise<void> {
 /** Deltas wait for each other: each is built on the one before. */
 let applying: Promise<void> = Promise.resolve();
 
-async function apply(delta: SnapshotDelta): Promise<void> {
+async function apply(delta: SnapshotDelta, rows: EndpointRows): Promise<void> {
   const begin = performance.now();
   try {
-    await engine.apply(delta);
+    await engine.apply(delta, rows);
     send({ kind: 'ack', version: delta.version, digest: delta.digest, buildMs: performance.now() - begin });
   } catch (error) {
     send({ kind: 'nack', version: delta.version, reason: error instanceof Error ? error.message : String(error) });
@@ -110,7 +114,10 @@ async function drain(deadlineMs: number): Promise<void> {
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'delta':
-      applying = applying.then(() => apply(message.delta));
+      applying = applying.then(() => apply(message.delta, message.rows));
+      return;
+    case 'health':
+      engine.refreshHealth(message.services);
       return;
     case 'drain':
       void drain(message.deadlineMs);

@@ -65,6 +65,7 @@ export const FAILURES = {
 
   noRoute: failure('no_route', 'internal', 404, '404 page not found', { close: false }),
   noServer: failure('no_server', 'upstream', 503, 'no available server'),
+  noHealthyServer: failure('no_healthy_server', 'upstream', 503, 'no available server'),
   poolFull: failure('upstream_pool_full', 'upstream', 503, 'Service Unavailable'),
   poolTimeout: failure('upstream_pool_timeout', 'upstream', 503, 'Service Unavailable'),
   authBusy: failure('auth_busy', 'internal', 503, 'Service Unavailable', { close: false }),

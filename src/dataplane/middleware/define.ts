@@ -10,6 +10,8 @@ export type Middleware = (next: Handler) => Handler;
 
 /** What a worker lends to all its middlewares. */
 export interface MiddlewareResources {
+  /** The handler of a service by its qualified name; it stays the same while the service changes. */
+  readonly service: (name: string) => Handler;
   readonly passwords: PasswordVerifier;
   /** Random bytes that all workers of the process share: what one has signed, another one believes. */
   readonly secret: Uint8Array;
@@ -28,6 +30,8 @@ export interface MiddlewareDefinition {
   /** When to use it and what to know, Markdown; shown under the summary. */
   readonly description: string;
   readonly options: Schema<object>;
+  /** Names of options that hold the name of a service, which `create` gets qualified. */
+  readonly serviceOptions?: readonly string[];
   create(options: object, context: MiddlewareContext): Middleware;
 }
 
@@ -37,6 +41,7 @@ export function defineMiddleware<Options extends object>(definition: {
   readonly summary: string;
   readonly description: string;
   readonly options: Schema<Options>;
+  readonly serviceOptions?: readonly (keyof Options & string)[];
   create(options: Options, context: MiddlewareContext): Middleware;
 }): MiddlewareDefinition {
   // What reaches `create` has passed `options`: the registry is the only caller.

@@ -54,6 +54,14 @@ export const LATER_MIDDLEWARES: readonly string[] = [
 
 const BY_KIND = new Map(MIDDLEWARES.map((definition) => [definition.kind, definition]));
 
+/** Options that name services, by kind. */
+export const SERVICE_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map(
+  MIDDLEWARES.filter(({ serviceOptions = [] }) => serviceOptions.length > 0).map(({ kind, serviceOptions }) => [
+    kind,
+    serviceOptions!,
+  ]),
+);
+
 /** The live stage of a specification, whose options have passed the kind's schema. */
 export function createMiddleware(spec: MiddlewareSpec, resources: MiddlewareResources): Middleware {
   const definition = BY_KIND.get(spec.kind);

@@ -5,6 +5,7 @@ import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Failure } from '../http/failure.ts';
 import type { ConnectionBudget } from './connection-budget.ts';
+import type { EndpointTable } from './endpoint-table.ts';
 import type { Http1ResponseParser } from './http1-response-parser.ts';
 import type { Resolver } from './resolver.ts';
 
@@ -16,6 +17,9 @@ export interface UpstreamContext {
   /** Share of the process-wide limits that this worker may use. */
   readonly workerSlots: number;
   readonly budget: ConnectionBudget;
+  readonly table: EndpointTable;
+  /** Requests have shown that a server is down: this worker and the others must know. */
+  readonly ejected: (service: string, serverUrl: string) => void;
   /** Someone wants the origin's fields as they came, after middlewares have changed them. */
   readonly keepOriginHeaders: boolean;
 }
@@ -29,6 +33,10 @@ export interface ConnectionOwner<Connection> {
   release(connection: Connection): void;
   /** The connection is gone; `wasBusy` when it counted among the requests in flight. */
   closed(connection: Connection, wasBusy: boolean): void;
+  /** The head of a response has arrived; its status is the exchange's. */
+  answered(exchange: Exchange): void;
+  /** The response that had begun will not end. */
+  brokeOff(failure: Failure): void;
   /** The connection failed before it gave any byte of a response to the exchange. */
   failed(exchange: Exchange, failure: Failure, wasReused: boolean): void;
 }

@@ -2,7 +2,7 @@
 // keyed by service and server, and carried from generation to generation while its specification is unchanged.
 
 import { performance } from 'node:perf_hooks';
-import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
+import type { PassiveHealthCheckSpec, ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
@@ -39,6 +39,20 @@ class Waiter implements BodySource {
   }
 }
 
+/** What the service it belongs to wants of it; changes while connections stay. */
+export interface EndpointSettings {
+  /** Its row of the endpoint table; -1 for none. */
+  readonly row: number;
+  readonly passive: PassiveHealthCheckSpec | null;
+  /** Called once per ejection by failed requests. */
+  readonly ejected: () => void;
+}
+
+/** Response times count the last this many answers. */
+const MEAN_OF = 100;
+/** A mean without a fresh answer for this long says nothing any more. */
+const MEAN_LASTS_MS = 10_000;
+
 export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
@@ -55,6 +69,12 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   private readonly maxWaiters: number;
   private nextAddress = 0;
   private isRetired = false;
+  private row = -1;
+  private passive: PassiveHealthCheckSpec | null = null;
+  private ejected: () => void = () => {};
+  private meanMs = 0;
+  private meanCount = 0;
+  private meanAtMs = 0;
 
   constructor(key: string, server: ServerSpec, transport: UpstreamTransportSpec, context: UpstreamContext) {
     this.key = key;
@@ -66,6 +86,58 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     this.maxIdle = Math.ceil(transport.maxIdleConnsPerHost / context.workerSlots);
     this.maxWaiters = Math.ceil(transport.maxPendingRequests / context.workerSlots);
     context.resolver.retain(server.host);
+  }
+
+  configure({ row, passive, ejected }: EndpointSettings): void {
+    this.row = row;
+    this.passive = passive;
+    this.ejected = ejected;
+    this.showInFlight();
+  }
+
+  /** Neither checks nor requests have found it down. */
+  get isUp(): boolean {
+    return this.row < 0 || this.context.table.isUp(this.row);
+  }
+
+  /** Requests in progress, in all workers where the server has a row. */
+  get load(): number {
+    return this.row < 0 ? this.inFlight : this.context.table.inFlight(this.row);
+  }
+
+  /** Mean time to the response head in this worker; 0 when it is not known, or not recent. */
+  get responseMs(): number {
+    return this.meanCount === 0 || this.context.wheel.nowMs - this.meanAtMs > MEAN_LASTS_MS ? 0 : this.meanMs;
+  }
+
+  private showInFlight(): void {
+    if (this.row >= 0) this.context.table.setInFlight(this.row, this.inFlight);
+  }
+
+  answered(exchange: Exchange): void {
+    this.measure(performance.now() - exchange.originStartMs);
+    if (this.passive !== null && exchange.status >= 500) this.countFailure();
+  }
+
+  brokeOff(failure: Failure): void {
+    if (failure.side === 'upstream') this.countFailure();
+  }
+
+  /** The mean of the first answers, then one in which each further answer counts a hundredth. */
+  private measure(ms: number): void {
+    const { wheel } = this.context;
+    if (wheel.nowMs - this.meanAtMs > MEAN_LASTS_MS) this.meanCount = 0;
+    this.meanCount = Math.min(MEAN_OF, this.meanCount + 1);
+    // Never 0, which means unknown.
+    this.meanMs = Math.max(0.001, this.meanCount === 1 ? ms : this.meanMs + (ms - this.meanMs) / this.meanCount);
+    this.meanAtMs = wheel.nowMs;
+    if (this.row >= 0) this.context.table.setResponseMs(this.row, this.meanMs);
+  }
+
+  private countFailure(): void {
+    const { passive } = this;
+    if (passive === null || this.row < 0) return;
+    if (this.context.table.countFailure(this.row, passive.failureWindowMs, passive.maxFailedAttempts)) this.ejected();
   }
 
   get openConnections(): number {
@@ -80,6 +152,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     const connection = this.idle.pop();
     if (connection !== undefined) {
       this.inFlight++;
+      this.showInFlight();
       connection.start(exchange);
       return;
     }
@@ -97,6 +170,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   /** Opens a connection, which is within the limit, for the exchange. */
   private openFor(exchange: Exchange): void {
     this.inFlight++;
+    this.showInFlight();
     const addresses = this.context.resolver.addresses(this.server.host);
     const connection = new Http1ClientConnection(this);
     this.all.add(connection);
@@ -151,9 +225,11 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   /** The connection has finished a request and can take another. */
   release(connection: Http1ClientConnection): void {
     this.inFlight--;
+    this.showInFlight();
     const waiter = this.waiters.length > 0 ? this.takeWaiter() : null;
     if (waiter !== null) {
       this.inFlight++;
+      this.showInFlight();
       connection.start(waiter.exchange);
     } else if (this.isRetired || this.idle.length >= this.maxIdle || this.isWantedElsewhere()) {
       connection.destroy();
@@ -171,7 +247,10 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   /** The connection is gone. `exchange` is what it was serving. */
   closed(connection: Http1ClientConnection, wasBusy: boolean): void {
     if (!this.all.delete(connection)) return;
-    if (wasBusy) this.inFlight--;
+    if (wasBusy) {
+      this.inFlight--;
+      this.showInFlight();
+    }
     const index = this.idle.lastIndexOf(connection);
     if (index >= 0) this.idle.splice(index, 1);
     if (this.transport.maxConnsPerHost > 0) this.context.budget.give(this.key);
@@ -195,12 +274,19 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
       this.sendFresh(exchange);
       return;
     }
+    this.brokeOff(failure);
     respondFailure(exchange, failure);
   }
 
   /** No generation uses this server any longer: idle connections close, busy ones after their response. */
   retire(): void {
     this.isRetired = true;
+    if (this.row >= 0) {
+      // The row may be another server's soon; what is still in progress is counted here alone.
+      this.context.table.setInFlight(this.row, 0);
+      this.context.table.setResponseMs(this.row, 0);
+      this.row = -1;
+    }
     for (const connection of this.idle.splice(0)) connection.destroy();
     this.context.resolver.release(this.server.host);
     for (let waiter = this.takeWaiter(); waiter !== null; waiter = this.takeWaiter()) {

@@ -224,6 +224,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     exchange.status = parser.status;
     exchange.reason = parser.reason;
     exchange.originStatus = parser.status;
+    this.endpoint.answered(exchange);
     exchange.responseFraming = parser.framing;
     exchange.responseLength = parser.length < 0 ? 0 : parser.length;
     if (parser.isEventStream && exchange.traffic === 'http') exchange.traffic = 'sse';
@@ -412,6 +413,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     if (isUntouched) this.endpoint.failed(exchange, failure, wasReused);
     else {
       exchange.responseSource = null;
+      this.endpoint.brokeOff(failure);
       respondFailure(exchange, failure);
     }
   }

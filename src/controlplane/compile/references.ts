@@ -1,0 +1,155 @@
+// What services and middlewares say about each other: children of services, stages in front of services, services that
+// stages ask. One that cannot be used makes unusable what names it, which may go on in any direction, so it is repeated
+// until nothing changes.
+
+import { childrenOf, type ServiceSpec } from '../../model/service.ts';
+import type { MiddlewareOptions } from '../config/routing-options.ts';
+import type { ServiceOptions } from '../config/service-options.ts';
+import type { PathSegment } from '../../schema/decode-context.ts';
+import { danglingMessage, type Compiled, type Findings } from './compilation.ts';
+import { findCycle } from './cycle.ts';
+import type { CompiledMiddlewares } from './middlewares.ts';
+
+export interface ReferenceInputs {
+  readonly services: ReadonlyMap<string, Compiled<ServiceOptions>>;
+  readonly middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>;
+  readonly compiledMiddlewares: CompiledMiddlewares;
+  /** Services that need nothing: those of the router itself. */
+  readonly internalServices: Readonly<Record<string, ServiceSpec>>;
+}
+
+/** Follows all references; services that cannot be used leave `specs`, and stages of services are unfolded. */
+export function resolveReferences(specs: Map<string, ServiceSpec>, inputs: ReferenceInputs, findings: Findings): void {
+  noteUses(specs, inputs);
+  refuseCycles(specs, inputs, findings);
+  const isUsable = (name: string): boolean => specs.has(name) || name in inputs.internalServices;
+  for (let isChanging = true; isChanging;) {
+    isChanging = false;
+    for (const [name, spec] of specs) {
+      const service = inputs.services.get(name)!;
+      if (service.errors.length === 0) {
+        checkChildren(service, spec, isUsable, inputs, findings);
+        checkStages(service, spec, inputs, findings);
+      }
+      if (service.errors.length > 0) {
+        specs.delete(name);
+        isChanging = true;
+      }
+    }
+    if (inputs.compiledMiddlewares.dropWithout(isUsable)) isChanging = true;
+  }
+  for (const [name, spec] of specs) {
+    checkHealth(inputs.services.get(name)!, spec, specs, findings);
+    if (spec.kind !== 'loadBalancer' || spec.middlewares.length === 0) continue;
+    const middlewares = spec.middlewares.flatMap((stage) => inputs.compiledMiddlewares.resolve(stage) ?? []);
+    // Most name stages, not chains, and stay the same object.
+    if (JSON.stringify(middlewares) !== JSON.stringify(spec.middlewares)) specs.set(name, { ...spec, middlewares });
+  }
+  // A service that fails the check above takes those above it with it.
+  if ([...specs.keys()].some((name) => inputs.services.get(name)!.errors.length > 0)) {
+    resolveReferences(specs, inputs, findings);
+  }
+}
+
+function noteUses(specs: ReadonlyMap<string, ServiceSpec>, { services, middlewares }: ReferenceInputs): void {
+  for (const [name, spec] of specs) {
+    for (const child of childrenOf(spec)) services.get(child.service)?.usedBy.add(name);
+    if (spec.kind === 'loadBalancer') for (const stage of spec.middlewares) middlewares.get(stage)?.usedBy.add(name);
+  }
+}
+
+function refuseCycles(
+  specs: ReadonlyMap<string, ServiceSpec>,
+  { services }: ReferenceInputs,
+  findings: Findings,
+): void {
+  const members = new Map<string, readonly string[]>();
+  for (const [name, spec] of specs) {
+    const children = childrenOf(spec);
+    if (children.length > 0)
+      members.set(
+        name,
+        children.map((child) => child.service),
+      );
+  }
+  for (const name of members.keys()) {
+    const cycle = findCycle(name, members);
+    if (cycle === null) continue;
+    const service = services.get(name)!;
+    if (service.errors.length > 0) continue;
+    const message = `the service contains itself: ${cycle.join(' → ')}`;
+    findings.report(service, 'error', 'reference-cycle', message, [specs.get(name)!.kind, 'services']);
+  }
+}
+
+function checkChildren(
+  service: Compiled<ServiceOptions>,
+  spec: ServiceSpec,
+  isUsable: (name: string) => boolean,
+  inputs: ReferenceInputs,
+  findings: Findings,
+): void {
+  for (const [index, child] of childrenOf(spec).entries()) {
+    if (isUsable(child.service)) continue;
+    const written = asWritten(child.service, service.provider);
+    const option: readonly PathSegment[] = [spec.kind, 'services', index, 'name'];
+    if (inputs.services.has(child.service)) {
+      findings.report(service, 'error', 'unusable-reference', `the service "${written}" is disabled`, option);
+    } else {
+      const message = danglingMessage('service', written, service.provider, inputs.services.keys());
+      findings.report(service, 'error', 'dangling-reference', message, option);
+    }
+  }
+}
+
+/** A service whose stages are not there is not served without them. */
+function checkStages(
+  service: Compiled<ServiceOptions>,
+  spec: ServiceSpec,
+  { middlewares, compiledMiddlewares }: ReferenceInputs,
+  findings: Findings,
+): void {
+  if (spec.kind !== 'loadBalancer') return;
+  for (const [index, stage] of spec.middlewares.entries()) {
+    if (compiledMiddlewares.resolve(stage) !== null) continue;
+    const written = asWritten(stage, service.provider);
+    const option = ['loadBalancer', 'middlewares', index];
+    if (middlewares.has(stage)) {
+      findings.report(service, 'error', 'unusable-reference', `the middleware "${written}" is disabled`, option);
+    } else {
+      const message = danglingMessage('middleware', written, service.provider, middlewares.keys());
+      findings.report(service, 'error', 'dangling-reference', message, option);
+    }
+  }
+}
+
+/** As in Traefik: who follows the health of children needs children that have one. */
+function checkHealth(
+  service: Compiled<ServiceOptions>,
+  spec: ServiceSpec,
+  specs: ReadonlyMap<string, ServiceSpec>,
+  findings: Findings,
+): void {
+  if (childrenOf(spec).length === 0 || !('followsHealth' in spec) || !spec.followsHealth) return;
+  const without = childrenOf(spec).find((child) => !hasHealth(specs.get(child.service)));
+  if (without === undefined || service.errors.length > 0) return;
+  const name = asWritten(without.service, service.provider);
+  const message = `the service "${name}" has no health check to follow; give it one, or take this one away`;
+  findings.report(service, 'error', 'invalid-value', message, [spec.kind, 'healthCheck']);
+}
+
+function hasHealth(spec: ServiceSpec | undefined): boolean {
+  switch (spec?.kind) {
+    case 'loadBalancer':
+      return spec.healthCheck !== null || spec.passiveHealthCheck !== null;
+    case 'weighted':
+    case 'highestRandomWeight':
+      return spec.followsHealth;
+    default:
+      return false;
+  }
+}
+
+function asWritten(qualified: string, provider: string): string {
+  return qualified.endsWith(`@${provider}`) ? qualified.slice(0, -provider.length - 1) : qualified;
+}

@@ -1,0 +1,214 @@
+// Options of services as people write them.
+
+import { fieldNameError, fieldValue } from '../../dataplane/middleware/option-types.ts';
+import {
+  boolean,
+  checked,
+  defaultsOf,
+  duration,
+  integer,
+  later,
+  list,
+  object,
+  oneOf,
+  optional,
+  own,
+  record,
+  required,
+  secret,
+  string,
+  withDefault,
+  type Infer,
+} from '../../schema/schema.ts';
+import { statusRange } from '../../schema/status-range.ts';
+
+const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
+const weight = integer({ min: 0, max: 1_000_000 });
+
+const server = object({
+  url: required(string(), '`http://host:port`; the path counts with preservePath only.'),
+  weight: withDefault(weight, 1, 'Share of the requests; 0 gets none but those of sticky clients.'),
+  preservePath: flag(false, 'Put the path of the URL before the path of the request.'),
+});
+
+/** What may stand in an attribute of Set-Cookie (RFC 6265 §4.1.1). */
+const cookieAttribute = string({
+  pattern: /^[\x20-\x3a\x3c-\x7e]*$/,
+  expected: 'text without ";" and control characters',
+});
+
+const cookie = checked(
+  object({
+    name: optional(
+      string({ pattern: /./, expected: 'a name' }),
+      'Name of the cookie; one made of the service’s name when left out. Characters that no cookie’s name may have become `_`.',
+    ),
+    secure: flag(false, 'The browser sends it over TLS only.'),
+    httpOnly: flag(false, 'Scripts of the page cannot read it.'),
+    sameSite: optional(oneOf('none', 'lax', 'strict'), 'Whether the browser sends it with requests from other sites.'),
+    maxAge: withDefault(
+      integer({ min: -1, max: 2_147_483_647 }),
+      0,
+      'Seconds the browser keeps it; 0: until it is closed. -1 deletes it.',
+    ),
+    path: withDefault(cookieAttribute, '/', 'Paths it is sent with.'),
+    domain: optional(cookieAttribute, 'Hosts it is sent to; the one that answered when left out.'),
+    secret: own(
+      optional(
+        secret(),
+        'Key of the values. Give the same to every router in front of these servers; without it the process has one of its own, which outlives a restart only with `state`.',
+      ),
+    ),
+  }),
+  ({ sameSite, secure }, context) => {
+    if (sameSite !== 'none' || secure) return;
+    context.at('sameSite', () =>
+      context.report(
+        'warning',
+        'option-without-effect',
+        'browsers drop a cookie with sameSite none that is not secure; add "secure: true"',
+      ),
+    );
+  },
+);
+
+const sticky = object({
+  cookie: required(cookie, 'The cookie; an empty section has all defaults.'),
+});
+
+const healthCheck = checked(
+  object({
+    path: optional(
+      string({ pattern: /^\/[\x21-\x7e]*$/, expected: 'a path that begins with a slash' }),
+      'Path that is asked; required unless the mode is `grpc`.',
+    ),
+    mode: withDefault(oneOf('http', 'grpc'), 'http', '`grpc` asks the gRPC health service over HTTP/2 without TLS.'),
+    scheme: optional(oneOf('http', 'https'), 'Scheme of the check; that of the server when left out.'),
+    hostname: optional(fieldValue, 'Sent as Host; the server’s address when left out.'),
+    port: optional(integer({ min: 1, max: 65_535 }), 'Port of the check; the server’s when left out.'),
+    method: withDefault(string({ pattern: /^[A-Za-z]+$/, expected: 'a method' }), 'GET', 'Method of the request.'),
+    interval: withDefault(duration(), 30_000, 'Time between two checks of a server.'),
+    unhealthyInterval: optional(
+      duration(),
+      'Time between two checks of a server that is down; `interval` when left out.',
+    ),
+    timeout: withDefault(duration(), 5_000, 'A check that takes longer has failed.'),
+    headers: withDefault(record(fieldValue, fieldNameError), {}, 'Fields of the request.'),
+    followRedirects: flag(
+      true,
+      'Ask the target of a redirect, up to ten in a row; otherwise the redirect is the answer.',
+    ),
+    status: optional(statusRange(), 'Status of a server that is up, one or a range; 200-399 when left out.'),
+    healthyThreshold: own(
+      withDefault(integer({ min: 1, max: 100 }), 1, 'Good checks in a row that bring a server up.'),
+    ),
+    unhealthyThreshold: own(withDefault(integer({ min: 1, max: 100 }), 1, 'Failed checks in a row that take it down.')),
+    initialState: own(
+      withDefault(
+        oneOf('up', 'down'),
+        'up',
+        'Of a server not checked yet. `down` keeps requests away until it has passed.',
+      ),
+    ),
+    jitter: own(
+      optional(duration(), 'Each check comes up to this much later, at random; a tenth of the interval when left out.'),
+    ),
+  }),
+  ({ path, mode, interval, unhealthyInterval, timeout }, context) => {
+    if (path === undefined && mode === 'http') context.at('path', () => context.missing('string'));
+    if (timeout <= 0) context.at('timeout', () => context.invalid('a check needs a time limit', 'more than 0', '0'));
+    for (const [name, value] of Object.entries({ interval, unhealthyInterval })) {
+      if (value !== undefined && value < 100) {
+        context.at(name, () =>
+          context.invalid('servers are checked at most ten times a second', 'at least 100ms', `${value}ms`),
+        );
+      }
+    }
+  },
+);
+
+const passiveHealthCheck = checked(
+  object({
+    failureWindow: withDefault(
+      duration(),
+      10_000,
+      'Time in which failures are counted, and for which the server is then left alone.',
+    ),
+    maxFailedAttempts: withDefault(integer({ min: 1, max: 1_000_000 }), 1, 'Failures within the window that eject it.'),
+  }),
+  ({ failureWindow }, context) => {
+    if (failureWindow < 100) {
+      context.at('failureWindow', () =>
+        context.invalid('the window is too short to count in', 'at least 100ms', `${failureWindow}ms`),
+      );
+    }
+  },
+);
+
+const loadBalancer = object({
+  servers: withDefault(list(server), [], 'Servers to balance over.'),
+  passHostHeader: flag(true, 'Send the client’s Host; otherwise the server’s address.'),
+  strategy: withDefault(
+    oneOf('wrr', 'p2c', 'hrw', 'leasttime'),
+    'wrr',
+    'How a server is chosen: in turn by weight; the less busy of two taken at random; by the client’s address; the one that answers soonest.',
+  ),
+  sticky: optional(sticky, 'Keeps a client at the server it was sent to first, by a cookie.'),
+  healthCheck: optional(healthCheck, 'Asks every server regularly; those that fail get no requests.'),
+  passiveHealthCheck: optional(
+    passiveHealthCheck,
+    'Ejects servers that fail requests: no connection, no answer, or a status from 500 on. An empty section switches it on.',
+  ),
+  slowStart: own(
+    withDefault(
+      duration(),
+      0,
+      'Time in which a server that is added or recovers comes to its full share; 0 gives it at once.',
+    ),
+  ),
+  serversTransport: optional(
+    string(),
+    'Transport under `http.serversTransports`; that of the install file when left out.',
+  ),
+  middlewares: withDefault(
+    list(string()),
+    [],
+    'Stages that requests of all routers pass on their way to this service, in order.',
+  ),
+  responseForwarding: later('Streams are always forwarded as they arrive.'),
+});
+
+export type LoadBalancerOptions = Infer<typeof loadBalancer>;
+export type StickyOptions = Infer<typeof sticky>;
+
+const child = object({
+  name: required(string(), 'The service; `name` or `name@provider`.'),
+  weight: withDefault(weight, 1, 'Its share; 0 gets nothing but sticky clients.'),
+});
+const followHealth = object({});
+
+const weighted = object({
+  services: required(list(child, { min: 1 }), 'Services to divide requests between.'),
+  sticky: optional(sticky, 'Keeps a client at the service it was sent to first.'),
+  healthCheck: optional(
+    followHealth,
+    'An empty section: children that are down get nothing, and with all of them down it is down itself. Each needs a health check.',
+  ),
+});
+
+const highestRandomWeight = object({
+  services: required(list(child, { min: 1 }), 'Services to divide clients between.'),
+  healthCheck: optional(followHealth, 'As of `weighted`.'),
+});
+
+export const serviceOptions = object({
+  loadBalancer: optional(loadBalancer, 'Balances over servers.'),
+  weighted: optional(weighted, 'Divides requests between services by weight.'),
+  highestRandomWeight: optional(highestRandomWeight, 'Divides clients between services by their address.'),
+  mirroring: later('Copies requests.', 'refused'),
+  failover: later('Second service when the first is down.', 'refused'),
+});
+export type ServiceOptions = Infer<typeof serviceOptions>;
+
+/** What an empty `cookie:` stands for. */
+export const cookieDefaults = defaultsOf(cookie);

@@ -1,0 +1,23 @@
+// The random bytes that sign what clients bring back: sticky cookies, nonces. Kept with the state, so that a restart does
+// not send every client somewhere else.
+
+import { randomBytes } from 'node:crypto';
+import type { StateStore } from './define.ts';
+
+const KEY = 'secret';
+const BYTES = 32;
+
+/** Of the store; without one, fresh for this process. Rejects when the store cannot be written. */
+export async function processSecret(store: StateStore | null): Promise<Uint8Array> {
+  const fresh = randomBytes(BYTES);
+  if (store === null) return fresh;
+  const saved = await store.get(KEY);
+  // Written below; anything else is as good as nothing.
+  const text = saved !== null && typeof saved === 'object' && 'bytes' in saved ? saved.bytes : null;
+  if (typeof text === 'string') {
+    const bytes = Buffer.from(text, 'base64');
+    if (bytes.length === BYTES) return bytes;
+  }
+  await store.put(KEY, { bytes: fresh.toString('base64') });
+  return fresh;
+}

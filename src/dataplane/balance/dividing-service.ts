@@ -1,0 +1,106 @@
+// A service that hands requests on to other services: `weighted` by turns, `highestRandomWeight` by the client's address.
+// When it follows health, children that are down get nothing.
+
+import type { HighestRandomWeightSpec, WeightedSpec } from '../../model/service.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { FAILURES } from '../http/failure.ts';
+import { respondFailure } from '../http/respond.ts';
+import type { Candidate, Picker } from './define.ts';
+import { createHrw } from './hrw.ts';
+import { StickyCookie } from './sticky.ts';
+import { createWrr } from './wrr.ts';
+
+/** A child as it is handed requests; see live-service.ts. */
+export interface ChildService {
+  readonly name: string;
+  readonly isUp: boolean;
+  readonly handle: (exchange: Exchange) => void | Promise<void>;
+  watch(changed: () => void): () => void;
+}
+
+interface Child {
+  readonly service: ChildService;
+  readonly weight: number;
+}
+
+export class DividingService {
+  readonly #find: (name: string) => ChildService | undefined;
+  readonly #secret: Uint8Array;
+  readonly #healthChanged: () => void;
+  #spec: WeightedSpec | HighestRandomWeightSpec | null = null;
+  #children: readonly Child[] = [];
+  #stopWatching: readonly (() => void)[] = [];
+  #picker: Picker<ChildService> | null = null;
+  #sticky: StickyCookie<ChildService> | null = null;
+  isUp = true;
+
+  constructor(find: (name: string) => ChildService | undefined, secret: Uint8Array, healthChanged: () => void) {
+    this.#find = find;
+    this.#secret = secret;
+    this.#healthChanged = healthChanged;
+  }
+
+  update(spec: WeightedSpec | HighestRandomWeightSpec): void {
+    this.retire();
+    this.#spec = spec;
+    this.#children = spec.children.map(({ service: name, weight }) => {
+      const service = this.#find(name);
+      if (service === undefined) throw new Error(`service ${spec.name}: ${name} is not in the snapshot`);
+      return { service, weight };
+    });
+    if (spec.followsHealth) {
+      this.#stopWatching = this.#children.map(({ service }) =>
+        service.watch(() => {
+          this.refresh();
+          this.#healthChanged();
+        }),
+      );
+    }
+    const sticky = spec.kind === 'weighted' ? spec.sticky : null;
+    this.#sticky =
+      sticky === null
+        ? null
+        : new StickyCookie(
+            sticky,
+            this.#secret,
+            spec.name,
+            this.#children.map(({ service }) => ({
+              target: service,
+              key: service.name,
+              plainKey: service.name.slice(0, service.name.lastIndexOf('@')),
+            })),
+          );
+    this.refresh();
+  }
+
+  refresh(): void {
+    const spec = this.#spec;
+    if (spec === null) return;
+    const isUsable = (child: Child): boolean => !spec.followsHealth || child.service.isUp;
+    const candidates: Candidate<ChildService>[] = this.#children
+      .filter((child) => child.weight > 0 && isUsable(child))
+      .map(({ service, weight }) => ({ target: service, weight, key: service.name }));
+    this.#picker = spec.kind === 'weighted' ? createWrr(candidates, this.#picker) : createHrw(candidates);
+    this.isUp = this.#children.some(isUsable);
+  }
+
+  handle(exchange: Exchange): void | Promise<void> {
+    const sticky = this.#sticky;
+    if (sticky !== null) {
+      const known = sticky.find(exchange);
+      if (known !== null && (known.isUp || !this.#spec!.followsHealth)) return known.handle(exchange);
+    }
+    const child = this.#picker?.pick(exchange) ?? null;
+    if (child === null) {
+      respondFailure(exchange, this.#children.length === 0 ? FAILURES.noServer : FAILURES.noHealthyServer);
+      return undefined;
+    }
+    sticky?.assign(exchange, child);
+    return child.handle(exchange);
+  }
+
+  retire(): void {
+    for (const stop of this.#stopWatching) stop();
+    this.#stopWatching = [];
+  }
+}

@@ -1,0 +1,91 @@
+// Which server has which row of the endpoint table. A server is one of a service: the same URL behind two services has two
+// rows, as its health is each service's own affair. Rows of servers that are gone are given out again once no worker uses
+// them.
+
+import type { LoadBalancerSpec, ServiceSpec } from '../model/service.ts';
+import type { SnapshotDelta } from '../model/snapshot.ts';
+import type { EndpointRows as RowsByService } from '../model/sync.ts';
+import { MAX_ENDPOINTS, type EndpointTable } from '../dataplane/upstream/endpoint-table.ts';
+
+interface ServiceRows {
+  readonly spec: LoadBalancerSpec;
+  readonly byUrl: ReadonlyMap<string, number>;
+}
+
+export class EndpointRows {
+  readonly #table: EndpointTable;
+  readonly #services = new Map<string, ServiceRows>();
+  #free: number[] = [];
+  #next = 0;
+
+  constructor(table: EndpointTable) {
+    this.#table = table;
+  }
+
+  /** Rows ever given out: those above have never been written. */
+  get used(): number {
+    return this.#next;
+  }
+
+  /** All rows, for a worker that starts. */
+  all(): RowsByService {
+    return Object.fromEntries([...this.#services].map(([name, rows]) => [name, listOf(rows)]));
+  }
+
+  /** Row of a server; -1 for one that has none or is unknown. */
+  rowOf(service: string, url: string): number {
+    return this.#services.get(service)?.byUrl.get(url) ?? -1;
+  }
+
+  /** Gives rows to the servers of these services. */
+  assign(services: Iterable<ServiceSpec>): RowsByService {
+    const assigned: Record<string, readonly number[]> = {};
+    for (const spec of services) {
+      if (spec.kind !== 'loadBalancer') continue;
+      const before = this.#services.get(spec.name);
+      const byUrl = new Map<string, number>();
+      for (const { url } of spec.servers) {
+        if (!byUrl.has(url)) byUrl.set(url, before?.byUrl.get(url) ?? this.#take());
+      }
+      const rows = { spec, byUrl };
+      this.#services.set(spec.name, rows);
+      assigned[spec.name] = listOf(rows);
+    }
+    return assigned;
+  }
+
+  /**
+   * Rows for what a delta changes. `release` gives back those of servers it takes away; call it when every worker has
+   * applied the delta or is gone.
+   */
+  apply(delta: SnapshotDelta): { rows: RowsByService; release: () => void } {
+    const changed = Object.values(delta.changed.services ?? {});
+    const affected = [...changed.map((spec) => spec.name), ...(delta.removed.services ?? [])];
+    const before = affected.map((name) => this.#services.get(name)?.byUrl ?? new Map<string, number>());
+    for (const name of delta.removed.services ?? []) this.#services.delete(name);
+    for (const spec of changed) if (spec.kind !== 'loadBalancer') this.#services.delete(spec.name);
+    const rows = this.assign(changed);
+    const gone = affected.flatMap((name, index) => {
+      const now = this.#services.get(name)?.byUrl;
+      return [...before[index]!].filter(([url]) => now?.has(url) !== true).map(([, row]) => row);
+    });
+    const release = (): void => {
+      for (const row of gone) {
+        if (row < 0) continue;
+        this.#table.clear(row);
+        this.#free.push(row);
+      }
+    };
+    return { rows, release };
+  }
+
+  #take(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    return this.#next < MAX_ENDPOINTS ? this.#next++ : -1;
+  }
+}
+
+function listOf({ spec, byUrl }: ServiceRows): readonly number[] {
+  return spec.servers.map(({ url }) => byUrl.get(url)!);
+}

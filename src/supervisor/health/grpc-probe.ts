@@ -1,0 +1,115 @@
+// One server's health as the gRPC health checking protocol tells it (grpc.health.v1.Health/Check for the whole server),
+// over HTTP/2 without TLS. The session is kept from check to check.
+
+import http2 from 'node:http2';
+import type { HealthCheckSpec, ServerSpec } from '../../model/service.ts';
+import type { Probe, Verdict } from './http-probe.ts';
+
+/** A HealthCheckRequest without a service name: an empty message in its five-byte frame. */
+const REQUEST = Buffer.from([0, 0, 0, 0, 0]);
+/** The answer is two bytes in a frame. */
+const MAX_ANSWER_BYTES = 1024;
+const SERVING = 1;
+const STATES = ['unknown', 'serving', 'not serving', 'service unknown'];
+
+export class GrpcProbe implements Probe {
+  readonly #spec: HealthCheckSpec;
+  readonly #origin: string;
+  #session: http2.ClientHttp2Session | null = null;
+  #done: ((verdict: Verdict) => void) | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(spec: HealthCheckSpec, server: ServerSpec) {
+    this.#spec = spec;
+    const host = server.host.includes(':') ? `[${server.host}]` : server.host;
+    this.#origin = `http://${host}:${spec.port === 0 ? server.port : spec.port}`;
+  }
+
+  check(done: (verdict: Verdict) => void): void {
+    this.#done = done;
+    const timeout = this.#spec.timeoutMs;
+    this.#timer = setTimeout(() => {
+      this.#drop();
+      this.#settle(`no answer within ${timeout} ms`);
+    }, timeout);
+    this.#timer.unref();
+    const stream = this.#connect().request({
+      ...this.#spec.headers,
+      ':method': 'POST',
+      ':path': '/grpc.health.v1.Health/Check',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...(this.#spec.hostname === '' ? {} : { ':authority': this.#spec.hostname }),
+    });
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let status = '';
+    let httpStatus = 0;
+    const readStatus = (headers: http2.IncomingHttpHeaders): void => {
+      const found = headers['grpc-status'];
+      if (found !== undefined) status = String(found);
+    };
+    stream.on('response', (headers) => {
+      httpStatus = Number(headers[':status']);
+      readStatus(headers);
+    });
+    stream.on('trailers', readStatus);
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= MAX_ANSWER_BYTES) chunks.push(chunk);
+      else stream.close(http2.constants.NGHTTP2_CANCEL);
+    });
+    stream.on('error', (error: Error) => this.#settle(reasonOf(error)));
+    stream.on('close', () => this.#settle(verdictOf(httpStatus, status, Buffer.concat(chunks))));
+    stream.end(REQUEST);
+  }
+
+  stop(): void {
+    this.#done = null;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#drop();
+  }
+
+  #connect(): http2.ClientHttp2Session {
+    if (this.#session !== null && !this.#session.closed && !this.#session.destroyed) return this.#session;
+    const session = http2.connect(this.#origin);
+    session.unref();
+    session.on('error', (error: Error) => {
+      if (this.#session !== session) return;
+      this.#session = null;
+      this.#settle(reasonOf(error));
+    });
+    session.on('close', () => {
+      if (this.#session === session) this.#session = null;
+    });
+    this.#session = session;
+    return session;
+  }
+
+  #drop(): void {
+    const session = this.#session;
+    this.#session = null;
+    session?.destroy();
+  }
+
+  #settle(verdict: Verdict): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const done = this.#done;
+    this.#done = null;
+    done?.(verdict);
+  }
+}
+
+function reasonOf(error: Error): string {
+  const code = 'code' in error ? String(error.code) : error.message;
+  return code === 'ECONNREFUSED' ? 'the connection was refused' : `no answer (${code})`;
+}
+
+function verdictOf(httpStatus: number, status: string, answer: Buffer): Verdict {
+  if (httpStatus !== 200) return `it answered ${httpStatus || 'nothing'}`;
+  if (status !== '0') return `it answered gRPC status ${status === '' ? 'none' : status}`;
+  // Field 1, a varint: the serving status. Absent, it is 0.
+  const state = answer.length >= 7 && answer[5] === 0x08 ? answer[6]! : 0;
+  return state === SERVING ? null : `it says ${STATES[state] ?? state}`;
+}

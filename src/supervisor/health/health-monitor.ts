@@ -1,0 +1,234 @@
+// The health of every server, once per process: runs the active checks, counts their results, brings back what failed
+// requests have ejected, writes both into the endpoint table and says which services a change concerns. What a
+// configuration change leaves alone keeps its state, its counts and its place in the schedule.
+
+import type { Clock } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
+import { Deadline, TimerWheel } from '../../core/timer-wheel.ts';
+import type { HealthChange, ServerHealth } from '../../model/server-health.ts';
+import type { HealthCheckSpec, LoadBalancerSpec, ServerSpec, ServiceSpec } from '../../model/service.ts';
+import type { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
+import type { Resolver } from '../../dataplane/upstream/resolver.ts';
+import type { EndpointRows } from '../endpoint-rows.ts';
+import { GrpcProbe } from './grpc-probe.ts';
+import { HttpProbe, type Probe, type Verdict } from './http-probe.ts';
+
+/** A server that is new is checked within this time, or its interval if that is shorter. */
+const FIRST_CHECK_MS = 1_000;
+
+export interface HealthMonitorOptions {
+  readonly table: EndpointTable;
+  readonly rows: EndpointRows;
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Servers of these services have come up or gone down. */
+  readonly changed: (services: readonly string[]) => void;
+  /** One server has. */
+  readonly event: (change: HealthChange) => void;
+}
+
+/** One server with active checks. */
+interface Checked {
+  readonly probe: Probe;
+  readonly spec: HealthCheckSpec;
+  readonly specText: string;
+  readonly deadline: Deadline;
+  isUp: boolean;
+  /** Results in a row that say otherwise. */
+  against: number;
+  lastVerdict: Verdict;
+  lastCheckWallMs: number;
+  isStopped: boolean;
+}
+
+interface Ejection {
+  readonly deadline: Deadline;
+  readonly untilWallMs: number;
+}
+
+interface Monitored {
+  readonly service: string;
+  readonly server: ServerSpec;
+  readonly row: number;
+  checked: Checked | null;
+  ejection: Ejection | null;
+}
+
+export class HealthMonitor {
+  readonly #options: HealthMonitorOptions;
+  readonly #wheel: TimerWheel;
+  readonly #services = new Map<string, { spec: LoadBalancerSpec; servers: Map<string, Monitored> }>();
+  readonly #pending = new Set<string>();
+
+  constructor(options: HealthMonitorOptions) {
+    this.#options = options;
+    this.#wheel = new TimerWheel(options.clock);
+  }
+
+  /** Takes over these services, whose servers have their rows. */
+  update(changed: Iterable<ServiceSpec>, removed: readonly string[]): void {
+    for (const name of removed) this.#drop(name);
+    for (const spec of changed) {
+      if (spec.kind === 'loadBalancer') this.#updateService(spec);
+      else this.#drop(spec.name);
+    }
+  }
+
+  /** A worker says that failed requests have ejected the server. */
+  ejected(service: string, serverUrl: string): void {
+    const known = this.#services.get(service);
+    const monitored = known?.servers.get(serverUrl);
+    const passive = known?.spec.passiveHealthCheck;
+    if (known === undefined || monitored === undefined || passive == null || monitored.ejection !== null) return;
+    const deadline = new Deadline(() => this.#readmit(monitored, 'its time is over'));
+    this.#wheel.arm(deadline, passive.failureWindowMs);
+    monitored.ejection = { deadline, untilWallMs: this.#options.clock.wall() + passive.failureWindowMs };
+    this.#announce(monitored, false, `${passive.maxFailedAttempts} failed within ${passive.failureWindowMs} ms`);
+  }
+
+  /** Every server of a service, as it is known now; null for a service without servers of its own. */
+  healthOf(service: string): readonly ServerHealth[] | null {
+    const known = this.#services.get(service);
+    if (known === undefined) return null;
+    const { table } = this.#options;
+    return [...known.servers.values()].map(({ server, row, checked, ejection }) => ({
+      url: server.url,
+      isUp: row < 0 || table.isUp(row),
+      inFlight: row < 0 ? 0 : table.inFlight(row),
+      responseMs: row < 0 ? 0 : table.responseMs(row),
+      ejectedUntil: ejection === null ? null : ejection.untilWallMs,
+      check:
+        checked === null
+          ? null
+          : { isUp: checked.isUp, lastAt: checked.lastCheckWallMs || null, lastError: checked.lastVerdict },
+    }));
+  }
+
+  stop(): void {
+    for (const name of [...this.#services.keys()]) this.#drop(name);
+    this.#wheel.stop();
+  }
+
+  #updateService(spec: LoadBalancerSpec): void {
+    const before = this.#services.get(spec.name)?.servers ?? new Map<string, Monitored>();
+    const servers = new Map<string, Monitored>();
+    for (const server of spec.servers) {
+      if (servers.has(server.url)) continue;
+      servers.set(server.url, this.#take(spec, server, before.get(server.url)));
+    }
+    for (const [url, monitored] of before) if (!servers.has(url)) this.#end(monitored);
+    this.#services.set(spec.name, { spec, servers });
+  }
+
+  #take(spec: LoadBalancerSpec, server: ServerSpec, before: Monitored | undefined): Monitored {
+    const row = this.#options.rows.rowOf(spec.name, server.url);
+    const monitored = before ?? { service: spec.name, server, row, checked: null, ejection: null };
+    if (spec.passiveHealthCheck === null) this.#readmit(monitored, 'failed requests do not count any more');
+    const text = spec.healthCheck === null || row < 0 ? '' : JSON.stringify(spec.healthCheck);
+    if ((monitored.checked?.specText ?? '') === text) return monitored;
+    const wasUp = monitored.checked?.isUp;
+    if (monitored.checked !== null) stopChecks(monitored.checked, this.#wheel);
+    monitored.checked = text === '' ? null : this.#createChecks(monitored, spec.healthCheck!, text, wasUp);
+    const isDown = monitored.checked?.isUp === false;
+    this.#options.table.setDown(row, isDown);
+    if (wasUp === false && !isDown) this.#changed(spec.name);
+    if (monitored.checked !== null) this.#wheel.arm(monitored.checked.deadline, this.#firstDelay(spec.healthCheck!));
+    return monitored;
+  }
+
+  #createChecks(monitored: Monitored, spec: HealthCheckSpec, specText: string, wasUp: boolean | undefined): Checked {
+    const { server } = monitored;
+    const context = { wheel: this.#wheel, resolver: this.#options.resolver };
+    const probe = spec.mode === 'grpc' ? new GrpcProbe(spec, server) : new HttpProbe(spec, server, context);
+    const settled = (verdict: Verdict): void => this.#result(monitored, checked, verdict);
+    const checked: Checked = {
+      probe,
+      spec,
+      specText,
+      deadline: new Deadline(() => probe.check(settled)),
+      isUp: wasUp ?? spec.initialState === 'up',
+      against: 0,
+      lastVerdict: null,
+      lastCheckWallMs: 0,
+      isStopped: false,
+    };
+    return checked;
+  }
+
+  /** Servers that appear together are not checked together. */
+  #firstDelay(spec: HealthCheckSpec): number {
+    // One that waits for its first check to get requests is not kept waiting.
+    return spec.initialState === 'down' ? 1 : 1 + this.#options.random() * Math.min(FIRST_CHECK_MS, spec.intervalMs);
+  }
+
+  #result(monitored: Monitored, checked: Checked, verdict: Verdict): void {
+    if (checked.isStopped) return;
+    const { spec } = checked;
+    checked.lastVerdict = verdict;
+    checked.lastCheckWallMs = this.#options.clock.wall();
+    const isGood = verdict === null;
+    if (isGood === checked.isUp) checked.against = 0;
+    else if (++checked.against >= (isGood ? spec.healthyThreshold : spec.unhealthyThreshold)) {
+      checked.against = 0;
+      checked.isUp = isGood;
+      this.#options.table.setDown(monitored.row, !isGood);
+      this.#announce(monitored, isGood, verdict ?? 'its check has passed');
+    }
+    // A check that passes knows more than requests that failed before it.
+    if (isGood && monitored.ejection !== null) this.#readmit(monitored, 'its check has passed');
+    const interval = checked.isUp ? spec.intervalMs : spec.unhealthyIntervalMs;
+    this.#wheel.arm(checked.deadline, interval + this.#options.random() * spec.jitterMs);
+  }
+
+  #readmit(monitored: Monitored, reason: string): void {
+    if (monitored.ejection === null) return;
+    this.#wheel.remove(monitored.ejection.deadline);
+    monitored.ejection = null;
+    this.#options.table.readmit(monitored.row);
+    if (this.#options.table.isUp(monitored.row)) this.#announce(monitored, true, reason);
+  }
+
+  #announce({ service, server, row }: Monitored, isUp: boolean, reason: string): void {
+    const change: HealthChange = { service, url: server.url, isUp: isUp && this.#options.table.isUp(row), reason };
+    this.#options.log[isUp ? 'info' : 'warn'](isUp ? 'a server is up' : 'a server is down', {
+      service,
+      url: server.url,
+      reason,
+    });
+    this.#options.event(change);
+    this.#changed(service);
+  }
+
+  /** What changes in one turn is told in one message. */
+  #changed(service: string): void {
+    if (this.#pending.size === 0) {
+      setImmediate(() => {
+        const services = [...this.#pending];
+        this.#pending.clear();
+        this.#options.changed(services);
+      });
+    }
+    this.#pending.add(service);
+  }
+
+  #drop(service: string): void {
+    const known = this.#services.get(service);
+    if (known === undefined) return;
+    this.#services.delete(service);
+    for (const monitored of known.servers.values()) this.#end(monitored);
+  }
+
+  #end({ checked, ejection }: Monitored): void {
+    if (checked !== null) stopChecks(checked, this.#wheel);
+    if (ejection !== null) this.#wheel.remove(ejection.deadline);
+  }
+}
+
+function stopChecks(checked: Checked, wheel: TimerWheel): void {
+  checked.isStopped = true;
+  wheel.remove(checked.deadline);
+  checked.probe.stop();
+}

@@ -1,0 +1,310 @@
+// One server's health as an HTTP request tells it. A probe keeps its connection from check to check, as clients do; when
+// a kept one turns out to be dead, the check goes on with a fresh one.
+//
+//   REST ──check──▶ DIAL ──▶ HEAD ──▶ BODY ──▶ REST (connection kept or closed)
+//                     └────────┴────────┴──▶ REST, with what went wrong
+
+import type net from 'node:net';
+import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
+import type { HealthCheckSpec, ServerSpec } from '../../model/service.ts';
+import { BODY_CLOSE, BODY_NONE, type BodySink } from '../../dataplane/http/body.ts';
+import { BodyReader } from '../../dataplane/http/body-reader.ts';
+import { HEAD_COMPLETE, HEAD_PARTIAL, HeadReader } from '../../dataplane/http/head-reader.ts';
+import { HeaderList } from '../../dataplane/http/header-list.ts';
+import { hasNoBody } from '../../dataplane/http/status.ts';
+import { connectFixed, Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
+import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
+import type { Resolver } from '../../dataplane/upstream/resolver.ts';
+
+const MAX_HEAD_BYTES = 64 * 1024;
+const MAX_HEAD_FIELDS = 200;
+/** A longer answer is not read to its end: its connection is closed instead. */
+const MAX_BODY_BYTES = 64 * 1024;
+const MAX_INFORMATIONAL = 10;
+const MAX_REDIRECTS = 10;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+const STATE_REST = 0;
+const STATE_DIAL = 1;
+const STATE_HEAD = 2;
+const STATE_BODY = 3;
+
+/** Null when the server is up, or what is wrong with it, in a few words. */
+export type Verdict = string | null;
+
+/** One kind of check of one server. */
+export interface Probe {
+  /** Asks; `done` is called once, within the timeout. Not to be called before the last check is done. */
+  check(done: (verdict: Verdict) => void): void;
+  /** Ends the connection; a check in progress is never done. */
+  stop(): void;
+}
+
+export interface ProbeContext {
+  readonly wheel: TimerWheel;
+  readonly resolver: Resolver;
+}
+
+/** Shared: it is read out before anything else is parsed. */
+const parser = new Http1ResponseParser();
+const NOWHERE: BodySink = { write: () => true, flush: () => {}, end: () => {}, abort: () => {} };
+
+export class HttpProbe implements Probe {
+  readonly #spec: HealthCheckSpec;
+  readonly #server: ServerSpec;
+  readonly #context: ProbeContext;
+  readonly #reading = new Reading();
+  readonly #head = new HeadReader();
+  readonly #body = new BodyReader();
+  readonly #headers = new HeaderList();
+  readonly #deadline: Deadline;
+  readonly #request: string;
+  /** Names looked up besides the server's: targets of redirects. */
+  #elsewhere: string | null = null;
+  #socket: net.Socket | null = null;
+  #state = STATE_REST;
+  #done: ((verdict: Verdict) => void) | null = null;
+  /** What is asked now: the check's own, or the target of a redirect. */
+  #pending = '';
+  #target: { host: string; port: number };
+  #verdict: Verdict = null;
+  #status = 0;
+  #redirects = 0;
+  #informational = 0;
+  /** The connection has answered before: its death may say nothing about the server. */
+  #isReused = false;
+  #keepAlive = true;
+
+  constructor(spec: HealthCheckSpec, server: ServerSpec, context: ProbeContext) {
+    this.#spec = spec;
+    this.#server = server;
+    this.#context = context;
+    this.#target = this.#ownTarget();
+    this.#request = this.#render(spec.path, spec.hostname === '' ? this.#authority(this.#target) : spec.hostname);
+    this.#deadline = new Deadline(() => this.#settle(`no answer within ${spec.timeoutMs} ms`));
+    context.resolver.retain(server.host);
+  }
+
+  check(done: (verdict: Verdict) => void): void {
+    this.#done = done;
+    this.#redirects = 0;
+    this.#context.wheel.arm(this.#deadline, this.#spec.timeoutMs);
+    this.#ask(this.#ownTarget(), this.#request);
+  }
+
+  stop(): void {
+    this.#done = null;
+    this.#context.wheel.remove(this.#deadline);
+    this.#context.resolver.release(this.#server.host);
+    this.#goElsewhere(null);
+    this.#drop();
+  }
+
+  #goElsewhere(host: string | null): void {
+    if (this.#elsewhere !== null) this.#context.resolver.release(this.#elsewhere);
+    this.#elsewhere = host;
+    if (host !== null) this.#context.resolver.retain(host);
+  }
+
+  #ownTarget(): { host: string; port: number } {
+    return { host: this.#server.host, port: this.#spec.port === 0 ? this.#server.port : this.#spec.port };
+  }
+
+  #authority({ host, port }: { host: string; port: number }): string {
+    const name = host.includes(':') ? `[${host}]` : host;
+    return port === 80 ? name : `${name}:${port}`;
+  }
+
+  #render(path: string, host: string): string {
+    const { method, headers } = this.#spec;
+    let head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n`;
+    if (!('user-agent' in headers)) head += 'User-Agent: signalbox-health-check\r\n';
+    for (const [name, value] of Object.entries(headers)) {
+      // The host is the option `hostname`'s affair; a body there is none.
+      if (name.toLowerCase() !== 'host') head += `${name}: ${value}\r\n`;
+    }
+    if (['POST', 'PUT', 'PATCH'].includes(method)) head += 'Content-Length: 0\r\n';
+    return `${head}\r\n`;
+  }
+
+  #ask(target: { host: string; port: number }, request: string): void {
+    const isSame = target.host === this.#target.host && target.port === this.#target.port;
+    if (!isSame) this.#drop();
+    this.#target = target;
+    this.#pending = request;
+    this.#informational = 0;
+    if (this.#socket !== null) {
+      this.#isReused = true;
+      this.#send();
+      return;
+    }
+    this.#dial();
+  }
+
+  #dial(): void {
+    this.#state = STATE_DIAL;
+    this.#isReused = false;
+    const addresses = this.#context.resolver.addresses(this.#target.host);
+    if (addresses instanceof Promise) {
+      void addresses.then(() => {
+        if (this.#state === STATE_DIAL && this.#socket === null && this.#done !== null) this.#dial();
+      });
+      return;
+    }
+    const [address] = addresses;
+    if (address === undefined) {
+      this.#settle(`the name "${this.#target.host}" has no address`);
+      return;
+    }
+    // What a connection says after it was given up is not this check's.
+    const isCurrent = (): boolean => this.#socket === socket;
+    const target: ReadTarget = {
+      onRead: (chunk, length) => isCurrent() && this.#onRead(chunk, length),
+      onEnd: () => isCurrent() && this.#onEnd(),
+      onDrain: () => {},
+      onClose: (error) => isCurrent() && this.#onClose(error),
+    };
+    const socket = connectFixed(
+      { host: address.host, port: this.#target.port, family: address.family },
+      target,
+      this.#reading,
+    );
+    this.#socket = socket;
+    socket.once('connect', () => {
+      if (isCurrent()) this.#send();
+    });
+  }
+
+  #send(): void {
+    this.#state = STATE_HEAD;
+    this.#socket!.write(this.#pending);
+  }
+
+  // ── what the socket says ───────────────────────────────────────────────────────────────────────────────────────
+
+  #onRead(chunk: Buffer, length: number): void {
+    if (this.#state === STATE_HEAD) this.#readHead(chunk, 0, length);
+    else if (this.#state === STATE_BODY) this.#readBody(chunk, 0, length);
+    // Bytes nobody asked for.
+    else this.#drop();
+  }
+
+  #onEnd(): void {
+    // The head was the answer; its body is nobody's.
+    if (this.#state === STATE_BODY) this.#finish(false);
+    else this.#lost('the connection was closed without an answer');
+  }
+
+  #onClose(error: Error | null): void {
+    const code = error !== null && 'code' in error ? String(error.code) : '';
+    if (this.#state === STATE_DIAL) {
+      this.#lost(code === 'ECONNREFUSED' ? 'the connection was refused' : `no connection (${code || 'closed'})`);
+    } else this.#lost(code === '' ? 'the connection was closed without an answer' : `the connection failed (${code})`);
+  }
+
+  #lost(reason: string): void {
+    const mayTryAgain = this.#isReused && this.#state === STATE_HEAD && !this.#head.isPartial;
+    this.#drop();
+    if (this.#done === null) return;
+    if (mayTryAgain) this.#dial();
+    else this.#settle(reason);
+  }
+
+  #readHead(chunk: Buffer, start: number, end: number): void {
+    let at = start;
+    do {
+      const outcome = this.#head.read(chunk, at, end, MAX_HEAD_BYTES);
+      if (outcome === HEAD_PARTIAL) return;
+      this.#headers.clear();
+      const { text, length } = this.#head;
+      const failure =
+        outcome === HEAD_COMPLETE
+          ? parser.parse(text, length, this.#spec.method, MAX_HEAD_FIELDS, this.#headers)
+          : undefined;
+      this.#head.text = '';
+      if (failure !== null) {
+        this.#drop();
+        this.#settle('the answer is no HTTP response');
+        return;
+      }
+      at = this.#head.next;
+      if (parser.status >= 200) {
+        this.#answered(chunk, at, end);
+        return;
+      }
+      if (parser.status === 101 || ++this.#informational > MAX_INFORMATIONAL) {
+        this.#drop();
+        this.#settle('the answer is no final response');
+        return;
+      }
+    } while (at < end);
+  }
+
+  #answered(chunk: Buffer, at: number, end: number): void {
+    const { status } = parser;
+    this.#status = status;
+    this.#keepAlive = parser.keepAlive;
+    const framing = hasNoBody(this.#spec.method, status) ? BODY_NONE : parser.framing;
+    this.#body.begin(framing, Math.max(0, parser.length));
+    const isGood = this.#spec.status.some(([from, to]) => status >= from && status <= to);
+    this.#verdict = isGood ? null : `it answered ${status}`;
+    this.#state = STATE_BODY;
+    if (this.#body.remaining > MAX_BODY_BYTES || framing === BODY_CLOSE) {
+      this.#finish(false);
+      return;
+    }
+    if (this.#body.isDone) this.#finish(at === end && this.#keepAlive);
+    else if (at < end) this.#readBody(chunk, at, end);
+  }
+
+  #readBody(chunk: Buffer, start: number, end: number): void {
+    const at = this.#body.feed(chunk, start, end, NOWHERE, MAX_BODY_BYTES);
+    if (at < 0) this.#finish(false);
+    else if (this.#body.isDone) this.#finish(at === end && this.#keepAlive);
+  }
+
+  /** The answer is there, and the connection may be used again or not. */
+  #finish(canKeep: boolean): void {
+    if (!canKeep) this.#drop();
+    this.#state = STATE_REST;
+    const location = REDIRECTS.has(this.#status) ? this.#headers.get('location') : undefined;
+    if (location !== undefined && this.#spec.followRedirects && this.#follow(location)) return;
+    this.#settle(this.#verdict);
+  }
+
+  /** False when there is nowhere to go: the redirect itself is the answer. */
+  #follow(location: string): boolean {
+    let url: URL;
+    try {
+      url = new URL(location, `http://${this.#authority(this.#target)}`);
+    } catch {
+      return false;
+    }
+    if (url.protocol !== 'http:') return false;
+    if (++this.#redirects > MAX_REDIRECTS) {
+      this.#settle(`more than ${MAX_REDIRECTS} redirects`);
+      return true;
+    }
+    const target = { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 80 : Number(url.port) };
+    if (target.host !== this.#server.host) this.#goElsewhere(target.host);
+    this.#ask(target, this.#render(url.pathname + url.search, url.host));
+    return true;
+  }
+
+  #settle(verdict: Verdict): void {
+    if (verdict !== null && this.#state !== STATE_REST) this.#drop();
+    this.#state = STATE_REST;
+    this.#context.wheel.disarm(this.#deadline);
+    this.#goElsewhere(null);
+    const done = this.#done;
+    this.#done = null;
+    done?.(verdict);
+  }
+
+  #drop(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#head.reset();
+    socket?.destroy();
+  }
+}
