@@ -229,7 +229,7 @@ export interface InstallInput {
     /** Serve ping only where a router names the service `ping@internal`. */
     readonly manualRouting?: boolean | string;
   };
-  /** Connections to servers. */
+  /** Connections to servers, where a service names no transport of its own. */
   readonly serversTransport?: {
     /** Timeouts towards servers. */
     readonly forwardingTimeouts?: {
@@ -276,6 +276,7 @@ export interface RoutingInput {
     readonly routers?: Readonly<Record<string, RouterInput>>;
     readonly services?: Readonly<Record<string, ServiceInput>>;
     readonly middlewares?: Readonly<Record<string, MiddlewareInput>>;
+    readonly serversTransports?: Readonly<Record<string, TransportInput>>;
   };
 }
 
@@ -311,15 +312,133 @@ export interface ServiceInput {
     readonly servers?: ReadonlyArray<{
       /** `http://host:port`; the path counts with preservePath only. */
       readonly url: string;
-      /** Share of the requests; 0 gets none. */
+      /** Share of the requests; 0 gets none but those of sticky clients. */
       readonly weight?: number | string;
       /** Put the path of the URL before the path of the request. */
       readonly preservePath?: boolean | string;
     }> | string;
     /** Send the client’s Host; otherwise the server’s address. */
     readonly passHostHeader?: boolean | string;
-    /** How a server is chosen. */
+    /** How a server is chosen: in turn by weight; the less busy of two taken at random; by the client’s address; the one that answers soonest. */
     readonly strategy?: 'wrr' | 'WRR' | 'p2c' | 'P2C' | 'hrw' | 'HRW' | 'leasttime' | 'LEASTTIME';
+    /** Keeps a client at the server it was sent to first, by a cookie. */
+    readonly sticky?: {
+      /** The cookie; an empty section has all defaults. */
+      readonly cookie: {
+        /** Name of the cookie; one made of the service’s name when left out. Characters that no cookie’s name may have become `_`. */
+        readonly name?: string;
+        /** The browser sends it over TLS only. */
+        readonly secure?: boolean | string;
+        /** Scripts of the page cannot read it. */
+        readonly httpOnly?: boolean | string;
+        /** Whether the browser sends it with requests from other sites. */
+        readonly sameSite?: 'none' | 'NONE' | 'lax' | 'LAX' | 'strict' | 'STRICT';
+        /** Seconds the browser keeps it; 0: until it is closed. -1 deletes it. */
+        readonly maxAge?: number | string;
+        /** Paths it is sent with. */
+        readonly path?: string;
+        /** Hosts it is sent to; the one that answered when left out. */
+        readonly domain?: string;
+        /** Key of the values. Give the same to every router in front of these servers; without it the process has one of its own, which outlives a restart only with `state`. */
+        readonly secret?: string;
+      };
+    };
+    /** Asks every server regularly; those that fail get no requests. */
+    readonly healthCheck?: {
+      /** Path that is asked; required unless the mode is `grpc`. */
+      readonly path?: string;
+      /** `grpc` asks the gRPC health service over HTTP/2 without TLS. */
+      readonly mode?: 'http' | 'HTTP' | 'grpc' | 'GRPC';
+      /** Scheme of the check; that of the server when left out. */
+      readonly scheme?: 'http' | 'HTTP' | 'https' | 'HTTPS';
+      /** Sent as Host; the server’s address when left out. */
+      readonly hostname?: string;
+      /** Port of the check; the server’s when left out. */
+      readonly port?: number | string;
+      /** Method of the request. */
+      readonly method?: string;
+      /** Time between two checks of a server. */
+      readonly interval?: number | string;
+      /** Time between two checks of a server that is down; `interval` when left out. */
+      readonly unhealthyInterval?: number | string;
+      /** A check that takes longer has failed. */
+      readonly timeout?: number | string;
+      /** Fields of the request. */
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Ask the target of a redirect, up to ten in a row; otherwise the redirect is the answer. */
+      readonly followRedirects?: boolean | string;
+      /** Status of a server that is up, one or a range; 200-399 when left out. */
+      readonly status?: number | string;
+      /** Good checks in a row that bring a server up. */
+      readonly healthyThreshold?: number | string;
+      /** Failed checks in a row that take it down. */
+      readonly unhealthyThreshold?: number | string;
+      /** Of a server not checked yet. `down` keeps requests away until it has passed. */
+      readonly initialState?: 'up' | 'UP' | 'down' | 'DOWN';
+      /** Each check comes up to this much later, at random; a tenth of the interval when left out. */
+      readonly jitter?: number | string;
+    };
+    /** Ejects servers that fail requests: no connection, no answer, or a status from 500 on. An empty section switches it on. */
+    readonly passiveHealthCheck?: {
+      /** Time in which failures are counted, and for which the server is then left alone. */
+      readonly failureWindow?: number | string;
+      /** Failures within the window that eject it. */
+      readonly maxFailedAttempts?: number | string;
+    };
+    /** Time in which a server that is added or recovers comes to its full share; 0 gives it at once. */
+    readonly slowStart?: number | string;
+    /** Transport under `http.serversTransports`; that of the install file when left out. */
+    readonly serversTransport?: string;
+    /** Stages that requests of all routers pass on their way to this service, in order. */
+    readonly middlewares?: ReadonlyArray<string> | string;
+  };
+  /** Divides requests between services by weight. */
+  readonly weighted?: {
+    /** Services to divide requests between. */
+    readonly services: ReadonlyArray<{
+      /** The service; `name` or `name@provider`. */
+      readonly name: string;
+      /** Its share; 0 gets nothing but sticky clients. */
+      readonly weight?: number | string;
+    }> | string;
+    /** Keeps a client at the service it was sent to first. */
+    readonly sticky?: {
+      /** The cookie; an empty section has all defaults. */
+      readonly cookie: {
+        /** Name of the cookie; one made of the service’s name when left out. Characters that no cookie’s name may have become `_`. */
+        readonly name?: string;
+        /** The browser sends it over TLS only. */
+        readonly secure?: boolean | string;
+        /** Scripts of the page cannot read it. */
+        readonly httpOnly?: boolean | string;
+        /** Whether the browser sends it with requests from other sites. */
+        readonly sameSite?: 'none' | 'NONE' | 'lax' | 'LAX' | 'strict' | 'STRICT';
+        /** Seconds the browser keeps it; 0: until it is closed. -1 deletes it. */
+        readonly maxAge?: number | string;
+        /** Paths it is sent with. */
+        readonly path?: string;
+        /** Hosts it is sent to; the one that answered when left out. */
+        readonly domain?: string;
+        /** Key of the values. Give the same to every router in front of these servers; without it the process has one of its own, which outlives a restart only with `state`. */
+        readonly secret?: string;
+      };
+    };
+    /** An empty section: children that are down get nothing, and with all of them down it is down itself. Each needs a health check. */
+    readonly healthCheck?: {
+    };
+  };
+  /** Divides clients between services by their address. */
+  readonly highestRandomWeight?: {
+    /** Services to divide clients between. */
+    readonly services: ReadonlyArray<{
+      /** The service; `name` or `name@provider`. */
+      readonly name: string;
+      /** Its share; 0 gets nothing but sticky clients. */
+      readonly weight?: number | string;
+    }> | string;
+    /** As of `weighted`. */
+    readonly healthCheck?: {
+    };
   };
 }
 
@@ -583,4 +702,32 @@ export interface MiddlewareInput {
     /** RE2 patterns, tried in order. */
     readonly regex: ReadonlyArray<string> | string;
   };
+}
+
+export interface TransportInput {
+  /** Timeouts towards servers. */
+  readonly forwardingTimeouts?: {
+    /** Connecting to a server, all its addresses together; then 504. */
+    readonly dialTimeout?: number | string;
+    /** From the end of a request to the head of the response; then 504. 0 is no limit. */
+    readonly responseHeaderTimeout?: number | string;
+    /** Kept connection without a request. */
+    readonly idleConnTimeout?: number | string;
+    /** Longest pause in a response body. 0 is no limit. */
+    readonly readIdleTimeout?: number | string;
+    /** Longest time a server may take no byte of a request body. */
+    readonly writeIdleTimeout?: number | string;
+  };
+  /** Kept connections to one server, over all workers. */
+  readonly maxIdleConnsPerHost?: number | string;
+  /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
+  readonly maxConnsPerHost?: number | string;
+  /** Requests that may wait for a connection to one server; then 503. */
+  readonly maxPendingRequests?: number | string;
+  /** Response head; then 502. */
+  readonly maxResponseHeaderBytes?: number | string;
+  /** Fields of a response head; then 502. */
+  readonly maxResponseHeaderCount?: number | string;
+  /** Servers are spoken to in HTTP/1.1 in any case. */
+  readonly disableHTTP2?: boolean | string;
 }
