@@ -531,6 +531,19 @@ export interface MiddlewareInput {
     /** Lets `%23` pass. */
     readonly allowEncodedHash?: boolean | string;
   };
+  /** Answers errors with pages of another service. */
+  readonly errors?: {
+    /** Statuses to replace: single ones or ranges such as `500-599`. */
+    readonly status: ReadonlyArray<number | string> | string;
+    /** Status of the answer by status or range that the service gave. */
+    readonly statusRewrites?: Readonly<Record<string, number | string>>;
+    /** Service that has the pages. */
+    readonly service: string;
+    /** Path of the page. `{status}` stands for the status of the answer, `{originalStatus}` for that before a rewrite, `{url}` for the escaped target of the request. */
+    readonly query?: string;
+    /** Fields of the request that are sent along; all when left out. */
+    readonly errorRequestHeaders?: ReadonlyArray<string> | string;
+  };
   /** Sets or removes fields of requests and responses, and answers CORS preflights. */
   readonly headers?: {
     /** Fields to set on the request; an empty value removes the field. `Host` changes the host. */

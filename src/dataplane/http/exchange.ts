@@ -137,6 +137,8 @@ export class Exchange implements AccessRecord {
   /** Where the response goes: the filter next to the service, or the client itself. */
   responseSink: ResponseSink;
   responseSource: BodySource | null = null;
+  /** Made by a stage for an answer of its own, such as an error page: no stage replaces that one's. */
+  isSubrequest = false;
   /** Head written or being written: too late for another answer. */
   isResponseStarted = false;
   isFinished = false;
@@ -154,6 +156,8 @@ export class Exchange implements AccessRecord {
 
   private lastFilter: ChainedSink | null = null;
   private hooks: ResponseHook[] | readonly ResponseHook[] = NO_HOOKS;
+  /** Hooks below this index have not run for the present response. */
+  private hooksLeft = 0;
 
   constructor(downstream: Downstream, client: ClientInfo) {
     this.downstream = downstream;
@@ -168,8 +172,22 @@ export class Exchange implements AccessRecord {
   }
 
   runResponseHooks(): void {
-    const hooks = this.hooks;
-    for (let index = hooks.length - 1; index >= 0; index--) hooks[index]!(this);
+    this.hooksLeft = this.hooks.length;
+    while (this.hooksLeft > 0) this.hooks[--this.hooksLeft]!(this);
+  }
+
+  /**
+   * For a hook whose stage is about to replace the response: hooks of stages further out do not run until the returned
+   * function is called, with the other response in place.
+   */
+  holdHooks(): () => void {
+    let left = this.hooksLeft;
+    this.hooksLeft = 0;
+    return () => {
+      this.hooksLeft = left;
+      left = 0;
+      while (this.hooksLeft > 0) this.hooks[--this.hooksLeft]!(this);
+    };
   }
 
   /** Puts the filter between those that are there and the client; for response hooks. */

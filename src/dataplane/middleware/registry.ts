@@ -11,6 +11,7 @@ import { contentType } from './content-type.ts';
 import type { Middleware, MiddlewareDefinition, MiddlewareResources } from './define.ts';
 import { digestAuth } from './digest-auth.ts';
 import { encodedCharacters } from './encoded-characters.ts';
+import { errors } from './errors.ts';
 import { headers } from './headers.ts';
 import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
 import { maintenance } from './maintenance.ts';
@@ -32,6 +33,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   contentType,
   digestAuth,
   encodedCharacters,
+  errors,
   headers,
   ipAllowList,
   ipWhiteList,
@@ -47,7 +49,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
 
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
-  'circuitBreaker', 'errors',
+  'circuitBreaker',
   'forwardAuth', 'grpcWeb', 'inFlightReq', 'passTLSClientCert', 'plugin', 'rateLimit',
   'retry',
 ]; // prettier-ignore
