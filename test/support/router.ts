@@ -18,6 +18,8 @@ export interface RouterProcess {
   stderr(): string;
   /** Settles when standard error has the text. */
   sees(text: string | RegExp | ((said: string) => boolean)): Promise<void>;
+  /** Settles when standard output satisfies the condition. */
+  prints(condition: (printed: string) => boolean): Promise<void>;
   signal(name: NodeJS.Signals): void;
   /** Settles with the exit code. */
   readonly exited: Promise<number | null>;
@@ -107,9 +109,16 @@ class Running implements RouterProcess {
       if (typeof text === 'string') return this.#stderr.includes(text);
       return typeof text === 'function' ? text(this.#stderr) : text.test(this.#stderr);
     };
+    await this.#until(isThere, String(text));
+  }
+
+  prints(condition: (printed: string) => boolean): Promise<void> {
+    return this.#until(() => condition(this.#stdout), String(condition));
+  }
+
+  async #until(isThere: () => boolean, what: string): Promise<void> {
     while (!isThere()) {
-      if (this.#child.exitCode !== null)
-        throw new Error(`the router ended before it said ${String(text)}:\n${this.#stderr}`);
+      if (this.#child.exitCode !== null) throw new Error(`the router ended before it said ${what}:\n${this.#stderr}`);
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#watchers.delete(wake);
