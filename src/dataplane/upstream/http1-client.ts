@@ -365,17 +365,28 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     else this.exchange.downstream.resumeBody();
   }
 
+  /**
+   * libuv says the same of a reset that comes with the last bytes as of an orderly end, and half a body would pass for the
+   * whole. The kernel knows: after a reset even a write of nothing fails, and `onClose` gets the error. A Unix socket fails
+   * like that after any end, and has no resets.
+   */
   onEnd(): void {
-    const exchange = this.exchange;
-    if (this.state === STATE_TUNNEL && exchange !== null) {
-      exchange.downstream.end(null);
+    const { exchange, socket } = this;
+    if (exchange === null || socket === null) {
+      this.destroy();
       return;
     }
-    if (this.state === STATE_BODY && this.framing === BODY_CLOSE && exchange !== null) {
-      this.complete(exchange, 0, null);
-      return;
-    }
-    this.lost(FAILURES.upstreamClosed);
+    const isTcp = !this.endpoint.server.host.startsWith('@');
+    if (isTcp && socket.writableLength === 0 && !socket.writableEnded) socket.write('');
+    setImmediate(() => {
+      if (this.exchange === exchange && !socket.destroyed) this.ended(exchange);
+    });
+  }
+
+  private ended(exchange: Exchange): void {
+    if (this.state === STATE_TUNNEL) exchange.downstream.end(null);
+    else if (this.state === STATE_BODY && this.framing === BODY_CLOSE) this.complete(exchange, 0, null);
+    else this.lost(FAILURES.upstreamClosed);
   }
 
   onClose(error: Error | null): void {
