@@ -75,9 +75,10 @@ export class Instrument {
               : (metrics?.forService(exchange.serviceName) ?? null);
           record(service, exchange, exchange.originDurationMs / 1000);
           if (exchange.retryAttempts > 0) metrics?.countRetries(exchange.serviceName, exchange.retryAttempts);
-          if (exchange.failure !== null && exchange.failure.side === 'upstream') {
-            metrics?.countFailure(exchange.serviceName, exchange.failure.flag);
-          }
+        }
+        // A service without a server has failed, too, although it was never asked.
+        if (observed.service !== null && exchange.failure !== null && exchange.failure.side === 'upstream') {
+          metrics?.countFailure(exchange.serviceName, exchange.failure.flag);
         }
         if (accessLog !== null && observed.accessLog) accessLog.append(exchange);
       },
