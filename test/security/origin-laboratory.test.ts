@@ -7,143 +7,31 @@ import net, { type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAILURES } from '../../src/dataplane/http/failure.ts';
 import { BadOrigin, bodyOf, digestOf, type BehaviourName } from '../support/bad-origin.ts';
+import {
+  failureCounts,
+  finalAnswer,
+  installFile,
+  lineOf,
+  OUTCOMES,
+  servers,
+  type Flag,
+  type LogLine,
+  type Sight,
+} from '../support/laboratory.ts';
 import { RawClient, type RawResponse } from '../support/raw-client.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
-/** What a client gets: a status, or a connection that ends before the answer does. */
-type Sight = 200 | 204 | 500 | 502 | 503 | 504 | 'broken';
-type Flag = '' | (typeof FAILURES)[keyof typeof FAILURES]['flag'];
-
-const OUTCOMES: Readonly<Record<Exclude<BehaviourName, 'held' | 'stall-reading'>, readonly [Sight, Flag]>> = {
-  'ok-length': [200, ''],
-  'ok-chunked': [200, ''],
-  'ok-close': [200, ''],
-  'ok-empty': [204, ''],
-  'ok-dribble': [200, ''],
-  'ok-interim': [200, ''],
-
-  'reset-before': [502, 'upstream_reset'],
-  'reset-in-head': [502, 'upstream_reset'],
-  'reset-in-length': ['broken', 'upstream_reset'],
-  'reset-in-chunked': ['broken', 'upstream_reset'],
-  'reset-in-close': ['broken', 'upstream_reset'],
-  'reset-after': [200, ''],
-
-  'fin-before': [502, 'upstream_closed'],
-  'fin-in-head': [502, 'upstream_closed'],
-  'fin-in-length': ['broken', 'upstream_closed'],
-  'fin-in-chunked': ['broken', 'upstream_closed'],
-  'fin-before-last-chunk': ['broken', 'upstream_closed'],
-  // RFC 9112 §8: nobody can tell this end from the right one.
-  'fin-in-close': [200, ''],
-  'fin-after': [200, ''],
-
-  'stall-before': [504, 'upstream_response_timeout'],
-  'stall-in-head': [504, 'upstream_response_timeout'],
-  'stall-after-interim': [504, 'upstream_response_timeout'],
-  'stall-after-head': ['broken', 'upstream_read_timeout'],
-  'stall-in-length': ['broken', 'upstream_read_timeout'],
-  'stall-in-chunked': ['broken', 'upstream_read_timeout'],
-  'stall-in-close': ['broken', 'upstream_read_timeout'],
-
-  garbage: [502, 'upstream_bad_response'],
-  'huge-head': [502, 'upstream_headers_too_large'],
-  'many-fields': [502, 'upstream_headers_too_large'],
-  'both-lengths': [502, 'upstream_bad_response'],
-  'bad-chunk': ['broken', 'upstream_bad_response'],
-  'bad-trailer': ['broken', 'upstream_bad_response'],
-  'extra-bytes': [200, ''],
-  unasked: [200, ''],
-  'interim-flood': [502, 'upstream_bad_response'],
-  'switch-unasked': [502, 'upstream_upgrade_refused'],
-
-  'early-ok': [200, ''],
-  'early-end': [200, ''],
-  'early-reset': [200, ''],
-  'early-reset-before': [502, 'upstream_reset'],
-};
-
-const FIELDS = 'RequestPath: keep, DownstreamStatus: keep, ResponseFlag: keep, RetryAttempts: keep, ServiceName: keep';
-
-interface LogLine {
-  readonly RequestPath: string;
-  readonly DownstreamStatus: number;
-  readonly ResponseFlag: string;
-  readonly RetryAttempts: number;
-  readonly ServiceName: string;
-}
-
-function installFile(timeout: string, transport: string, routing: string): string {
-  return `
-entryPoints:
-  web: { address: "127.0.0.1:0" }
-  traefik: { address: "127.0.0.1:0" }
-ping: {}
-metrics: { prometheus: {} }
-accessLog: { format: json, fields: { defaultMode: drop, names: { ${FIELDS} } } }
-serversTransport:
-  maxResponseHeaderBytes: 16384
-  maxResponseHeaderCount: 100
-${transport}
-  forwardingTimeouts: { dialTimeout: ${timeout}, responseHeaderTimeout: ${timeout}, readIdleTimeout: ${timeout}, writeIdleTimeout: ${timeout} }
-http:
-${routing}
-`;
-}
-
-/** One service per server, each under its name's prefix. */
-function servers(named: Readonly<Record<string, string>>): string {
-  const routers = Object.keys(named).map(
-    (name) => `    ${name}: { rule: "HeaderRegexp(\`X-Service\`, \`^${name}$\`)", service: ${name} }\n`,
-  );
-  const services = Object.entries(named).map(
-    ([name, url]) => `    ${name}: { loadBalancer: { servers: [${url === '' ? '' : `{ url: "${url}" }`}] } }\n`,
-  );
-  return `  routers:\n${routers.join('')}  services:\n${services.join('')}`;
-}
-
-/** The next final answer, or null when the connection ends before it is whole. */
-async function finalAnswer(client: RawClient, method: string): Promise<RawResponse | null> {
-  try {
-    let response = await client.response(method);
-    while (response.status < 200) response = await client.response(method);
-    return response;
-  } catch {
-    return null;
-  }
-}
-
-function logLines(router: RouterProcess): LogLine[] {
-  const lines = router.stdout().split('\n');
-  lines.pop();
-  return lines.map((line) => JSON.parse(line) as LogLine); // Our own format.
-}
-
-/** The line of the request with this id, as soon as it is written. */
-async function lineOf(router: RouterProcess, id: string): Promise<LogLine> {
-  await router.prints((text) => text.lastIndexOf('\n') > text.indexOf(`/${id}`) && text.includes(`/${id}`));
-  const found = logLines(router).filter((line) => line.RequestPath.includes(`/${id}`));
-  expect(found).toHaveLength(1);
-  return found[0]!;
-}
-
-async function scrape(router: RouterProcess): Promise<string> {
-  return (await fetch(`http://127.0.0.1:${router.ports['traefik']!}/metrics`)).text();
-}
-
-/** Failures counted so far, by service and flag. */
-async function failureCounts(router: RouterProcess): Promise<Map<string, number>> {
-  const found = (await scrape(router)).matchAll(
-    /^signalbox_service_failures_total\{service="(\S+)@install",flag="(\S+)"\} (\d+)$/gm,
-  );
-  return new Map([...found].map(([, service, flag, count]) => [`${service!} ${flag!}`, Number(count)]));
-}
+const ROWS = Object.entries(OUTCOMES).flatMap(([behaviour, [sight, flag]]) =>
+  // The keys of a table that is keyed by behaviour.
+  ['GET', 'POST'].map((method) => [method, behaviour as BehaviourName, sight, flag] as const),
+);
 
 let origin: BadOrigin;
 let router: RouterProcess;
 let closedPort: number;
 /** Listens, and takes no connection: its queue is full. */
 let deaf: Worker;
+const seen = new Map<string, Seen>();
 const inQueue: net.Socket[] = [];
 const reached = new Set<string>();
 
@@ -177,6 +65,9 @@ beforeAll(async () => {
   await once(closed, 'close');
   const named = {
     lab: `http://127.0.0.1:${origin.port}`,
+    ...Object.fromEntries(
+      ROWS.map(([method, behaviour]) => [`${behaviour}-${method}`, `http://127.0.0.1:${origin.port}`]),
+    ),
     closed: `http://127.0.0.1:${closedPort}`,
     deaf: `http://127.0.0.1:${await startDeaf()}`,
     // No route, or no permission to broadcast: a failure to connect that is no refusal.
@@ -184,7 +75,17 @@ beforeAll(async () => {
     nameless: 'http://no-such-host.invalid:80',
     empty: '',
   };
-  router = await startRouter({ install: installFile('300ms', '', servers(named)) });
+  router = await startRouter({ install: installFile('500ms', '500ms', '', servers(named)) });
+  // All at once: most of the time goes by in timeouts. Each has connections of its own, for it may ruin them.
+  await Promise.all(
+    ROWS.map(async ([method, behaviour]) => {
+      const service = `${behaviour}-${method}`;
+      seen.set(
+        service,
+        await ask({ method, behaviour, service, body: method === 'POST' ? bodyOf('upload', 3000) : '' }),
+      );
+    }),
+  );
 });
 afterAll(async () => {
   await router?.[Symbol.asyncDispose]();
@@ -199,48 +100,54 @@ interface Asked {
   readonly behaviour: BehaviourName;
   readonly method: string;
   readonly service: string;
-  readonly body?: string;
+  readonly body: string;
 }
 
-/** Asks once on a connection of its own and compares client, log and metrics. */
-async function expectOutcome(asked: Asked, sight: Sight, flag: Flag): Promise<LogLine> {
+interface Seen extends Asked {
+  readonly id: string;
+  readonly answer: RawResponse | null;
+}
+
+/** Asks once on a connection of its own. */
+async function ask(asked: Asked): Promise<Seen> {
   const id = `r${++requests}.`;
-  const before = await failureCounts(router);
   const client = await RawClient.connect(router.ports['web']!);
-  const { method, behaviour, service, body = '' } = asked;
+  const { method, behaviour, service, body } = asked;
   const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`;
   client.send(
     `${method} /${behaviour}/${id}?n=1000 HTTP/1.1\r\nHost: a\r\nX-Service: ${service}\r\n${length}\r\n${body}`,
   );
   const answer = await finalAnswer(client, method);
-  expect([behaviour, answer?.status ?? 'broken']).toEqual([behaviour, sight]);
+  client.socket.destroy();
+  return { ...asked, id, answer };
+}
+
+/** Compares what the client got, and what the log says. */
+async function expectOutcome({ id, behaviour, body, answer }: Seen, sight: Sight, flag: Flag): Promise<LogLine> {
+  expect(answer?.status ?? 'broken').toBe(sight);
   if (sight === 200) {
     const size = behaviour === 'fin-in-close' ? 500 : 1000;
     expect(answer!.head).toContain(`X-Id: ${id}\r\n`);
     expect(answer!.body).toBe(bodyOf(id, 1000).slice(0, size));
     if (!behaviour.startsWith('early')) expect(answer!.head).toContain(`X-Got: ${digestOf(body)}\r\n`);
   }
-  client.socket.destroy();
   const line = await lineOf(router, id);
-  expect([behaviour, line.ResponseFlag]).toEqual([behaviour, flag]);
+  expect(line.ResponseFlag).toBe(flag);
   if (sight !== 'broken') expect(line.DownstreamStatus).toBe(sight);
-  const after = await failureCounts(router);
-  for (const key of after.keys()) {
-    const isThis = flag !== '' && key === `${service} ${flag}`;
-    expect([key, after.get(key)]).toEqual([key, (before.get(key) ?? 0) + (isThis ? 1 : 0)]);
-  }
-  if (flag !== '') expect([...after.keys()]).toContain(`${service} ${flag}`);
   reached.add(flag);
   return line;
 }
 
-const rows = Object.entries(OUTCOMES).flatMap(([behaviour, [sight, flag]]) =>
-  ['GET', 'POST'].map((method) => [method, behaviour as BehaviourName, sight, flag] as const),
-);
+/** Compares the counter of a service that was asked `times` times. */
+async function expectCount(service: string, flag: Flag, times: number): Promise<void> {
+  const counts = [...(await failureCounts(router))].filter(([key]) => key.startsWith(`${service} `));
+  expect(counts).toEqual(flag === '' ? [] : [[`${service} ${flag}`, times]]);
+}
 
-test.each(rows)('24 76 %s, origin does %s: %s %s', async (method, behaviour, sight, flag) => {
-  const body = method === 'POST' ? bodyOf('upload', 3000) : '';
-  await expectOutcome({ method, behaviour, service: 'lab', body }, sight, flag);
+test.each(ROWS)('24 76 %s, origin does %s: %s %s', async (method, behaviour, sight, flag) => {
+  const service = `${behaviour}-${method}`;
+  await expectOutcome(seen.get(service)!, sight, flag);
+  await expectCount(service, flag, 1);
 });
 
 test.each([
@@ -250,6 +157,126 @@ test.each([
   ['nameless', 502, 'upstream_dns_failure'],
   ['empty', 503, 'no_server'],
 ] as const)('76 a service that is %s: %i %s', async (service, sight, flag) => {
-  await expectOutcome({ method: 'GET', behaviour: 'ok-length', service }, sight, flag);
-  await expectOutcome({ method: 'POST', behaviour: 'ok-length', service, body: 'abc' }, sight, flag);
+  const both = [ask({ method: 'GET', behaviour: 'ok-length', service, body: '' })];
+  both.push(ask({ method: 'POST', behaviour: 'ok-length', service, body: 'abc' }));
+  for (const one of await Promise.all(both)) await expectOutcome(one, sight, flag);
+  await expectCount(service, flag, 2);
+});
+
+test('76 a server that takes no more of a body: 504 upstream_write_timeout', async () => {
+  const client = await RawClient.connect(router.ports['web']!);
+  // More than the kernel's buffers of both connections hold.
+  const size = 64 * 1024 * 1024;
+  client.send(`POST /stall-reading/write. HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\nContent-Length: ${size}\r\n\r\n`);
+  client.socket.write(Buffer.alloc(size));
+  const answer = await finalAnswer(client, 'POST');
+  client.socket.destroy();
+  expect(answer?.status).toBe(504);
+  const line = await lineOf(router, 'write.');
+  expect(line.ResponseFlag).toBe('upstream_write_timeout');
+  expect((await failureCounts(router)).get('lab upstream_write_timeout')).toBe(1);
+  reached.add(line.ResponseFlag);
+});
+
+test('76 a kept connection that turns out dead: GET goes to a fresh one, POST is 502', async () => {
+  for (const [behaviour, flag] of [
+    ['reset-before', 'upstream_reset'],
+    ['fin-before', 'upstream_closed'],
+  ] as const) {
+    // Twice the same: the first makes sure that there is a kept connection.
+    for (const method of ['GET', 'POST']) {
+      const common = { service: 'lab', body: '' };
+      await expectOutcome(await ask({ ...common, method: 'GET', behaviour: 'ok-length' }), 200, '');
+      const line = await expectOutcome(await ask({ ...common, method, behaviour }), 502, flag);
+      expect([method, behaviour, line.RetryAttempts]).toEqual([method, behaviour, method === 'GET' ? 1 : 0]);
+    }
+  }
+});
+
+test('76 too many requests for the connections of a server: 503 upstream_pool_full and upstream_pool_timeout', async () => {
+  await using narrow = await startRouter({
+    install: installFile(
+      '0s',
+      '300ms',
+      '  maxConnsPerHost: 1\n  maxPendingRequests: 1\n',
+      servers({ lab: `http://127.0.0.1:${origin.port}` }),
+    ),
+  });
+  const ask = async (path: string): Promise<RawClient> => {
+    const client = await RawClient.connect(narrow.ports['web']!);
+    client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\n\r\n`);
+    return client;
+  };
+  const first = await ask('/held/h1.');
+  await origin.until(() => origin.held.length === 1);
+  const others = await Promise.all([ask('/ok-length/h2.'), ask('/ok-length/h3.')]);
+  const answers = await Promise.all(others.map((client) => finalAnswer(client, 'GET')));
+  expect(answers.map((answer) => answer?.status)).toEqual([503, 503]);
+  const flags = [await lineOf(narrow, 'h2.'), await lineOf(narrow, 'h3.')].map((line) => line.ResponseFlag);
+  expect(flags.toSorted()).toEqual(['upstream_pool_full', 'upstream_pool_timeout']);
+  const waiting = await ask('/ok-length/h4.');
+  origin.release();
+  expect((await finalAnswer(first, 'GET'))?.status).toBe(200);
+  expect((await finalAnswer(waiting, 'GET'))?.status).toBe(200);
+  expect(origin.seen.has('h2.') || origin.seen.has('h3.')).toBe(false);
+  for (const flag of flags) {
+    expect((await failureCounts(narrow)).get(`lab ${flag}`)).toBe(1);
+    reached.add(flag);
+  }
+  for (const client of [first, waiting, ...others]) client.socket.destroy();
+});
+
+test('76 an answer above the limit of buffering: 500 response_too_large', async () => {
+  const limited = servers({ lab: `http://127.0.0.1:${origin.port}` }).replace(
+    ', service',
+    ', middlewares: [small], service',
+  );
+  await using small = await startRouter({
+    install: installFile(
+      '0s',
+      '0s',
+      '',
+      `${limited}  middlewares:\n    small: { buffering: { maxResponseBodyBytes: 10 } }\n`,
+    ),
+  });
+  const client = await RawClient.connect(small.ports['web']!);
+  client.send('GET /ok-length/large.?n=1000 HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\n\r\n');
+  expect((await finalAnswer(client, 'GET'))?.status).toBe(500);
+  client.socket.destroy();
+  const line = await lineOf(small, 'large.');
+  expect(line.ResponseFlag).toBe('response_too_large');
+  expect((await failureCounts(small)).get('lab response_too_large')).toBe(1);
+  reached.add(line.ResponseFlag);
+});
+
+test('76 an origin that comes and goes: refused while it is away, served as soon as it is back', async () => {
+  await using flapping = await BadOrigin.start();
+  await using steady = await startRouter({
+    install: installFile('5s', '5s', '', servers({ lab: `http://127.0.0.1:${flapping.port}` })),
+  });
+  const clients = await Promise.all(Array.from({ length: 4 }, () => RawClient.connect(steady.ports['web']!)));
+  const askAll = async (id: string, method: string): Promise<(number | undefined)[]> => {
+    for (const [index, client] of clients.entries()) {
+      client.send(`${method} /ok-length/${id}${index}. HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\n\r\n`);
+    }
+    return (await Promise.all(clients.map((client) => finalAnswer(client, method)))).map((answer) => answer?.status);
+  };
+  for (let round = 0; round < 20; round++) {
+    expect(await askAll(`on${round}-`, 'GET')).toEqual([200, 200, 200, 200]);
+    await flapping.close(round % 2 === 0 ? 'fin' : 'rst');
+    // What is left of kept connections may be met first, and says so.
+    expect(await askAll(`off${round}-`, 'POST')).toEqual([502, 502, 502, 502]);
+    expect(await askAll(`gone${round}-`, 'GET')).toEqual([502, 502, 502, 502]);
+    await flapping.open();
+  }
+  for (let round = 0; round < 20; round++) {
+    expect((await lineOf(steady, `gone${round}-3.`)).ResponseFlag).toBe('upstream_connect_refused');
+  }
+  expect(await askAll('end-', 'POST')).toEqual([200, 200, 200, 200]);
+  for (const client of clients) client.socket.destroy();
+});
+
+test('every flag of the upstream side is reached by a test above', () => {
+  const upstream = Object.values(FAILURES).filter(({ side }) => side === 'upstream');
+  expect([...reached].filter((flag) => flag !== '').toSorted()).toEqual(upstream.map(({ flag }) => flag).toSorted());
 });
