@@ -226,6 +226,20 @@ test('76 too many requests for the connections of a server: 503 upstream_pool_fu
   for (const client of [first, waiting, ...others]) client.socket.destroy();
 });
 
+test('76 a connection that one worker keeps idle is no reason for another to refuse', async () => {
+  await using narrow = await startRouter({
+    install: installFile('0s', '5s', '  maxConnsPerHost: 1\n', servers({ lab: `http://127.0.0.1:${origin.port}` })),
+    workers: 2,
+  });
+  const clients = await Promise.all(Array.from({ length: 16 }, () => RawClient.connect(narrow.ports['web']!)));
+  // One after the other: whenever a request comes, the only connection is idle, here or in the other worker.
+  for (const [index, client] of clients.entries()) {
+    client.send(`GET /ok-length/n${index}. HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\n\r\n`);
+    expect([index, (await finalAnswer(client, 'GET'))?.status]).toEqual([index, 200]);
+  }
+  for (const client of clients) client.socket.destroy();
+});
+
 test('76 an answer above the limit of buffering: 500 response_too_large', async () => {
   const limited = servers({ lab: `http://127.0.0.1:${origin.port}` }).replace(
     ', service',

@@ -1,12 +1,13 @@
 // Limits on open connections to one server that hold for the process: a row of shared memory per server, with the total
 // and each worker's part of it, so that a dead worker's part can be given back. Only servers with a limit have a row.
 //
-// Row: [hash, hash, total, 0, (open, waiting) per worker]. The table is open-addressed and rows are never freed; when it
+// Row: [hash, hash, total, calls, (open, waiting) per worker]; `calls` moves whenever a worker begins to wait. The table is open-addressed and rows are never freed; when it
 // is full a server's limit is divided evenly between the workers instead.
 
 const ROWS = 4096;
 const HEADER = 4;
 const TOTAL = 2;
+const CALLS = 3;
 const WAKE_MS = 1_000;
 
 /** FNV-1a with two offsets: 64 bits in two halves. */
@@ -46,6 +47,8 @@ export class ConnectionBudget {
   /** Open connections of keys that found no row. */
   private readonly unlisted = new Map<string, number>();
   private readonly waiting = new Set<string>();
+  /** By key: the calls that `watch` has told of. */
+  private readonly answered = new Map<string, number>();
 
   constructor(memory: SharedArrayBuffer, slot: number, workerSlots: number) {
     this.cells = new Int32Array(memory);
@@ -82,8 +85,8 @@ export class ConnectionBudget {
     Atomics.notify(this.cells, row + TOTAL);
   }
 
-  /** Calls back once, after any worker has given a connection back or a second has passed. */
-  await(key: string, ready: () => void): void {
+  /** Calls back once, after any worker has given a connection back or a second has passed; soon when one is free already. */
+  await(key: string, max: number, ready: () => void): void {
     if (this.waiting.has(key)) return;
     this.waiting.add(key);
     const row = this.rowOf(key);
@@ -97,9 +100,31 @@ export class ConnectionBudget {
       return;
     }
     Atomics.store(this.cells, row + HEADER + 2 * this.slot + 1, 1);
+    Atomics.add(this.cells, row + CALLS, 1);
+    Atomics.notify(this.cells, row + CALLS);
+    // Another worker may have given one back since it was refused here.
     const total = Atomics.load(this.cells, row + TOTAL);
-    const wait = Atomics.waitAsync(this.cells, row + TOTAL, total, WAKE_MS);
-    if (wait.async) void wait.value.then(done);
+    const wait = total < max ? null : Atomics.waitAsync(this.cells, row + TOTAL, total, WAKE_MS);
+    if (wait?.async === true) void wait.value.then(done);
+    else queueMicrotask(done);
+  }
+
+  /**
+   * For a worker with idle connections: calls back once, when a request in another worker waits or begins to. A wait that
+   * has been told of is not told again; who is still without a connection afterwards waits anew.
+   */
+  watch(key: string, wanted: () => void): void {
+    const row = this.rowOf(key);
+    if (row < 0) return;
+    // Read before the question: who begins to wait behind it moves the cell.
+    const calls = Atomics.load(this.cells, row + CALLS);
+    const isOpen = calls !== this.answered.get(key) && this.isAwaited(key);
+    const wait = isOpen ? null : Atomics.waitAsync(this.cells, row + CALLS, calls);
+    const done = (): void => {
+      this.answered.set(key, Atomics.load(this.cells, row + CALLS));
+      wanted();
+    };
+    if (wait?.async === true) void wait.value.then(done);
     else queueMicrotask(done);
   }
 

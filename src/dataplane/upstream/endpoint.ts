@@ -75,6 +75,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   private meanMs = 0;
   private meanCount = 0;
   private meanAtMs = 0;
+  private isWatching = false;
 
   constructor(key: string, server: ServerSpec, transport: UpstreamTransportSpec, context: UpstreamContext) {
     this.key = key;
@@ -198,7 +199,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     exchange.responseSource = waiter;
     this.waiters.push(waiter);
     this.context.wheel.arm(waiter.deadline, this.transport.dialTimeoutMs);
-    this.context.budget.await(this.key, this.onBudget);
+    this.context.budget.await(this.key, this.transport.maxConnsPerHost, this.onBudget);
   }
 
   /** Another worker, or this one, has closed a connection of this server. */
@@ -206,7 +207,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     while (this.waiters.length > 0 && this.context.budget.take(this.key, this.transport.maxConnsPerHost)) {
       this.openFor(this.takeWaiter()!.exchange);
     }
-    if (this.waiters.length > 0) this.context.budget.await(this.key, this.onBudget);
+    if (this.waiters.length > 0) this.context.budget.await(this.key, this.transport.maxConnsPerHost, this.onBudget);
   };
 
   dropWaiter(waiter: Waiter): void {
@@ -236,12 +237,24 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     } else {
       this.idle.push(connection);
       connection.rest();
+      if (this.transport.maxConnsPerHost > 0) this.watchBudget();
     }
   }
 
   /** With a limit over all workers an idle connection here may be what a request in another worker waits for. */
   private isWantedElsewhere(): boolean {
     return this.transport.maxConnsPerHost > 0 && this.context.budget.isAwaited(this.key);
+  }
+
+  /** Gives the connections that are idle already to workers that begin to wait, one for each time they ask. */
+  private watchBudget(): void {
+    if (this.isWatching) return;
+    this.isWatching = true;
+    this.context.budget.watch(this.key, () => {
+      this.isWatching = false;
+      if (this.idle.length > 0 && this.isWantedElsewhere()) this.idle[0]!.destroy();
+      if (this.idle.length > 0) this.watchBudget();
+    });
   }
 
   /** The connection is gone. `exchange` is what it was serving. */
@@ -258,13 +271,15 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
 
   /**
    * A connection failed before it gave any byte of a response. An idempotent request without a body goes once to a fresh
-   * connection when a kept one turned out to be dead; everything else is the client's to know.
+   * connection when a kept one turned out to be dead; everything else is the client's to know. Once also where the
+   * second connection is a kept one after all, because the request had to wait for it.
    */
   failed(exchange: Exchange, failure: Failure, wasReused: boolean): void {
     exchange.responseSource = null;
     if (
       failure.retry === 'reused' &&
       wasReused &&
+      exchange.retryAttempts === 0 &&
       IDEMPOTENT.has(exchange.method) &&
       exchange.requestFraming === 0 &&
       exchange.upgrade === '' &&
