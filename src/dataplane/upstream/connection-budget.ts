@@ -9,6 +9,8 @@ const HEADER = 4;
 const TOTAL = 2;
 const CALLS = 3;
 const WAKE_MS = 1_000;
+/** Ends the watch of a service that is gone: nobody waits for it any more. */
+const WATCH_MS = 30_000;
 
 /** FNV-1a with two offsets: 64 bits in two halves. */
 function hash(key: string, basis: number): number {
@@ -110,8 +112,8 @@ export class ConnectionBudget {
   }
 
   /**
-   * For a worker with idle connections: calls back once, when a request in another worker waits or begins to. A wait that
-   * has been told of is not told again; who is still without a connection afterwards waits anew.
+   * For a worker with idle connections: calls back once, when a request in another worker waits or begins to, or after a while.
+   * A wait that has been told of is not told again; who is still without a connection afterwards waits anew.
    */
   watch(key: string, wanted: () => void): void {
     const row = this.rowOf(key);
@@ -119,7 +121,7 @@ export class ConnectionBudget {
     // Read before the question: who begins to wait behind it moves the cell.
     const calls = Atomics.load(this.cells, row + CALLS);
     const isOpen = calls !== this.answered.get(key) && this.isAwaited(key);
-    const wait = isOpen ? null : Atomics.waitAsync(this.cells, row + CALLS, calls);
+    const wait = isOpen ? null : Atomics.waitAsync(this.cells, row + CALLS, calls, WATCH_MS);
     const done = (): void => {
       this.answered.set(key, Atomics.load(this.cells, row + CALLS));
       wanted();
