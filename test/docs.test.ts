@@ -15,6 +15,7 @@ import { decodeRouting } from '../src/controlplane/config/routing-config.ts';
 import { parseArguments } from '../src/cli/arguments.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { renderGenerated } from '../src/cli/generated.ts';
+import { FAILURES } from '../src/dataplane/http/failure.ts';
 import { isMap } from '../src/schema/schema.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -122,6 +123,17 @@ test('every diagnostic code in use is in the table, and none is left over', () =
     for (const [, code] of text.matchAll(/(?:code: |'(?:error|warning)',\s*)'([a-z]+(?:-[a-z]+)+)'/g)) used.add(code!);
   }
   expect([...used].toSorted()).toEqual(Object.keys(DIAGNOSTIC_CODES).toSorted());
+});
+
+test('the page on failures has every flag that is our own 5xx, under its status, and no other', () => {
+  const page = readFileSync(join(ROOT, 'docs/failures.md'), 'utf8');
+  const shown: string[] = [];
+  for (const section of page.split('\n## ').slice(1)) {
+    for (const [, flag] of section.matchAll(/^\| `(\w+)`/gm)) shown.push(`${section.slice(0, 3)} ${flag!}`);
+  }
+  // 501 and 505 answer what the client asked for.
+  const flags = Object.values(FAILURES).filter(({ side, status }) => status >= 500 && side !== 'downstream');
+  expect(shown.toSorted()).toEqual(flags.map(({ status, flag }) => `${status} ${flag}`).toSorted());
 });
 
 test('links between documents lead to files', () => {

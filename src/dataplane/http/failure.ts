@@ -36,7 +36,7 @@ function failure(
   });
 }
 
-/** Every failure of the request path and its status, in one table. docs/reference/failures.md is generated from it. */
+/** Every failure of the request path and its status. docs/reference/errors.md is generated from it; docs/failures.md explains. */
 export const FAILURES = {
   badRequestLine: failure('bad_request_line', 'downstream', 400, 'Bad Request: malformed request line'),
   badTarget: failure('bad_target', 'downstream', 400, 'Bad Request: malformed request target'),
@@ -69,7 +69,6 @@ export const FAILURES = {
   poolFull: failure('upstream_pool_full', 'upstream', 503, 'Service Unavailable'),
   poolTimeout: failure('upstream_pool_timeout', 'upstream', 503, 'Service Unavailable'),
   authBusy: failure('auth_busy', 'internal', 503, 'Service Unavailable', { close: false }),
-  draining: failure('draining', 'internal', 503, 'Service Unavailable', { close: true }),
   internal: failure('internal_error', 'internal', 500, 'Internal Server Error', { close: true }),
 
   dnsFailure: failure('upstream_dns_failure', 'upstream', 502, 'Bad Gateway'),
