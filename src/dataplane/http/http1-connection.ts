@@ -394,6 +394,7 @@ export class Http1Connection implements Downstream, ReadTarget {
   write(chunk: Buffer, start: number, end: number): boolean {
     const exchange = this.exchange;
     if (exchange === null) return true;
+    if (this.state === STATE_TUNNEL) this.arm(this.context.spec.timeouts.tunnelIdleMs);
     exchange.responseBytes += this.writer.write(chunk, start, end, exchange.responseSource);
     return this.writer.hasRoom();
   }

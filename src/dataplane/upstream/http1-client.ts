@@ -376,10 +376,14 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
       this.destroy();
       return;
     }
-    const isTcp = !this.endpoint.server.host.startsWith('@');
-    if (isTcp && socket.writableLength === 0 && !socket.writableEnded) socket.write('');
+    // A tunnel whose other direction has ended takes no write; it has nothing that could pass for whole either.
+    if (socket.writableEnded || this.endpoint.server.host.startsWith('@')) {
+      this.ended(exchange);
+      return;
+    }
+    if (socket.writableLength === 0) socket.write('');
     setImmediate(() => {
-      if (this.exchange === exchange && !socket.destroyed) this.ended(exchange);
+      if (this.exchange === exchange && socket.errored === null) this.ended(exchange);
     });
   }
 
