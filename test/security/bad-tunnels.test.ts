@@ -113,3 +113,11 @@ test('76 a client that resets its tunnel ends the origin’s connection', async 
   await origin.until(() => server.isClosed);
   expect((await lineOf(patient, 't7.')).ResponseFlag).toBe('client_gone');
 });
+
+test('76 a client that resets its tunnel with its last bytes has not half-closed it', async () => {
+  const { client, server } = await open(patient, 't8.');
+  // This origin would go on for ever.
+  server.socket.removeAllListeners('end');
+  client.socket.write('bye', () => client.socket.resetAndDestroy());
+  expect((await lineOf(patient, 't8.')).ResponseFlag).toBe('client_gone');
+});

@@ -518,6 +518,8 @@ export class Http1Connection implements Downstream, ReadTarget {
   onEnd(): void {
     switch (this.state) {
       case STATE_TUNNEL:
+        // Fails after a reset that came with the last bytes, which looks like a FIN: then `onClose` ends the other side.
+        if (!this.socket.writableEnded) this.socket.write('');
         this.tunnel!.finish();
         this.tunnelEnded();
         return;
