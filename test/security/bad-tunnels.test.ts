@@ -114,10 +114,16 @@ test('76 a client that resets its tunnel ends the origin’s connection', async 
   expect((await lineOf(patient, 't7.')).ResponseFlag).toBe('client_gone');
 });
 
-test('76 a client that resets its tunnel with its last bytes has not half-closed it', async () => {
-  const { client, server } = await open(patient, 't8.');
-  // This origin would go on for ever.
-  server.socket.removeAllListeners('end');
-  client.socket.write('bye', () => client.socket.resetAndDestroy());
-  expect((await lineOf(patient, 't8.')).ResponseFlag).toBe('client_gone');
+test('76 clients that reset their tunnels with their last bytes have not half-closed them', async () => {
+  const tunnels = await Promise.all(Array.from({ length: 8 }, (_, index) => open(patient, `t8-${index}.`)));
+  // These origins would go on for ever.
+  for (const { server } of tunnels) server.socket.removeAllListeners('end');
+  // Bytes and reset are both there before the router looks.
+  patient.signal('SIGSTOP');
+  for (const { client } of tunnels) client.socket.write('bye', () => client.socket.resetAndDestroy());
+  for (const { client } of tunnels) await client.until(() => client.isClosed, true);
+  patient.signal('SIGCONT');
+  for (const [index] of tunnels.entries()) {
+    expect((await lineOf(patient, `t8-${index}.`)).ResponseFlag).toBe('client_gone');
+  }
 });
