@@ -154,15 +154,16 @@ async function begun(client: RawClient): Promise<void> {
 
 /** One client: requests one after the other, now and then two at once, on a connection that is kept as long as it may be. */
 async function runClient(
+  port: number,
   random: SeededRandom,
   take: () => Plan | undefined,
   results: Map<Plan, Result>,
 ): Promise<void> {
   let client: RawClient | null = null;
   for (let plan = take(); plan !== undefined; plan = take()) {
-    client ??= await RawClient.connect(router.ports['web']!);
+    client ??= await RawClient.connect(port);
     const plans = [plan];
-    const second = random.below(20) === 0 ? take() : undefined;
+    const second = plan.body === '' && random.below(20) === 0 ? take() : undefined;
     if (second !== undefined) plans.push(second);
     const text = plans.map((one) => requestText(one)).join('');
     const leaving = plans.find((one) => one.leaving !== 'never')?.leaving;
@@ -181,7 +182,9 @@ async function runClient(
       }
       const answer = await finalAnswer(client, one.method);
       results.set(one, answer ?? 'broken');
-      if (answer === null || /\r\nconnection: close\r\n/i.test(answer.head)) {
+      // A failure may come before the end of a chunked body, and then the router reads only so much of the rest.
+      const isUncertain = one.isChunked && answer !== null && answer.status >= 500;
+      if (answer === null || isUncertain || /\r\nconnection: close\r\n/i.test(answer.head)) {
         client.socket.destroy();
         client = null;
       }
@@ -193,7 +196,7 @@ async function runClient(
 }
 
 /** Whatever a 2xx says, it says to its own request, and the origin has said it. */
-function checkAnswer(plan: Plan, answer: RawResponse): void {
+function checkAnswer(origin: BadOrigin, plan: Plan, answer: RawResponse): void {
   expect(answer.status < 300 ? 'ok' : [502, 503, 504].includes(answer.status)).toBeTruthy();
   if (answer.status >= 300) {
     expect(answer.head).not.toContain('X-Id');
@@ -205,6 +208,15 @@ function checkAnswer(plan: Plan, answer: RawResponse): void {
   const hasBody = plan.method !== 'HEAD' && answer.status !== 204;
   expect(answer.body === (hasBody ? bodyOf(plan.id, plan.size).slice(0, size) : '')).toBe(true);
   expect(origin.seen.get(plan.id)).toBeGreaterThan(0);
+}
+
+function linesById(from: RouterProcess): Map<string, LogLine[]> {
+  const lines = new Map<string, LogLine[]>();
+  for (const line of logLines(from)) {
+    const id = /\/([^/?]+)(?:\?|$)/.exec(line.RequestPath)![1]!;
+    lines.set(id, [...(lines.get(id) ?? []), line]);
+  }
+  return lines;
 }
 
 function checkLine(plan: Plan, result: RawResponse | 'broken', line: LogLine): void {
@@ -233,14 +245,14 @@ test(`76 a storm of bad origins (STORM_SEED=${SEED})`, { timeout: 120_000 }, asy
   let next = 0;
   await Promise.all(
     Array.from({ length: CLIENTS }, (_, index) =>
-      runClient(new SeededRandom(SEED + index), () => plans[next++], results),
+      runClient(router.ports['web']!, new SeededRandom(SEED + index), () => plans[next++], results),
     ),
   );
   expect(results.size).toBe(REQUESTS);
   for (const [plan, result] of results) {
     if (typeof result === 'string') continue;
     try {
-      checkAnswer(plan, result);
+      checkAnswer(origin, plan, result);
     } catch (error) {
       throw new Error(`${JSON.stringify({ ...plan, body: plan.body.length })} got ${result.head}`, { cause: error });
     }
@@ -269,11 +281,7 @@ test(`76 a storm of bad origins (STORM_SEED=${SEED})`, { timeout: 120_000 }, asy
 
   router.signal('SIGTERM');
   await router.exited;
-  const lines = new Map<string, LogLine[]>();
-  for (const line of logLines(router)) {
-    const id = /\/([^/?]+)(?:\?|$)/.exec(line.RequestPath)![1]!;
-    lines.set(id, [...(lines.get(id) ?? []), line]);
-  }
+  const lines = linesById(router);
   const failures = new Map<string, number>();
   for (const [plan, result] of results) {
     const found = lines.get(plan.id) ?? [];
@@ -295,4 +303,58 @@ test(`76 a storm of bad origins (STORM_SEED=${SEED})`, { timeout: 120_000 }, asy
     }
   }
   expect(counted).toEqual(failures);
+});
+
+test(`76 an origin that comes and goes under load (STORM_SEED=${SEED})`, { timeout: 120_000 }, async () => {
+  await using flapping = await BadOrigin.start();
+  await using steady = await startRouter({
+    install: installFile('20s', '20s', '', servers({ storm: `http://127.0.0.1:${flapping.port}` })),
+    workers: 2,
+  });
+  const random = new SeededRandom(SEED);
+  const plans = Array.from({ length: REQUESTS / 2 }, (_, index): Plan => {
+    const plan = planOf(random, index);
+    return { ...plan, service: 'storm', behaviour: random.pick(GOOD), leaving: 'never' };
+  });
+  const results = new Map<Plan, Result>();
+  let next = 0;
+  let flapped = Promise.resolve();
+  let isUp = true;
+  const flap = async (): Promise<void> => {
+    isUp = !isUp;
+    await (isUp ? flapping.open() : flapping.close(random.below(2) === 0 ? 'fin' : 'rst'));
+  };
+  const take = (): Plan | undefined => {
+    if (random.below(40) === 0) flapped = flapped.then(flap);
+    return plans[next++];
+  };
+  const port = steady.ports['web']!;
+  await Promise.all(Array.from({ length: CLIENTS }, () => runClient(port, random, take, results)));
+  await flapped;
+  if (!isUp) await flapping.open();
+  for (let count = 0; count < 10; count++) {
+    const response = await RawClient.exchange(
+      port,
+      `GET /ok-length/end${count}. HTTP/1.1\r\nHost: a\r\nX-Service: storm\r\n\r\n`,
+    );
+    expect(response.status).toBe(200);
+  }
+  steady.signal('SIGTERM');
+  await steady.exited;
+  const lines = linesById(steady);
+  const flags = new Set<string>();
+  for (const [plan, result] of results) {
+    const found = lines.get(plan.id) ?? [];
+    const context = JSON.stringify({ ...plan, body: plan.body.length, result, found });
+    expect([context, found.length]).toEqual([context, result === 'unasked' ? 0 : 1]);
+    const mayRepeat = plan.method !== 'POST' && plan.body === '';
+    expect(flapping.seen.get(plan.id) ?? 0).toBeLessThanOrEqual(mayRepeat ? 2 : 1);
+    if (typeof result !== 'string') checkAnswer(flapping, plan, result);
+    const isServed = typeof result !== 'string' && result.status < 300;
+    if (result !== 'unasked') expect([plan.id, found[0]!.ResponseFlag === '']).toEqual([plan.id, isServed]);
+    for (const { ResponseFlag } of found) flags.add(ResponseFlag);
+  }
+  // What there is to see: served, refused, and whatever was under way.
+  const underWay = ['upstream_reset', 'upstream_closed', 'upstream_connect_failed'];
+  expect([...flags].filter((flag) => !underWay.includes(flag)).toSorted()).toEqual(['', 'upstream_connect_refused']);
 });
