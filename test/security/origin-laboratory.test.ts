@@ -163,6 +163,20 @@ test.each([
   await expectCount(service, flag, 2);
 });
 
+test.each(['reset-in-close', 'reset-in-chunked', 'fin-in-chunked', 'bad-chunk', 'stall-in-chunked'])(
+  '76 an HTTP/1.0 client, whose body has no length, is reset when the origin does %s',
+  async (behaviour) => {
+    const client = await RawClient.connect(router.ports['web']!);
+    client.send(`GET /${behaviour}/old-${behaviour}.?n=1000 HTTP/1.0\r\nHost: a\r\nX-Service: lab\r\n\r\n`);
+    await client.closed();
+    expect(client.received).not.toContain('Content-Length');
+    // A reset that comes with bytes looks like an end until something is written.
+    const failed = new Promise<boolean>((resolve) => client.socket.write('', (error) => resolve(error != null)));
+    expect(client.socket.errored !== null || (await failed)).toBe(true);
+    client.socket.destroy();
+  },
+);
+
 test('76 a server that takes no more of a body: 504 upstream_write_timeout', async () => {
   const client = await RawClient.connect(router.ports['web']!);
   // More than the kernel's buffers of both connections hold.
