@@ -21,6 +21,8 @@ const MAX_HEAD_FIELDS = 200;
 /** A longer answer is not read to its end: its connection is closed instead. */
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_INFORMATIONAL = 10;
+/** The wheel turns every 50 ms; what is later than this says that the thread was held up. */
+const MAX_LATE_MS = 250;
 const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
@@ -62,6 +64,8 @@ export class HttpProbe implements Probe {
   /** Names looked up besides the server's: targets of redirects. */
   #elsewhere: string | null = null;
   #socket: net.Socket | null = null;
+  /** When the check has taken too long, in the wheel's time. */
+  #dueMs = 0;
   #state = STATE_REST;
   #done: ((verdict: Verdict) => void) | null = null;
   /** What is asked now: the check's own, or the target of a redirect. */
@@ -81,14 +85,14 @@ export class HttpProbe implements Probe {
     this.#context = context;
     this.#target = this.#ownTarget();
     this.#request = this.#render(spec.path, spec.hostname === '' ? this.#authority(this.#target) : spec.hostname);
-    this.#deadline = new Deadline(() => this.#settle(`no answer within ${spec.timeoutMs} ms`));
+    this.#deadline = new Deadline(() => this.#expired());
     context.resolver.retain(server.host);
   }
 
   check(done: (verdict: Verdict) => void): void {
     this.#done = done;
     this.#redirects = 0;
-    this.#context.wheel.arm(this.#deadline, this.#spec.timeoutMs);
+    this.#arm(this.#spec.timeoutMs);
     this.#ask(this.#ownTarget(), this.#request);
   }
 
@@ -104,6 +108,31 @@ export class HttpProbe implements Probe {
     if (this.#elsewhere !== null) this.#context.resolver.release(this.#elsewhere);
     this.#elsewhere = host;
     if (host !== null) this.#context.resolver.retain(host);
+  }
+
+  #arm(ms: number): void {
+    const { wheel } = this.#context;
+    this.#dueMs = wheel.nowMs + ms;
+    wheel.arm(this.#deadline, ms);
+  }
+
+  /**
+   * A main thread that was busy, or had no core, has not read what servers have long answered: its own delay must not take
+   * all of them down at once.
+   */
+  #expired(): void {
+    const lateMs = this.#context.wheel.nowMs - this.#dueMs;
+    if (lateMs > MAX_LATE_MS) {
+      this.#arm(Math.min(lateMs, this.#spec.timeoutMs));
+      return;
+    }
+    const done = this.#done;
+    // Behind the reads that are due in this turn.
+    setImmediate(() => {
+      if (done !== null && this.#done === done && this.#deadline.atMs === Number.POSITIVE_INFINITY) {
+        this.#settle(`no answer within ${this.#spec.timeoutMs} ms`);
+      }
+    });
   }
 
   #ownTarget(): { host: string; port: number } {

@@ -1,0 +1,160 @@
+import net, { type AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ManualClock } from '../../core/clock.ts';
+import { TimerWheel } from '../../core/timer-wheel.ts';
+import type { HealthCheckSpec, ServerSpec } from '../../model/service.ts';
+import { Resolver } from '../../dataplane/upstream/resolver.ts';
+import { HttpProbe, type Verdict } from './http-probe.ts';
+
+const SPEC: HealthCheckSpec = {
+  mode: 'http',
+  path: '/health',
+  method: 'GET',
+  hostname: '',
+  port: 0,
+  headers: {},
+  followRedirects: true,
+  status: [[200, 399]],
+  intervalMs: 1_000,
+  unhealthyIntervalMs: 1_000,
+  timeoutMs: 5_000,
+  jitterMs: 0,
+  healthyThreshold: 1,
+  unhealthyThreshold: 1,
+  initialState: 'up',
+};
+
+let server: net.Server;
+let answer: (socket: net.Socket) => void;
+let connections: net.Socket[];
+let asked: (() => void) | null;
+let clock: ManualClock;
+let wheel: TimerWheel;
+
+beforeEach(async () => {
+  connections = [];
+  asked = null;
+  answer = (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  server = net.createServer((socket) => {
+    connections.push(socket);
+    socket.on('error', () => {});
+    socket.on('data', () => {
+      answer(socket);
+      asked?.();
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  clock = new ManualClock();
+  wheel = new TimerWheel(clock);
+});
+afterEach(async () => {
+  wheel.stop();
+  for (const socket of connections) socket.destroy();
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+});
+
+function probeOf(spec: Partial<HealthCheckSpec> = {}): HttpProbe {
+  const { port } = server.address() as AddressInfo; // A TCP server.
+  const target: ServerSpec = {
+    url: `http://127.0.0.1:${port}`,
+    scheme: 'http',
+    host: '127.0.0.1',
+    port,
+    path: '',
+    preservePath: false,
+    weight: 1,
+  };
+  return new HttpProbe({ ...SPEC, ...spec }, target, { wheel, resolver: new Resolver() });
+}
+
+function check(probe: HttpProbe): Promise<Verdict> {
+  return new Promise((resolve) => probe.check(resolve));
+}
+
+test('keeps its connection from check to check', async () => {
+  const probe = probeOf();
+  for (let turn = 0; turn < 5; turn++) expect(await check(probe)).toBeNull();
+  expect(connections).toHaveLength(1);
+  probe.stop();
+});
+
+test('a kept connection that turns out to be dead is no verdict', async () => {
+  const probe = probeOf();
+  await check(probe);
+  const first = connections[0]!;
+  answer = (socket) => {
+    if (socket === first) socket.destroy();
+    else socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+  };
+  expect(await check(probe)).toBeNull();
+  expect(connections).toHaveLength(2);
+  probe.stop();
+});
+
+test('a fresh connection that is closed without an answer is one', async () => {
+  answer = (socket) => socket.destroy();
+  const probe = probeOf();
+  expect(await check(probe)).toMatch(/connection/);
+  probe.stop();
+});
+
+test('interim answers are passed over, endless ones are not an answer', async () => {
+  answer = (socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+  const probe = probeOf();
+  expect(await check(probe)).toBeNull();
+  answer = (socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(20));
+  expect(await check(probe)).toBe('the answer is no final response');
+  probe.stop();
+});
+
+test('a long or endless body is not read', async () => {
+  const probe = probeOf();
+  answer = (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nx');
+  expect(await check(probe)).toBeNull();
+  answer = (socket) =>
+    socket.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20000\r\n${'x'.repeat(0x20000)}`);
+  expect(await check(probe)).toBeNull();
+  probe.stop();
+});
+
+test('redirects in a circle end', async () => {
+  answer = (socket) => socket.write('HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n');
+  const probe = probeOf();
+  expect(await check(probe)).toBe('more than 10 redirects');
+  probe.stop();
+});
+
+test('an answer that does not come is a verdict after the time limit', async () => {
+  answer = () => {};
+  const wasAsked = new Promise<void>((resolve) => (asked = resolve));
+  const probe = probeOf();
+  const verdict = check(probe);
+  await wasAsked;
+  for (let step = 0; step < 51; step++) {
+    clock.advance(100);
+    wheel.tick();
+  }
+  expect(await verdict).toBe('no answer within 5000 ms');
+  probe.stop();
+});
+
+test('a thread that was held up does not take the server down for it', async () => {
+  let reply = (): void => {};
+  answer = (socket) => {
+    reply = () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+  };
+  const wasAsked = new Promise<void>((resolve) => (asked = resolve));
+  const probe = probeOf();
+  const verdict = check(probe);
+  await wasAsked;
+  // Half a minute in one step: nothing was read meanwhile.
+  clock.advance(30_000);
+  wheel.tick();
+  reply();
+  expect(await verdict).toBeNull();
+  probe.stop();
+});
