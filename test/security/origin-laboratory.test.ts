@@ -163,6 +163,26 @@ test.each([
   await expectCount(service, flag, 2);
 });
 
+test('76 a service whose only server has failed: 503 no_healthy_server', async () => {
+  const failing = servers({ lab: `http://127.0.0.1:${closedPort}` }).replace(
+    'loadBalancer: {',
+    'loadBalancer: { passiveHealthCheck: { failureWindow: 1m, maxFailedAttempts: 1 },',
+  );
+  await using sick = await startRouter({ install: installFile('5s', '5s', '', failing) });
+  const client = await RawClient.connect(sick.ports['web']!);
+  for (const [id, status, flag] of [
+    ['sick1.', 502, 'upstream_connect_refused'],
+    ['sick2.', 503, 'no_healthy_server'],
+  ] as const) {
+    client.send(`GET /ok-length/${id} HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\n\r\n`);
+    expect((await finalAnswer(client, 'GET'))?.status).toBe(status);
+    expect((await lineOf(sick, id)).ResponseFlag).toBe(flag);
+    expect((await failureCounts(sick)).get(`lab ${flag}`)).toBe(1);
+    reached.add(flag);
+  }
+  client.socket.destroy();
+});
+
 test.each(['reset-in-close', 'reset-in-chunked', 'fin-in-chunked', 'bad-chunk', 'stall-in-chunked'])(
   '76 an HTTP/1.0 client, whose body has no length, is reset when the origin does %s',
   async (behaviour) => {
