@@ -71,7 +71,7 @@ test('checks send what is configured, and are made once per process', async () =
     hostname: 'shop.test',
     headers: { 'X-Probe': 'yes' },
   };
-  await using router = await RestRouter.start({ services: { s: balancing([a], { healthCheck }) } }, { workers: 3 });
+  await using _router = await RestRouter.start({ services: { s: balancing([a], { healthCheck }) } }, { workers: 3 });
   await a.until(() => a.checks.length >= 5);
   for (const { url, method, headers } of a.checks) {
     expect([method, url, headers.host, headers['x-probe'], headers['content-length']]).toEqual([

@@ -193,12 +193,12 @@ test('a named transport has its own timeouts and limits; the service without one
     impatient: { forwardingTimeouts: { responseHeaderTimeout: '100ms' }, maxConnsPerHost: 1, maxPendingRequests: 0 },
   };
   const routers = {
-    slow: { rule: "PathPrefix(`/slow`)", service: 'slow', entryPoints: ['web'] },
+    slow: { rule: 'PathPrefix(`/slow`)', service: 'slow', entryPoints: ['web'] },
     all: { rule: 'PathPrefix(`/`)', service: 's', entryPoints: ['web'] },
   };
   await using router = await RestRouter.start({ routers, services, serversTransports });
   const [one, other] = await Promise.all([router.get('/slow'), router.get('/slow')]);
-  expect([one.status, other.status].toSorted()).toEqual([503, 504]);
+  expect(new Set([one.status, other.status])).toEqual(new Set([503, 504]));
   expect((await router.get('/')).body).toBe('b');
   const said = await router.put({
     routers,

@@ -214,21 +214,19 @@ describe('p2c', () => {
 });
 
 describe('leasttime', () => {
-  const { create } = BALANCERS.leasttime;
-
   test('the lowest product of time and requests in progress wins, by weight', () => {
     const all = targets(3);
     Object.assign(all[0]!, { responseMs: 10, load: 4 }); // 50
     Object.assign(all[1]!, { responseMs: 20, load: 1 }); // 40
     Object.assign(all[2]!, { responseMs: 90, load: 0 }); // 90
-    expect(create(candidatesOf(all), null).pick(from('10.0.0.1'))).toBe(all[1]);
+    expect(BALANCERS.leasttime.create(candidatesOf(all), null).pick(from('10.0.0.1'))).toBe(all[1]);
     expect(create(candidatesOf(all, [1, 1, 3]), null).pick(from('10.0.0.1'))).toBe(all[2]);
   });
 
   test('a target nobody knows is tried, and does not get all requests until it has answered', () => {
     const all = targets(2);
     all[0]!.responseMs = 5;
-    const picker = create(candidatesOf(all), null);
+    const picker = BALANCERS.leasttime.create(candidatesOf(all), null);
     for (let turn = 0; turn < 100; turn++) picker.pick(from('10.0.0.1'))!.load++;
     expect(all.map(({ load }) => load)).toEqual([50, 50]);
   });
@@ -236,7 +234,7 @@ describe('leasttime', () => {
   test('equal targets take turns', () => {
     const all = targets(3);
     for (const target of all) target.responseMs = 3;
-    const picker = create(candidatesOf(all), null);
+    const picker = BALANCERS.leasttime.create(candidatesOf(all), null);
     const counts = new Map<Target, number>();
     for (let turn = 0; turn < 300; turn++) {
       const target = picker.pick(from('10.0.0.1'))!;

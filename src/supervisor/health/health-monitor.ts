@@ -108,7 +108,7 @@ export class HealthMonitor {
   }
 
   stop(): void {
-    for (const name of [...this.#services.keys()]) this.#drop(name);
+    for (const name of this.#services.keys()) this.#drop(name);
     this.#wheel.stop();
   }
 
