@@ -241,6 +241,7 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#memory.clearWorker(worker.slot, this.#rows.used);
     if (this.#workers.get(worker.slot) === worker) this.#workers.delete(worker.slot);
     if (this.#isStopping) return;
+    this.#health.adoptEjections();
     if (!worker.isEnding) {
       if (!worker.isReady && this.version > 0 && this.#pinger === null) return; // start() reports it.
       this.#options.log.error('a worker crashed and is replaced', { worker: worker.id, reason });

@@ -34,6 +34,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
       name: (row) => row['name'],
       status: (row) => row['status'],
       type: (row) => row['type'],
+      servers: (row) => serverCount(row['serverStatus']),
       'used by': (row) => row['usedBy'],
     },
   },
@@ -52,6 +53,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
+/** `3 up` or `2 up, 1 down`. */
+function serverCount(status: unknown): string {
+  if (typeof status !== 'object' || status === null) return '';
+  const all: unknown[] = Object.values(status);
+  const down = all.filter((one) => one === 'DOWN').length;
+  return `${all.length - down} up${down > 0 ? `, ${down} down` : ''}`;
+}
+
 interface Snapshots {
   readonly current: number;
   readonly pinned: number | null;
@@ -60,10 +69,7 @@ interface Snapshots {
 
 export async function get(args: Arguments, io: Io): Promise<number> {
   const [given = '', name] = args.positionals;
-  const kindName = given
-    .toLowerCase()
-    .replace(/([^s])$/, '$1s')
-    .replace('entrypoint', 'entrypoint');
+  const kindName = given.toLowerCase().replace(/([^s])$/, '$1s');
   const client = await AdminClient.find(args, io);
   const isJson = args.flags.has('json');
   const print = (value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`);

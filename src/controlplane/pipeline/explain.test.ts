@@ -13,9 +13,14 @@ http:
     asked: { rule: "Host(\`q.example\`) && Query(\`a\`, \`1\`) && !Header(\`X-A\`, \`1\`)", service: s }
     root: { rule: "Host(\`tree.example\`)", middlewares: [m] }
     leaf: { rule: "Path(\`/leaf\`)", parentRefs: [root], service: s }
+    divided: { rule: "Host(\`canary.example\`)", service: canary }
     elsewhere: { rule: "PathPrefix(\`/\`)", service: s, entryPoints: [other] }
   middlewares: { m: { addPrefix: { prefix: /p } } }
-  services: { s: { loadBalancer: { servers: [{ url: "http://127.0.0.1:1" }] } } }
+  services:
+    s: { loadBalancer: { servers: [{ url: "http://127.0.0.1:1" }] } }
+    staged: { loadBalancer: { servers: [{ url: "http://127.0.0.1:2" }], middlewares: [m] } }
+    canary: { weighted: { services: [{ name: s, weight: 9 }, { name: half }] } }
+    half: { highestRandomWeight: { services: [{ name: s }, { name: staged }] } }
 `,
 );
 const { sections } = compile(install!, [install!.routing!]);
@@ -58,6 +63,16 @@ test('routers below are asked in turn, and what runs before them is noted', () =
   expect(chain.map(({ name }) => name)).toEqual(['web', 'root@install', 'm@install', 'leaf@install', 's@install']);
   expect(notes).toHaveLength(1);
   expect(ask('http://tree.example/x')).toMatchObject({ router: null, taken: [{ router: 'root@install' }] });
+});
+
+test('services that divide requests are followed to the servers, each once', () => {
+  expect(ask('http://canary.example/').chain.slice(2)).toEqual([
+    { kind: 'service', name: 'canary@install', detail: 'one of s@install (9), half@install (1)' },
+    { kind: 'service', name: 's@install', detail: 'http://127.0.0.1:1' },
+    { kind: 'service', name: 'half@install', detail: 'one of s@install (1), staged@install (1)' },
+    { kind: 'middleware', name: 'm@install', detail: 'addPrefix' },
+    { kind: 'service', name: 'staged@install', detail: 'http://127.0.0.1:2' },
+  ]);
 });
 
 test('the port chooses the entry point', () => {

@@ -9,6 +9,7 @@ import { queryOf } from '../../dataplane/match/query.ts';
 import { parseRule, type MatcherNode, type RuleNode } from '../../dataplane/match/rule.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { RouteSpec } from '../../model/route.ts';
+import { childrenOf } from '../../model/service.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 
 /** Routers that do not take the request and are shown: the nearest. */
@@ -168,16 +169,34 @@ function chainOf(
     detail: middlewares[name]?.kind ?? '',
   });
   const last = taken.at(-1)!.spec;
-  const service = services[last.service];
   return [
     { kind: 'entryPoint', name: entryPoint.name },
     ...entryPoint.middlewares.map(stage),
     ...taken.flatMap(({ spec }) => [{ kind: 'router', name: spec.name }, ...spec.middlewares.map(stage)]),
-    {
-      kind: 'service',
-      name: last.service,
-      ...(service?.kind === 'loadBalancer' ? { detail: service.servers.map((server) => server.url).join(', ') } : {}),
-    },
+    ...serviceChain(last.service, services, stage),
+  ];
+}
+
+/** The service with its own stages before it, and the services it may hand the request on to after it. */
+function serviceChain(
+  name: string,
+  services: SnapshotSections['services'],
+  stage: (name: string) => Explanation['chain'][number],
+  seen: Set<string> = new Set(),
+): Explanation['chain'] {
+  // Named by several, shown once: trees may join again, and would grow with every level.
+  if (seen.has(name)) return [];
+  seen.add(name);
+  const service = services[name];
+  if (service?.kind === 'loadBalancer') {
+    const detail = service.servers.map((server) => server.url).join(', ');
+    return [...service.middlewares.map(stage), { kind: 'service', name, detail }];
+  }
+  const children = service === undefined ? [] : childrenOf(service);
+  const shares = children.map((child) => `${child.service} (${child.weight})`).join(', ');
+  return [
+    { kind: 'service', name, ...(shares === '' ? {} : { detail: `one of ${shares}` }) },
+    ...children.flatMap((child) => serviceChain(child.service, services, stage, seen)),
   ];
 }
 

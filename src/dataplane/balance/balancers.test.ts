@@ -220,7 +220,7 @@ describe('leasttime', () => {
     Object.assign(all[1]!, { responseMs: 20, load: 1 }); // 40
     Object.assign(all[2]!, { responseMs: 90, load: 0 }); // 90
     expect(BALANCERS.leasttime.create(candidatesOf(all), null).pick(from('10.0.0.1'))).toBe(all[1]);
-    expect(create(candidatesOf(all, [1, 1, 3]), null).pick(from('10.0.0.1'))).toBe(all[2]);
+    expect(BALANCERS.leasttime.create(candidatesOf(all, [1, 1, 3]), null).pick(from('10.0.0.1'))).toBe(all[2]);
   });
 
   test('a target nobody knows is tried, and does not get all requests until it has answered', () => {

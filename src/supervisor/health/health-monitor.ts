@@ -81,12 +81,27 @@ export class HealthMonitor {
   ejected(service: string, serverUrl: string): void {
     const known = this.#services.get(service);
     const monitored = known?.servers.get(serverUrl);
-    const passive = known?.spec.passiveHealthCheck;
-    if (known === undefined || monitored === undefined || passive == null || monitored.ejection !== null) return;
+    if (known === undefined || monitored === undefined || monitored.ejection !== null) return;
+    const passive = known.spec.passiveHealthCheck;
+    if (passive === null) {
+      // Switched off while the worker's message was on its way.
+      this.#options.table.readmit(monitored.row);
+      this.#changed(service);
+      return;
+    }
     const deadline = new Deadline(() => this.#readmit(monitored, 'its time is over'));
     this.#wheel.arm(deadline, passive.failureWindowMs);
     monitored.ejection = { deadline, untilWallMs: this.#options.clock.wall() + passive.failureWindowMs };
     this.#announce(monitored, false, `${passive.maxFailedAttempts} failed within ${passive.failureWindowMs} ms`);
+  }
+
+  /** A worker has ended, perhaps before it could say whom it ejected. */
+  adoptEjections(): void {
+    for (const [service, { servers }] of this.#services) {
+      for (const { server, row, ejection } of servers.values()) {
+        if (ejection === null && row >= 0 && this.#options.table.isEjected(row)) this.ejected(service, server.url);
+      }
+    }
   }
 
   /** Every server of a service, as it is known now; null for a service without servers of its own. */
