@@ -6,15 +6,18 @@ import { join } from 'node:path';
 import { envoy, need, node24, versionOf, WORK } from './engines.mjs';
 
 export const ORIGIN_PORT = 19000;
+/** Of zlib, and of Signalbox's compress. */
+const GZIP_LEVEL = 6;
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname;
 
 const range = (count, render) => Array.from({ length: count }, (_, index) => render(index)).join('');
 
-export function signalboxConfig({ port, routers, log, directory, provider }) {
+export function signalboxConfig({ port, routers, log, directory, provider, compress }) {
   const routing = `http:
   routers:
-${range(routers, (index) => `    r${index}: { rule: "PathPrefix(\`/p${index}/\`)", service: s, middlewares: [h] }\n`)}    last: { rule: "PathPrefix(\`/bench\`)", service: s, middlewares: [h] }
+${range(routers, (index) => `    r${index}: { rule: "PathPrefix(\`/p${index}/\`)", service: s, middlewares: [h] }\n`)}    last: { rule: "PathPrefix(\`/bench\`)", service: s, middlewares: [${compress ? 'z, ' : ''}h] }
   middlewares:
+    z: { compress: { encodings: [gzip] } }
     h: { headers: { customResponseHeaders: { X-Proxy: signalbox } } }
   services:
     s: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${ORIGIN_PORT}" }] } }
@@ -47,7 +50,7 @@ function nginx(program) {
   return {
     name: 'nginx',
     version: versionOf(program, '-v'),
-    start({ port, routers, log, directory }) {
+    start({ port, routers, log, directory, compress }) {
       const proxy = `proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto http; proxy_set_header X-Forwarded-Host $http_host;
         proxy_set_header X-Real-Ip $remote_addr; add_header X-Proxy nginx;`;
@@ -61,6 +64,7 @@ function nginx(program) {
         `worker_processes 1; daemon off; master_process off; pid ${directory}/nginx.pid; error_log ${directory}/error.log crit;
 events { worker_connections 8192; }
 http { ${format} access_log ${log ? `${directory}/access.log j` : 'off'}; keepalive_requests 1000000000; client_max_body_size 0; ${temp}
+ ${compress ? `gzip on; gzip_comp_level ${GZIP_LEVEL}; gzip_proxied any; gzip_http_version 1.1; gzip_min_length 1024; gzip_types application/json;` : ''}
  upstream o { server 127.0.0.1:${ORIGIN_PORT}; keepalive 200; keepalive_requests 1000000000; }
  server { listen 127.0.0.1:${port} backlog=4096;
 ${range(routers, (index) => `  location /p${index}/ { ${proxy} }\n`)}  location /bench { ${proxy} } } }
@@ -225,12 +229,32 @@ export function rivals() {
   return found;
 }
 
+/** What an API answers: names that repeat, values that do not. */
+function json(bytes) {
+  const items = [];
+  let length = 0;
+  for (let index = 0; length < bytes; index++) {
+    const id = (index * 2_654_435_761) % 4_294_967_296;
+    const item = {
+      id,
+      name: `item ${id.toString(36)}`,
+      price: (id % 100_000) / 100,
+      inStock: id % 3 === 0,
+      tags: ['a', 'b', 'c'].slice(id % 3),
+    };
+    items.push(item);
+    length += JSON.stringify(item).length + 1;
+  }
+  return JSON.stringify(items);
+}
+
 /** The server behind all of them: nginx with a small answer, 100 KB and 10 MB. */
 export function origin() {
   const directory = join(WORK, 'origin');
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, '100k'), Buffer.alloc(100 * 1024, 'x'));
   writeFileSync(join(directory, '10m'), Buffer.alloc(10 * 1024 * 1024, 'x'));
+  for (const kib of [2, 20, 200]) writeFileSync(join(directory, `json-${kib}k`), json(kib * 1024));
   const file = join(directory, 'nginx.conf');
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${directory}/${kind};`)
@@ -243,6 +267,7 @@ http { access_log off; keepalive_requests 1000000000; client_max_body_size 0; ${
  server { listen 127.0.0.1:${ORIGIN_PORT} backlog=4096;
   location /bench/small { default_type text/plain; return 200 "hello from the origin, a small body\\n"; }
   location /bench/sink { return 200; }
+  location ~ ^/bench/json-(.*)$ { default_type application/json; alias ${directory}/json-$1; }
   location /bench/100k { alias ${directory}/100k; } location /bench/10m { alias ${directory}/10m; } } }
 `,
   );

@@ -1,36 +1,17 @@
 // compress: compresses responses for clients that accept it.
 
-import * as zlib from 'node:zlib';
 import { checked, integer, list, object, oneOf, optional, string, withDefault } from '../../schema/schema.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
 import type { Exchange, ResponseHook } from '../http/exchange.ts';
 import { hasNoBody } from '../http/status.ts';
 import { EncodingChooser } from './accept-encoding.ts';
-import { CompressingFilter, type Compressor, type CompressorSupply } from './compressing-filter.ts';
+import { CompressingFilter, type CompressorCount } from './compressing-filter.ts';
 import { defineMiddleware } from './define.ts';
+import { AVAILABLE, type Coding } from './sync-compressor.ts';
 
 const DEFAULT_MIN_BYTES = 1024;
 /** A compressor holds up to 300 KB: beyond so many at once in a worker, responses go out as they are. */
 const MAX_AT_ONCE = 512;
-/** The next level takes twice as long for a few percent. */
-const BROTLI_QUALITY = 4;
-const BROTLI_WINDOW_BITS = 19;
-
-/** Newer releases of Node have it. */
-type Zstd = { createZstdCompress?: () => Compressor };
-
-const CREATE: Readonly<Record<string, (() => Compressor) | undefined>> = {
-  gzip: () => zlib.createGzip(),
-  br: () =>
-    zlib.createBrotliCompress({
-      params: {
-        [zlib.constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
-        [zlib.constants.BROTLI_PARAM_LGWIN]: BROTLI_WINDOW_BITS,
-      },
-    }),
-  zstd: (zlib as Zstd).createZstdCompress, // Typed where it exists only.
-};
-
 /** Compressed in themselves: doing it again costs time and saves nothing. */
 const INCOMPRESSIBLE =
   /^(?:image\/(?!svg|bmp|x-icon|vnd\.microsoft\.icon)|audio\/(?!midi|wave?|x-wav)|video\/|font\/woff|application\/(?:zip|gzip|x-gzip|x-bzip2?|x-7z-compressed|x-rar-compressed|x-xz|zstd|font-woff2?|vnd\.rar)$)/;
@@ -113,28 +94,14 @@ export const compress = defineMiddleware({
     },
   ),
   create: (given) => {
-    const offered = given.encodings.filter((coding) => CREATE[coding] !== undefined);
+    const offered = given.encodings.filter((coding) => AVAILABLE.includes(coding));
     const chooser = new EncodingChooser(offered);
     const fallback =
       given.defaultEncoding !== undefined && offered.includes(given.defaultEncoding) ? given.defaultEncoding : '';
     const minBytes = given.minResponseBodyBytes === 0 ? DEFAULT_MIN_BYTES : given.minResponseBodyBytes;
     const included = new Set(given.includedContentTypes.map(bareType));
     const excluded = new Set(given.excludedContentTypes.map(bareType));
-    let active = 0;
-    const supplies = new Map<string, CompressorSupply>();
-    for (const coding of offered) {
-      const create = CREATE[coding]!;
-      supplies.set(coding, {
-        take() {
-          active++;
-          return create();
-        },
-        giveBack(compressor) {
-          active--;
-          compressor.destroy();
-        },
-      });
-    }
+    const count: CompressorCount = { active: 0 };
 
     const isWanted = (type: string): boolean => {
       if (NEVER.has(type)) return false;
@@ -149,10 +116,10 @@ export const compress = defineMiddleware({
       const accepted = exchange.requestHeaders.valuesOf('accept-encoding');
       const coding =
         accepted === null ? fallback : chooser.choose(accepted.length === 1 ? accepted[0]! : accepted.join(','));
-      if (coding === '' || active >= MAX_AT_ONCE) return;
+      if (coding === '' || count.active >= MAX_AT_ONCE) return;
       const flushes = exchange.responseFraming !== BODY_LENGTH;
       describe(exchange, coding);
-      exchange.addFilter(new CompressingFilter(supplies.get(coding)!, coding === 'br', flushes));
+      exchange.addFilter(new CompressingFilter(coding as Coding, count, flushes)); // One of those offered.
     };
     if (offered.length === 0) return (next) => next;
     return (next) =>
