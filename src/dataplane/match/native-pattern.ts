@@ -1,7 +1,7 @@
 // Translates the plain part of RE2's syntax - literals, classes, single quantifiers, literal alternatives, outer anchors -
 // to native RegExp, which is many times faster than the RE2 engine. A translation must mean exactly what RE2 means and
-// must match in time linear in the text: everything not proven here answers null and stays with RE2. Only "does it
-// match" is kept; where a match begins and ends is not. Proven against RE2 in pattern.test.ts.
+// must match in time linear in the text: everything not proven here answers null and stays with RE2. Of a pattern
+// with an open begin only "does it match" is kept; where a match begins and ends is not. Proven against RE2 in pattern.test.ts.
 
 /** Set of characters: bit c for each ASCII code c, and one bit for all others together. */
 type CharSet = bigint;
@@ -36,7 +36,20 @@ const MAX_BOUNDED = 64;
 export function toNativePattern(pattern: string): RegExp | null {
   const plain = parsePlain(pattern);
   if (plain === null) return null;
-  const pieces = trimEnds(plain);
+  return render(trimEnds(plain), plain);
+}
+
+/** As `toNativePattern`, for patterns that begin with `^`; the match ends where RE2's does. */
+export function toNativePrefix(pattern: string): RegExp | null {
+  const plain = parsePlain(pattern);
+  if (plain === null || !plain.isStartAnchored) return null;
+  return render(
+    plain.pieces.filter((piece) => piece.max > 0),
+    plain,
+  );
+}
+
+function render(pieces: readonly Piece[], plain: PlainPattern): RegExp | null {
   if (!isLinear(pieces, plain)) return null;
   const body = pieces.map(pieceSource).join('');
   return new RegExp(`${plain.isStartAnchored ? '^' : ''}${body}${plain.isEndAnchored ? '$' : ''}`, 'u');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { describe, expect, test } from 'vitest';
 import { isPlainPattern, literalPrefix, toNativePattern } from './native-pattern.ts';
-import { compilePattern, patternError } from './pattern.ts';
+import { compilePattern, compilePrefix, patternError } from './pattern.ts';
 
 /** Pieces chosen so that most combinations are plain and texts match often. */
 const atom = fc.constantFrom(
@@ -93,6 +93,29 @@ describe('native translation', () => {
     );
     expect(plain).toBeGreaterThan(1000);
     expect(matched).toBeGreaterThan(1000);
+  });
+
+  test('an anchored translation ends where RE2 ends', () => {
+    let longer = 0;
+    fc.assert(
+      fc.property(anyPattern, fc.array(text, { minLength: 4, maxLength: 12 }), (pattern, texts) => {
+        let matcher: RE2JS;
+        try {
+          matcher = RE2JS.compile(pattern);
+        } catch {
+          return;
+        }
+        const find = compilePrefix(pattern);
+        for (const one of texts) {
+          const found = matcher.matcher(one);
+          const expected = found.find() && found.start() === 0 ? found.group(0) : '';
+          if ((expected?.length ?? 0) > 1) longer++;
+          expect([pattern, one, find(one)]).toEqual([pattern, one, expected]);
+        }
+      }),
+      { numRuns: 4000 },
+    );
+    expect(longer).toBeGreaterThan(100);
   });
 
   test('accepts nothing RE2 refuses', () => {

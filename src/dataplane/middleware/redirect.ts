@@ -33,11 +33,12 @@ function statusFor(method: string, isPermanent: boolean): number {
   return isPermanent ? 308 : 307;
 }
 
-const TEXTS: Readonly<Record<number, string>> = {
-  301: 'Moved Permanently',
-  302: 'Found',
-  307: 'Temporary Redirect',
-  308: 'Permanent Redirect',
+/** Bytes, so that none are made per request. */
+const TEXTS: Readonly<Record<number, Buffer>> = {
+  301: Buffer.from('Moved Permanently'),
+  302: Buffer.from('Found'),
+  307: Buffer.from('Temporary Redirect'),
+  308: Buffer.from('Permanent Redirect'),
 };
 
 export function redirect(exchange: Exchange, location: string, isPermanent: boolean): void {

@@ -3,7 +3,7 @@
 import { list, object, required } from '../../schema/schema.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
-import { PatternFinder } from '../match/pattern.ts';
+import { compilePrefix } from '../match/pattern.ts';
 import { defineMiddleware } from './define.ts';
 import { regex } from './option-types.ts';
 import { encodePath, stripPath } from './path-stage.ts';
@@ -17,14 +17,13 @@ export const stripPrefixRegex = defineMiddleware({
     regex: required(list(regex, { min: 1 }), 'RE2 patterns, tried in order.'),
   }),
   create: (options) => {
-    const finders = options.regex.map((pattern) => new PatternFinder(pattern.trim()));
+    const finders = options.regex.map((pattern) => compilePrefix(pattern.trim()));
     return (next) =>
       function stripPrefixRegexStage(exchange) {
         const { path, forwardPath } = exchange;
-        for (const finder of finders) {
-          const match = finder.first(path);
-          if (match === null || match.start !== 0 || match.end === 0) continue;
-          const prefix = match.groups[0]!;
+        for (const find of finders) {
+          const prefix = find(path);
+          if (prefix === '') continue;
           const forward = path === forwardPath ? prefix : encodePath(prefix);
           if (!forwardPath.startsWith(forward) || !stripPath(exchange, prefix, forward)) {
             respondFailure(exchange, FAILURES.badPath);
