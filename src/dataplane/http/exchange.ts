@@ -41,6 +41,8 @@ export interface Downstream extends ResponseSink {
   startTunnel(exchange: Exchange, upstream: TunnelEnd): void;
   /** The tunnel's upstream half has room again. */
   resumeTunnel(): void;
+  /** A stage or a hook threw: reports it, stops the server's work and answers 500. */
+  handlerFailed(exchange: Exchange, error: unknown): void;
 }
 
 /** The upstream half of a tunnel. */
@@ -171,23 +173,40 @@ export class Exchange implements AccessRecord {
     else (this.hooks as ResponseHook[]).push(hook); // Mutable unless it is NO_HOOKS.
   }
 
-  runResponseHooks(): void {
+  /**
+   * False when a hook threw: the exchange has then been answered for it, and the caller stops. Hooks run inside the
+   * read callbacks of other connections, where an exception would cost every request of the worker.
+   */
+  runResponseHooks(): boolean {
     this.hooksLeft = this.hooks.length;
-    while (this.hooksLeft > 0) this.hooks[--this.hooksLeft]!(this);
+    return this.runHooksLeft();
   }
 
   /**
    * For a hook whose stage is about to replace the response: hooks of stages further out do not run until the returned
-   * function is called, with the other response in place.
+   * function is called, with the other response in place. It answers as `runResponseHooks` does.
    */
-  holdHooks(): () => void {
+  holdHooks(): () => boolean {
     let left = this.hooksLeft;
     this.hooksLeft = 0;
     return () => {
       this.hooksLeft = left;
       left = 0;
-      while (this.hooksLeft > 0) this.hooks[--this.hooksLeft]!(this);
+      return this.runHooksLeft();
     };
+  }
+
+  private runHooksLeft(): boolean {
+    try {
+      while (this.hooksLeft > 0) this.hooks[--this.hooksLeft]!(this);
+    } catch (error) {
+      // Stages further out have their say about the answer that takes the place; with each round there are fewer.
+      this.hooks = this.hooks.slice(0, this.hooksLeft);
+      this.downstream.handlerFailed(this, error);
+      return false;
+    }
+    return true;
+  }
   }
 
   /** Puts the filter between those that are there and the client; for response hooks. */

@@ -246,7 +246,7 @@ export class Http1Connection implements Downstream, ReadTarget {
     return bodyStart;
   }
 
-  private handlerFailed(exchange: Exchange, error: unknown): void {
+  handlerFailed(exchange: Exchange, error: unknown): void {
     this.context.handlerFailed(exchange, error);
     exchange.responseSource?.cancel(FAILURES.internal);
     respondFailure(exchange, FAILURES.internal);

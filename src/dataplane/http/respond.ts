@@ -22,7 +22,7 @@ export function respond(exchange: Exchange, status: number, body: string | Buffe
     headers.appendLine('content-type', 'Content-Type: text/plain; charset=utf-8\r\n');
     headers.appendLine('x-content-type-options', 'X-Content-Type-Options: nosniff\r\n');
   }
-  exchange.runResponseHooks();
+  if (!exchange.runResponseHooks()) return;
   const sink = exchange.responseSink;
   sink.startResponse(exchange);
   if (bytes.length > 0 && !hasNoBody(exchange.method, status)) sink.write(bytes, 0, bytes.length);

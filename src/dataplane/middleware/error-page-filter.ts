@@ -32,14 +32,14 @@ const CONDITIONS = new Set([
 
 export class ErrorPageFilter extends ResponseFilter implements Downstream, BodySource {
   private readonly settings: ErrorPageSettings;
-  private readonly runOuterHooks: () => void;
+  private readonly runOuterHooks: () => boolean;
   private exchange: Exchange | null = null;
   private page: Exchange | null = null;
   private discarded = 0;
   private hasStarted = false;
   private isOver = false;
 
-  constructor(settings: ErrorPageSettings, runOuterHooks: () => void) {
+  constructor(settings: ErrorPageSettings, runOuterHooks: () => boolean) {
     super();
     this.settings = settings;
     this.runOuterHooks = runOuterHooks;
@@ -107,9 +107,9 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     exchange.responseSource = this;
     try {
       const waiting = this.settings.service(page);
-      if (waiting instanceof Promise) waiting.catch(() => this.abort(FAILURES.internal));
-    } catch {
-      this.abort(FAILURES.internal);
+      if (waiting instanceof Promise) waiting.catch((error: unknown) => this.handlerFailed(page, error));
+    } catch (error) {
+      this.handlerFailed(page, error);
     }
   }
 
@@ -163,18 +163,21 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     exchange.responseFraming = BODY_LENGTH;
     exchange.responseLength = body.length;
     exchange.responseSource = null;
-    this.begin(exchange);
+    const hasBegun = this.begin(exchange);
     this.isOver = true;
+    if (!hasBegun) return;
     if (!hasNoBody(exchange.method, status)) this.next!.write(body, 0, body.length);
     this.next!.end(null);
   }
 
-  private begin(exchange: Exchange): void {
+  /** False when a stage further out threw, which has been answered. */
+  private begin(exchange: Exchange): boolean {
     this.hasStarted = true;
     exchange.status = this.settings.rewrite(exchange.status);
     exchange.reason = '';
-    this.runOuterHooks();
+    if (!this.runOuterHooks()) return false;
     this.next!.startResponse(exchange);
+    return true;
   }
 
   // ── what a request needs of its connection; a page's has no body and no tunnel ─────────────────────────────────
@@ -189,6 +192,10 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     this.abort(FAILURES.upgradeRefused);
   }
   resumeTunnel(): void {}
+  /** A stage in front of the page's service threw: a defect, as one of the request's own would be. */
+  handlerFailed(_: Exchange, error: unknown): void {
+    if (!this.isOver) this.exchange!.downstream.handlerFailed(this.exchange!, error);
+  }
 
   // ── asked by the client's side ─────────────────────────────────────────────────────────────────────────────────
 

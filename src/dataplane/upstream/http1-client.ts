@@ -234,7 +234,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.framing = hasNoBody(exchange.method, parser.status) ? BODY_NONE : parser.framing;
     body.begin(this.framing, exchange.responseLength);
     this.state = STATE_BODY;
-    exchange.runResponseHooks();
+    if (!exchange.runResponseHooks()) return;
     exchange.responseSink.startResponse(exchange);
     // A filter may have ended the exchange.
     if (this.exchange !== exchange) return;
@@ -306,7 +306,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.state = STATE_TUNNEL;
     this.endpoint.context.wheel.disarm(this.deadline);
     this.writer!.begin('', BODY_CLOSE, 0);
-    exchange.runResponseHooks();
+    if (!exchange.runResponseHooks()) return;
     exchange.downstream.startTunnel(exchange, this);
     if (at < end && this.exchange === exchange) {
       exchange.originBytes += end - at;
