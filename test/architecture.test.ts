@@ -41,7 +41,7 @@ const THIRD_PARTY: Readonly<Record<string, readonly string[]>> = {
   'js-yaml': ['controlplane/config'],
   yaml: ['controlplane/config'],
   'smol-toml': ['controlplane/config'],
-  jiti: ['controlplane/config'],
+  jiti: ['controlplane/config', 'dataplane/middleware'],
   bcryptjs: ['dataplane/middleware'],
   re2js: ['dataplane/match'],
   pino: ['core'],

@@ -5,6 +5,7 @@ import { parseConfig } from '../controlplane/config/document.ts';
 import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { INSTALL_PROVIDER } from '../controlplane/config/install-config.ts';
 import { isMap } from '../schema/schema.ts';
+import type { KnownPlugins } from '../schema/decode-context.ts';
 import type { Substitutions } from '../schema/substitution.ts';
 import type { ApiRequest } from './endpoint.ts';
 
@@ -17,20 +18,25 @@ interface CheckedFile {
   readonly provider: string;
 }
 
+interface CheckOptions {
+  readonly substitutions: Substitutions;
+  readonly plugins: KnownPlugins;
+}
+
 /** A text says what is wrong with the request itself. */
-export function decodeCheck(request: ApiRequest, substitutions: Substitutions): readonly RoutingConfig[] | string {
+export function decodeCheck(request: ApiRequest, options: CheckOptions): readonly RoutingConfig[] | string {
   const files = filesOf(request);
   if (typeof files === 'string') return files;
   const providers = [...new Set(files.map((file) => file.provider))];
   return providers.map((provider) =>
     mergeRouting(
       provider,
-      files.filter((file) => file.provider === provider).map((file) => decodeFile(file, substitutions)),
+      files.filter((file) => file.provider === provider).map((file) => decodeFile(file, options)),
     ),
   );
 }
 
-function decodeFile({ path, text, provider }: CheckedFile, substitutions: Substitutions): RoutingConfig {
+function decodeFile({ path, text, provider }: CheckedFile, options: CheckOptions): RoutingConfig {
   const document = parseConfig(path, text);
   const { value } = document;
   // Of an install file, its routing sections.
@@ -38,7 +44,7 @@ function decodeFile({ path, text, provider }: CheckedFile, substitutions: Substi
     provider === INSTALL_PROVIDER && isMap(value)
       ? Object.fromEntries(Object.entries(value).filter(([key]) => ROUTING_SECTIONS.has(key.toLowerCase())))
       : value;
-  return decodeRouting(provider, { ...document, value: routing }, { substitutions });
+  return decodeRouting(provider, { ...document, value: routing }, options);
 }
 
 function filesOf({ body, contentType }: ApiRequest): readonly CheckedFile[] | string {

@@ -165,7 +165,10 @@ function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSour
       },
       answer: answers.check,
       handle: (request) => {
-        const configs = decodeCheck(request, install.substitutions.known);
+        const configs = decodeCheck(request, {
+          substitutions: install.substitutions.known,
+          plugins: install.plugins.known,
+        });
         if (typeof configs === 'string') return refuse(400, configs);
         const after = pipeline.dryRun(configs);
         const { diagnostics } = after;
@@ -246,12 +249,12 @@ function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSour
       handle: () => ok(''),
       stream: (request, response) => streamEvents(events, request.lastEventId, response),
     },
-    ...(install.admin.rest === null ? [] : [restEndpoint(pipeline)]),
+    ...(install.admin.rest === null ? [] : [restEndpoint(pipeline, install)]),
   ];
 }
 
 /** PUT of a whole routing configuration; also behind `rest@internal`. */
-export function restEndpoint(pipeline: Pipeline): Endpoint {
+export function restEndpoint(pipeline: Pipeline, { plugins }: InstallConfig): Endpoint {
   return {
     method: 'PUT',
     path: '/api/providers/rest',
@@ -262,7 +265,7 @@ export function restEndpoint(pipeline: Pipeline): Endpoint {
     handle: async ({ body }) => {
       const document = parseConfig('PUT /api/providers/rest', body);
       if (document.value === undefined) return refuse(400, document.diagnostics[0]!.message);
-      const config = decodeRouting('rest', document);
+      const config = decodeRouting('rest', document, { plugins: plugins.known });
       await pipeline.replace(config);
       const own = pipeline.result.diagnostics.filter(({ source }) => source === document.source);
       return ok({ diagnostics: own });

@@ -5,6 +5,7 @@ import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { decodeInstallDocument, INSTALL_PROVIDER } from '../controlplane/config/install-config.ts';
 import { operatorSubstitutions } from '../controlplane/config/operator-substitutions.ts';
+import { loadInstalledPlugins } from '../controlplane/config/plugins.ts';
 import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
 import type { ConfigDocument } from '../controlplane/config/document.ts';
 import type { InstallInput, RoutingInput } from './input-types.ts';
@@ -47,10 +48,15 @@ export function defineConfig(config: InstallInput): InstallInput {
   return config;
 }
 
-/** Rejects with a SignalboxError: ERR_CONFIG_INVALID lists what is wrong, ERR_LISTEN_… an address that cannot be had. */
+/**
+ * Rejects with a SignalboxError: ERR_CONFIG_INVALID lists what is wrong, ERR_LISTEN_… an address that cannot be had,
+ * ERR_PLUGIN_LOAD a plugin. Paths of plugins are relative to the working directory.
+ */
 export async function startRouter(config: InstallInput, options: StartOptions = {}): Promise<Router> {
   const substitutions = operatorSubstitutions(options.environment ?? {});
-  const { value: install, diagnostics } = decodeInstallDocument(inline(config), substitutions);
+  const document = inline(config);
+  const plugins = await loadInstalledPlugins(document, '.', substitutions);
+  const { value: install, diagnostics } = decodeInstallDocument(document, substitutions, plugins);
   if (install === null) {
     const errors = diagnostics.filter(({ severity }) => severity === 'error');
     const list = errors.map(({ path, message }) => `  ${path}: ${message}`).join('\n');
@@ -71,7 +77,10 @@ export async function startRouter(config: InstallInput, options: StartOptions = 
       return router.diagnostics;
     },
     async reconfigure(routing) {
-      const decoded: RoutingConfig = decodeRouting(INSTALL_PROVIDER, inline(routing), { substitutions });
+      const decoded: RoutingConfig = decodeRouting(INSTALL_PROVIDER, inline(routing), {
+        substitutions,
+        plugins: plugins.known,
+      });
       await router.replace(decoded);
       return router.diagnostics;
     },

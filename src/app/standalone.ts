@@ -139,6 +139,7 @@ export class Standalone {
       workerUrl: options.workerUrl ?? WORKER_URL,
       workerExecArgv: options.workerExecArgv ?? [],
       socketDirectory: this.#socketDirectory,
+      plugins: install.plugins.modules,
       observe: { metrics: install.metrics, accessLog: accessLog?.init ?? null },
       clock: this.#clock,
       log: this.log,
@@ -163,7 +164,7 @@ export class Standalone {
         healthOf: (service) => this.#supervisor.healthOf(service),
         ports: () => this.#ports(),
       }),
-      rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline),
+      rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline, install),
       metrics: () => this.#renderMetrics(),
       dashboard: () =>
         dashboardPage(

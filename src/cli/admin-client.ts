@@ -37,7 +37,7 @@ export class AdminClient {
     const given = args.flags.get('admin')?.[0] ?? io.environment['SIGNALBOX_ADMIN_URL'];
     if (given !== undefined) return new AdminClient(targetOf(given, token));
     const path = args.flags.get('config')?.[0] ?? (await findInstallFile(io.environment));
-    const request = { path, environment: io.environment, flags: args.options };
+    const request = { path, environment: io.environment, flags: args.options, withoutPlugins: true };
     const admin = (await loadInstallConfig(request)).value?.admin ?? null;
     return new AdminClient(admin === null ? targetOf(DEFAULT_URL, token) : fromConfig(admin, token));
   }

@@ -5,6 +5,7 @@
 export const ERROR_CODES = {
   ERR_CONFIG_INVALID: 'The install configuration has errors; nothing was started.',
   ERR_CONFIG_UNREADABLE: 'A configuration file could not be read.',
+  ERR_PLUGIN_LOAD: 'A plugin could not be loaded, or its default export is no middleware.',
   ERR_LISTEN_ADDRESS_IN_USE: 'Another process listens on the address of an entry point.',
   ERR_LISTEN_PERMISSION: 'The process may not listen on a privileged port.',
   ERR_LISTEN_FAILED: 'The address of an entry point could not be bound.',

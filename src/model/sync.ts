@@ -1,5 +1,6 @@
 // Messages between the supervisor and its workers. Remote edges use the same snapshot, delta, ack and nack.
 
+import type { PluginModule } from './plugin.ts';
 import type { Snapshot, SnapshotDelta } from './snapshot.ts';
 
 /** Everything a worker needs before its first connection; passed as workerData. */
@@ -14,6 +15,7 @@ export interface WorkerInit {
   readonly rows: EndpointRows;
   /** Of the sockets of internal services; '' when there are none. */
   readonly socketDirectory: string;
+  readonly plugins: readonly PluginModule[];
   readonly shared: SharedState;
   readonly observe: ObserveInit;
 }

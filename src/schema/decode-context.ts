@@ -24,6 +24,25 @@ export interface Substituted {
   readonly written: string;
 }
 
+/** Decodes the options of a plugin: a Schema, which this file cannot name without a cycle. */
+export interface PluginOptions {
+  decode(input: unknown, context: DecodeContext): object | Invalid;
+}
+
+/** The plugins that routing configuration may name. */
+export interface KnownPlugins {
+  get(name: string): PluginOptions | undefined;
+  keys(): Iterable<string>;
+}
+
+export const NO_PLUGINS: KnownPlugins = new Map<string, PluginOptions>();
+
+/** For routing configuration without the install configuration it belongs to: every plugin may be there. */
+export const ANY_PLUGIN: KnownPlugins = {
+  get: () => ({ decode: (input) => (typeof input === 'object' && input !== null ? input : {}) }),
+  keys: () => [],
+};
+
 /** A key that would change the prototype of a map. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const MAX_DIAGNOSTICS = 200;
@@ -63,12 +82,19 @@ export class DecodeContext {
   readonly #locate: Locate;
   readonly #path: PathSegment[];
   readonly #substitutions: Substitutions | null;
+  readonly plugins: KnownPlugins;
   readonly substituted: Substituted[] = [];
   #errors = 0;
 
   /** Without `substitutions`, `${NAME}` is plain text. */
-  constructor(source: string, locate: Locate, substitutions: Substitutions | null = null) {
+  constructor(
+    source: string,
+    locate: Locate,
+    substitutions: Substitutions | null = null,
+    plugins: KnownPlugins = NO_PLUGINS,
+  ) {
     this.source = source;
+    this.plugins = plugins;
     this.#locate = locate;
     this.#path = [];
     this.#substitutions = substitutions;
@@ -157,15 +183,17 @@ export class DecodeContext {
     return INVALID;
   }
 
-  notSupported(isRefused: boolean): void {
+  /** `instead` is what this program has in its place. */
+  notSupported(isRefused: boolean, instead?: string): void {
     const name = formatPath(this.#path);
+    const alternative = instead === undefined ? '' : `; ${instead}`;
     if (isRefused) {
       this.report(
         'error',
         'not-supported-yet',
-        `"${name}" is not supported yet, and leaving it out would weaken security`,
+        `"${name}" is not supported yet, and leaving it out would weaken security${alternative}`,
       );
-    } else this.report('warning', 'not-supported-yet', `"${name}" is not supported yet and has no effect`);
+    } else this.report('warning', 'not-supported-yet', `"${name}" is not supported yet and has no effect${alternative}`);
   }
 
   /** Reports and returns true for a key that no map may have. */

@@ -34,6 +34,8 @@ export interface Field<T> {
   readonly fallback: T | undefined;
   /** Known, and not built yet: `ignored` warns, `refused` is an error because the object would mean less without it. */
   readonly later: 'ignored' | 'refused' | null;
+  /** Of an option that is not built: what this program has in its place. */
+  readonly instead?: string;
   /** How it differs from the same option of Traefik's; undefined when it does not. */
   readonly differs?: string;
   /** Traefik has no such option. */
@@ -58,6 +60,11 @@ export function withDefault<T>(schema: Schema<T>, fallback: T, doc: string): Fie
 /** An option of the reference that later work brings. */
 export function later(doc: string, effect: 'ignored' | 'refused' = 'ignored'): Field<undefined> {
   return { schema: anything, doc, isRequired: false, fallback: undefined, later: effect };
+}
+
+/** Says what this program has in place of an option that is not built. */
+export function replacedBy(field: Field<undefined>, instead: string): Field<undefined> {
+  return { ...field, instead };
 }
 
 /** A value without parts: substitutions are made before it is looked at. */
@@ -234,7 +241,7 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
           isValid = false;
           context.at(key, () => context.invalid(`the option "${name}" is given twice`, 'once', 'twice'));
         } else if (field.later !== null) {
-          context.at(key, () => context.notSupported(field.later === 'refused'));
+          context.at(key, () => context.notSupported(field.later === 'refused', field.instead));
           if (field.later === 'refused') isValid = false;
         } else if (value === null && field.schema.fields === null) {
           // `key:` with nothing behind it: as if it were not there.

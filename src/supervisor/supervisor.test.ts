@@ -41,6 +41,7 @@ function watch(workers: number): Watched {
   const supervisor = new Supervisor({
     workers,
     workerUrl: WORKER,
+    plugins: [],
     socketDirectory: '',
     observe: {
       metrics: {

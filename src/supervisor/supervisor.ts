@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import type { PluginModule } from '../model/plugin.ts';
 import type { Publisher, PublishResult } from '../model/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import type { FromWorker, ListenerInit, ObserveInit } from '../model/sync.ts';
@@ -34,6 +35,7 @@ export interface SupervisorOptions {
   readonly observe: ObserveInit;
   /** Of the sockets of internal services. */
   readonly socketDirectory: string;
+  readonly plugins: readonly PluginModule[];
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: MetricsAggregator;
@@ -185,6 +187,7 @@ export class Supervisor implements Publisher, WorkerListener {
         shared,
         observe: this.#options.observe,
         socketDirectory: this.#options.socketDirectory,
+        plugins: this.#options.plugins,
       },
       this,
       this.#options.workerExecArgv ?? [],

@@ -4,17 +4,23 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SystemClock } from '../../core/clock.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
-import { formatPath } from '../../schema/decode-context.ts';
+import { ANY_PLUGIN, formatPath, type KnownPlugins } from '../../schema/decode-context.ts';
 import { isMap } from '../../schema/schema.ts';
 import { compile } from '../../controlplane/compile/compile.ts';
 import { internalServices } from '../../controlplane/compile/internal-services.ts';
 import { isConfigFile, type ConfigDocument } from '../../controlplane/config/document.ts';
 import { findInstallFile, isConfigModule, readInstallFile } from '../../controlplane/config/install-file.ts';
-import { decodeInstall, loadInstallConfig, type InstallConfig } from '../../controlplane/config/install-config.ts';
+import {
+  decodeInstall,
+  loadInstallConfig,
+  type InstallConfig,
+  type LoadedInstall,
+} from '../../controlplane/config/install-config.ts';
 import { installOptions } from '../../controlplane/config/install-options.ts';
 import { listOrigins } from '../../controlplane/config/install-sources.ts';
 import { migrationReport, type MigrationEntry } from '../../controlplane/config/migration.ts';
 import { operatorSubstitutions } from '../../controlplane/config/operator-substitutions.ts';
+import { PluginLoadError } from '../../controlplane/config/plugins.ts';
 import { redact } from '../../controlplane/config/redact.ts';
 import type { RoutingConfig } from '../../controlplane/config/routing-config.ts';
 import { FileProvider } from '../../controlplane/providers/file/file-provider.ts';
@@ -90,10 +96,11 @@ function shownOrigins(document: ConfigDocument): { path: string; value: unknown;
 async function readRouting(
   config: { filename: string | undefined; directory: string | undefined },
   environment: Io['environment'],
+  plugins: KnownPlugins,
 ): Promise<RoutingConfig> {
   const provider = new FileProvider(
     { ...config, watch: false },
-    { log: SILENT, clock: new SystemClock(), substitutions: operatorSubstitutions(environment) },
+    { log: SILENT, clock: new SystemClock(), substitutions: operatorSubstitutions(environment), plugins },
   );
   return new Promise((resolve) => {
     void provider.start(resolve);
@@ -113,13 +120,20 @@ function installFor(configs: readonly RoutingConfig[]): InstallConfig {
 
 async function checkInstall(path: string | null, args: Arguments, io: Io): Promise<Checked> {
   const { environment } = io;
-  const { value: install, diagnostics, document } = await loadInstallConfig({ path, environment, flags: args.options });
+  let loaded: LoadedInstall;
+  try {
+    loaded = await loadInstallConfig({ path, environment, flags: args.options });
+  } catch (error) {
+    if (error instanceof PluginLoadError) return { diagnostics: [error.diagnostic], documents: [] };
+    throw error;
+  }
+  const { value: install, diagnostics, document } = loaded;
   const documents = document === null ? [] : [document];
   if (install === null) return { diagnostics, documents };
   const configs: RoutingConfig[] = install.routing === null ? [] : [install.routing];
   if (install.fileProvider !== null) {
     const { filename, directory } = install.fileProvider;
-    configs.push(await readRouting({ filename, directory }, environment));
+    configs.push(await readRouting({ filename, directory }, environment, install.plugins.known));
   }
   // The inline routing's own diagnostics come with the install file's.
   const result = compile(
@@ -167,6 +181,7 @@ async function checkPath(path: string, args: Arguments, io: Io): Promise<Checked
   const config = await readRouting(
     { filename: isDirectory ? undefined : path, directory: isDirectory ? path : undefined },
     io.environment,
+    ANY_PLUGIN,
   );
   const install = installFor([config]);
   const { diagnostics } = compile(install, [config], internalServices(install.admin));

@@ -1,6 +1,7 @@
 // The install configuration: what is read once at start. Its sections and defaults are here; what the rest of the
 // program gets is the decoded form with units in the names.
 
+import { dirname } from 'node:path';
 import type { LogOptions } from '../../core/log.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
@@ -16,6 +17,7 @@ import { INTERNAL_ENTRY_POINT, internalRouting } from './internal-routing.ts';
 import { operatorSubstitutions, type OperatorSubstitutions } from './operator-substitutions.ts';
 import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
+import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
 import { decodeRouting, type RoutingConfig } from './routing-config.ts';
 import { transportSpec } from './transport-options.ts';
 
@@ -54,6 +56,7 @@ export interface InstallConfig {
   readonly routing: RoutingConfig | null;
   /** Routers that other options imply. */
   readonly internalRouting: RoutingConfig;
+  readonly plugins: InstalledPlugins;
   /** For sources that the operator writes. */
   readonly substitutions: OperatorSubstitutions;
 }
@@ -87,6 +90,8 @@ export interface InstallRequest {
   readonly path: string | null;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly flags: readonly OptionFlag[];
+  /** For programs that only ask where the router is: no plugin is loaded, and routing that names one has errors. */
+  readonly withoutPlugins?: boolean;
 }
 
 export interface LoadedInstall extends Loaded<InstallConfig> {
@@ -94,25 +99,35 @@ export interface LoadedInstall extends Loaded<InstallConfig> {
   readonly document: ConfigDocument | null;
 }
 
-/** Reads and decodes all sources; `value` is null when there are errors outside of the routing sections. */
-export async function loadInstallConfig({ path, environment, flags }: InstallRequest): Promise<LoadedInstall> {
+/**
+ * Reads and decodes all sources; `value` is null when there are errors outside of the routing sections. Rejects with
+ * ERR_PLUGIN_LOAD: without its plugins the rest cannot be judged.
+ */
+export async function loadInstallConfig(request: InstallRequest): Promise<LoadedInstall> {
+  const { path, environment, flags, withoutPlugins = false } = request;
   const file = path === null ? null : await readInstallFile(path);
   if (file !== null && file.value === undefined) return { value: null, diagnostics: file.diagnostics, document: null };
   const document = mergeInstallSources({ file, environment, flags }, installOptions);
-  return { ...decodeInstallDocument(document, operatorSubstitutions(environment)), document };
+  const substitutions = operatorSubstitutions(environment);
+  const directory = path === null ? '.' : dirname(path);
+  const plugins = withoutPlugins
+    ? NO_INSTALLED_PLUGINS
+    : await loadInstalledPlugins(document, directory, substitutions);
+  return { ...decodeInstallDocument(document, substitutions, plugins), document };
 }
 
-/** For tests and routing files that are checked alone: one text, no substitutions. */
-export function decodeInstall(source: string, text: string): Loaded<InstallConfig> {
+/** For tests and routing files that are checked alone: one text, no substitutions, no plugin but those given. */
+export function decodeInstall(source: string, text: string, plugins?: InstalledPlugins): Loaded<InstallConfig> {
   const document = parseConfig(source, text);
   if (document.value === undefined) return { value: null, diagnostics: document.diagnostics };
-  return decodeInstallDocument(document, operatorSubstitutions({}));
+  return decodeInstallDocument(document, operatorSubstitutions({}), plugins);
 }
 
 /** A document that has been parsed; never throws. */
 export function decodeInstallDocument(
   document: ConfigDocument,
   substitutions: OperatorSubstitutions,
+  plugins: InstalledPlugins = NO_INSTALLED_PLUGINS,
 ): Loaded<InstallConfig> {
   const given = document.value ?? {};
   const context = new DecodeContext(document.source, document.locate, substitutions);
@@ -124,14 +139,26 @@ export function decodeInstallDocument(
   const routing =
     routingPart === null
       ? null
-      : decodeRouting(INSTALL_PROVIDER, { ...document, value: routingPart, diagnostics: [] }, { substitutions });
+      : decodeRouting(
+          INSTALL_PROVIDER,
+          { ...document, value: routingPart, diagnostics: [] },
+          { substitutions, plugins: plugins.known },
+        );
   const implied = options === INVALID || entryPoints === null ? null : internalRouting(options, entryPoints, context);
   const admin = options === INVALID ? null : adminConfig(options, context);
   const diagnostics = [...document.diagnostics, ...context.diagnostics, ...(routing?.diagnostics ?? [])];
   if (options === INVALID || entryPoints === null || implied === null || admin === null || context.errorCount > 0) {
     return { value: null, diagnostics };
   }
-  const parts = { source: document.source, entryPoints, admin, routing, internalRouting: implied, substitutions };
+  const parts = {
+    source: document.source,
+    entryPoints,
+    admin,
+    routing,
+    internalRouting: implied,
+    plugins,
+    substitutions,
+  };
   return { value: assemble(options, parts), diagnostics };
 }
 
@@ -210,6 +237,7 @@ interface Parts {
   readonly admin: AdminConfig;
   readonly routing: RoutingConfig | null;
   readonly internalRouting: RoutingConfig;
+  readonly plugins: InstalledPlugins;
   readonly substitutions: OperatorSubstitutions;
 }
 

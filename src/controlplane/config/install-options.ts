@@ -3,6 +3,7 @@
 
 import {
   boolean,
+  checked,
   differing,
   duration,
   integer,
@@ -14,6 +15,7 @@ import {
   optional,
   own,
   record,
+  replacedBy,
   required,
   secret,
   string,
@@ -227,6 +229,29 @@ const ping = object({
   manualRouting: flag(false, 'Serve ping only where a router names the service `ping@internal`.'),
 });
 
+/** A module whose default export is what `defineMiddleware` of `signalbox/plugin` returned. */
+const pluginModule = checked(
+  object({
+    path: optional(
+      string({ pattern: /\.m?[jt]s$/i, expected: 'the path of a .ts, .mts, .js or .mjs file' }),
+      'Its file, relative to the directory of the install file.',
+    ),
+    package: optional(
+      string({ pattern: /^(?![./])\S+$/, expected: 'the name of a package' }),
+      'Its package, looked for in `node_modules` from the directory of the install file upwards.',
+    ),
+  }),
+  ({ path, package: name }, context) => {
+    if (path === undefined && name === undefined) {
+      context.invalid('say where the plugin is, with "path" or "package"', 'path or package', 'neither');
+    } else if (path !== undefined && name !== undefined) {
+      context.invalid('a plugin is a path or a package, found both; leave one out', 'path or package', 'both');
+    }
+  },
+);
+/** The section `plugins` alone: it is read before everything else, since what it names takes part in decoding. */
+export const pluginsSection = record(pluginModule);
+
 export const installOptions = object({
   entryPoints: withDefault(record(entryPointOptions), {}, 'Named listeners.'),
   providers: withDefault(providers, defaultsOf(providers), 'Where routing configuration comes from.'),
@@ -243,7 +268,17 @@ export const installOptions = object({
   core: withDefault(core, defaultsOf(core), 'Defaults of the rule language.'),
   state: own(optional(state, 'What survives a restart. Without it, history is kept in memory.')),
   certificatesResolvers: later('Automatic certificates.'),
-  experimental: later('Experimental features of Traefik.'),
+  plugins: own(
+    withDefault(
+      pluginsSection,
+      {},
+      'Middlewares of your own, by the name that routing configuration has for them. Loaded at start.',
+    ),
+  ),
+  experimental: replacedBy(
+    later('Experimental features of Traefik.'),
+    'its plugins in Go are not run: write one in TypeScript or JavaScript and name it in the section "plugins"',
+  ),
   global: later('Neither version checks nor statistics are sent.'),
   hostResolver: later('CNAME flattening.'),
   ocsp: later('OCSP stapling.'),

@@ -32,7 +32,9 @@ const LATER_ROUTING = ['tcp', 'udp', 'tls'];
 function verdictOf(field: Field<unknown>): { verdict: Verdict; note: string } {
   if (field.later !== null) {
     const effect = field.later === 'refused' ? 'what names it is disabled' : 'it has no effect';
-    return { verdict: 'not yet', note: `${field.doc} Until then ${effect}.` };
+    const instead =
+      field.instead === undefined ? '' : ` ${field.instead.replace(/^./, (first) => first.toUpperCase())}.`;
+    return { verdict: 'not yet', note: `${field.doc} Until then ${effect}.${instead}` };
   }
   return field.differs === undefined ? { verdict: 'works', note: '' } : { verdict: 'differs', note: field.differs };
 }

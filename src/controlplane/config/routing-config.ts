@@ -1,7 +1,7 @@
 // Routing configuration of one provider, decoded object by object: a mistake costs the object it is in and nothing else.
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
-import { DecodeContext, type PathSegment, type Substituted } from '../../schema/decode-context.ts';
+import { DecodeContext, type KnownPlugins, type PathSegment, type Substituted } from '../../schema/decode-context.ts';
 import { INVALID, type Invalid } from '../../schema/invalid.ts';
 import { isMap, type Schema } from '../../schema/schema.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
@@ -45,15 +45,17 @@ export interface DecodeRoutingOptions {
   readonly previous?: RoutingConfig | undefined;
   /** Only for sources that the operator writes: whoever may substitute may read. */
   readonly substitutions?: Substitutions;
+  /** None when left out. */
+  readonly plugins?: KnownPlugins;
 }
 
 /** Decodes a parsed document; never throws. */
 export function decodeRouting(
   provider: string,
   document: ConfigDocument,
-  { previous, substitutions }: DecodeRoutingOptions = {},
+  { previous, substitutions, plugins }: DecodeRoutingOptions = {},
 ): RoutingConfig {
-  const context = new DecodeContext(document.source, document.locate, substitutions);
+  const context = new DecodeContext(document.source, document.locate, substitutions, plugins);
   const routers = new Map<string, RoutingObject<RouterOptions>>();
   const middlewares = new Map<string, RoutingObject<MiddlewareOptions>>();
   const services = new Map<string, RoutingObject<ServiceOptions>>();

@@ -3,6 +3,7 @@
 import { LATER_MIDDLEWARES, MIDDLEWARES } from '../../dataplane/middleware/registry.ts';
 import {
   boolean,
+  differing,
   integer,
   later,
   list,
@@ -54,8 +55,10 @@ export const routerOptions = object({
 export type RouterOptions = Infer<typeof routerOptions>;
 
 const middlewareFields: Record<string, Field<object | undefined>> = {};
-for (const definition of MIDDLEWARES)
-  middlewareFields[definition.kind] = optional(definition.options, definition.summary);
+for (const { kind, options, summary, differs } of MIDDLEWARES) {
+  const field = optional(options, summary);
+  middlewareFields[kind] = differs === undefined ? field : differing(field, differs);
+}
 for (const kind of LATER_MIDDLEWARES) middlewareFields[kind] = later('A middleware of the reference.', 'refused');
 
 /** A middleware is a section with exactly one kind. */

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
+import type { KnownPlugins } from '../../schema/decode-context.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 
@@ -22,4 +23,5 @@ export interface ProviderContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly substitutions: Substitutions;
+  readonly plugins: KnownPlugins;
 }

@@ -9,7 +9,8 @@ import { FileProvider } from './file/file-provider.ts';
 /** Those that the install configuration switches on. */
 export function createProviders(install: InstallConfig, log: Log, clock: Clock): readonly Provider[] {
   const providers: Provider[] = [];
-  if (install.fileProvider !== null)
-    providers.push(new FileProvider(install.fileProvider, { log, clock, substitutions: install.substitutions }));
+  const { fileProvider, substitutions, plugins } = install;
+  if (fileProvider !== null)
+    providers.push(new FileProvider(fileProvider, { log, clock, substitutions, plugins: plugins.known }));
   return providers;
 }

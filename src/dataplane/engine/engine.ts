@@ -7,6 +7,7 @@ import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/sync.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { MiddlewareDefinition } from '../middleware/define.ts';
 import { PasswordVerifier, startPasswordThread } from '../middleware/password-verifier.ts';
 import type { ConnectionBudget } from '../upstream/connection-budget.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
@@ -29,11 +30,15 @@ export interface EngineOptions {
   readonly socketDirectory: string;
   /** See SharedState.secret. */
   readonly secret: Uint8Array;
+  /** Those that could be loaded. */
+  readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
   readonly instrument: Instrument;
   /** Failed requests have ejected a server of a service. */
   readonly ejected: (service: string, serverUrl: string) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
+  /** See MiddlewareResources. */
+  readonly middlewareUnusable: (middleware: string, error: unknown) => void;
 }
 
 export class Engine {
@@ -78,7 +83,12 @@ export class Engine {
     this.#generation = new Generation(
       this.entryPoints,
       this.#upstream,
-      { passwords: this.#passwords, secret: options.secret },
+      {
+        passwords: this.#passwords,
+        secret: options.secret,
+        plugins: options.plugins,
+        unusable: options.middlewareUnusable,
+      },
       (route, entryPoint) => options.instrument.observeRoute(route, entryPoint.spec),
     );
   }

@@ -2,12 +2,16 @@
 // applies deltas one after the other and reports. Everything it tells the supervisor is a FromWorker message.
 
 import { setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { PluginModule } from '../../model/plugin.ts';
 import type { EndpointRows, FromWorker, ToWorker, WorkerInit } from '../../model/sync.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import { AccessLog } from '../../observe/access-log.ts';
 import { WorkerMetrics } from '../../observe/metrics.ts';
 import { RequestMetrics } from '../../observe/request-metrics.ts';
+import type { MiddlewareDefinition } from '../middleware/define.ts';
+import { PluginError } from '../middleware/plugin.ts';
 import { ConnectionLimits } from '../net/connection-limits.ts';
 import { duplicateSockets } from '../net/listening-socket.ts';
 import { ConnectionBudget } from '../upstream/connection-budget.ts';
@@ -38,6 +42,29 @@ const accessLog =
       );
 if (accessLog !== null) setInterval(() => accessLog.flush(), ACCESS_LOG_FLUSH_MS).unref();
 
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/**
+ * The main thread has loaded them all. One that fails here nevertheless costs the requests that need it: a worker that
+ * did not start would be replaced by one that does not start either.
+ */
+async function loadPlugins(modules: readonly PluginModule[]): Promise<ReadonlyMap<string, MiddlewareDefinition>> {
+  const loaded = new Map<string, MiddlewareDefinition>();
+  if (modules.length === 0) return loaded;
+  const { loadPlugin } = await import('../middleware/plugin-loader.ts');
+  for (const module of modules) {
+    try {
+      loaded.set(module.name, await loadPlugin(module));
+    } catch (error) {
+      const fields = { plugin: module.name, error: stackOf(error) };
+      send({ kind: 'log', level: 'error', message: 'a plugin could not be loaded in a worker', fields });
+    }
+  }
+  return loaded;
+}
+
 const engine = new Engine({
   snapshot: init.snapshot,
   limits: new ConnectionLimits(init.shared.connections, init.slot, init.workerSlots),
@@ -47,9 +74,14 @@ const engine = new Engine({
   workerSlots: init.workerSlots,
   socketDirectory: init.socketDirectory,
   secret: init.shared.secret,
+  plugins: await loadPlugins(init.plugins),
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
   ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
   handlerFailed(exchange, error) {
+    const isPlugin = error instanceof PluginError;
+    const thrown = stackOf(isPlugin ? error.cause : error);
+    // A response hook runs long after its stage: whose it is, its stack tells.
+    const plugin = isPlugin ? undefined : init.plugins.find(({ url }) => thrown.includes(fileURLToPath(url)));
     send({
       kind: 'log',
       level: 'error',
@@ -57,10 +89,19 @@ const engine = new Engine({
       fields: {
         router: exchange.routerName,
         service: exchange.serviceName,
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        ...(isPlugin ? { middleware: error.middleware } : {}),
+        ...(plugin === undefined ? {} : { plugin: plugin.name }),
+        error: thrown,
       },
     });
   },
+  middlewareUnusable: (middleware, error) =>
+    send({
+      kind: 'log',
+      level: 'error',
+      message: 'a middleware could not be created; requests that need it are answered 500',
+      fields: { middleware, error: stackOf(error) },
+    }),
 });
 
 /** A replacement inherits the main thread's lower priority; 0 is this thread. */

@@ -207,7 +207,6 @@ export class Exchange implements AccessRecord {
     }
     return true;
   }
-  }
 
   /** Puts the filter between those that are there and the client; for response hooks. */
   addFilter(filter: ChainedSink): void {

@@ -15,6 +15,10 @@ export interface MiddlewareResources {
   readonly passwords: PasswordVerifier;
   /** Random bytes that all workers of the process share: what one has signed, another one believes. */
   readonly secret: Uint8Array;
+  /** Those that could be loaded, by their name in configuration. */
+  readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
+  /** A plugin's middleware could not be created; its requests are answered 500. */
+  readonly unusable: (middleware: string, error: unknown) => void;
 }
 
 export interface MiddlewareContext extends MiddlewareResources {
@@ -29,6 +33,8 @@ export interface MiddlewareDefinition {
   readonly summary: string;
   /** When to use it and what to know, Markdown; shown under the summary. */
   readonly description: string;
+  /** How it differs from Traefik's of that name; left out when it does not. */
+  readonly differs?: string;
   readonly options: Schema<object>;
   /** Names of options that hold the name of a service, which `create` gets qualified. */
   readonly serviceOptions?: readonly string[];
@@ -40,6 +46,7 @@ export function defineMiddleware<Options extends object>(definition: {
   readonly kind: string;
   readonly summary: string;
   readonly description: string;
+  readonly differs?: string;
   readonly options: Schema<Options>;
   readonly serviceOptions?: readonly (keyof Options & string)[];
   create(options: Options, context: MiddlewareContext): Middleware;

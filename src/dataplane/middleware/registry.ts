@@ -15,6 +15,7 @@ import { errors } from './errors.ts';
 import { headers } from './headers.ts';
 import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
 import { maintenance } from './maintenance.ts';
+import { plugin } from './plugin.ts';
 import { redirectRegex } from './redirect-regex.ts';
 import { redirectScheme } from './redirect-scheme.ts';
 import { replacePathRegex } from './replace-path-regex.ts';
@@ -38,6 +39,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   ipAllowList,
   ipWhiteList,
   maintenance,
+  plugin,
   redirectRegex,
   redirectScheme,
   replacePath,
@@ -50,7 +52,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
   'circuitBreaker',
-  'forwardAuth', 'grpcWeb', 'inFlightReq', 'passTLSClientCert', 'plugin', 'rateLimit',
+  'forwardAuth', 'grpcWeb', 'inFlightReq', 'passTLSClientCert', 'rateLimit',
   'retry',
 ]; // prettier-ignore
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SystemClock } from '../../../core/clock.ts';
+import { NO_PLUGINS } from '../../../schema/decode-context.ts';
 import type { RoutingConfig } from '../../config/routing-config.ts';
 import { operatorSubstitutions } from '../../config/operator-substitutions.ts';
 import { FileProvider } from './file-provider.ts';
@@ -64,7 +65,7 @@ async function start(config: { filename?: string; directory?: string }, watch = 
       directory: config.directory === undefined ? undefined : join(directory, config.directory),
       watch,
     },
-    { log: SILENT, clock: new SystemClock(), substitutions: operatorSubstitutions({}) },
+    { log: SILENT, clock: new SystemClock(), substitutions: operatorSubstitutions({}), plugins: NO_PLUGINS },
   );
   await provider.start(published.take);
   return published;

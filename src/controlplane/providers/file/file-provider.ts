@@ -156,6 +156,7 @@ export class FileProvider implements Provider {
     const config = decodeRouting(NAME, document, {
       previous: previous?.served,
       substitutions: this.#context.substitutions,
+      plugins: this.#context.plugins,
     });
     if (document.value !== undefined) return { text, config, served: config };
     const served = previous?.served ?? { ...config, routers: new Map(), middlewares: new Map(), services: new Map() };
