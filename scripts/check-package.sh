@@ -20,3 +20,8 @@ if (status !== 404) throw new Error(`expected 404, found ${status}`);
 await router.stop();
 JS
 node "$work/prefix/app.mjs"
+# A plugin in a folder that knows no signalbox, run by the installed one, and its types where it is installed.
+cp -r examples/plugin "$work/plugin"
+"$work/prefix/node_modules/.bin/signalbox" check "$work/plugin/signalbox.yml"
+cp examples/plugin/tenant.ts "$work/prefix/"
+node_modules/.bin/tsc --noEmit --strict --skipLibCheck --module nodenext --target es2023 --types '' "$work/prefix/tenant.ts"

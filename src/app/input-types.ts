@@ -267,6 +267,13 @@ export interface InstallInput {
     /** Snapshots kept to go back to. */
     readonly maxSnapshots?: number | string;
   };
+  /** Middlewares of your own, by the name that routing configuration has for them. Loaded at start. */
+  readonly plugins?: Readonly<Record<string, {
+    /** Its file, relative to the directory of the install file. */
+    readonly path?: string;
+    /** Its package, looked for in `node_modules` from the directory of the install file upwards. */
+    readonly package?: string;
+  }>>;
   /** Routing configuration in the same file. */
   readonly http?: RoutingInput['http'];
 }
@@ -668,6 +675,8 @@ export interface MiddlewareInput {
       };
     };
   };
+  /** A middleware of your own, in TypeScript or JavaScript. */
+  readonly plugin?: Readonly<Record<string, object>>;
   /** Redirects requests whose URL matches a pattern to a URL made from it. */
   readonly redirectRegex?: {
     /** RE2 pattern to find in the URL. */

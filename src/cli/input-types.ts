@@ -55,6 +55,7 @@ function typeOf(schema: Schema<unknown>, depth: number): string {
     const known = (values as unknown[]).map((value) => JSON.stringify(value).replaceAll('"', "'"));
     return known.join(' | ');
   }
+  if (Array.isArray(type) && type.includes('object')) return 'object';
   // Text that may be left unquoted: in TypeScript it is text.
   if (Array.isArray(type) && type.includes('boolean')) return 'string';
   const types = new Set((Array.isArray(type) ? (type as string[]) : [String(type)]).map(scalar));

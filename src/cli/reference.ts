@@ -77,10 +77,10 @@ function routingPage(): string {
 }
 
 function middlewaresPage(): string {
-  const kinds = MIDDLEWARES.map(
-    ({ kind, summary, description }) =>
-      `## ${kind}\n\n${summary} ${description}\n\n${table(middlewareOptions.fields![kind]!.schema.fields!)}`,
-  );
+  const kinds = MIDDLEWARES.map(({ kind, summary, description }) => {
+    const { fields } = middlewareOptions.fields![kind]!.schema;
+    return `## ${kind}\n\n${summary} ${description}\n${fields === null ? '' : `\n${table(fields)}`}`;
+  });
   return `${NOTE}# Middlewares\n\n${kinds.join('\n')}\n## Not supported yet\n\nA router that names one of these is disabled: ${LATER_MIDDLEWARES.map((kind) => `\`${kind}\``).join(', ')}.\n`;
 }
 
