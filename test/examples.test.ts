@@ -22,6 +22,10 @@ const REQUESTS: Readonly<Record<string, readonly (readonly [host: string, path: 
     ['any', '/api/users', '9003 /api/users'],
   ],
   'path-rewriting': [['any', '/public/logo.svg', '9001 /v2/logo.svg']],
+  plugin: [
+    ['acme.localhost', '/x', '9001 /x'],
+    ['nobody.localhost', '/x', 'no such tenant\n'],
+  ],
   directory: [
     ['shop.localhost', '/', '9001 /'],
     ['blog.localhost', '/', '9003 /'],
@@ -86,6 +90,7 @@ test.each(Object.keys(REQUESTS))('%s', async (name) => {
   for (const [host, path, answer] of REQUESTS[name]!) {
     const response = await RawClient.exchange(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
     expect(response.body).toBe(answer);
+    if (name === 'plugin' && host === 'acme.localhost') expect(response.head).toContain('X-Tenant: acme\r\n');
     if (name === 'path-rewriting') expect(response.head).toContain('X-Frame-Options: DENY\r\n');
   }
   router.kill('SIGTERM');

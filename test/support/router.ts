@@ -1,9 +1,9 @@
 // Starts the built program with a configuration of its own and ends it by its process id.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -44,7 +44,9 @@ export interface RouterOptions {
 export async function startRouter(options: RouterOptions): Promise<RouterProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'signalbox-test-'));
   for (const [name, text] of Object.entries(options.files ?? {})) {
-    await writeFile(join(directory, name), text.replaceAll('DIR', directory));
+    const path = join(directory, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text.replaceAll('DIR', directory));
   }
   const config = join(directory, 'signalbox.yml');
   await writeFile(config, options.install.replaceAll('DIR', directory));

@@ -65,6 +65,22 @@ async function loadPlugins(modules: readonly PluginModule[]): Promise<ReadonlyMa
   return loaded;
 }
 
+/** The plugin whose code a stack shows. */
+function pluginIn(stack: string): string | undefined {
+  return init.plugins.find(({ url }) => stack.includes(url) || stack.includes(fileURLToPath(url)))?.name;
+}
+
+// A promise that nobody waits for, as of an async hook, belongs to no request. The worker goes on if it is a plugin's;
+// any other is a defect here, and ends it as it does without plugins.
+if (init.plugins.length > 0) {
+  process.on('unhandledRejection', (reason) => {
+    const error = stackOf(reason);
+    const plugin = pluginIn(error);
+    if (plugin === undefined) throw reason;
+    send({ kind: 'log', level: 'error', message: 'a plugin left a rejection unhandled', fields: { plugin, error } });
+  });
+}
+
 const engine = new Engine({
   snapshot: init.snapshot,
   limits: new ConnectionLimits(init.shared.connections, init.slot, init.workerSlots),
@@ -81,7 +97,7 @@ const engine = new Engine({
     const isPlugin = error instanceof PluginError;
     const thrown = stackOf(isPlugin ? error.cause : error);
     // A response hook runs long after its stage: whose it is, its stack tells.
-    const plugin = isPlugin ? undefined : init.plugins.find(({ url }) => thrown.includes(fileURLToPath(url)));
+    const plugin = isPlugin ? undefined : pluginIn(thrown);
     send({
       kind: 'log',
       level: 'error',
@@ -90,7 +106,7 @@ const engine = new Engine({
         router: exchange.routerName,
         service: exchange.serviceName,
         ...(isPlugin ? { middleware: error.middleware } : {}),
-        ...(plugin === undefined ? {} : { plugin: plugin.name }),
+        ...(plugin === undefined ? {} : { plugin }),
         error: thrown,
       },
     });

@@ -11,7 +11,7 @@ import type { PluginModule } from '../../model/plugin.ts';
 import type { MiddlewareDefinition } from './define.ts';
 import * as pluginApi from './plugin-api.ts';
 
-const LOAD_TIMEOUT_MS = 10_000;
+const LOAD_LIMIT_MS = 10_000;
 
 /** URL of what a package gives to importers in this directory. Throws ERR_PLUGIN_LOAD. */
 export function resolvePackage(name: string, packageName: string, directory: string): string {
@@ -29,12 +29,12 @@ export function resolvePackage(name: string, packageName: string, directory: str
 }
 
 /** Rejects with ERR_PLUGIN_LOAD. */
-export async function loadPlugin({ name, url }: PluginModule): Promise<MiddlewareDefinition> {
+export async function loadPlugin({ name, url }: PluginModule, limitMs = LOAD_LIMIT_MS): Promise<MiddlewareDefinition> {
   const problem = (message: string, cause?: unknown): SignalboxError =>
     new SignalboxError('ERR_PLUGIN_LOAD', `plugins.${name}: ${fileURLToPath(url)}: ${message}`, { cause });
   let exported: unknown;
   try {
-    exported = await withinLimit(importDefault(url));
+    exported = await withinLimit(importDefault(url), limitMs);
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
     throw problem(`the plugin cannot be loaded: ${reason}`, error);
@@ -53,10 +53,10 @@ async function importDefault(url: string): Promise<unknown> {
 }
 
 /** A module may wait for something while it loads; it may not do so for ever. */
-async function withinLimit<T>(loading: Promise<T>): Promise<T> {
+async function withinLimit<T>(loading: Promise<T>, limitMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${LOAD_TIMEOUT_MS / 1000} s`)), LOAD_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new Error(`it took longer than ${limitMs / 1000} s`)), limitMs);
   });
   try {
     return await Promise.race([loading, limit]);

@@ -82,7 +82,7 @@ export const plugin = defineMiddleware({
     const [name, options] = Object.entries(given)[0]!;
     try {
       const definition = context.plugins.get(name);
-      if (definition === undefined) throw new Error(`the plugin ${name} could not be loaded in this worker`);
+      if (definition === undefined) throw new Error(`the plugin "${name}" is not loaded in this worker`);
       return guarded(definition.create(options, context), context);
     } catch (error) {
       return unusable(error, context);
