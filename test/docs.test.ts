@@ -11,11 +11,13 @@ import { expect, test } from 'vitest';
 import { DIAGNOSTIC_CODES } from '../src/controlplane/config/diagnostic-codes.ts';
 import { parseConfig } from '../src/controlplane/config/document.ts';
 import { decodeInstall } from '../src/controlplane/config/install-config.ts';
+import type { InstalledPlugins } from '../src/controlplane/config/plugins.ts';
 import { decodeRouting } from '../src/controlplane/config/routing-config.ts';
 import { parseArguments } from '../src/cli/arguments.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { renderGenerated } from '../src/cli/generated.ts';
 import { FAILURES } from '../src/dataplane/http/failure.ts';
+import { loadPlugin } from '../src/dataplane/middleware/plugin-loader.ts';
 import { isMap } from '../src/schema/schema.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -31,7 +33,14 @@ function files(directory: string, ending: string): string[] {
 
 const documents = files(ROOT, '.md');
 
-test('every YAML block is a configuration without a word to say against it', () => {
+/** Documents use the plugin of the example. */
+async function documentedPlugins(): Promise<InstalledPlugins> {
+  const module = { name: 'tenant', url: new URL('../examples/plugin/tenant.ts', import.meta.url).href };
+  return { modules: [module], known: new Map([['tenant', (await loadPlugin(module)).options]]) };
+}
+
+test('every YAML block is a configuration without a word to say against it', async () => {
+  const plugins = await documentedPlugins();
   let blocks = 0;
   for (const document of documents) {
     for (const [, yaml] of readFileSync(document, 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g)) {
@@ -40,8 +49,8 @@ test('every YAML block is a configuration without a word to say against it', () 
       expect(isMap(value)).toBe(true);
       const isRouting = Object.keys(value as object).every((key) => key === 'http'); // A map, as asserted.
       const { diagnostics } = isRouting
-        ? decodeRouting('file', parseConfig('block.yml', yaml!))
-        : decodeInstall('block.yml', yaml!);
+        ? decodeRouting('file', parseConfig('block.yml', yaml!), { plugins: plugins.known })
+        : decodeInstall('block.yml', yaml!, plugins);
       expect([relative(ROOT, document), diagnostics]).toEqual([relative(ROOT, document), []]);
     }
   }

@@ -65,7 +65,8 @@ test.each(Object.keys(REQUESTS))('%s', async (name) => {
     let text = await readFile(file, 'utf8');
     for (const [port, server] of servers)
       text = text.replaceAll(`127.0.0.1:${port}`, `127.0.0.1:${(server.address() as AddressInfo).port}`);
-    text = text.replace('127.0.0.1:8000"', '127.0.0.1:0"\n  traefik:\n    address: "127.0.0.1:0"');
+    text = text.replace('entryPoints:\n', "entryPoints:\n  traefik:\n    address: '127.0.0.1:0'\n");
+    text = text.replace("'127.0.0.1:8000'", "'127.0.0.1:0'");
     await writeFile(file, text);
   }
   const check = spawn(process.execPath, [MAIN, 'check', 'signalbox.yml'], {
@@ -96,4 +97,14 @@ test.each(Object.keys(REQUESTS))('%s', async (name) => {
   router.kill('SIGTERM');
   expect(await once(router, 'exit')).toEqual([0, null]);
   await rm(directory, { recursive: true });
+});
+
+test('the test of the plugin example passes', async () => {
+  const child = spawn(process.execPath, ['--test', join(ROOT, 'examples/plugin/tenant.test.mjs')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number];
+  expect([code, said]).toEqual([0, expect.stringMatching(/^# pass 1$/m)]);
 });

@@ -352,7 +352,7 @@ test.each([
   const checked = await inFolder(all, ['check', '--json', 'signalbox.yml']);
   expect(checked.code).toBe(1);
   const { diagnostics } = JSON.parse(checked.stdout) as { diagnostics: { message: string }[] }; // Its own form.
-  expect(diagnostics).toMatchObject([{ code: 'plugin-load', path: 'plugins.p', line: 3 }]);
+  expect(diagnostics).toMatchObject([{ code: 'ERR_PLUGIN_LOAD', path: 'plugins.p', line: 3 }]);
   expect(diagnostics[0]!.message).toContain(message);
 }); // prettier-ignore
 

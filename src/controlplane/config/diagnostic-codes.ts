@@ -18,7 +18,6 @@ export const DIAGNOSTIC_CODES = {
   'forbidden-key': 'A name that would change the object it is in.',
   'duplicate-object': 'Two files define an object of the same name; the first counts.',
   'rule-syntax': 'A rule does not parse, or a matcher’s argument is wrong.',
-  'plugin-load': 'A plugin cannot be loaded: the router would end with ERR_PLUGIN_LOAD.',
   'dangling-reference': 'A router, chain, entry point or middleware names something that does not exist.',
   'unusable-reference': 'A router or chain names something that is disabled.',
   'reference-cycle': 'A chain contains itself.',
