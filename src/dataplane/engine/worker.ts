@@ -17,9 +17,11 @@ import { duplicateSockets } from '../net/listening-socket.ts';
 import { ConnectionBudget } from '../upstream/connection-budget.ts';
 import { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Engine } from './engine.ts';
+import { LineLimit } from './line-limit.ts';
 import { Instrument } from './instrument.ts';
 
 const ACCESS_LOG_FLUSH_MS = 100;
+const MAX_FAILURE_LINES_PER_SECOND = 100;
 
 if (parentPort === null) throw new Error('worker.js runs in a worker thread of the supervisor only');
 const port = parentPort;
@@ -65,6 +67,9 @@ async function loadPlugins(modules: readonly PluginModule[]): Promise<ReadonlyMa
   return loaded;
 }
 
+/** A stage that fails with every request must not bury the main thread under stacks. */
+const failureLines = new LineLimit(MAX_FAILURE_LINES_PER_SECOND);
+
 /** The plugin whose code a stack shows. */
 function pluginIn(stack: string): string | undefined {
   return init.plugins.find(({ url }) => stack.includes(url) || stack.includes(fileURLToPath(url)))?.name;
@@ -94,6 +99,8 @@ const engine = new Engine({
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
   ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
   handlerFailed(exchange, error) {
+    const unreported = failureLines.admit(performance.now());
+    if (unreported === null) return;
     const isPlugin = error instanceof PluginError;
     const thrown = stackOf(isPlugin ? error.cause : error);
     // A response hook runs long after its stage: whose it is, its stack tells.
@@ -105,6 +112,7 @@ const engine = new Engine({
       fields: {
         router: exchange.routerName,
         service: exchange.serviceName,
+        ...(unreported === 0 ? {} : { unreported }),
         ...(isPlugin ? { middleware: error.middleware } : {}),
         ...(plugin === undefined ? {} : { plugin }),
         error: thrown,
