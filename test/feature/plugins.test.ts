@@ -245,6 +245,25 @@ test('what fails after the request was handed on, or returns something odd', asy
   expect((await ask(web, 'late', '/')).status).toBe(500);
 });
 
+test('a plugin that loads in the main thread and in no worker answers 500, and no worker is replaced', async () => {
+  const picky = `import { isMainThread } from 'node:worker_threads';
+if (!isMainThread) throw new Error('not here');
+${PACKAGED}`;
+  const base = JSON.parse(
+    installWithMiddlewares(origin.port, { m: { plugin: { picky: {} } } }, { plain: [] }),
+  ) as object; // Made there.
+  await using other = await startRouter({
+    install: JSON.stringify({ ...base, plugins: { picky: { path: 'picky.mjs' } } }),
+    files: { 'picky.mjs': picky },
+    workers: 2,
+  });
+  const port = other.ports['web']!;
+  expect((await ask(port, 'm', '/')).status).toBe(500);
+  expect((await ask(port, 'plain', '/')).status).toBe(200);
+  await other.sees(/a plugin could not be loaded in a worker .*not here/);
+  expect(other.stderr()).not.toMatch(/crashed|is replaced/);
+});
+
 test('an async hook that rejects is logged, and the worker goes on', async () => {
   expect((await ask(web, 'hook-async', '/')).status).toBe(200);
   await router.sees(/a plugin left a rejection unhandled/);
@@ -362,6 +381,10 @@ test('the section itself is decoded like any other', async () => {
   expect(await check({})).toContain('say where the plugin is, with "path" or "package"');
   expect(await check({ path: 'a.ts', package: 'a' })).toContain('a plugin is a path or a package, found both');
   expect(await check({ path: 'a.wasm' })).toContain('expected the path of a .ts, .mts, .js or .mjs file');
+  const fromFlag = await inFolder({ 'signalbox.yml': 'entryPoints: { web: { address: ":0" } }\n', 'mark.ts': MARK, 'helper.ts': FILES['plugins/helper.ts'] }, [
+    'check', 'signalbox.yml', '--plugins.mark.path=mark.ts',
+  ]); // prettier-ignore
+  expect(fromFlag.stdout).toBe('0 errors, 0 warnings\n');
   expect(await check({ pat: 'a.ts' })).toContain('did you mean "path"?');
 });
 
