@@ -73,7 +73,7 @@ function installPage(): string {
 }
 
 function routingPage(): string {
-  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n`;
+  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\nWhen to use which, with examples: [services](../services.md).\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n`;
 }
 
 function middlewaresPage(): string {
@@ -81,7 +81,7 @@ function middlewaresPage(): string {
     const { fields } = middlewareOptions.fields![kind]!.schema;
     return `## ${kind}\n\n${summary} ${description}\n${fields === null ? '' : `\n${table(fields)}`}`;
   });
-  return `${NOTE}# Middlewares\n\n${kinds.join('\n')}\n## Not supported yet\n\nA router that names one of these is disabled: ${LATER_MIDDLEWARES.map((kind) => `\`${kind}\``).join(', ')}.\n`;
+  return `${NOTE}# Middlewares\n\nWhen to use which, with examples: [middlewares](../middlewares.md).\n\n${kinds.join('\n')}\n## Not supported yet\n\nA router that names one of these is disabled: ${LATER_MIDDLEWARES.map((kind) => `\`${kind}\``).join(', ')}.\n`;
 }
 
 function rulesPage(): string {
