@@ -65,14 +65,16 @@ try {
   }));
   const percent = (list) => ((list.reduce((sum, { seconds }) => sum + seconds, 0) / SECONDS) * 100).toFixed(1);
   const main = spent.filter(({ isMain }) => isMain);
-  console.log(`${SERVICES} services, ${SERVERS} servers each, checked every second, Node ${process.versions.node}`);
-  console.log(`checks a second: ${Math.round(checks / SECONDS)}`);
+  const others = spent.filter(({ isMain }) => !isMain);
   console.log(
-    `main thread:     ${percent(main)} % of a core, ${((main[0].seconds / checks) * 1e6).toFixed(1)} µs a check`,
+    `${SERVICES} services with ${SERVERS} servers each, checked once a second; Node ${process.versions.node}.\n`,
   );
+  console.log('| | |\n|---|---|');
+  console.log(`| checks a second | ${Math.round(checks / SECONDS)} |`);
   console.log(
-    `all others:      ${percent(spent.filter(({ isMain }) => !isMain))} % of a core (two workers and Node's own)`,
+    `| main thread | ${percent(main)} % of a core, ${((main[0].seconds / checks) * 1e6).toFixed(1)} µs a check |`,
   );
+  console.log(`| two workers and Node’s own threads | ${percent(others)} % of a core |`);
 } finally {
   await stop(router);
   await stop(origin);

@@ -23,7 +23,8 @@ function chart(rows) {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="720" height="${height}" font-family="sans-serif" font-size="12">\n${lines.join('\n')}\n<line x1="${(330 + scale).toFixed(0)}" y1="0" x2="${(330 + scale).toFixed(0)}" y2="${height}" stroke="#111" stroke-dasharray="3"/>\n</svg>\n`;
 }
 
-export function writeReport(results, settings, contestants) {
+/** `sections` are those of other benches: title, text before, Markdown. */
+export function writeReport(results, settings, contestants, sections) {
   writeFileSync(
     join(WORK, 'results.json'),
     JSON.stringify({ date: new Date().toISOString(), machine: machine(), settings, results }, null, 1),
@@ -61,6 +62,7 @@ Versions: ${contestants.map(({ name, version }) => `${name.startsWith('Signalbox
     }
     text += '\n';
   }
+  for (const { title, about, markdown } of sections) text += `## ${title}\n\n${about}\n\n${markdown.trim()}\n\n`;
   text += `## Ratios\n\n![Ratios of all scenarios in which more is better](benchmarks.svg)\n`;
   writeFileSync(PAGE, text);
   writeFileSync(new URL('../../docs/benchmarks.svg', import.meta.url), chart(bars));

@@ -1,7 +1,10 @@
-// `npm run bench`: Signalbox beside its rivals. Options: --rounds N (3), --seconds N (5), --only KEY[,KEY], --dry.
+// `npm run bench`: Signalbox beside its rivals. Options: --rounds N (3), --seconds N (5), --only KEY[,KEY], --dry. The page
+// is written anew by a run of everything alone.
 
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { need, WORK } from './engines.mjs';
 import { LOAD_CORE, median, PROXY_CORE, startPinned, stop } from './measure.mjs';
@@ -106,4 +109,26 @@ for (const scenario of SCENARIOS) {
   }
 }
 await stop(back);
-if (!values.dry) writeReport(results, settings, Object.values(known));
+/** Standard output of another bench. */
+function outputOf(script) {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  return execFileSync('taskset', ['-c', PROXY_CORE, process.execPath, path], { encoding: 'utf8' });
+}
+
+// Part of the results would take the place of all of them.
+if (!values.dry && only === undefined) {
+  const sections = [
+    {
+      title: 'what a middleware adds',
+      about:
+        'Each kind with and without by turns, in process, with the heads rendered (`bench/micro/middlewares.mjs`). Goal: at most 0.3 µs for headers, prefixes and redirects.',
+      markdown: outputOf('../micro/middlewares.mjs'),
+    },
+    {
+      title: 'health checks',
+      about: 'CPU of the process while it serves nothing (`bench/load/health.mjs`).',
+      markdown: outputOf('./health.mjs'),
+    },
+  ];
+  writeReport(results, settings, Object.values(known), sections);
+}

@@ -1,9 +1,12 @@
 // Services through the running router: strategies, weights, sticky clients, trees, transports and stages of their own.
 
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { NamedOrigin } from '../support/named-origin.ts';
-import { RawClient } from '../support/raw-client.ts';
+import { RawClient, type RawResponse } from '../support/raw-client.ts';
 import { RestRouter } from '../support/rest-router.ts';
 
 async function origins(...names: string[]): Promise<AsyncDisposable & { all: NamedOrigin[] }> {
@@ -128,6 +131,23 @@ test('the default name of the cookie is Traefik’s, and a shared secret survive
   await using router = await RestRouter.start(http);
   expect(Object.keys(await router.count(6, `Cookie: ${cookie}\r\n`))).toHaveLength(1);
   expect((await router.get('/', `Cookie: ${cookie}\r\n`)).head).not.toContain('Set-Cookie');
+});
+
+test('with a state directory sticky clients survive a restart without a secret', async () => {
+  await using pair = await origins('a', 'b');
+  const http = { services: { s: balancing(pair.all, { sticky: { cookie: { name: 'lb' } } }) } };
+  const directory = await mkdtemp(join(tmpdir(), 'signalbox-state-'));
+  const options = { extra: `state: { directory: ${directory} }\n` };
+  let first: RawResponse;
+  {
+    await using router = await RestRouter.start(http, options);
+    first = await router.get();
+    router.process.signal('SIGTERM');
+    expect(await router.process.exited).toBe(0);
+  }
+  await using router = await RestRouter.start(http, options);
+  expect(await router.count(6, `Cookie: ${cookieOf(first.head)}\r\n`)).toEqual({ [first.body]: 6 });
+  await rm(directory, { recursive: true });
 });
 
 test('weighted divides by weight, keeps sticky clients at their service, and nests', async () => {
