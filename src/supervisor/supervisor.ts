@@ -4,6 +4,7 @@
 import type { Clock } from '../core/clock.ts';
 import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { TimerWheel } from '../core/timer-wheel.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { Publisher, PublishResult } from '../model/publisher.ts';
@@ -75,6 +76,7 @@ export class Supervisor implements Publisher, WorkerListener {
       rows: this.#rows,
       resolver: this.#resolver,
       clock: options.clock,
+      wheel: new TimerWheel(options.clock),
       log: options.log,
       random: Math.random,
       changed: (services) => {
@@ -90,6 +92,16 @@ export class Supervisor implements Publisher, WorkerListener {
 
   /** Binds every entry point, starts all workers and settles when all of them listen. */
   async start(snapshot: Snapshot): Promise<void> {
+    try {
+      await this.#startAll(snapshot);
+    } catch (error) {
+      // A program that embeds the router goes on: nothing of it may stay.
+      await this.stop(0);
+      throw error;
+    }
+  }
+
+  async #startAll(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot;
     this.#rows.assign(Object.values(snapshot.services));
     this.#health.update(Object.values(snapshot.services), []);

@@ -110,6 +110,12 @@ describe('wrr', () => {
     expect(all.map(({ load }) => load)).toEqual([1000, 3000, 6000]);
   });
 
+  test('more servers than a round has places still take turns', () => {
+    const all = targets(5000);
+    const picker = createWrr(candidatesOf(all), null);
+    for (const target of all) expect(picker.pick(from('10.0.0.1'))).toBe(target);
+  });
+
   test('goes on where the picker before it stopped', () => {
     const all = targets(3);
     const first = createWrr(candidatesOf(all), null);

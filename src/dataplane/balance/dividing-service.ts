@@ -81,7 +81,7 @@ export class DividingService {
       .filter((child) => child.weight > 0 && isUsable(child))
       .map(({ service, weight }) => ({ target: service, weight, key: service.name }));
     this.#picker = spec.kind === 'weighted' ? createWrr(candidates, this.#picker) : createHrw(candidates);
-    this.isUp = this.#children.some(isUsable);
+    this.isUp = candidates.length > 0;
   }
 
   handle(exchange: Exchange): void | Promise<void> {
@@ -92,7 +92,10 @@ export class DividingService {
     }
     const child = this.#picker?.pick(exchange) ?? null;
     if (child === null) {
-      respondFailure(exchange, this.#children.length === 0 ? FAILURES.noServer : FAILURES.noHealthyServer);
+      respondFailure(
+        exchange,
+        this.#children.some(({ weight }) => weight > 0) ? FAILURES.noHealthyServer : FAILURES.noServer,
+      );
       return undefined;
     }
     sticky?.assign(exchange, child);

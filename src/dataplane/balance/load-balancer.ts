@@ -22,7 +22,7 @@ interface Member {
 
 export class LoadBalancer {
   readonly name: string;
-  /** A server can be asked. */
+  /** New clients can be served. */
   isUp = true;
   private readonly context: UpstreamContext;
   private readonly secret: Uint8Array;
@@ -53,9 +53,9 @@ export class LoadBalancer {
     if (previous?.slowStartMs !== spec.slowStartMs) this.slowStart = new SlowStart(spec.slowStartMs);
     for (const [index, server] of spec.servers.entries()) {
       const key = `${spec.name}|${serverKey(server)}|${transport}`;
-      const twin = members.findIndex(({ endpoint }) => endpoint === endpoints.get(key));
-      if (twin >= 0) {
+      if (endpoints.has(key)) {
         // Named twice: once, with both shares.
+        const twin = members.findIndex(({ endpoint }) => endpoint === endpoints.get(key));
         members[twin] = { ...members[twin]!, weight: members[twin]!.weight + server.weight };
         continue;
       }
@@ -87,6 +87,7 @@ export class LoadBalancer {
               key: endpoint.server.url,
               plainKey: endpoint.server.url,
             })),
+            this.sticky,
           );
     this.rebuild();
     for (const [key, endpoint] of connections) if (!endpoints.has(key)) endpoint.retire();
@@ -101,7 +102,10 @@ export class LoadBalancer {
     exchange.serviceName = this.name;
     const endpoint = this.choose(exchange);
     if (endpoint === null) {
-      respondFailure(exchange, this.members.length === 0 ? FAILURES.noServer : FAILURES.noHealthyServer);
+      respondFailure(
+        exchange,
+        this.members.some(({ weight }) => weight > 0) ? FAILURES.noHealthyServer : FAILURES.noServer,
+      );
       return;
     }
     const { passHostHeader } = this.spec!;
@@ -125,7 +129,6 @@ export class LoadBalancer {
     if (spec === null) return;
     const { slowStart, now } = this;
     const candidates: Candidate<Endpoint>[] = [];
-    let isUp = false;
     for (const member of this.members) {
       const { endpoint, weight } = member;
       const { url } = endpoint.server;
@@ -135,10 +138,9 @@ export class LoadBalancer {
         slowStart.forget(url);
         continue;
       }
-      isUp = true;
       if (weight > 0) candidates.push({ target: endpoint, weight: weight * slowStart.share(url, now), key: url });
     }
-    this.isUp = isUp;
+    this.isUp = candidates.length > 0;
     this.picker = BALANCERS[spec.strategy].create(
       // Nobody is on the way: the weights as they were given.
       slowStart.stepMs === null ? candidates.map((one) => ({ ...one, weight: one.weight / STEPS })) : candidates,

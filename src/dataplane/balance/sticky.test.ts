@@ -61,6 +61,17 @@ test('another key, another service: another value, which means nothing here', ()
   expect(cookies({ secret: 'shared' }).find(request(`lb=${value}`))).toBeNull();
 });
 
+test('a changed list of servers keeps the values of those that stay', () => {
+  const before = cookies();
+  const targets = [...URLS, 'http://10.0.0.3:80'].map((url) => ({ target: url, key: url, plainKey: url }));
+  const after = new StickyCookie(SPEC, KEY, 's@file', targets, before);
+  const secret = new StickyCookie({ ...SPEC, secret: 'other' }, KEY, 's@file', targets, before);
+  for (const url of URLS) {
+    expect(valueFor(after, url)).toBe(valueFor(before, url));
+    expect(valueFor(secret, url)).not.toBe(valueFor(before, url));
+  }
+});
+
 test('the same secret means the same in every process', () => {
   const one = cookies({ secret: 'shared' }, new Uint8Array(32).fill(1));
   const other = cookies({ secret: 'shared' }, new Uint8Array(32).fill(2));

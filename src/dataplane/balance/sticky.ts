@@ -16,6 +16,12 @@ export interface StickyTarget<T> {
   readonly plainKey: string;
 }
 
+interface Hashes {
+  readonly value: string;
+  /** Traefik's. */
+  readonly foreign: string;
+}
+
 interface Entry<T> {
   readonly target: T;
   /** Sends the cookie with the answer. */
@@ -28,14 +34,26 @@ export class StickyCookie<T> {
   private readonly name: string;
   private readonly byValue = new Map<string, Entry<T>>();
   private readonly byTarget = new Map<T, Entry<T>>();
+  /** Hashes by target key, for the next cookie with the same key: a service may have thousands of servers. */
+  private readonly hashes = new Map<string, Hashes>();
+  private readonly hashedWith: string;
 
-  /** `scope` is the service: the same server behind another one has another value. `processKey` is for specs without a key. */
-  constructor(spec: StickyCookieSpec, processKey: Uint8Array, scope: string, targets: readonly StickyTarget<T>[]) {
+  /** `scope` is the service: the same server behind another one has another value. `processKey` is for specs without a key. `previous` is the one of the same service before. */
+  constructor(
+    spec: StickyCookieSpec,
+    processKey: Uint8Array,
+    scope: string,
+    targets: readonly StickyTarget<T>[],
+    previous: StickyCookie<T> | null = null,
+  ) {
     this.name = spec.name;
+    this.hashedWith = spec.secret;
     const key = spec.secret === '' ? processKey : spec.secret;
+    const known = previous?.hashedWith === spec.secret ? previous.hashes : null;
     for (const { target, key: targetKey, plainKey } of targets) {
-      const digest = createHmac('sha256', key).update(`sticky\0${scope}\0${targetKey}`).digest();
-      const value = digest.subarray(0, VALUE_BYTES).toString('base64url');
+      const hashes = known?.get(targetKey) ?? hash(key, scope, targetKey, plainKey);
+      this.hashes.set(targetKey, hashes);
+      const { value, foreign } = hashes;
       const line = `Set-Cookie: ${render(spec, value)}\r\n`;
       const set: ResponseHook = function setStickyCookie(exchange) {
         // A failure is no reason to come back.
@@ -44,7 +62,6 @@ export class StickyCookie<T> {
       const entry = { target, set, isForeign: false };
       this.byValue.set(value, entry);
       this.byTarget.set(target, entry);
-      const foreign = createHash('sha256').update(plainKey).digest('hex').slice(0, 16);
       if (!this.byValue.has(foreign)) this.byValue.set(foreign, { target, set, isForeign: true });
     }
   }
@@ -67,6 +84,14 @@ export class StickyCookie<T> {
     const entry = this.byTarget.get(target);
     if (entry !== undefined) exchange.onResponse(entry.set);
   }
+}
+
+function hash(key: string | Uint8Array, scope: string, targetKey: string, plainKey: string): Hashes {
+  const digest = createHmac('sha256', key).update(`sticky\0${scope}\0${targetKey}`).digest();
+  return {
+    value: digest.subarray(0, VALUE_BYTES).toString('base64url'),
+    foreign: createHash('sha256').update(plainKey).digest('hex').slice(0, 16),
+  };
 }
 
 /** Of `Cookie: a=1; b=2\r\n`; '' for none. The first of several counts, as the most specific path comes first. */

@@ -74,8 +74,10 @@ export function createWrr<T>(candidates: readonly Candidate<T>[], previous: Pick
   const divisor = candidates.reduce((common, { weight }) => gcd(common, weight), 0) || 1;
   const weights = candidates.map(({ weight }) => weight / divisor);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (total > MAX_SEQUENCE) return new SteppingPicker(targets, weights);
   const position = previous instanceof SequencePicker ? previous.position : 0;
+  // Equal weights come round in order, however many there are.
+  if (total === weights.length) return new SequencePicker(targets, Int32Array.from(weights.keys()), position);
+  if (total > MAX_SEQUENCE) return new SteppingPicker(targets, weights);
   return new SequencePicker(targets, smoothSequence(weights), position);
 }
 

@@ -4,7 +4,7 @@
 
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
-import { Deadline, TimerWheel } from '../../core/timer-wheel.ts';
+import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import type { HealthChange, ServerHealth } from '../../model/server-health.ts';
 import type { HealthCheckSpec, LoadBalancerSpec, ServerSpec, ServiceSpec } from '../../model/service.ts';
 import type { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
@@ -21,6 +21,7 @@ export interface HealthMonitorOptions {
   readonly rows: EndpointRows;
   readonly resolver: Resolver;
   readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly log: Log;
   /** In [0, 1). */
   readonly random: () => number;
@@ -65,7 +66,7 @@ export class HealthMonitor {
 
   constructor(options: HealthMonitorOptions) {
     this.#options = options;
-    this.#wheel = new TimerWheel(options.clock);
+    this.#wheel = options.wheel;
   }
 
   /** Takes over these services, whose servers have their rows. */

@@ -1,0 +1,138 @@
+import { expect, test } from 'vitest';
+import { ManualClock } from '../../core/clock.ts';
+import { TimerWheel } from '../../core/timer-wheel.ts';
+import type { LoadBalancerSpec, PassiveHealthCheckSpec } from '../../model/service.ts';
+import { EndpointTable, endpointTableMemory } from '../../dataplane/upstream/endpoint-table.ts';
+import { Resolver } from '../../dataplane/upstream/resolver.ts';
+import { EndpointRows } from '../endpoint-rows.ts';
+import { HealthMonitor } from './health-monitor.ts';
+
+const PASSIVE: PassiveHealthCheckSpec = { failureWindowMs: 1_000, maxFailedAttempts: 1 };
+
+function spec(
+  passiveHealthCheck: PassiveHealthCheckSpec | null,
+  urls: readonly string[] = ['http://a'],
+): LoadBalancerSpec {
+  const servers = urls.map((url) => ({ url }));
+  return {
+    kind: 'loadBalancer',
+    name: 's',
+    servers,
+    healthCheck: null,
+    passiveHealthCheck,
+  } as unknown as LoadBalancerSpec; // What the monitor reads.
+}
+
+function setUp(): {
+  monitor: HealthMonitor;
+  table: EndpointTable;
+  rows: EndpointRows;
+  events: string[];
+  told: () => Promise<readonly string[]>;
+  pass: (ms: number) => void;
+} {
+  const clock = new ManualClock();
+  const wheel = new TimerWheel(clock);
+  const table = new EndpointTable(endpointTableMemory(1), 0, 1);
+  const rows = new EndpointRows(table);
+  const events: string[] = [];
+  let hear: (services: readonly string[]) => void = () => {};
+  const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const monitor = new HealthMonitor({
+    table,
+    rows,
+    resolver: new Resolver(),
+    clock,
+    wheel,
+    log: quiet,
+    random: () => 0.5,
+    changed: (services) => hear(services),
+    event: ({ url, isUp, reason }) => events.push(`${url} ${isUp ? 'up' : 'down'}: ${reason}`),
+  });
+  return {
+    monitor,
+    table,
+    rows,
+    events,
+    told: () => new Promise((resolve) => (hear = resolve)),
+    pass(ms) {
+      for (let step = 0; step < ms; step += 50) {
+        clock.advance(50);
+        wheel.tick();
+      }
+    },
+  };
+}
+
+function begin(lab: ReturnType<typeof setUp>, service: LoadBalancerSpec): void {
+  lab.rows.assign([service]);
+  lab.monitor.update([service], []);
+}
+
+test('an ejected server is out for the window and told about twice', async () => {
+  const lab = setUp();
+  begin(lab, spec(PASSIVE));
+  expect(lab.table.countFailure(0, 1_000, 1)).toBe(true);
+  const down = lab.told();
+  lab.monitor.ejected('s', 'http://a');
+  expect(await down).toEqual(['s']);
+  lab.pass(900);
+  expect(lab.table.isUp(0)).toBe(false);
+  expect(lab.monitor.healthOf('s')![0]!.ejectedUntil).not.toBeNull();
+  const up = lab.told();
+  lab.pass(250);
+  expect(await up).toEqual(['s']);
+  expect(lab.table.isUp(0)).toBe(true);
+  expect(lab.events).toEqual(['http://a down: 1 failed within 1000 ms', 'http://a up: its time is over']);
+  lab.monitor.stop();
+});
+
+test('what a dead worker had ejected and not said is found', () => {
+  const lab = setUp();
+  begin(lab, spec(PASSIVE));
+  lab.table.countFailure(0, 1_000, 1);
+  lab.monitor.adoptEjections();
+  expect(lab.events).toHaveLength(1);
+  lab.monitor.adoptEjections();
+  expect(lab.events).toHaveLength(1);
+  lab.pass(1_200);
+  expect(lab.table.isUp(0)).toBe(true);
+  lab.monitor.stop();
+});
+
+test('an ejection that arrives after ejecting was switched off is taken back', async () => {
+  const lab = setUp();
+  begin(lab, spec(PASSIVE));
+  lab.table.countFailure(0, 1_000, 1);
+  begin(lab, spec(null));
+  const told = lab.told();
+  lab.monitor.ejected('s', 'http://a');
+  await told;
+  expect(lab.table.isUp(0)).toBe(true);
+  lab.monitor.stop();
+});
+
+test('an ejection outlives changes of other servers, and ends with the option', () => {
+  const lab = setUp();
+  begin(lab, spec(PASSIVE));
+  lab.table.countFailure(0, 1_000, 1);
+  lab.monitor.ejected('s', 'http://a');
+  begin(lab, spec(PASSIVE, ['http://a', 'http://b']));
+  expect(lab.monitor.healthOf('s')!.map(({ url, isUp }) => [url, isUp])).toEqual([
+    ['http://a', false],
+    ['http://b', true],
+  ]);
+  begin(lab, spec(null, ['http://a', 'http://b']));
+  expect(lab.table.isUp(0)).toBe(true);
+  lab.monitor.stop();
+});
+
+test('messages about servers that are gone change nothing', () => {
+  const lab = setUp();
+  begin(lab, spec(PASSIVE));
+  lab.monitor.ejected('s', 'http://gone');
+  lab.monitor.ejected('gone', 'http://a');
+  expect(lab.events).toEqual([]);
+  expect(lab.monitor.healthOf('gone')).toBeNull();
+  lab.monitor.stop();
+});
