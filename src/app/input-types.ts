@@ -107,6 +107,11 @@ export interface InstallInput {
           readonly priority?: number | string;
         };
       };
+      /** TLS for every router of the entry point that does not say anything about it itself. */
+      readonly tls?: {
+        /** TLS options: `name` or `name@provider`; the default ones when left out. */
+        readonly options?: string;
+      };
     };
     /** What is reported. */
     readonly observability?: {
@@ -255,10 +260,12 @@ export interface InstallInput {
     /** Fields of a response head; then 502. */
     readonly maxResponseHeaderCount?: number | string;
   };
-  /** Defaults of the rule language. */
+  /** What concerns all routers. */
   readonly core?: {
     /** Syntax of rules whose router does not say. */
     readonly defaultRuleSyntax?: 'v2' | 'V2' | 'v3' | 'V3';
+    /** Time after which TLS session tickets get new keys, which costs each client one full handshake. */
+    readonly ticketKeyLifetime?: number | string;
   };
   /** What survives a restart. Without it, history is kept in memory. */
   readonly state?: {
@@ -304,6 +311,11 @@ export interface RouterInput {
     readonly accessLogs?: boolean | string;
     /** Metrics for requests of this router. */
     readonly metrics?: boolean | string;
+  };
+  /** Take requests that come over TLS, and no others. */
+  readonly tls?: {
+    /** TLS options: `name` or `name@provider`; the default ones when left out. */
+    readonly options?: string;
   };
   /** Routers above this one: it is offered the requests they match, after their middlewares. The topmost ones own entry points. */
   readonly parentRefs?: ReadonlyArray<string> | string;

@@ -20,6 +20,8 @@ export interface EntryPointSpec {
   /** `delete` drops header names with an underscore, `reject` answers 400. */
   readonly underscoreHeaders: 'keep' | 'delete' | 'reject';
   readonly observability: { readonly accessLogs: boolean; readonly metrics: boolean };
+  /** Routers that say nothing of TLS take requests over TLS here, with these options; '' for the default ones. */
+  readonly tls: { readonly options: string } | null;
 }
 
 export interface ForwardedHeadersSpec {

@@ -52,6 +52,7 @@ export const FAILURES = {
   methodNotAllowed: failure('method_not_allowed', 'downstream', 405, 'Method Not Allowed'),
   requestTimeout: failure('request_timeout', 'downstream', 408, 'Request Timeout'),
   bodyTooLarge: failure('body_too_large', 'downstream', 413, 'Content Too Large'),
+  misdirected: failure('misdirected', 'downstream', 421, 'Misdirected Request', { close: false }),
   targetTooLong: failure('target_too_long', 'downstream', 414, 'URI Too Long'),
   expectationFailed: failure('expectation_failed', 'downstream', 417, 'Expectation Failed'),
   headersTooLarge: failure('headers_too_large', 'downstream', 431, 'Request Header Fields Too Large'),
