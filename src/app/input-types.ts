@@ -259,6 +259,10 @@ export interface InstallInput {
     readonly maxResponseHeaderBytes?: number | string;
     /** Fields of a response head; then 502. */
     readonly maxResponseHeaderCount?: number | string;
+    /** Take any certificate of a server. Everyone on the way can then be the server. */
+    readonly insecureSkipVerify?: boolean | string;
+    /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
+    readonly rootCAs?: ReadonlyArray<string> | string;
   };
   /** What concerns all routers. */
   readonly core?: {
@@ -366,7 +370,7 @@ export interface ServiceInput {
     readonly healthCheck?: {
       /** Path that is asked; required unless the mode is `grpc`. */
       readonly path?: string;
-      /** `grpc` asks the gRPC health service over HTTP/2 without TLS. */
+      /** `grpc` asks the gRPC health service, over HTTP/2. */
       readonly mode?: 'http' | 'HTTP' | 'grpc' | 'GRPC';
       /** Scheme of the check; that of the server when left out. */
       readonly scheme?: 'http' | 'HTTP' | 'https' | 'HTTPS';
@@ -762,6 +766,34 @@ export interface TransportInput {
   readonly maxResponseHeaderBytes?: number | string;
   /** Fields of a response head; then 502. */
   readonly maxResponseHeaderCount?: number | string;
+  /** Take any certificate of a server. Everyone on the way can then be the server. */
+  readonly insecureSkipVerify?: boolean | string;
+  /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
+  readonly rootCAs?: ReadonlyArray<string> | string;
   /** Servers are spoken to in HTTP/1.1 in any case. */
   readonly disableHTTP2?: boolean | string;
+  /** Name sent to servers and looked for in their certificates; that of the URL when left out. */
+  readonly serverName?: string;
+  /** Certificates for servers that ask for one. */
+  readonly certificates?: ReadonlyArray<{
+    /** Certificate and those of its issuers: a path, or the PEM itself. */
+    readonly certFile: string;
+    /** Its private key: a path, or the PEM itself. */
+    readonly keyFile: string;
+  }> | string;
+  /** Cipher suites up to TLS 1.2, by their names in Go. */
+  readonly cipherSuites?: ReadonlyArray<string> | string;
+  /** Oldest version. */
+  readonly minVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
+  /** Newest version. */
+  readonly maxVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
+  /** Subject alternative names of which a server’s certificate must have one. */
+  readonly peerCertSANs?: ReadonlyArray<{
+    /** Type of the name. */
+    readonly type?: 'DNS' | 'URI';
+    /** The name. */
+    readonly value: string;
+  }> | string;
+  /** A URI that a server’s certificate must have as subject alternative name. */
+  readonly peerCertURI?: string;
 }

@@ -3,13 +3,13 @@
 
 /** A certificate with its key, checked to belong together. */
 export interface CertificateSpec {
-  /** Hash of certificate and key. */
+  /** Hash of certificate and key; of those shown to servers, their place in the configuration: others of the same place take over. */
   readonly name: string;
   /** Chain in PEM, leaf first. */
   readonly certificate: string;
   /** Private key in PEM. Never shown, logged or stored with the history. */
   readonly key: string;
-  /** Names it is for, lower case: DNS names, also `*.example.com`, and IP addresses. */
+  /** Names it is for, lower case: DNS names, also `*.example.com`, and IP addresses. None when it is shown to servers alone. */
   readonly hosts: readonly string[];
   /** Algorithm of the key: certificates of different ones can stand side by side for one name. */
   readonly keyType: string;

@@ -17,6 +17,7 @@ import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { HealthChange, ServerHealth } from '../model/server-health.ts';
+import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
 import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
 import { EndpointRows } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
@@ -91,6 +92,7 @@ export class Supervisor implements Publisher, WorkerListener {
       table: this.#memory.endpoints,
       rows: this.#rows,
       resolver: this.#resolver,
+      tls: new UpstreamTls((name) => this.#snapshot?.certificates[name] ?? null),
       clock: options.clock,
       wheel: new TimerWheel(options.clock),
       log: options.log,

@@ -17,7 +17,7 @@ import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
-import { compileCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
+import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
 
 export interface CompileResult {
   readonly sections: SnapshotSections;
@@ -80,7 +80,7 @@ export function compile(
       routes: Object.fromEntries(routes),
       middlewares: Object.fromEntries(compiledMiddlewares.specs),
       services: Object.fromEntries(compiledServices),
-      certificates: Object.fromEntries(compiledCertificates),
+      certificates: Object.fromEntries([...compiledCertificates, ...compileClientCertificates(transports)]),
       tlsOptions: Object.fromEntries(compiledTlsOptions.specs),
       tlsHosts: compileTlsHosts(routes, routers, entryPoints.specs, findings),
     },

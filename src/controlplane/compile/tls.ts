@@ -14,6 +14,7 @@ import {
   type StoreOptions,
   type TlsOptions,
 } from '../config/tls-options.ts';
+import { clientCertificateName, type TransportOptions } from '../config/transport-options.ts';
 import { defaultsOf } from '../../schema/schema.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
 
@@ -58,6 +59,22 @@ export function compileCertificates(
     }
     chosen = store;
     add(pair, true);
+  }
+  return specs;
+}
+
+/** Those that transports show to servers; see `UpstreamTlsSpec.certificates`. */
+export function compileClientCertificates(
+  transports: ReadonlyMap<string, Compiled<TransportOptions>>,
+): ReadonlyMap<string, CertificateSpec> {
+  const specs = new Map<string, CertificateSpec>();
+  for (const { name: transport, object } of transports.values()) {
+    for (const [index, pair] of (object.value?.certificates ?? []).entries()) {
+      const parsed = parseCertificate(pair.certFile, pair.keyFile);
+      if (typeof parsed === 'string') continue;
+      const name = clientCertificateName(transport, index);
+      specs.set(name, { ...parsed, name, hosts: [], isDefault: false });
+    }
   }
   return specs;
 }

@@ -292,6 +292,6 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     state: options.state ?? null,
     requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceTimeout)),
     graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceTimeOut)),
-    serversTransport: transportSpec(options.serversTransport),
+    serversTransport: transportSpec(INSTALL_PROVIDER, options.serversTransport),
   };
 }

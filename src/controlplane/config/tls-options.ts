@@ -77,7 +77,7 @@ export const storeOptions = object({
 });
 export type StoreOptions = Infer<typeof storeOptions>;
 
-const VERSIONS: Readonly<Record<string, TlsVersion>> = {
+export const TLS_VERSIONS: Readonly<Record<string, TlsVersion>> = {
   VersionTLS10: 'TLSv1',
   VersionTLS11: 'TLSv1.1',
   VersionTLS12: 'TLSv1.2',
@@ -171,7 +171,7 @@ export const tlsOptions = checked(
     ),
   }),
   (value, context) => {
-    if (ORDER.indexOf(VERSIONS[value.minVersion]!) > ORDER.indexOf(VERSIONS[value.maxVersion]!)) {
+    if (ORDER.indexOf(TLS_VERSIONS[value.minVersion]!) > ORDER.indexOf(TLS_VERSIONS[value.maxVersion]!)) {
       context.at('minVersion', () =>
         context.invalid('minVersion is newer than maxVersion', `at most ${value.maxVersion}`, value.minVersion),
       );
@@ -198,17 +198,22 @@ export const tlsOptions = checked(
 );
 export type TlsOptions = Infer<typeof tlsOptions>;
 
+/** For OpenSSL: suites of TLS 1.3 are always on. '' for the runtime's. */
+export function cipherList(suites: readonly string[] | undefined, fallback: string): string {
+  if (suites === undefined) return fallback;
+  return [...new Set([...TLS13_CIPHERS, ...suites.filter((name) => name !== '')])].join(':');
+}
+
 /** `name` is qualified. */
 export function tlsOptionsSpec(name: string, options: TlsOptions): TlsOptionsSpec {
   const present = (names: readonly string[]): string[] => names.filter((entry) => entry !== '');
   const { cipherSuites: suites, curvePreferences: curves, clientAuth: client } = options;
-  const isLegacy = ORDER.indexOf(VERSIONS[options.minVersion]!) < ORDER.indexOf('TLSv1.2');
-  const ciphers =
-    suites === undefined ? DEFAULT_CIPHERS : [...new Set([...TLS13_CIPHERS, ...present(suites)])].join(':');
+  const isLegacy = ORDER.indexOf(TLS_VERSIONS[options.minVersion]!) < ORDER.indexOf('TLSv1.2');
+  const ciphers = cipherList(suites, DEFAULT_CIPHERS);
   return {
     name,
-    minVersion: VERSIONS[options.minVersion]!,
-    maxVersion: VERSIONS[options.maxVersion]!,
+    minVersion: TLS_VERSIONS[options.minVersion]!,
+    maxVersion: TLS_VERSIONS[options.maxVersion]!,
     // OpenSSL 3 allows TLS 1.0 and 1.1, whose handshakes use SHA-1, at its lowest level only.
     ciphers: isLegacy ? `${ciphers}:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:@SECLEVEL=0` : ciphers,
     curves: curves === undefined ? 'auto' : present(curves).join(':'),

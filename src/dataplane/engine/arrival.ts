@@ -14,7 +14,14 @@ import {
 import { FirstBytes, type FirstBytesReader } from '../net/first-bytes.ts';
 import { acceptTls, refuseServerName, type TlsResult, type TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
-import type { Admitted } from './entrypoint-runtime.ts';
+
+/** What is known of a connection that has passed the limits. */
+export interface Admitted {
+  readonly ip: string;
+  readonly port: number;
+  /** Of the connection limits. */
+  readonly ticket: number;
+}
 
 /** The entry point as its arrivals see it. */
 export interface ArrivalOwner {

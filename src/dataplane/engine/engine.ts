@@ -15,6 +15,7 @@ import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import type { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { lookUpAll, Resolver } from '../upstream/resolver.ts';
+import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
 import { EntryPointRuntime, type HandshakeFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
@@ -65,6 +66,7 @@ export class Engine {
       wheel,
       resolver: new Resolver(lookUpAll, options.socketDirectory),
       parser: new Http1ResponseParser(),
+      tls: new UpstreamTls((name) => this.#tls.certificate(name)),
       workerSlots: options.workerSlots,
       budget: options.budget,
       table: options.table,

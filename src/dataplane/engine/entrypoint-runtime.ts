@@ -11,7 +11,7 @@ import { Http1Connection } from '../http/http1-connection.ts';
 import { Http1RequestParser } from '../http/http1-request-parser.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
-import { Arrival, type ArrivalOwner } from './arrival.ts';
+import { Arrival, type Admitted, type ArrivalOwner } from './arrival.ts';
 import { HttpFront, type HttpFrontOwner } from './http-front.ts';
 
 /** Tells of handshakes that came to nothing. */
@@ -26,14 +26,6 @@ export interface EntryPointDependencies {
   readonly observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly handshakeFailed: HandshakeFailed;
-}
-
-/** What is known of a connection that has passed the limits. */
-export interface Admitted {
-  readonly ip: string;
-  readonly port: number;
-  /** Of the connection limits. */
-  readonly ticket: number;
 }
 
 /** A connection, whatever it has become. */

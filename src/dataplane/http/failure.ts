@@ -76,6 +76,8 @@ export const FAILURES = {
   connectRefused: failure('upstream_connect_refused', 'upstream', 502, 'Bad Gateway', { retry: 'yes' }),
   connectFailed: failure('upstream_connect_failed', 'upstream', 502, 'Bad Gateway', { retry: 'yes' }),
   connectTimeout: failure('upstream_connect_timeout', 'upstream', 504, 'Gateway Timeout', { retry: 'yes' }),
+  upstreamTls: failure('upstream_tls_failed', 'upstream', 502, 'Bad Gateway', { retry: 'yes' }),
+  upstreamUntrusted: failure('upstream_tls_untrusted', 'upstream', 502, 'Bad Gateway'),
   upstreamReset: failure('upstream_reset', 'upstream', 502, 'Bad Gateway', { retry: 'reused' }),
   upstreamClosed: failure('upstream_closed', 'upstream', 502, 'Bad Gateway', { retry: 'reused' }),
   upstreamBadResponse: failure('upstream_bad_response', 'upstream', 502, 'Bad Gateway'),

@@ -10,6 +10,10 @@ export class CertificateIndex {
     return this.#specs.size;
   }
 
+  get(name: string): CertificateSpec | null {
+    return this.#specs.get(name) ?? null;
+  }
+
   add(spec: CertificateSpec): void {
     this.remove(spec.name);
     this.#specs.set(spec.name, spec);

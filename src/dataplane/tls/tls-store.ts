@@ -45,6 +45,11 @@ export class TlsStore {
     for (const spec of Object.values(changed.tlsHosts ?? {})) this.hostsOf(spec.entryPoint).set(spec);
   }
 
+  /** One that is shown to servers, or any other; null when there is none of that name. */
+  certificate(name: string): CertificateSpec | null {
+    return this.#certificates.get(name);
+  }
+
   /** The same object for the life of the worker. */
   hostsOf(entryPoint: string): TlsHosts {
     let hosts = this.#hosts.get(entryPoint);
