@@ -78,6 +78,8 @@ export class DecodeContext {
   readonly diagnostics: Diagnostic[] = [];
   /** Paths of files whose content became part of what was decoded. */
   readonly filesRead = new Set<string>();
+  /** Files were read of which the last good content goes on while they are wrong: see `pem`. */
+  mayKeepLast = false;
   readonly source: string;
   readonly #locate: Locate;
   readonly #path: PathSegment[];

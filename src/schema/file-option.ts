@@ -58,6 +58,8 @@ export function pem(kind: 'certificate' | 'key'): Schema<string> {
       const given = path.decode(input, context);
       if (given === INVALID) return INVALID;
       if (given.includes('-----BEGIN ')) return given;
+      // Certificate and key are two files, which are never replaced at one moment.
+      context.mayKeepLast = true;
       const text = readNamed(given, context);
       if (text === INVALID) return INVALID;
       context.substituted.push({ path: [...context.path], written: given });

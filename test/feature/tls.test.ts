@@ -195,7 +195,7 @@ test('certificates are in the API and the metrics, without their keys', async ()
 
 test('explain tells the two kinds of routers apart', async () => {
   const explain = async (url: string): Promise<Record<string, unknown>> => {
-    const query = new URLSearchParams({ url, entryPoint: 'web' });
+    const query = new URLSearchParams({ url, entryPoint: 'web' }).toString();
     const answer = await fetch(`http://127.0.0.1:${router.ports['traefik']!}/api/explain?${query}`);
     return (await answer.json()) as Record<string, unknown>; // A map, by its description.
   };

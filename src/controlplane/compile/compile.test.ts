@@ -30,7 +30,8 @@ test.each(readdirSync(GOLDEN).filter((name) => name.endsWith('.in.yaml')))('%s',
       name.startsWith('services') ? service : { ...service, transport: undefined },
     ]),
   );
-  const actual = { routes, middlewares, services, said };
+  const { tlsOptions, tlsHosts } = sections;
+  const actual = { routes, middlewares, services, ...(name.startsWith('tls') ? { tlsOptions, tlsHosts } : {}), said };
   expect(actual).toEqual(JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')));
 });
 
@@ -58,6 +59,8 @@ const CASES: Readonly<Record<string, string>> = {
   'unguarded-fallback': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { basicAuth: { users: [] } } }, services: { ${S} } }`,
   'option-without-effect': `${EP}http: { middlewares: { m: { headers: { stsPreload: true } } } }`,
   'deprecated-option': `${EP}http: { middlewares: { m: { ipWhiteList: { sourceRange: ["::1"] } } } }`,
+  'bad-certificate': `${EP}tls: { certificates: [{ certFile: "-----BEGIN CERTIFICATE-----", keyFile: "-----BEGIN PRIVATE KEY-----" }] }`,
+  'tls-options-conflict': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, tls: {} }, q: { rule: "Host(\`a\`) && Path(\`/q\`)", service: s, tls: { options: o } } }, services: { ${S} } }\ntls: { options: { o: { sniStrict: true } } }`,
   'go-template': `${EP}http: { routers: { r: { rule: "Host(\`{{ .Name }}\`)", service: s } }, services: { ${S} } }`,
 };
 
@@ -75,9 +78,16 @@ test.each(Object.entries(CASES))('%s', (code, text) => {
   expect(Object.keys(DIAGNOSTIC_CODES)).toContain(code);
 });
 
-test('the codes without a case here belong to files', () => {
+test('the codes without a case here belong to files and runtimes', () => {
   const others = Object.keys(DIAGNOSTIC_CODES).filter((code) => !(code in CASES));
-  expect(others).toEqual(['syntax', 'file-unreadable', 'file-too-large', 'document-too-complex', 'duplicate-object']);
+  expect(others).toEqual([
+    'syntax',
+    'file-unreadable',
+    'file-too-large',
+    'document-too-complex',
+    'duplicate-object',
+    'not-in-runtime',
+  ]);
 });
 
 test('references cross providers by name@provider and say where a name is to be found', () => {

@@ -210,7 +210,7 @@ export function compileTlsHosts(
           router,
           'warning',
           'tls-options-conflict',
-          `the host ${host} has other TLS options through ${before.by}; both get the default ones`,
+          `on ${name} the host ${host} has other TLS options through ${before.by}; both get the default ones`,
           ['tls', 'options'],
         );
       }

@@ -269,12 +269,13 @@ function decodeObject<T>(
   }
   const filesRead = new Set(context.filesRead);
   context.filesRead.clear();
+  context.mayKeepLast = false;
   const decoded = schema.decode(given, context);
   const dependsOnFiles = context.filesRead.size > 0;
   for (const file of filesRead) context.filesRead.add(file);
   const isValid = decoded !== INVALID && context.errorCount === errorsBefore;
-  if (!isValid && dependsOnFiles && old !== undefined && old.value !== null && old.text === text) {
-    // What it says is the same: one of its files is wrong, or half written. What was read before goes on.
+  if (!isValid && context.mayKeepLast && old !== undefined && old.value !== null && old.text === text) {
+    // What it says is the same: one of its files is wrong, or half written.
     context.downgrade(before, 'what was read before stays in force');
     into.set(name, { ...old, document });
     return;

@@ -100,7 +100,7 @@ function named(what: string, names: readonly string[], look: (name: string) => N
       const outcome = look(name);
       if (outcome === 'unknown') {
         const near = didYouMean(given, names);
-        const hint = near === null ? `; known: ${names.join(', ')}` : `; did you mean "${near}"?`;
+        const hint = near === null ? `; names are those of Go, such as ${names.at(-1)!}` : `; did you mean "${near}"?`;
         return context.invalid(`there is no ${what} "${given}"${hint}`, `a ${what}`, given);
       }
       if (outcome === 'missing') {
@@ -198,6 +198,9 @@ export const tlsOptions = checked(
 );
 export type TlsOptions = Infer<typeof tlsOptions>;
 
+/** All that TLS 1.0 and 1.1 know of forward secrecy. */
+const LEGACY_CIPHERS = ':ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA';
+
 /** For OpenSSL: suites of TLS 1.3 are always on. '' for the runtime's. */
 export function cipherList(suites: readonly string[] | undefined, fallback: string): string {
   if (suites === undefined) return fallback;
@@ -215,7 +218,7 @@ export function tlsOptionsSpec(name: string, options: TlsOptions): TlsOptionsSpe
     minVersion: TLS_VERSIONS[options.minVersion]!,
     maxVersion: TLS_VERSIONS[options.maxVersion]!,
     // OpenSSL 3 allows TLS 1.0 and 1.1, whose handshakes use SHA-1, at its lowest level only.
-    ciphers: isLegacy ? `${ciphers}:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:@SECLEVEL=0` : ciphers,
+    ciphers: isLegacy ? `${ciphers}${suites === undefined ? LEGACY_CIPHERS : ''}:@SECLEVEL=0` : ciphers,
     curves: curves === undefined ? 'auto' : present(curves).join(':'),
     protocols: options.alpnProtocols,
     clientAuth: {

@@ -118,7 +118,12 @@ export class LoadBalancer {
     if (sticky === null) return this.picker?.pick(exchange) ?? null;
     const known = sticky.find(exchange);
     if (known !== null && known.isUp) return known;
-    const picked = this.picker?.pick(exchange) ?? null;
+    let picked = this.picker?.pick(exchange) ?? null;
+    if (picked !== null && !picked.isUp) {
+      // The table knows before the message comes that makes a new picker, and a client must not be tied to what is down.
+      this.rebuild();
+      picked = this.picker?.pick(exchange) ?? null;
+    }
     if (picked !== null) sticky.assign(exchange, picked);
     return picked;
   }

@@ -42,10 +42,11 @@ export function parseClientHello(bytes: Buffer): ClientHello | typeof HELLO_PART
 /** The body of the ClientHello, put together from as many records as it takes. */
 function readMessage(bytes: Buffer): Buffer | typeof HELLO_PARTIAL | typeof HELLO_MALFORMED {
   const fragments: Buffer[] = [];
+  /** The first bytes of the message, as one number each. */
+  const header: number[] = [];
   let gathered = 0;
   let wanted = MESSAGE_HEADER_BYTES;
-  let at = 0;
-  while (gathered < wanted) {
+  for (let at = 0; gathered < wanted;) {
     if (at >= MAX_CLIENT_HELLO_BYTES) return HELLO_MALFORMED;
     if (bytes.length > at && bytes[at] !== RECORD_HANDSHAKE) return HELLO_MALFORMED;
     if (bytes.length > at + 1 && bytes[at + 1] !== 3) return HELLO_MALFORMED;
@@ -55,19 +56,18 @@ function readMessage(bytes: Buffer): Buffer | typeof HELLO_PARTIAL | typeof HELL
     if (length === 0 || length > MAX_RECORD_BYTES) return HELLO_MALFORMED;
     const start = at + RECORD_HEADER_BYTES;
     const end = Math.min(start + length, bytes.length);
+    for (let index = start; index < end && header.length < MESSAGE_HEADER_BYTES; index++) header.push(bytes[index]!);
     fragments.push(bytes.subarray(start, end));
     gathered += end - start;
-    if (fragments[0]!.length > 0 && fragments[0]![0] !== MESSAGE_CLIENT_HELLO) return HELLO_MALFORMED;
-    const known = fragments.length === 1 ? fragments[0]! : Buffer.concat(fragments);
-    if (gathered >= MESSAGE_HEADER_BYTES) {
-      wanted = MESSAGE_HEADER_BYTES + known.readUIntBE(1, 3);
+    if (header.length > 0 && header[0] !== MESSAGE_CLIENT_HELLO) return HELLO_MALFORMED;
+    if (header.length === MESSAGE_HEADER_BYTES) {
+      wanted = MESSAGE_HEADER_BYTES + (header[1]! << 16) + (header[2]! << 8) + header[3]!;
       if (wanted > MAX_CLIENT_HELLO_BYTES) return HELLO_MALFORMED;
-      if (gathered >= wanted) return known.subarray(MESSAGE_HEADER_BYTES, wanted);
     }
-    if (end < start + length) return HELLO_PARTIAL;
+    if (gathered < wanted && end < start + length) return HELLO_PARTIAL;
     at = end;
   }
-  return HELLO_MALFORMED;
+  return Buffer.concat(fragments).subarray(MESSAGE_HEADER_BYTES, wanted);
 }
 
 /** Walks over length-prefixed fields; every read beyond the end makes it void. */
