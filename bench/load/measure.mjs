@@ -69,7 +69,7 @@ export function residentKib(pid) {
  * One wrk run; errors of any kind are counted, as a fast proxy that fails requests is not fast. `uploadBytes` makes each
  * request a POST of that size.
  */
-export async function wrk(child, { port, path, connections, seconds, headers = [], uploadBytes = 0 }) {
+export async function wrk(child, { port, path, connections, seconds, headers = [], uploadBytes = 0, scheme = 'http' }) {
   const before = cpuMicroseconds(child.pid);
   const args = [
     '-c',
@@ -82,7 +82,7 @@ export async function wrk(child, { port, path, connections, seconds, headers = [
     '10s',
     ...headers.flatMap((header) => ['-H', header]),
     ...(uploadBytes > 0 ? ['-s', uploadScript(uploadBytes)] : []),
-    `http://127.0.0.1:${port}${path}`,
+    `${scheme}://127.0.0.1:${port}${path}`,
   ];
   const out = await output('taskset', args);
   const after = cpuMicroseconds(child.pid);
@@ -94,6 +94,22 @@ export async function wrk(child, { port, path, connections, seconds, headers = [
   );
   const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(out)?.[1] ?? 0);
   return { rate, microseconds: requests === 0 ? 0 : (after - before) / requests, errors: socketErrors + bad };
+}
+
+/** Handshakes alone, full or resumed, per second of the proxy's CPU: two clients on one core cannot load it otherwise. */
+export async function handshakes(child, { port, seconds, isResumed }) {
+  const before = cpuMicroseconds(child.pid);
+  const run = () =>
+    output('taskset', [
+      '-c', LOAD_CORE, 'openssl', 's_time', '-connect', `127.0.0.1:${port}`, isResumed ? '-reuse' : '-new', '-time', String(Math.max(1, Math.round(seconds))),
+    ], true); // prettier-ignore
+  const said = await Promise.all([run(), run(), run(), run()]);
+  const spent = cpuMicroseconds(child.pid) - before;
+  const count = said.reduce(
+    (sum, text) => sum + Number(/(\d+) connections in \d+ real seconds/.exec(text)?.[1] ?? 0),
+    0,
+  );
+  return { rate: spent === 0 ? 0 : (count * 1e6) / spent, microseconds: count === 0 ? 0 : spent / count, errors: 0 };
 }
 
 function uploadScript(bytes) {
@@ -115,9 +131,9 @@ export async function p99AtRate({ port, path, connections, seconds, rate }) {
   return (times[Math.floor(times.length * 0.99)] ?? 0) / 1000;
 }
 
-function output(program, args) {
+function output(program, args, isQuiet = false) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', isQuiet ? 'ignore' : 'inherit'] });
     let text = '';
     child.stdout.on('data', (chunk) => (text += chunk));
     child.on('close', () => resolve(text));

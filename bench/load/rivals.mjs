@@ -1,7 +1,8 @@
 // Each proxy with the same duty: N routers of which the last is asked, one response header added, the forwarded fields
 // set, limits and metrics as far as it has them. `start` writes the configuration and returns the command to run.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { envoy, need, node24, versionOf, WORK } from './engines.mjs';
 
@@ -12,8 +13,28 @@ const MAIN = new URL('../../dist/main.js', import.meta.url).pathname;
 
 const range = (count, render) => Array.from({ length: count }, (_, index) => render(index)).join('');
 
-export function signalboxConfig({ port, routers, log, directory, provider, compress }) {
-  const routing = `http:
+/** Self-signed, made once: `ec` for P-256, `rsa` for RSA-2048. */
+export function certificate(kind) {
+  const paths = { certificate: join(WORK, `${kind}.pem`), key: join(WORK, `${kind}.key`) };
+  if (!existsSync(paths.certificate)) {
+    const algorithm = kind === 'ec' ? ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['rsa:2048'];
+    const names = ['-subj', '/CN=bench', '-addext', 'subjectAltName=DNS:bench,IP:127.0.0.1'];
+    const files = ['-keyout', paths.key, '-out', paths.certificate];
+    execFileSync('openssl', ['req', '-x509', '-newkey', ...algorithm, '-nodes', '-days', '30', ...names, ...files], {
+      stdio: 'ignore',
+    });
+  }
+  return paths;
+}
+
+function tlsSection(kind) {
+  if (kind === undefined) return '';
+  const { certificate: certFile, key: keyFile } = certificate(kind);
+  return `tls: { certificates: [{ certFile: ${certFile}, keyFile: ${keyFile} }] }\n`;
+}
+
+export function signalboxConfig({ port, routers, log, directory, provider, compress, tls }) {
+  const routing = `${tlsSection(tls)}http:
   routers:
 ${range(routers, (index) => `    r${index}: { rule: "PathPrefix(\`/p${index}/\`)", service: s, middlewares: [h] }\n`)}    last: { rule: "PathPrefix(\`/bench\`)", service: s, middlewares: [${compress ? 'z, ' : ''}h] }
   middlewares:
@@ -23,7 +44,7 @@ ${range(routers, (index) => `    r${index}: { rule: "PathPrefix(\`/p${index}/\`)
     s: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${ORIGIN_PORT}" }] } }
 `;
   const install = `entryPoints:
-  web: { address: "127.0.0.1:${port}" }
+  web: { address: "127.0.0.1:${port}"${tls === undefined ? '' : ', http: { tls: {} }'} }
   traefik: { address: "127.0.0.1:${port + 500}" }
 metrics: { prometheus: {} }
 ${log ? `accessLog: { format: json, filePath: ${join(directory, 'access.log')} }\n` : ''}${provider ? `providers: { file: { filename: ${join(directory, 'routing.yml')} } }\n` : ''}`;
@@ -50,7 +71,8 @@ function nginx(program) {
   return {
     name: 'nginx',
     version: versionOf(program, '-v'),
-    start({ port, routers, log, directory, compress }) {
+    start({ port, routers, log, directory, compress, tls }) {
+      const secure = tls === undefined ? null : certificate(tls);
       const proxy = `proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto http; proxy_set_header X-Forwarded-Host $http_host;
         proxy_set_header X-Real-Ip $remote_addr; add_header X-Proxy nginx;`;
@@ -66,8 +88,8 @@ events { worker_connections 8192; }
 http { ${format} access_log ${log ? `${directory}/access.log j` : 'off'}; keepalive_requests 1000000000; client_max_body_size 0; ${temp}
  ${compress ? `gzip on; gzip_comp_level ${GZIP_LEVEL}; gzip_proxied any; gzip_http_version 1.1; gzip_min_length 1024; gzip_types application/json;` : ''}
  upstream o { server 127.0.0.1:${ORIGIN_PORT}; keepalive 200; keepalive_requests 1000000000; }
- server { listen 127.0.0.1:${port} backlog=4096;
-${range(routers, (index) => `  location /p${index}/ { ${proxy} }\n`)}  location /bench { ${proxy} } } }
+ server { listen 127.0.0.1:${port} ${secure === null ? '' : 'ssl http2 '}backlog=4096;
+${secure === null ? '' : `  ssl_certificate ${secure.certificate}; ssl_certificate_key ${secure.key}; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:10m;\n`}${range(routers, (index) => `  location /p${index}/ { ${proxy} }\n`)}  location /bench { ${proxy} } } }
 `,
       );
       return [program, ['-c', file, '-p', directory]];
@@ -79,7 +101,11 @@ function haproxy(program) {
   return {
     name: 'HAProxy',
     version: versionOf(program, '-v'),
-    start({ port, routers, directory }) {
+    start({ port, routers, directory, tls }) {
+      const secure = tls === undefined ? null : certificate(tls);
+      if (secure !== null) {
+        writeFileSync(join(directory, 'both.pem'), readFileSync(secure.certificate) + readFileSync(secure.key));
+      }
       const file = join(directory, 'haproxy.cfg');
       writeFileSync(join(directory, 'paths.map'), `${range(routers, (index) => `/p${index}/ o\n`)}/bench o\n`);
       writeFileSync(
@@ -96,7 +122,7 @@ defaults
   http-reuse always
   option forwardfor
 frontend f
-  bind 127.0.0.1:${port} backlog 4096
+  bind 127.0.0.1:${port} backlog 4096${secure === null ? '' : ` ssl crt ${join(directory, 'both.pem')} alpn h2,http/1.1`}
   http-request set-header X-Forwarded-Proto http
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-response set-header X-Proxy haproxy

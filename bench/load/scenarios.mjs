@@ -4,14 +4,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { p99AtRate, pause, residentKib, wrk } from './measure.mjs';
+import { handshakes, p99AtRate, pause, residentKib, wrk } from './measure.mjs';
 
 const rate = (options) => async (contestant, settings) => (await throughput(contestant, settings, options)).value;
 
 async function throughput(
   contestant,
   { seconds },
-  { path = '/bench/small', connections = 64, headers, uploadBytes } = {},
+  { path = '/bench/small', connections = 64, headers, uploadBytes, scheme } = {},
 ) {
   const result = await wrk(contestant.child, {
     port: contestant.port,
@@ -20,9 +20,17 @@ async function throughput(
     seconds,
     headers,
     uploadBytes,
+    scheme,
   });
   return { value: { value: result.rate, microseconds: result.microseconds, errors: result.errors } };
 }
+
+const shake =
+  (isResumed) =>
+  async (contestant, { seconds }) => {
+    const result = await handshakes(contestant.child, { port: contestant.port, seconds, isResumed });
+    return { value: result.rate, microseconds: result.microseconds, errors: result.errors };
+  };
 
 const SIGNALBOX = ['node20', 'node24'];
 const ALL = ['nginx', 'haproxy', 'envoy', 'caddy', ...SIGNALBOX];
@@ -40,6 +48,8 @@ export const SCENARIOS = [
   { key: 'upload-10m', title: '10 MB requests', unit: 'requests/s', better: 'more', base: 'haproxy', contestants: ALL, config: { routers: 100 }, run: rate({ path: '/bench/sink', connections: 16, uploadBytes: 10 * 1024 * 1024 }), least: 0.8, aim: 1 },
   ...[2, 20, 200].map((kib) => ({ key: `compress-${kib}k`, title: `gzip of ${kib} KB of JSON, level 6`, unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100, compress: true }, run: rate({ path: `/bench/json-${kib}k`, connections: 32, headers: ['Accept-Encoding: gzip'] }), least: 0.8, aim: 1 })),
   { key: 'connections', title: 'new connection per request', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ALL, config: { routers: 100 }, run: rate({ headers: ['Connection: close'] }), least: 0.35, aim: 0.6 },
+  { key: 'tls', title: 'TLS 1.3 keep-alive GET, HTTP/1.1', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: rate({ scheme: 'https' }), least: 0.6, aim: 0.8 },
+  ...['ec', 'rsa'].flatMap((tls) => [false, true].map((isResumed) => ({ key: `handshake-${tls}${isResumed ? '-resumed' : ''}`, title: `${isResumed ? 'resumed' : 'full'} TLS 1.3 handshakes, ${tls === 'ec' ? 'P-256' : 'RSA-2048'}`, unit: 'per CPU second', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls }, run: shake(isResumed), ...(isResumed ? {} : { least: 0.5, aim: 0.7 }) }))),
   { key: 'p99', title: 'p99 at 60 % of the slower one’s maximum', unit: 'ms', better: 'less', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100 }, run: fixedRate, least: 1.5, aim: 1.2 },
   { key: 'changes', title: 'p99 with one change per second in 10,000 routers, to none', unit: 'ms', better: 'less', base: 'quiet', contestants: SIGNALBOX, config: { routers: 10_000, provider: true }, run: changing, least: 2, aim: 1.3 },
   { key: 'idle', title: 'memory of an idle connection (8,000 of them)', unit: 'KiB', better: 'less', base: null, contestants: ['nginx', ...SIGNALBOX], config: { routers: 100 }, run: idleMemory, least: 10, aim: 6 },
