@@ -78,6 +78,8 @@ export class DecodeContext {
   readonly diagnostics: Diagnostic[] = [];
   /** Paths of files whose content became part of what was decoded. */
   readonly filesRead = new Set<string>();
+  /** How often one was read, the same ones included. */
+  fileReads = 0;
   /** Files were read of which the last good content goes on while they are wrong: see `pem`. */
   mayKeepLast = false;
   readonly source: string;
@@ -102,6 +104,11 @@ export class DecodeContext {
     this.#substitutions = substitutions;
   }
 
+  noteFile(path: string): void {
+    this.filesRead.add(path);
+    this.fileReads++;
+  }
+
   /** The input with its substitutions made, if it is text that has any. */
   substitute(input: unknown): unknown {
     if (this.#substitutions === null || typeof input !== 'string' || !input.includes('${')) return input;
@@ -109,7 +116,7 @@ export class DecodeContext {
     const result = substitute(input, {
       variable: (name) => from.variable(name),
       file: (path) => {
-        this.filesRead.add(path);
+        this.noteFile(path);
         return from.file(path);
       },
     });

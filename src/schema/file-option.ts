@@ -10,7 +10,7 @@ const MAX_BYTES = 1024 * 1024;
 
 /** Reads a file the option names; reports what is wrong with it. */
 function readNamed(name: string, context: DecodeContext): string | Invalid {
-  context.filesRead.add(name);
+  context.noteFile(name);
   const unreadable = (reason: string): Invalid => {
     context.report('error', 'file-unreadable', `the file "${name}" cannot be read: ${reason}`);
     return INVALID;

@@ -218,6 +218,15 @@ test('bytes that only look like TLS, and hands that never finish', async () => {
   await half.closed();
 });
 
+test('a client that leaves in the middle of the handshake is gone at once', async () => {
+  const leaving = tls.connect({ host: '127.0.0.1', port: port(), servername: 'a.example', rejectUnauthorized: false });
+  leaving.on('error', () => {});
+  // TLS 1.3: to the client the handshake is over before the server has its last message.
+  leaving.once('secureConnect', () => leaving.destroy());
+  await new Promise((resolve) => leaving.once('close', resolve));
+  await expect.poll(() => scrape(router)).toMatch(/^signalbox_open_connections\{entrypoint="web",protocol="TCP"\} 0$/m);
+});
+
 test('a certificate that changes on disk is taken up, and half a change is not', async () => {
   const fresh = certificateFor(['a.example']);
   const open = tls.connect({ host: '127.0.0.1', port: port(), servername: 'a.example', rejectUnauthorized: false });

@@ -267,12 +267,10 @@ function decodeObject<T>(
     into.set(name, { ...old, document });
     return;
   }
-  const filesRead = new Set(context.filesRead);
-  context.filesRead.clear();
+  const readsBefore = context.fileReads;
   context.mayKeepLast = false;
   const decoded = schema.decode(given, context);
-  const dependsOnFiles = context.filesRead.size > 0;
-  for (const file of filesRead) context.filesRead.add(file);
+  const dependsOnFiles = context.fileReads > readsBefore;
   const isValid = decoded !== INVALID && context.errorCount === errorsBefore;
   if (!isValid && context.mayKeepLast && old !== undefined && old.value !== null && old.text === text) {
     // What it says is the same: one of its files is wrong, or half written.

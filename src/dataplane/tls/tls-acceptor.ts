@@ -83,12 +83,17 @@ export function acceptTls(
   const onError = (error: NodeJS.ErrnoException): void => {
     if (reason === 'closed') reason = reasonOf(error);
   };
+  // Accepted sockets may be half open, which no handshake survives.
+  const onEnd = (): void => {
+    secure.destroy();
+  };
   const onClose = (): void => {
     wheel.remove(deadline);
     result.failed(reason);
   };
   secure.on('_tlsError', onError);
   secure.on('error', onError);
+  secure.once('end', onEnd);
   secure.once('close', onClose);
   secure.once('secure', () => {
     wheel.remove(deadline);
@@ -100,6 +105,7 @@ export function acceptTls(
     }
     secure.removeListener('_tlsError', onError);
     secure.removeListener('error', onError);
+    secure.removeListener('end', onEnd);
     secure.removeListener('close', onClose);
     // Node reports errors of an established connection here alone, unless its own server has released the socket.
     secure.on('_tlsError', destroyFailed);
