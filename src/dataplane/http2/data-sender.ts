@@ -2,7 +2,8 @@
 // does not fit is held per stream, which is at most the piece in hand: the source is asked to stop. When room comes, held
 // pieces leave one frame per stream by turns, so that no stream starves another, and then sources are asked to go on.
 
-import { type FrameMark, type FrameOutput, giveSlab, takeSlab } from './frame-output.ts';
+import type { FrameMark, FrameOutput } from './frame-output.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { DEFAULT_WINDOW, MAX_FRAME_BYTES, MAX_WINDOW } from './protocol.ts';
 import type { FloodGuard } from './flood-guard.ts';
 
@@ -11,24 +12,17 @@ const HIGH_WATER_BYTES = 128 * 1024;
 /** A frame of this size, or the last of a body, is worth its header. */
 const WORTHWHILE_BYTES = 1024;
 
-interface HeldPiece {
-  readonly slab: Buffer;
-  start: number;
-  end: number;
-}
-
 /** What a stream sends. */
 export abstract class OutgoingStream {
   readonly id: number;
   /** What the peer lets it send; may be negative after a change of settings. */
   sendWindow: number;
-  /** Octets taken and not yet framed. */
-  heldBytes = 0;
+  /** Octets taken and not yet framed; null when there are none. */
+  held: HeldBytes | null = null;
   /** Some of them have been framed since this was last set to false. */
   hasProgressed = false;
   /** The frame sent last. */
   readonly lastFrame: FrameMark = { slab: null, flagsAt: 0, epoch: -1 };
-  held: HeldPiece[] | null = null;
   /** Nothing follows the held octets but what `heldEnd` says. */
   isEnding = false;
   isWaiting = false;
@@ -67,7 +61,7 @@ export class DataSender {
   /** Takes the piece; false asks the source to stop until `stream.hasRoom` is called. */
   write(stream: OutgoingStream, chunk: Buffer, start: number, end: number): boolean {
     let at = start;
-    if (stream.heldBytes === 0) at = this.frame(stream, chunk, start, end, end);
+    if (stream.held === null) at = this.frame(stream, chunk, start, end, end);
     if (at < end) {
       this.hold(stream, chunk, at, end);
       return false;
@@ -83,15 +77,14 @@ export class DataSender {
   /** Ends the body once everything is framed. */
   end(stream: OutgoingStream): void {
     stream.isEnding = true;
-    if (stream.heldBytes === 0) stream.sendEnd();
+    if (stream.held === null) stream.sendEnd();
   }
 
   /** Forgets a stream that is over. */
   remove(stream: OutgoingStream): void {
     if (stream.held !== null) {
-      for (const { slab } of stream.held) giveSlab(slab);
+      stream.held.clear();
       stream.held = null;
-      stream.heldBytes = 0;
       const index = this.blocked.indexOf(stream);
       if (index >= 0) this.blocked.splice(index, 1);
     }
@@ -114,7 +107,7 @@ export class DataSender {
   widenStream(stream: OutgoingStream, increment: number): boolean {
     stream.sendWindow += increment;
     if (stream.sendWindow > MAX_WINDOW) return false;
-    if (stream.heldBytes > 0 && stream.sendWindow > 0) this.drain();
+    if (stream.held !== null && stream.sendWindow > 0) this.drain();
     return true;
   }
 
@@ -127,12 +120,12 @@ export class DataSender {
       this.blocked = [];
       for (const stream of round) {
         // Ended meanwhile, by what another stream's turn has brought about.
-        if (stream.heldBytes === 0) continue;
+        if (stream.held === null) continue;
         if (this.window > 0 && stream.sendWindow > 0 && this.hasRoom) {
           moved = true;
           this.frameHeld(stream);
         }
-        if (stream.heldBytes > 0) this.blocked.push(stream);
+        if (stream.held !== null) this.blocked.push(stream);
       }
     }
     while (this.waiting.length > 0 && this.hasRoom) {
@@ -159,39 +152,23 @@ export class DataSender {
   }
 
   private hold(stream: OutgoingStream, chunk: Buffer, start: number, end: number): void {
-    if (stream.heldBytes === 0) {
+    if (stream.held === null) {
+      stream.held = new HeldBytes();
       this.blocked.push(stream);
       stream.hasProgressed = false;
     }
-    const held = (stream.held ??= []);
-    stream.heldBytes += end - start;
-    let at = start;
-    while (at < end) {
-      let last = held[held.length - 1];
-      if (last === undefined || last.end === last.slab.length) {
-        last = { slab: takeSlab(), start: 0, end: 0 };
-        held.push(last);
-      }
-      const size = Math.min(end - at, last.slab.length - last.end);
-      chunk.copy(last.slab, last.end, at, at + size);
-      last.end += size;
-      at += size;
-    }
+    stream.held.append(chunk, start, end);
   }
 
   /** One turn: a frame of the first held piece. */
   private frameHeld(stream: OutgoingStream): void {
     const held = stream.held!;
-    const piece = held[0]!;
+    const piece = held.first!;
     const end = Math.min(piece.end, piece.start + MAX_FRAME_BYTES);
-    const at = this.frame(stream, piece.slab, piece.start, end, piece.end);
-    stream.heldBytes -= at - piece.start;
+    const sent = this.frame(stream, piece.memory, piece.start, end, piece.end) - piece.start;
     stream.hasProgressed = true;
-    piece.start = at;
-    if (at < piece.end) return;
-    held.shift();
-    giveSlab(piece.slab);
-    if (stream.heldBytes > 0) return;
+    held.consume(sent);
+    if (held.length > 0) return;
     stream.held = null;
     if (stream.isEnding) stream.sendEnd();
     else if (!stream.isWaiting) {

@@ -17,8 +17,13 @@ const RESET_PER_SECOND = 50;
 export class FloodGuard {
   private control = CONTROL_BURST;
   private resets = RESET_BURST;
-  private controlMs = 0;
-  private resetMs = 0;
+  private controlMs: number;
+  private resetMs: number;
+
+  constructor(nowMs: number) {
+    this.controlMs = nowMs;
+    this.resetMs = nowMs;
+  }
 
   /** Takes `cost` for a frame without use; false when the peer has gone too far. */
   allowControl(nowMs: number, cost: number): boolean {

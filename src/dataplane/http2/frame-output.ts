@@ -14,6 +14,7 @@ import {
   FRAME_SETTINGS,
   FRAME_WINDOW_UPDATE,
 } from './protocol.ts';
+import { giveSlab, SLAB_BYTES, takeSlab } from './slab-pool.ts';
 import type { Setting } from './settings.ts';
 
 /** The part of a socket that is used. */
@@ -22,18 +23,6 @@ export interface WritableSocket {
   write(chunk: Buffer, written?: (error?: Error | null) => void): boolean;
   cork(): void;
   uncork(): void;
-}
-
-const SLAB_BYTES = 32 * 1024;
-const MAX_POOLED_SLABS = 128;
-const slabs: Buffer[] = [];
-
-export function takeSlab(): Buffer {
-  return slabs.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
-}
-
-export function giveSlab(slab: Buffer): void {
-  if (slab.length === SLAB_BYTES && slabs.length < MAX_POOLED_SLABS) slabs.push(slab);
 }
 
 /** Connections with frames to write. */

@@ -74,6 +74,8 @@ const MAX_BLOCK_FRAMES = 16;
 export class FrameReader {
   private readonly handler: FrameHandler;
   private readonly maxBlockBytes: number;
+  /** Frame headers read so far, for who measures how long one frame takes. */
+  frames = 0;
   private isStopped = false;
   /** Header, then header and payload, of a frame whose end has not arrived. */
   private partial: Buffer | null = null;
@@ -155,6 +157,10 @@ export class FrameReader {
 
   private checkHeader(bytes: Buffer, at: number, length: number): number {
     if (length > MAX_FRAME_BYTES) return FRAME_SIZE_ERROR;
+    // RFC 9113 §3.4: the first frame of either side.
+    if (this.frames++ === 0 && (bytes[at + 3] !== FRAME_SETTINGS || (bytes[at + 4]! & FLAG_ACK) !== 0)) {
+      return PROTOCOL_ERROR;
+    }
     // RFC 9113 §4.3: nothing may come between the frames of a header block.
     if (
       this.blockStream !== 0 &&

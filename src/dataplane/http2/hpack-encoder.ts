@@ -12,10 +12,17 @@ const POLICY_LITERAL = 1;
 const POLICY_NEVER = 2;
 /** Dates repeat for a second on a busy connection, whatever a quiet one shows. */
 const POLICY_ALWAYS = 3;
+/** Connection-specific: there is no such field in HTTP/2 (RFC 9113 §8.2.2), so it is left out. */
+const POLICY_DROP = 5;
 /** Indexed when long: a short secret in a table can be guessed through the size of what follows (RFC 7541 §7.1.3). */
 const POLICY_SECRET = 4;
 
 const POLICIES: Readonly<Record<string, number>> = {
+  connection: POLICY_DROP,
+  'keep-alive': POLICY_DROP,
+  'proxy-connection': POLICY_DROP,
+  'transfer-encoding': POLICY_DROP,
+  upgrade: POLICY_DROP,
   authorization: POLICY_NEVER,
   'proxy-authorization': POLICY_NEVER,
   'set-cookie': POLICY_NEVER,
@@ -147,6 +154,7 @@ export class HpackEncoder {
       return writeInteger(out, at, 0x80, 0x7f, STATIC_ENTRIES.length + this.inserted - known.number);
     }
     const info = nameInfo(name);
+    if (info.policy === POLICY_DROP) return at;
     const value = line.slice(name.length + 2, -2);
     if (info.hasStaticValues) {
       const index = STATIC_FIELDS.get(`${name}: ${value}`);
