@@ -9,9 +9,12 @@ import type { ConnectionLimits } from '../net/connection-limits.ts';
 import type { ClientInfo, Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { removeNominated, setForwardedHeaders } from '../http/forwarded-headers.ts';
-import { Http1Connection, type Http1ServerContext } from '../http/http1-connection.ts';
+import { Http1Connection, PREFACE_HEAD, type Http1ServerContext } from '../http/http1-connection.ts';
 import { Http1RequestParser } from '../http/http1-request-parser.ts';
+import { Http2Connection, type Http2ServerContext } from '../http/http2-connection.ts';
+import { Http2RequestReader } from '../http/http2-request.ts';
 import { respondFailure } from '../http/respond.ts';
+import type { ServerConnection } from '../http/server-connection.ts';
 import { RouteTable } from '../match/route-table.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 
@@ -24,10 +27,11 @@ export interface EntryPointDependencies {
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
 }
 
-export class EntryPointRuntime implements Http1ServerContext {
+export class EntryPointRuntime implements Http1ServerContext, Http2ServerContext {
   readonly spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly parser: Http1RequestParser;
+  readonly requestReader: Http2RequestReader;
   readonly observer: ExchangeObserver;
   readonly handler: Handler;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
@@ -36,7 +40,7 @@ export class EntryPointRuntime implements Http1ServerContext {
   routes = new RouteTable<CompiledRoute>();
   readonly #dependencies: EntryPointDependencies;
   readonly #trusted: IpSet;
-  readonly #connections = new Set<Http1Connection>();
+  readonly #connections = new Set<ServerConnection>();
   #server: net.Server | null = null;
   #onEmpty: (() => void) | null = null;
 
@@ -47,6 +51,7 @@ export class EntryPointRuntime implements Http1ServerContext {
     this.observer = dependencies.observer;
     this.handlerFailed = dependencies.handlerFailed;
     this.parser = new Http1RequestParser(spec);
+    this.requestReader = new Http2RequestReader(spec);
     this.#trusted = new IpSet(spec.forwardedHeaders.trustedIps);
     const append = !spec.forwardedHeaders.notAppendXForwardedFor;
     const kept = spec.forwardedHeaders.connection;
@@ -107,7 +112,17 @@ export class EntryPointRuntime implements Http1ServerContext {
     this.#connections.add(new Http1Connection(this, socket, client, ticket, true));
   }
 
-  closed(connection: Http1Connection): void {
+  switchToHttp2(connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {
+    const { client, ticket, canRefit } = connection;
+    const successor = new Http2Connection(this, socket, client, ticket, canRefit);
+    this.#connections.delete(connection);
+    this.#connections.add(successor);
+    successor.skipPreface(PREFACE_HEAD.length);
+    successor.onRead(chunk, chunk.length);
+    if (this.isDraining) successor.drain();
+  }
+
+  closed(connection: ServerConnection): void {
     this.#connections.delete(connection);
     this.#dependencies.limits.close(this.#dependencies.index, connection.ticket);
     if (this.#connections.size === 0) this.#onEmpty?.();

@@ -23,6 +23,7 @@ export interface WritableSocket {
   write(chunk: Buffer, written?: (error?: Error | null) => void): boolean;
   cork(): void;
   uncork(): void;
+  end(): void;
 }
 
 /** Connections with frames to write. */
@@ -58,6 +59,7 @@ export class FrameOutput {
   private epoch = 0;
   private isDirty = false;
   private isDisposed = false;
+  private isEnding = false;
   private readonly written: (error?: Error | null) => void;
   private readonly onWritten: () => void;
 
@@ -207,7 +209,16 @@ export class FrameOutput {
     this.inFlightBytes = 0;
     if (this.isDisposed) return;
     this.onWritten();
-    if (!this.isDirty) this.flush();
+    if (!this.isDirty || this.isEnding) this.flush();
+    if (this.isEnding) this.socket.end();
+  }
+
+  /** Writes what has gathered, then ends the socket. */
+  end(): void {
+    this.isEnding = true;
+    if (this.inFlight !== null) return;
+    this.flush();
+    this.socket.end();
   }
 
   /** The connection is gone: what has gathered is dropped. */
