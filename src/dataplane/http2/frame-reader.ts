@@ -38,14 +38,7 @@ export interface FrameHandler {
   /** `padding` octets of the frame have been dropped. */
   onDataEnd(padding: number, endStream: boolean): number;
   /** A complete header block, valid during the call. `dependsOn` is the stream named by the priority fields, or -1. */
-  onHeaders(
-    streamId: number,
-    block: Buffer,
-    start: number,
-    end: number,
-    endStream: boolean,
-    dependsOn: number,
-  ): number;
+  onHeaders(streamId: number, block: Buffer, start: number, end: number, endStream: boolean, dependsOn: number): number;
   /** `dependsOn` is -1 when the frame has the wrong size, a stream error. */
   onPriority(streamId: number, dependsOn: number): number;
   onReset(streamId: number, code: number): number;
