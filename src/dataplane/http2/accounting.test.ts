@@ -82,7 +82,7 @@ describe('floods', () => {
 
   test('data pays for the frames that go with it', () => {
     const guard = new FloodGuard(0);
-    for (let index = 0; index < 100_000; index++) {
+    for (let index = 0; index < 10_000; index++) {
       guard.earn();
       for (let frame = 0; frame < 3; frame++) expect(guard.allowControl(0, 1)).toBe(true);
     }
@@ -95,7 +95,8 @@ describe('floods', () => {
     }
     let allowed = 0;
     while (guard.allowReset(1_000_000)) allowed++;
-    expect(allowed).toBeLessThanOrEqual(500);
+    // What was left, and once more what fills up while nobody looks.
+    expect(allowed).toBeLessThanOrEqual(1000);
   });
 });
 
