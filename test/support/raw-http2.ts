@@ -114,7 +114,7 @@ export class RawHttp2 {
 
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
-      if (this.isClosed) throw new Error(`closed; frames: ${this.frames.map(({ type }) => type).join(' ')}`);
+      if (this.isClosed) throw new Error(`closed, last with ${this.frames.at(-1)?.payload.toString('hex')}`);
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#watchers.delete(wake);

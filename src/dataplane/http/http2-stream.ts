@@ -130,9 +130,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     if (this.expectedBytes >= 0 && this.receivedBytes > this.expectedBytes) return false;
     exchange.requestBytes = this.receivedBytes;
     if (this.tunnel !== null) this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
-    else if (exchange.maxRequestBytes > 0 && this.receivedBytes > exchange.maxRequestBytes && !this.isDiscarding) {
-      this.failBody(exchange, FAILURES.bodyTooLarge);
-    }
+    else if (this.sink !== null && this.isTooLarge(exchange)) this.failBody(exchange, FAILURES.bodyTooLarge);
     if (this.isDiscarding) this.owner.credit(this, end - start);
     else if (this.incoming === null && this.isSinkReady && (this.sink !== null || this.tunnel !== null)) {
       this.pass(chunk, start, end);
@@ -140,6 +138,11 @@ export class Http2Stream extends OutgoingStream implements Downstream {
       if (this.exchange === exchange) this.owner.flushLater(this);
     } else (this.incoming ??= new HeldBytes()).append(chunk, start, end);
     return true;
+  }
+
+  /** Stages may have lowered the limit since the bytes came. */
+  private isTooLarge(exchange: Exchange): boolean {
+    return exchange.maxRequestBytes > 0 && this.receivedBytes > exchange.maxRequestBytes;
   }
 
   /** Gives the bytes to who wants them. */
@@ -169,6 +172,10 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   deliver(): void {
     const exchange = this.exchange;
     if (exchange === null || (this.sink === null && this.tunnel === null)) return;
+    if (this.tunnel === null && this.isTooLarge(exchange)) {
+      this.failBody(exchange, FAILURES.bodyTooLarge);
+      return;
+    }
     while (this.incoming !== null && this.isSinkReady) {
       const piece = this.incoming.first!;
       const bytes = piece.end - piece.start;
