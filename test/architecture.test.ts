@@ -16,6 +16,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   observe: 1,
   'dataplane/net': 2,
   'dataplane/tls': 2,
+  'dataplane/http2': 2,
   'dataplane/http': 3,
   'dataplane/match': 4,
   'dataplane/upstream': 4,

@@ -120,6 +120,15 @@ export interface InstallInput {
       /** Metrics for requests of this entry point. */
       readonly metrics?: boolean | string;
     };
+    /** HTTP/2. */
+    readonly http2?: {
+      /** Requests of one connection at a time; more are refused. */
+      readonly maxConcurrentStreams?: number | string;
+      /** Bytes of a client’s header fields that are remembered per connection. */
+      readonly maxDecoderHeaderTableSize?: number | string;
+      /** Bytes of response header fields that a client is asked to remember; it may offer less. */
+      readonly maxEncoderHeaderTableSize?: number | string;
+    };
   }>>;
   /** Where routing configuration comes from. */
   readonly providers?: {

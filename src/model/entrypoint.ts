@@ -16,6 +16,7 @@ export interface EntryPointSpec {
   readonly forwardedHeaders: ForwardedHeadersSpec;
   readonly timeouts: DownstreamTimeouts;
   readonly limits: DownstreamLimits;
+  readonly http2: Http2Spec;
   readonly path: PathPolicy;
   /** `delete` drops header names with an underscore, `reject` answers 400. */
   readonly underscoreHeaders: 'keep' | 'delete' | 'reject';
@@ -65,6 +66,15 @@ export interface DownstreamLimits {
   /** 0 is unlimited. */
   readonly keepAliveMaxRequests: number;
   readonly keepAliveMaxTimeMs: number;
+}
+
+export interface Http2Spec {
+  /** Requests of one connection at a time. */
+  readonly maxConcurrentStreams: number;
+  /** Bytes of header fields remembered of the client. */
+  readonly maxDecoderHeaderTableSize: number;
+  /** Bytes of header fields the client is asked to remember. */
+  readonly maxEncoderHeaderTableSize: number;
 }
 
 export interface PathPolicy {

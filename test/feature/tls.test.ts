@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import http2 from 'node:http2';
 import tls from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scrape } from '../support/laboratory.ts';
@@ -105,6 +106,20 @@ test('a session of one worker is resumed in another', async () => {
       Array.from({ length: 16 }, () => [200, true]),
     );
   }
+});
+
+test('HTTP/2 by ALPN, with the options of its host alone', async () => {
+  const session = http2.connect(`https://127.0.0.1:${port()}`, { servername: 'a.example', rejectUnauthorized: false });
+  const ask = (host: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ':path': '/', ':authority': host });
+      stream.on('response', (headers) => resolve(Number(headers[':status'])));
+      stream.on('error', reject);
+      stream.resume();
+    });
+  expect(await Promise.all([ask('a.example'), ask('b.example'), ask('mutual.example')])).toEqual([200, 200, 421]);
+  expect(session.alpnProtocol).toBe('h2');
+  session.close();
 });
 
 test('options by host: version, tickets', async () => {

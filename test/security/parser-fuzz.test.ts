@@ -66,6 +66,7 @@ beforeAll(async () => {
     handler: handle,
     isDraining: false,
     closed: () => {},
+    switchToHttp2: (_, socket) => socket.destroy(),
     handlerFailed: (_, error) => {
       throw error;
     },

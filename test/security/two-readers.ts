@@ -95,6 +95,7 @@ export function readAsProduct(pieces: readonly Buffer[]): Reading {
       });
     },
     closed: () => {},
+    switchToHttp2: (_: unknown, other: net.Socket) => other.destroy(),
     handlerFailed: (_: Exchange, error: unknown) => {
       throw error;
     },

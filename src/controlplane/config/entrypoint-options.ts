@@ -143,6 +143,24 @@ const http = object({
   tls: optional(routerTls, 'TLS for every router of the entry point that does not say anything about it itself.'),
 });
 
+const http2 = object({
+  maxConcurrentStreams: withDefault(
+    integer({ min: 1, max: 10_000 }),
+    250,
+    'Requests of one connection at a time; more are refused.',
+  ),
+  maxDecoderHeaderTableSize: withDefault(
+    integer({ min: 0, max: 64 * KIB }),
+    4 * KIB,
+    'Bytes of a client’s header fields that are remembered per connection.',
+  ),
+  maxEncoderHeaderTableSize: withDefault(
+    integer({ min: 0, max: 64 * KIB }),
+    4 * KIB,
+    'Bytes of response header fields that a client is asked to remember; it may offer less.',
+  ),
+});
+
 const observability = object({
   accessLogs: flag(true, 'Access log lines for requests of this entry point.'),
   metrics: flag(true, 'Metrics for requests of this entry point.'),
@@ -166,7 +184,7 @@ export const entryPointOptions = object({
   http: withDefault(http, defaultsOf(http), 'HTTP options.'),
   observability: withDefault(observability, defaultsOf(observability), 'What is reported.'),
   allowACMEByPass: later('Automatic certificates.'),
-  http2: later('HTTP/2.'),
+  http2: withDefault(http2, defaultsOf(http2), 'HTTP/2.'),
   http3: later('HTTP/3.'),
   proxyProtocol: later('The PROXY protocol.', 'refused'),
   udp: later('UDP.'),
@@ -228,6 +246,7 @@ export function entryPointSpec(name: string, address: ListenAddress, options: En
         hash: allow.allowEncodedHash,
       },
     },
+    http2: options.http2,
     underscoreHeaders: options.http.underscoreHeadersStrategy,
     observability: options.observability,
     tls:

@@ -7,8 +7,11 @@ import { IpSet } from '../../core/ip.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
 import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
-import { Http1Connection } from '../http/http1-connection.ts';
+import { Http1Connection, PREFACE_HEAD } from '../http/http1-connection.ts';
 import { Http1RequestParser } from '../http/http1-request-parser.ts';
+import { Http2Connection } from '../http/http2-connection.ts';
+import { Http2RequestReader } from '../http/http2-request.ts';
+import type { ServerConnection } from '../http/server-connection.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
 import { Arrival, type Admitted, type ArrivalOwner } from './arrival.ts';
@@ -36,13 +39,14 @@ interface OpenConnection {
 }
 
 /** What an entry point can speak inside of TLS. */
-const SERVED_PROTOCOLS = new Set(['http/1.1']);
+const SERVED_PROTOCOLS = new Set(['h2', 'http/1.1']);
 
 export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
   readonly spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly tls: TlsStore;
   readonly parser: Http1RequestParser;
+  readonly requestReader: Http2RequestReader;
   readonly observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly plain: HttpFront;
@@ -62,6 +66,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
     this.observer = dependencies.observer;
     this.handlerFailed = dependencies.handlerFailed;
     this.parser = new Http1RequestParser(spec);
+    this.requestReader = new Http2RequestReader(spec);
     this.#trusted = new IpSet(spec.forwardedHeaders.trustedIps);
     this.plain = new HttpFront(this, null);
     this.secure = new HttpFront(this, dependencies.tls.hostsOf(spec.name));
@@ -141,7 +146,8 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
     const { admitted } = arrival;
     const client = this.#clientOf(admitted, session);
     this.#connections.delete(arrival);
-    this.#connections.add(new Http1Connection(this.secure, socket, client, admitted.ticket, false));
+    const Connection = session.protocol === 'h2' ? Http2Connection : Http1Connection;
+    this.#connections.add(new Connection(this.secure, socket, client, admitted.ticket, false));
     socket.resume();
   }
 
@@ -150,7 +156,17 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
     this.#left(arrival, arrival.admitted.ticket);
   }
 
-  closed(connection: Http1Connection): void {
+  switchToHttp2(front: HttpFront, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {
+    const { client, ticket, canRefit } = connection;
+    const successor = new Http2Connection(front, socket, client, ticket, canRefit);
+    this.#connections.delete(connection);
+    this.#connections.add(successor);
+    successor.skipPreface(PREFACE_HEAD.length);
+    successor.onRead(chunk, chunk.length);
+    if (this.isDraining) successor.drain();
+  }
+
+  closed(connection: ServerConnection): void {
     this.#left(connection, connection.ticket);
   }
 

@@ -1,6 +1,7 @@
 // HTTP of one entry point, either plain or over TLS: the two have routers of their own. Everything a request passes before
 // its first middleware is here, in order.
 
+import type net from 'node:net';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
@@ -8,6 +9,9 @@ import { FAILURES } from '../http/failure.ts';
 import { removeNominated, setForwardedHeaders } from '../http/forwarded-headers.ts';
 import type { Http1Connection, Http1ServerContext } from '../http/http1-connection.ts';
 import type { Http1RequestParser } from '../http/http1-request-parser.ts';
+import type { Http2ServerContext } from '../http/http2-connection.ts';
+import type { Http2RequestReader } from '../http/http2-request.ts';
+import type { ServerConnection } from '../http/server-connection.ts';
 import { respondFailure } from '../http/respond.ts';
 import { RouteTable } from '../match/route-table.ts';
 import type { TlsHosts } from '../tls/tls-hosts.ts';
@@ -18,16 +22,19 @@ export interface HttpFrontOwner {
   readonly spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly parser: Http1RequestParser;
+  readonly requestReader: Http2RequestReader;
   readonly observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly isDraining: boolean;
-  closed(connection: Http1Connection): void;
+  switchToHttp2(front: HttpFront, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void;
+  closed(connection: ServerConnection): void;
 }
 
-export class HttpFront implements Http1ServerContext {
+export class HttpFront implements Http1ServerContext, Http2ServerContext {
   readonly spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly parser: Http1RequestParser;
+  readonly requestReader: Http2RequestReader;
   readonly observer: ExchangeObserver;
   readonly handler: Handler;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
@@ -42,6 +49,7 @@ export class HttpFront implements Http1ServerContext {
     this.spec = owner.spec;
     this.wheel = owner.wheel;
     this.parser = owner.parser;
+    this.requestReader = owner.requestReader;
     this.observer = owner.observer;
     this.handlerFailed = owner.handlerFailed;
     this.isSecure = hosts !== null;
@@ -71,7 +79,11 @@ export class HttpFront implements Http1ServerContext {
     return this.#owner.isDraining;
   }
 
-  closed(connection: Http1Connection): void {
+  switchToHttp2(connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {
+    this.#owner.switchToHttp2(this, connection, socket, chunk);
+  }
+
+  closed(connection: ServerConnection): void {
     this.#owner.closed(connection);
   }
 }

@@ -94,7 +94,9 @@ export class Exchange implements AccessRecord {
   host = '';
   /** Host as received with its port; what passHostHeader forwards. */
   authority = '';
-  /** 0 or 1. */
+  /** 1 or 2. */
+  majorVersion = 1;
+  /** 0 or 1, of version 1; features that HTTP/1.1 brought are there in version 2, which has 1 here. */
   minorVersion = 1;
   readonly requestHeaders = new HeaderList();
   requestFraming: BodyFraming = BODY_NONE;
@@ -244,6 +246,7 @@ export class Exchange implements AccessRecord {
     return this.client.tls === null ? '' : this.client.tls.clientSubject;
   }
   get protocol(): string {
+    if (this.majorVersion === 2) return 'HTTP/2.0';
     return this.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
   }
   get durationMs(): number {

@@ -59,6 +59,9 @@ export const FAILURES = {
   methodUnknown: failure('method_unknown', 'downstream', 501, 'Not Implemented: unknown method'),
   codingUnknown: failure('coding_unknown', 'downstream', 501, 'Not Implemented: unknown transfer coding'),
   versionUnsupported: failure('version_unsupported', 'downstream', 505, 'HTTP Version Not Supported'),
+  /** The client sees the error codes of its protocol; the status is the log's. */
+  http2Error: failure('http2_error', 'downstream', 400, 'Bad Request: HTTP/2 protocol error'),
+  http2Flood: failure('http2_flood', 'downstream', 429, 'Too Many Requests: HTTP/2 flood'),
   /** Never seen by the client, who has left; the status is the log's. */
   clientGone: failure('client_gone', 'downstream', 499, 'Client Closed Request'),
   clientStalled: failure('client_stalled', 'downstream', 499, 'Client Stopped Reading'),

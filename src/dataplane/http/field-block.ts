@@ -3,7 +3,7 @@
 // also interpret fields; this one serves trailers.
 
 import { HeaderList } from './header-list.ts';
-import { headerName, H_OTHER } from './header-names.ts';
+import { type HeaderName, headerName, H_OTHER } from './header-names.ts';
 
 /** Octets a field value may not hold (RFC 9110 §5.5); CR and LF are looked for where lines are split. */
 export const FORBIDDEN_IN_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
@@ -15,7 +15,11 @@ const FORBIDDEN_TRAILERS = new Set([
   'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range',
 ]); // prettier-ignore
 
-const MAX_TRAILERS = 64;
+export const MAX_TRAILERS = 64;
+
+export function isTrailer(name: HeaderName): boolean {
+  return name.id === H_OTHER && !FORBIDDEN_TRAILERS.has(name.lower);
+}
 
 /** Line ends that are none: they would otherwise keep a peer waiting for the rest of its fields. */
 const BAD_LINE_END = /(?:^|[^\r])\n|\r[^\n]/;
@@ -55,7 +59,7 @@ export function parseFieldBlock(text: string, start: number, end: number): Heade
     if (colon <= at || colon > cr) return null;
     const spelling = text.slice(at, colon);
     const name = headerName(spelling);
-    if (name === null || name.id !== H_OTHER || FORBIDDEN_TRAILERS.has(name.lower)) return null;
+    if (name === null || !isTrailer(name)) return null;
     if (list.count >= MAX_TRAILERS) return null;
     list.appendLine(name.lower, `${spelling}: ${trimOws(text, colon + 1, cr)}\r\n`);
     at = lf + 1;

@@ -10,19 +10,12 @@
 
 import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
-import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import { Deadline } from '../../core/timer-wheel.ts';
+import { PREFACE } from '../http2/protocol.ts';
 import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
 import { BODY_CLOSE, BODY_NONE, type BodySink } from './body.ts';
 import { BodyReader } from './body-reader.ts';
-import {
-  Exchange,
-  type ClientInfo,
-  type Downstream,
-  type ExchangeObserver,
-  type Handler,
-  type TunnelEnd,
-} from './exchange.ts';
+import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HeadReader } from './head-reader.ts';
 import type { HeaderList } from './header-list.ts';
@@ -30,6 +23,7 @@ import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from './ht
 import { MessageWriter } from './message-writer.ts';
 import { downstreamFraming, renderInformational, renderResponseHead, renderSwitchingHead } from './response-head.ts';
 import { respondFailure } from './respond.ts';
+import type { ServerConnection, ServerContext } from './server-connection.ts';
 
 const STATE_HEAD = 0;
 const STATE_BUSY = 1;
@@ -43,19 +37,17 @@ const MAX_DRAIN_BYTES = 256 * 1024;
 const LINGER_MS = 2_000;
 const MAX_LINGER_BYTES = 1024 * 1024;
 
-/** What all connections of an entry point in one worker share. */
-export interface Http1ServerContext {
-  readonly spec: EntryPointSpec;
-  readonly wheel: TimerWheel;
+export interface Http1ServerContext extends ServerContext {
   readonly parser: Http1RequestParser;
-  readonly observer: ExchangeObserver;
-  readonly handler: Handler;
-  readonly isDraining: boolean;
-  /** The connection is gone. */
-  closed(connection: Http1Connection): void;
-  /** A handler threw: a defect of ours or of a plugin. */
-  handlerFailed(exchange: Exchange, error: unknown): void;
+  /**
+   * The client has begun with the preface of HTTP/2: the first `PREFACE_HEAD.length` bytes are read, `chunk` follows.
+   * The connection given lets go of the socket.
+   */
+  switchToHttp2(connection: Http1Connection, socket: net.Socket, chunk: Buffer): void;
 }
+
+/** The first line of the preface of HTTP/2 and the empty one behind it, which end like a head (RFC 9113 §3.4). */
+export const PREFACE_HEAD = PREFACE.slice(0, PREFACE.indexOf('SM'));
 
 /** Swallows the rest of a request body. */
 const DISCARD: BodySink = {
@@ -65,9 +57,8 @@ const DISCARD: BodySink = {
   abort: () => {},
 };
 
-export class Http1Connection implements Downstream, ReadTarget {
+export class Http1Connection implements Downstream, ServerConnection, ReadTarget {
   readonly client: ClientInfo;
-  /** Claimed by the entry point's accounting. */
   readonly ticket: number;
   private readonly context: Http1ServerContext;
   private socket: net.Socket;
@@ -78,7 +69,8 @@ export class Http1Connection implements Downstream, ReadTarget {
   private readonly deadline: Deadline;
   private totalDeadline: Deadline | null = null;
   private state = STATE_HEAD;
-  private canRefit: boolean;
+  /** Reads may be made faster; see fixed-read.ts. */
+  canRefit: boolean;
   private isPaused = false;
   private isConsuming = false;
   private keepAlive = true;
@@ -215,6 +207,10 @@ export class Http1Connection implements Downstream, ReadTarget {
     const context = this.context;
     const head = this.head;
     const bodyStart = head.next;
+    if (head.length === PREFACE_HEAD.length && this.served === 0 && head.text.startsWith(PREFACE_HEAD)) {
+      this.handOver(chunk.subarray(bodyStart, end));
+      return end;
+    }
     const exchange = this.open();
     const parser = context.parser;
     const failure = parser.parse(head.text, 0, head.length, exchange);
@@ -244,6 +240,15 @@ export class Http1Connection implements Downstream, ReadTarget {
       this.handlerFailed(exchange, error);
     }
     return bodyStart;
+  }
+
+  /** The client speaks HTTP/2 with prior knowledge (RFC 9113 §3.3). */
+  private handOver(rest: Buffer): void {
+    this.state = STATE_CLOSED;
+    this.head.reset();
+    this.context.wheel.remove(this.deadline);
+    this.writer.dispose();
+    this.context.switchToHttp2(this, this.socket, rest);
   }
 
   handlerFailed(exchange: Exchange, error: unknown): void {
@@ -604,7 +609,6 @@ export class Http1Connection implements Downstream, ReadTarget {
     } else this.clientGone(FAILURES.clientStalled);
   }
 
-  /** Called once when the worker stops accepting: an idle connection goes now, others after their answer. */
   drain(): void {
     if (this.state === STATE_HEAD && !this.head.isPartial) this.close();
   }

@@ -21,18 +21,14 @@ import {
   headerName,
 } from './header-names.ts';
 import { canonicalHost } from './host.ts';
-import { normalisePath, normaliseQuery, type NormalPath } from './request-target.ts';
+import { refuseMethod } from './request-method.ts';
+import { type NormalPath, setOriginForm } from './request-target.ts';
 
 /** What the connection does after this request. */
 export const KEEP_ALIVE_DEFAULT = 0;
 export const KEEP_ALIVE_CLOSE = 1;
 export const KEEP_ALIVE_REQUESTED = 2;
 
-const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']);
-const REFUSED_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
-/** Custom methods (PROPFIND, PURGE, QUERY, M-SEARCH …) pass when they look like one. */
-const EXTENSION_METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const ABSOLUTE_FORM = /^(https?):\/\/([^/?#]*)([/?].*)?$/i;
 const DECIMAL = /^[0-9]{1,16}$/;
 /** Only protocols whose tunnels are understood; h2c would carry requests past the router. */
@@ -72,13 +68,10 @@ export class Http1RequestParser {
     const targetEnd = text.indexOf(' ', methodEnd + 1);
     if (targetEnd <= methodEnd + 1 || targetEnd > lineEnd) return FAILURES.badRequestLine;
     const method = text.slice(start, methodEnd);
-    if (!KNOWN_METHODS.has(method)) {
-      if (!TOKEN.test(method)) return FAILURES.badRequestLine;
-      exchange.method = method;
-      if (REFUSED_METHODS.has(method)) return FAILURES.methodNotAllowed;
-      if (!EXTENSION_METHOD.test(method)) return FAILURES.methodUnknown;
-    }
+    const refused = refuseMethod(method);
+    if (refused === FAILURES.badRequestLine) return refused;
     exchange.method = method;
+    if (refused !== null) return refused;
     if (!text.startsWith('HTTP/1.', targetEnd + 1) || lineEnd !== targetEnd + 9) {
       return /^HTTP\/[0-9]\.[0-9]$/.test(text.slice(targetEnd + 1, lineEnd))
         ? FAILURES.versionUnsupported
@@ -109,19 +102,7 @@ export class Http1RequestParser {
       origin = absolute[3] ?? '/';
       if (origin.charCodeAt(0) === 63) origin = `/${origin}`;
     }
-    const mark = origin.indexOf('?');
-    const path = mark < 0 ? origin : origin.slice(0, mark);
-    const failure = normalisePath(path, this.policy, this.normal);
-    if (failure !== null) return failure;
-    exchange.path = this.normal.routing;
-    exchange.forwardPath = this.normal.forward;
-    if (mark >= 0) {
-      const raw = origin.slice(mark + 1);
-      const query = normaliseQuery(raw, this.policy);
-      if (query === null) return FAILURES.badTarget;
-      exchange.query = query;
-    }
-    return null;
+    return setOriginForm(origin, this.policy, this.normal, exchange);
   }
 
   private parseFields(text: string, start: number, end: number, exchange: Exchange): Failure | null {

@@ -4,6 +4,7 @@
 // another path - a backslash, an encoded dot segment behind an encoded slash, `..;` - is refused.
 
 import type { PathPolicy } from '../../model/entrypoint.ts';
+import type { Exchange } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 
 /** Result of `normalisePath`, reused by the caller: read it before the next call. */
@@ -69,6 +70,29 @@ export function normaliseQuery(raw: string, policy: PathPolicy): string | null {
   // `;` separates parameters for some origins and not for others: send what cannot be read two ways.
   if (query.includes(';')) query = query.replaceAll(';', policy.encodeQuerySemicolons ? '%3B' : '&');
   return query;
+}
+
+/**
+ * Sets the exchange's paths and query from a target that begins with `/`; a failure when it is refused. `normal` is the
+ * caller's to reuse.
+ */
+export function setOriginForm(
+  target: string,
+  policy: PathPolicy,
+  normal: NormalPath,
+  exchange: Exchange,
+): Failure | null {
+  const mark = target.indexOf('?');
+  const failure = normalisePath(mark < 0 ? target : target.slice(0, mark), policy, normal);
+  if (failure !== null) return failure;
+  exchange.path = normal.routing;
+  exchange.forwardPath = normal.forward;
+  if (mark >= 0) {
+    const query = normaliseQuery(target.slice(mark + 1), policy);
+    if (query === null) return FAILURES.badTarget;
+    exchange.query = query;
+  }
+  return null;
 }
 
 function normaliseEscapes(path: string): string {

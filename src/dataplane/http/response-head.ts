@@ -9,7 +9,7 @@ let dateLine = '';
 let dateSecond = 0;
 
 /** `Date` of the present second. */
-function currentDateLine(wallMs: number): string {
+export function currentDateLine(wallMs: number): string {
   const second = Math.floor(wallMs / 1000);
   if (second !== dateSecond) {
     dateSecond = second;

@@ -155,8 +155,17 @@ function own(socket: net.Socket, target: ReadTarget, reading: Reading): OwnedSoc
   return owned;
 }
 
-/** Attaches a target to an accepted socket with plain 'data' events; `refit` makes it fast once it has proven to stay. */
+/**
+ * Attaches a target to an accepted socket with plain 'data' events; `refit` makes it fast once it has proven to stay. A socket
+ * that has a target changes it: the connection turned out to speak another protocol.
+ */
 export function readPlainly(socket: net.Socket, target: ReadTarget, reading: Reading): void {
+  const owned = socket as Partial<OwnedSocket>;
+  if (owned.target !== undefined) {
+    owned.target = target;
+    owned.reading = reading;
+    return;
+  }
   own(socket, target, reading).on('data', onData);
 }
 

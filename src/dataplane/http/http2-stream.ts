@@ -1,0 +1,453 @@
+// One stream of an HTTP/2 client connection: an exchange, its request body on the way in and its response on the way out.
+// Stages and upstream connections see the same Downstream as with HTTP/1.1. The stream is gone as soon as both sides have
+// ended it or one has reset it; the connection then forgets it.
+//
+//   request   HEADERS ──▶ body, held until a sink wants it ──END_STREAM──▶ done
+//   response  (none) ──head──▶ body, held while windows are shut ──▶ END_STREAM, or RST_STREAM when it broke off
+//   both may go on at once; a response that ends first ends the request as well, with RST_STREAM(NO_ERROR)
+//   extended CONNECT: after a 2xx both are a tunnel
+
+import { createHash, randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import type { DataSender } from '../http2/data-sender.ts';
+import { OutgoingStream } from '../http2/data-sender.ts';
+import type { FrameOutput } from '../http2/frame-output.ts';
+import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
+import { HeldBytes } from '../http2/held-bytes.ts';
+import { CANCEL, INTERNAL_ERROR, NO_ERROR } from '../http2/protocol.ts';
+import type { ReceiveWindow } from '../http2/receive-window.ts';
+import { BODY_LENGTH, BODY_NONE, type BodySink } from './body.ts';
+import type { Downstream, Exchange, TunnelEnd } from './exchange.ts';
+import { FAILURES, type Failure } from './failure.ts';
+import type { HeaderList } from './header-list.ts';
+import { writeInformational, writeResponseHead, writeTrailers, writeTunnelHead } from './http2-response.ts';
+import { respondFailure } from './respond.ts';
+import type { ServerContext } from './server-connection.ts';
+import { hasNoBody } from './status.ts';
+
+const NEVER = Number.POSITIVE_INFINITY;
+/** RFC 6455 §1.3. */
+const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** The connection as its streams see it. */
+export interface StreamOwner {
+  readonly context: ServerContext;
+  readonly output: FrameOutput;
+  readonly sender: DataSender;
+  readonly headers: HeaderBlockWriter;
+  /** Request body bytes have gone on: the client may send more, on the stream if that is still open. */
+  credit(stream: Http2Stream, bytes: number): void;
+  /** `stream.expire` wants to be called at that time of the wheel. */
+  watch(atMs: number): void;
+  /** The sink of the stream wants a flush when the present read is over. */
+  flushLater(stream: Http2Stream): void;
+  /** Both sides have ended the stream. */
+  completed(stream: Http2Stream): void;
+  /** Ends the stream with an error code. */
+  reset(stream: Http2Stream, code: number): void;
+}
+
+export class Http2Stream extends OutgoingStream implements Downstream {
+  /** Null once it is over. */
+  exchange: Exchange | null = null;
+  /** END_STREAM has come. */
+  isRequestDone = false;
+  /** Nothing more is sent or taken. */
+  isClosed = false;
+  /** Null when no body was announced with the head. */
+  receiveWindow: ReceiveWindow | null = null;
+  private readonly owner: StreamOwner;
+  /** Content-Length of the request; -1 when it has none. */
+  private expectedBytes = -1;
+  private receivedBytes = 0;
+  private sink: BodySink | null = null;
+  private isSinkReady = true;
+  private isSinkEnded = false;
+  /** The request has failed; what still comes of its body is dropped. */
+  private isDiscarding = false;
+  private incoming: HeldBytes | null = null;
+  private requestTrailers: HeaderList | null = null;
+  private isResponseDone = false;
+  private hasNoBody = false;
+  /** Of a response with a known length: bytes still to come; -1 for others. */
+  private responseLeft = -1;
+  private trailers: HeaderList | null = null;
+  private tunnel: TunnelEnd | null = null;
+  private isTunnelFinished = false;
+  private webSocketKey = '';
+  /** Pause of the request body, or of the tunnel. */
+  private idleAtMs = NEVER;
+  /** Pause in taking the response. */
+  private stallAtMs = NEVER;
+  private totalAtMs = NEVER;
+
+  constructor(owner: StreamOwner, id: number, sendWindow: number) {
+    super(id, sendWindow);
+    this.owner = owner;
+  }
+
+  // ── request ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The head is complete; `expectedBytes` is its Content-Length or -1. The exchange is handled later, by `start`. */
+  open(exchange: Exchange, expectedBytes: number, endStream: boolean, receiveWindow: ReceiveWindow | null): void {
+    this.exchange = exchange;
+    this.expectedBytes = expectedBytes;
+    this.isRequestDone = endStream;
+    this.receiveWindow = receiveWindow;
+  }
+
+  /** Hands the request to the stages, or answers it with the refusal. */
+  start(refusal: Failure | null): void {
+    const exchange = this.exchange;
+    if (exchange === null) return;
+    const { context } = this.owner;
+    const { timeouts } = context.spec;
+    if (refusal !== null) {
+      respondFailure(exchange, refusal);
+      return;
+    }
+    exchange.maxRequestBytes = context.spec.limits.maxBodyBytes;
+    this.armTotal(this.isRequestDone ? timeouts.writeTotalMs : timeouts.readTotalMs);
+    if (exchange.upgrade !== '') this.addWebSocketKey(exchange);
+    try {
+      const waiting = context.handler(exchange);
+      if (waiting !== undefined) waiting.catch((error: unknown) => this.handlerFailed(exchange, error));
+    } catch (error) {
+      this.handlerFailed(exchange, error);
+    }
+  }
+
+  handlerFailed(exchange: Exchange, error: unknown): void {
+    this.owner.context.handlerFailed(exchange, error);
+    exchange.responseSource?.cancel(FAILURES.internal);
+    respondFailure(exchange, FAILURES.internal);
+  }
+
+  /** Body bytes; false when there are more than Content-Length says (RFC 9113 §8.1.1). */
+  receive(chunk: Buffer, start: number, end: number): boolean {
+    const exchange = this.exchange!;
+    this.receivedBytes += end - start;
+    if (this.expectedBytes >= 0 && this.receivedBytes > this.expectedBytes) return false;
+    exchange.requestBytes = this.receivedBytes;
+    if (this.tunnel !== null) this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
+    else if (this.sink !== null && this.isTooLarge(exchange)) this.failBody(exchange, FAILURES.bodyTooLarge);
+    if (this.isDiscarding) this.owner.credit(this, end - start);
+    else if (this.incoming === null && this.isSinkReady && (this.sink !== null || this.tunnel !== null)) {
+      this.pass(chunk, start, end);
+      this.owner.credit(this, end - start);
+      if (this.exchange === exchange) this.owner.flushLater(this);
+    } else (this.incoming ??= new HeldBytes()).append(chunk, start, end);
+    return true;
+  }
+
+  /** Stages may have lowered the limit since the bytes came. */
+  private isTooLarge(exchange: Exchange): boolean {
+    return exchange.maxRequestBytes > 0 && this.receivedBytes > exchange.maxRequestBytes;
+  }
+
+  /** Gives the bytes to who wants them. */
+  private pass(chunk: Buffer, start: number, end: number): void {
+    if (this.tunnel !== null) this.isSinkReady = this.tunnel.write(chunk, start, end);
+    else this.isSinkReady = this.sink!.write(chunk, start, end);
+  }
+
+  /** END_STREAM has come; false when the body is shorter than Content-Length says. */
+  endRequest(trailers: HeaderList | null): boolean {
+    if (this.expectedBytes >= 0 && this.receivedBytes !== this.expectedBytes) return false;
+    this.isRequestDone = true;
+    this.requestTrailers = trailers;
+    this.idleAtMs = NEVER;
+    if (this.tunnel === null) this.armTotal(this.owner.context.spec.timeouts.writeTotalMs);
+    this.owner.flushLater(this);
+    return true;
+  }
+
+  /** Trailers that may not be forwarded. */
+  refuseTrailers(): void {
+    this.isRequestDone = true;
+    this.failBody(this.exchange!, FAILURES.badTrailer);
+  }
+
+  /** Passes on what is held, as far as it is wanted; then the end, or a flush. */
+  deliver(): void {
+    const exchange = this.exchange;
+    if (exchange === null || (this.sink === null && this.tunnel === null)) return;
+    if (this.tunnel === null && this.isTooLarge(exchange)) {
+      this.failBody(exchange, FAILURES.bodyTooLarge);
+      return;
+    }
+    while (this.incoming !== null && this.isSinkReady) {
+      const piece = this.incoming.first!;
+      const bytes = piece.end - piece.start;
+      this.pass(piece.memory, piece.start, piece.end);
+      // Closed by what the bytes have brought about: `close` has counted them with the rest.
+      if (this.exchange !== exchange || this.incoming === null) return;
+      this.incoming.consume(bytes);
+      if (this.incoming.length === 0) this.incoming = null;
+      this.owner.credit(this, bytes);
+    }
+    if (this.incoming !== null) this.idleAtMs = NEVER;
+    else if (this.isRequestDone) this.endSink();
+    else if (this.tunnel === null) {
+      if (this.isSinkReady) this.arm(this.owner.context.spec.timeouts.readIdleMs);
+      else this.idleAtMs = NEVER;
+      this.sink!.flush();
+    }
+  }
+
+  private endSink(): void {
+    if (this.isSinkEnded) return;
+    this.isSinkEnded = true;
+    if (this.tunnel !== null) {
+      this.tunnel.finish();
+      this.tunnelEnded();
+    } else this.sink!.end(this.requestTrailers);
+  }
+
+  readBody(sink: BodySink): void {
+    const exchange = this.exchange;
+    if (exchange === null || exchange.requestFraming === BODY_NONE || this.isSinkEnded) return;
+    this.sink = sink;
+    if (exchange.expectsContinue) {
+      exchange.expectsContinue = false;
+      // Once, and not to a client that has begun to send without waiting (RFC 9110 §10.1.1).
+      if (this.receivedBytes === 0 && !this.isRequestDone) {
+        writeInformational(this.owner.headers, 100, null, this.id, this.lastFrame);
+      }
+    }
+    this.deliver();
+  }
+
+  resumeBody(): void {
+    this.isSinkReady = true;
+    this.deliver();
+  }
+
+  /** Frames of many streams share what was read. */
+  claimBody(): boolean {
+    return false;
+  }
+
+  /** The request turned out too large or too slow while its body was being read. */
+  private failBody(exchange: Exchange, failure: Failure): void {
+    const { sink } = this;
+    this.sink = null;
+    this.isDiscarding = true;
+    this.idleAtMs = NEVER;
+    if (exchange.failure === null) exchange.failure = failure;
+    sink?.abort(failure);
+    respondFailure(exchange, failure);
+  }
+
+  // ── response ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  startResponse(exchange: Exchange): void {
+    if (this.isClosed) return;
+    if (exchange.upgrade !== '' && exchange.status < 300) {
+      this.refuseTunnel(exchange);
+      return;
+    }
+    exchange.isResponseStarted = true;
+    this.hasNoBody = hasNoBody(exchange.method, exchange.status) || exchange.responseFraming === BODY_NONE;
+    this.responseLeft = !this.hasNoBody && exchange.responseFraming === BODY_LENGTH ? exchange.responseLength : -1;
+    writeResponseHead(this.owner.headers, exchange, this.id, false, this.lastFrame);
+  }
+
+  /** To the client of an extended CONNECT, a 2xx would say that the server speaks WebSocket from here on. */
+  private refuseTunnel(exchange: Exchange): void {
+    exchange.responseSource?.cancel(FAILURES.upgradeRefused);
+    exchange.responseSource = null;
+    exchange.upgrade = '';
+    respondFailure(exchange, FAILURES.upgradeRefused);
+  }
+
+  sendInformational(status: number, _reason: string, headers: HeaderList): void {
+    if (this.isClosed) return;
+    writeInformational(this.owner.headers, status, headers, this.id, this.lastFrame);
+  }
+
+  write(chunk: Buffer, start: number, end: number): boolean {
+    const exchange = this.exchange;
+    if (exchange === null || this.isClosed || this.hasNoBody) return true;
+    let size = end - start;
+    if (this.responseLeft >= 0) {
+      // A body longer than announced would be a malformed message.
+      if (size > this.responseLeft) size = this.responseLeft;
+      this.responseLeft -= size;
+    }
+    if (size === 0) return true;
+    exchange.responseBytes += size;
+    if (this.tunnel !== null) this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
+    if (this.owner.sender.write(this, chunk, start, start + size)) return true;
+    if (this.stallAtMs === NEVER) this.armStall();
+    return false;
+  }
+
+  /** Frames leave by themselves when the turn of the event loop is over. */
+  flush(): void {}
+
+  end(trailers: HeaderList | null): void {
+    const exchange = this.exchange;
+    if (exchange === null || this.isClosed || this.isEnding) return;
+    if (this.responseLeft > 0) {
+      this.abort(FAILURES.internal);
+      return;
+    }
+    this.trailers = trailers !== null && trailers.count > 0 && !this.hasNoBody ? trailers : null;
+    this.owner.sender.end(this);
+  }
+
+  /** Called when everything held has been framed. */
+  sendEnd(): void {
+    const exchange = this.exchange;
+    if (exchange === null) return;
+    if (this.trailers === null) this.owner.output.endStream(this.id, this.lastFrame);
+    else writeTrailers(this.owner.headers, this.trailers, this.id, this.lastFrame);
+    this.isResponseDone = true;
+    this.stallAtMs = NEVER;
+    if (this.tunnel !== null) {
+      this.tunnelEnded();
+      return;
+    }
+    this.finish(exchange);
+    if (this.isRequestDone) this.owner.completed(this);
+    // RFC 9113 §8.1: the rest of the request is of no use, and the response is not to be discarded.
+    else this.owner.reset(this, NO_ERROR);
+  }
+
+  /** The client takes bytes again. */
+  hasRoom(): void {
+    this.stallAtMs = NEVER;
+    if (this.tunnel !== null) this.tunnel.resume();
+    else this.exchange?.responseSource?.resume();
+  }
+
+  abort(failure: Failure): void {
+    const exchange = this.exchange;
+    if (exchange !== null) {
+      if (exchange.failure === null) exchange.failure = failure;
+      this.finish(exchange);
+    }
+    if (!this.isClosed) this.owner.reset(this, failure.status === 499 ? CANCEL : INTERNAL_ERROR);
+  }
+
+  private finish(exchange: Exchange): void {
+    this.exchange = null;
+    this.totalAtMs = this.idleAtMs = this.stallAtMs = NEVER;
+    exchange.endMs = performance.now();
+    exchange.isFinished = true;
+    exchange.responseSource = null;
+    exchange.observer?.finished(exchange);
+  }
+
+  // ── tunnel ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** RFC 8441 §5: the key is a matter of HTTP/1.1, so it is ours to choose and its answer ours to check. */
+  private addWebSocketKey(exchange: Exchange): void {
+    this.webSocketKey = randomBytes(16).toString('base64');
+    exchange.requestHeaders.appendLine('sec-websocket-key', `Sec-WebSocket-Key: ${this.webSocketKey}\r\n`);
+  }
+
+  startTunnel(exchange: Exchange, upstream: TunnelEnd): void {
+    const accept = createHash('sha1').update(this.webSocketKey).update(WEBSOCKET_GUID).digest('base64');
+    if (exchange.responseHeaders.get('sec-websocket-accept') !== accept) {
+      this.refuseTunnel(exchange);
+      return;
+    }
+    exchange.isResponseStarted = true;
+    exchange.status = 200;
+    exchange.responseHeaders.delete('sec-websocket-accept');
+    this.tunnel = upstream;
+    this.isSinkReady = true;
+    this.totalAtMs = NEVER;
+    writeTunnelHead(this.owner.headers, exchange, this.id, this.lastFrame);
+    this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
+    this.deliver();
+  }
+
+  resumeTunnel(): void {
+    this.isSinkReady = true;
+    this.deliver();
+  }
+
+  /** One direction has ended. */
+  private tunnelEnded(): void {
+    if (!this.isTunnelFinished) {
+      this.isTunnelFinished = true;
+      return;
+    }
+    const { exchange, tunnel } = this;
+    this.tunnel = null;
+    if (exchange !== null) this.finish(exchange);
+    this.owner.completed(this);
+    tunnel?.destroy();
+  }
+
+  // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The connection has closed the stream: gives back what it holds. Returns the bytes that were held. */
+  close(): number {
+    this.isClosed = true;
+    this.owner.sender.remove(this);
+    const held = this.incoming?.length ?? 0;
+    this.incoming?.clear();
+    this.incoming = null;
+    return held;
+  }
+
+  /** The client has ended the stream or is gone: stops the upstream's work and records the exchange. */
+  cancel(failure: Failure): void {
+    const { exchange, sink, tunnel } = this;
+    if (exchange === null) return;
+    if (exchange.failure === null) exchange.failure = failure;
+    if (!exchange.isResponseStarted) exchange.status = failure.status;
+    const source = exchange.responseSource;
+    this.sink = null;
+    this.tunnel = null;
+    this.finish(exchange);
+    tunnel?.destroy();
+    sink?.abort(failure);
+    source?.cancel(failure);
+  }
+
+  /** Acts on deadlines that have passed; returns the next one. */
+  expire(nowMs: number): number {
+    const exchange = this.exchange;
+    if (exchange === null) return NEVER;
+    if (this.totalAtMs <= nowMs) {
+      if (!this.isRequestDone && !exchange.isResponseStarted) this.failBody(exchange, FAILURES.requestTimeout);
+      else this.giveUp(FAILURES.clientStalled);
+    } else if (this.idleAtMs <= nowMs) {
+      if (this.tunnel !== null) this.giveUp(FAILURES.tunnelIdle);
+      else this.failBody(exchange, FAILURES.requestTimeout);
+    } else if (this.stallAtMs <= nowMs) {
+      if (this.hasProgressed) this.armStall();
+      else this.giveUp(FAILURES.clientStalled);
+    }
+    return Math.min(this.totalAtMs, this.idleAtMs, this.stallAtMs);
+  }
+
+  private giveUp(failure: Failure): void {
+    this.cancel(failure);
+    if (!this.isClosed) this.owner.reset(this, CANCEL);
+  }
+
+  private armStall(): void {
+    const ms = this.owner.context.spec.timeouts.writeIdleMs;
+    if (ms <= 0) return;
+    this.hasProgressed = false;
+    this.stallAtMs = this.owner.context.wheel.nowMs + ms;
+    this.owner.watch(this.stallAtMs);
+  }
+
+  private arm(ms: number): void {
+    if (ms <= 0) return;
+    this.idleAtMs = this.owner.context.wheel.nowMs + ms;
+    this.owner.watch(this.idleAtMs);
+  }
+
+  private armTotal(ms: number): void {
+    this.totalAtMs = ms <= 0 ? NEVER : this.owner.context.wheel.nowMs + ms;
+    if (ms > 0) this.owner.watch(this.totalAtMs);
+  }
+}

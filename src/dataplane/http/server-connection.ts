@@ -1,0 +1,26 @@
+// What an entry point and its client connections know of each other, whatever the protocol.
+
+import type { TimerWheel } from '../../core/timer-wheel.ts';
+import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { Exchange, ExchangeObserver, Handler } from './exchange.ts';
+
+export interface ServerConnection {
+  /** Claimed by the entry point's accounting. */
+  readonly ticket: number;
+  /** Called once when the worker stops accepting: an idle connection goes now, others after their answers. */
+  drain(): void;
+  destroy(): void;
+}
+
+/** What all connections of an entry point in one worker share. */
+export interface ServerContext {
+  readonly spec: EntryPointSpec;
+  readonly wheel: TimerWheel;
+  readonly observer: ExchangeObserver;
+  readonly handler: Handler;
+  readonly isDraining: boolean;
+  /** The connection is gone. */
+  closed(connection: ServerConnection): void;
+  /** A handler threw: a defect of ours or of a plugin. */
+  handlerFailed(exchange: Exchange, error: unknown): void;
+}
