@@ -16,15 +16,26 @@ export function covers(certificate: readonly string[], domains: readonly string[
 }
 
 /**
- * Of these sets of names those that are needed: a set is left out when another one stands for all of its names. Sets with
- * wildcards are looked at first, then larger ones, so that the result does not depend on their order.
+ * Of these sets of names those that are needed: a set is left out when another one stands for all of its names. The result
+ * does not depend on their order.
  */
 export function neededSets(sets: readonly (readonly string[])[]): readonly (readonly string[])[] {
-  const wildcards = (set: readonly string[]): number => set.filter((name) => name.startsWith('*.')).length;
-  const ordered = sets.toSorted(
-    (a, b) =>
-      wildcards(b) - wildcards(a) || b.length - a.length || (certificateKey(a) < certificateKey(b) ? -1 : 1),
-  );
+  // Whatever stands for a set has at least its wildcards, and if no more, then at least its names that no wildcard of its
+  // own stands for: in this order it comes first.
+  const ranked = sets.map((set) => {
+    const wildcards = set.filter((name) => name.startsWith('*.'));
+    const essential = set.filter((name) => wildcards.includes(name) || !coversDomain(wildcards, name));
+    return { set, wildcards: wildcards.length, essential: essential.length, key: certificateKey(set) };
+  });
+  const ordered = ranked
+    .toSorted(
+      (a, b) =>
+        b.wildcards - a.wildcards ||
+        b.essential - a.essential ||
+        a.set.length - b.set.length ||
+        (a.key < b.key ? -1 : 1),
+    )
+    .map(({ set }) => set);
   const kept: (readonly string[])[] = [];
   // Names to the sets that hold them: ten thousand sets are not compared each with each.
   const byName = new Map<string, (readonly string[])[]>();
