@@ -15,6 +15,7 @@ import { readInstallFile } from './install-file.ts';
 import { mergeInstallSources, type OptionFlag } from './install-sources.ts';
 import { INTERNAL_ENTRY_POINT, internalRouting } from './internal-routing.ts';
 import { operatorSubstitutions, type OperatorSubstitutions } from './operator-substitutions.ts';
+import { certificatesResolvers, type AcmeResolverConfig } from './certificates-resolver-options.ts';
 import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
@@ -56,6 +57,7 @@ export interface InstallConfig {
   readonly routing: RoutingConfig | null;
   /** Routers that other options imply. */
   readonly internalRouting: RoutingConfig;
+  readonly certificatesResolvers: readonly AcmeResolverConfig[];
   readonly plugins: InstalledPlugins;
   /** For sources that the operator writes. */
   readonly substitutions: OperatorSubstitutions;
@@ -146,6 +148,10 @@ export function decodeInstallDocument(
         );
   const implied = options === INVALID || entryPoints === null ? null : internalRouting(options, entryPoints, context);
   const admin = options === INVALID ? null : adminConfig(options, context);
+  const resolvers =
+    options === INVALID || entryPoints === null
+      ? []
+      : certificatesResolvers(options.certificatesResolvers, Object.keys(entryPoints), context);
   const diagnostics = [...document.diagnostics, ...context.diagnostics, ...(routing?.diagnostics ?? [])];
   if (options === INVALID || entryPoints === null || implied === null || admin === null || context.errorCount > 0) {
     return { value: null, diagnostics };
@@ -156,6 +162,7 @@ export function decodeInstallDocument(
     admin,
     routing,
     internalRouting: implied,
+    certificatesResolvers: resolvers,
     plugins,
     substitutions,
   };
@@ -189,12 +196,20 @@ function decodeEntryPoints(options: InstallOptions, context: DecodeContext): Rec
               given.address,
             );
           } else if (address.protocol === 'udp') context.notSupported(false);
-          else if (name !== INTERNAL_ENTRY_POINT) specs[name] = entryPointSpec(name, address, given);
+          else if (name !== INTERNAL_ENTRY_POINT)
+            specs[name] = entryPointSpec(name, address, given, httpChallengesOf(name, options));
         }),
       ),
     );
   }
   return specs;
+}
+
+/** Whether certificates resolvers answer on this entry point. */
+function httpChallengesOf(name: string, options: InstallOptions): 'none' | 'all' | 'own' {
+  const resolvers = Object.values(options.certificatesResolvers);
+  if (!resolvers.some(({ acme }) => acme?.httpChallenge?.entryPoint === name)) return 'none';
+  return options.entryPoints[name]!.allowACMEByPass ? 'own' : 'all';
 }
 
 /** API, ping and metrics: on the internal entry point, a socket, or both. */
@@ -237,6 +252,7 @@ interface Parts {
   readonly admin: AdminConfig;
   readonly routing: RoutingConfig | null;
   readonly internalRouting: RoutingConfig;
+  readonly certificatesResolvers: readonly AcmeResolverConfig[];
   readonly plugins: InstalledPlugins;
   readonly substitutions: OperatorSubstitutions;
 }
