@@ -66,9 +66,8 @@ function failure(server: NameServer, reason: string): AcmeFailure {
 /** Null without signatures. */
 function keyOf(environment: ProviderEnvironment): TsigKey | null {
   const wrong = (message: string): AcmeFailure => new AcmeFailure(message, { scope: 'authority' });
-  const text = environment.get('RFC2136_TSIG');
-  const file = environment.get('RFC2136_TSIG_FILE') === null ? null : environment.get('RFC2136_TSIG');
-  const content = file ?? text;
+  // The file of RFC2136_TSIG_FILE, as every variable may come from a file.
+  const content = environment.get('RFC2136_TSIG');
   const parsed = content === null ? null : parseKeyFile(content);
   if (content !== null && parsed === null) throw wrong('RFC2136_TSIG_FILE holds no key as tsig-keygen writes it');
   const name = parsed?.name ?? environment.get('RFC2136_TSIG_KEY');
