@@ -15,6 +15,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   model: 1,
   observe: 1,
   'dataplane/net': 2,
+  'dataplane/tls': 2,
   'dataplane/http': 3,
   'dataplane/match': 4,
   'dataplane/upstream': 4,

@@ -39,6 +39,10 @@ async function documentedPlugins(): Promise<InstalledPlugins> {
   return { modules: [module], known: new Map([['tenant', (await loadPlugin(module)).options]]) };
 }
 
+function isElsewhere(code: string, message: string): boolean {
+  return code === 'file-unreadable' && message.includes('"/etc/signalbox/');
+}
+
 test('every YAML block is a configuration without a word to say against it', async () => {
   const plugins = await documentedPlugins();
   let blocks = 0;
@@ -47,11 +51,13 @@ test('every YAML block is a configuration without a word to say against it', asy
       blocks++;
       const { value } = parseConfig('block.yml', yaml!);
       expect(isMap(value)).toBe(true);
-      const isRouting = Object.keys(value as object).every((key) => key === 'http'); // A map, as asserted.
+      const isRouting = Object.keys(value as object).every((key) => ['http', 'tls'].includes(key)); // A map, as asserted.
       const { diagnostics } = isRouting
         ? decodeRouting('file', parseConfig('block.yml', yaml!), { plugins: plugins.known })
         : decodeInstall('block.yml', yaml!, plugins);
-      expect([relative(ROOT, document), diagnostics]).toEqual([relative(ROOT, document), []]);
+      // Files of a machine that runs the router; the page's own test puts some there.
+      const wrong = diagnostics.filter(({ code, message }) => !isElsewhere(code, message));
+      expect([relative(ROOT, document), wrong]).toEqual([relative(ROOT, document), []]);
     }
   }
   expect(blocks).toBeGreaterThan(5);

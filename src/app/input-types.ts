@@ -107,6 +107,11 @@ export interface InstallInput {
           readonly priority?: number | string;
         };
       };
+      /** TLS for every router of the entry point that does not say anything about it itself. */
+      readonly tls?: {
+        /** TLS options: `name` or `name@provider`; the default ones when left out. */
+        readonly options?: string;
+      };
     };
     /** What is reported. */
     readonly observability?: {
@@ -254,11 +259,17 @@ export interface InstallInput {
     readonly maxResponseHeaderBytes?: number | string;
     /** Fields of a response head; then 502. */
     readonly maxResponseHeaderCount?: number | string;
+    /** Take any certificate of a server. Everyone on the way can then be the server. */
+    readonly insecureSkipVerify?: boolean | string;
+    /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
+    readonly rootCAs?: ReadonlyArray<string> | string;
   };
-  /** Defaults of the rule language. */
+  /** What concerns all routers. */
   readonly core?: {
     /** Syntax of rules whose router does not say. */
     readonly defaultRuleSyntax?: 'v2' | 'V2' | 'v3' | 'V3';
+    /** Time after which TLS session tickets get new keys, which costs each client one full handshake. */
+    readonly ticketKeyLifetime?: number | string;
   };
   /** What survives a restart. Without it, history is kept in memory. */
   readonly state?: {
@@ -304,6 +315,11 @@ export interface RouterInput {
     readonly accessLogs?: boolean | string;
     /** Metrics for requests of this router. */
     readonly metrics?: boolean | string;
+  };
+  /** Take requests that come over TLS, and no others. */
+  readonly tls?: {
+    /** TLS options: `name` or `name@provider`; the default ones when left out. */
+    readonly options?: string;
   };
   /** Routers above this one: it is offered the requests they match, after their middlewares. The topmost ones own entry points. */
   readonly parentRefs?: ReadonlyArray<string> | string;
@@ -354,7 +370,7 @@ export interface ServiceInput {
     readonly healthCheck?: {
       /** Path that is asked; required unless the mode is `grpc`. */
       readonly path?: string;
-      /** `grpc` asks the gRPC health service over HTTP/2 without TLS. */
+      /** `grpc` asks the gRPC health service, over HTTP/2. */
       readonly mode?: 'http' | 'HTTP' | 'grpc' | 'GRPC';
       /** Scheme of the check; that of the server when left out. */
       readonly scheme?: 'http' | 'HTTP' | 'https' | 'HTTPS';
@@ -750,6 +766,34 @@ export interface TransportInput {
   readonly maxResponseHeaderBytes?: number | string;
   /** Fields of a response head; then 502. */
   readonly maxResponseHeaderCount?: number | string;
+  /** Take any certificate of a server. Everyone on the way can then be the server. */
+  readonly insecureSkipVerify?: boolean | string;
+  /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
+  readonly rootCAs?: ReadonlyArray<string> | string;
   /** Servers are spoken to in HTTP/1.1 in any case. */
   readonly disableHTTP2?: boolean | string;
+  /** Name sent to servers and looked for in their certificates; that of the URL when left out. */
+  readonly serverName?: string;
+  /** Certificates for servers that ask for one. */
+  readonly certificates?: ReadonlyArray<{
+    /** Certificate and those of its issuers: a path, or the PEM itself. */
+    readonly certFile: string;
+    /** Its private key: a path, or the PEM itself. */
+    readonly keyFile: string;
+  }> | string;
+  /** Cipher suites up to TLS 1.2, by their names in Go. */
+  readonly cipherSuites?: ReadonlyArray<string> | string;
+  /** Oldest version. */
+  readonly minVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
+  /** Newest version. */
+  readonly maxVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
+  /** Subject alternative names of which a server’s certificate must have one. */
+  readonly peerCertSANs?: ReadonlyArray<{
+    /** Type of the name. */
+    readonly type?: 'DNS' | 'URI';
+    /** The name. */
+    readonly value: string;
+  }> | string;
+  /** A URI that a server’s certificate must have as subject alternative name. */
+  readonly peerCertURI?: string;
 }

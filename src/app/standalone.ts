@@ -146,6 +146,7 @@ export class Standalone {
       metrics: this.#metrics,
       accessLog: this.#accessLog,
       secret,
+      ticketKeyLifeMs: install.ticketKeyLifeMs,
       healthChanged: (change) => this.#events.emit('health', change),
       replaced: (worker, reason) =>
         this.#events.emit('worker', { worker, reason, restarts: this.#supervisor.restarts }),

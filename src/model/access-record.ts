@@ -37,6 +37,12 @@ export interface AccessRecord {
   /** Metric protocol. */
   readonly traffic: 'http' | 'websocket' | 'sse' | 'grpc' | 'grpc-web';
   readonly scheme: 'http' | 'https';
+  /** `1.3`; '' without TLS. */
+  readonly tlsVersion: string;
+  /** IANA's name; '' without TLS. */
+  readonly tlsCipher: string;
+  /** Of the client's certificate; '' without one. */
+  readonly tlsClientSubject: string;
   /** Body bytes received from the client. */
   readonly requestBytes: number;
   /** 0 when the upstream gave no answer. */

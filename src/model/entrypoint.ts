@@ -25,6 +25,8 @@ export interface EntryPointSpec {
    * those whose token a certificates resolver waits for; `none` go to routers.
    */
   readonly httpChallenges: 'none' | 'all' | 'own';
+  /** Routers that say nothing of TLS take requests over TLS here, with these options; '' for the default ones. */
+  readonly tls: { readonly options: string } | null;
 }
 
 export interface ForwardedHeadersSpec {

@@ -2,7 +2,8 @@
 
 import type { SnapshotSections } from './snapshot.ts';
 
-export interface HistoryEntry extends SnapshotSections {
+/** Certificates are never gone back to: those of then may have expired, and their keys are not kept. */
+export interface HistoryEntry extends Omit<SnapshotSections, 'certificates'> {
   readonly version: number;
   readonly digest: string;
   /** Milliseconds since the epoch. */

@@ -16,6 +16,10 @@ export interface RouteSpec {
   readonly service: string;
   /** Routers it stands below, whose requests it is offered; empty for one that stands on entry points. */
   readonly parents: readonly string[];
+  /** Takes requests over TLS, or plain ones; null for what its entry point says. */
+  readonly tls: boolean | null;
+  /** Qualified name of its TLS options; '' when they cannot be used. */
+  readonly tlsOptions: string;
   readonly observability: { readonly accessLogs: boolean; readonly metrics: boolean };
 }
 

@@ -1,5 +1,7 @@
 // A service as the data plane runs it: a named target that balances.
 
+import type { TlsVersion } from './tls.ts';
+
 export interface ServerSpec {
   /** The URL as configured, for logs, metrics and the API. */
   readonly url: string;
@@ -31,6 +33,8 @@ export interface StickyCookieSpec {
 /** Requests of the router's own that tell whether a server is up. Made once per process. */
 export interface HealthCheckSpec {
   readonly mode: 'http' | 'grpc';
+  /** Null for the server's. */
+  readonly scheme: 'http' | 'https' | null;
   readonly path: string;
   readonly method: string;
   /** Sent as Host; '' for the server's address. */
@@ -120,6 +124,43 @@ export interface UpstreamTransportSpec {
   readonly maxPendingRequests: number;
   readonly maxResponseHeaderBytes: number;
   readonly maxResponseHeaderCount: number;
+  /** For servers whose scheme is https. */
+  readonly tls: UpstreamTlsSpec;
+}
+
+/** What a server has to prove, and what is shown to it. */
+export interface UpstreamTlsSpec {
+  /** Sent as SNI and looked for in the certificate; '' for the server's own name. */
+  readonly serverName: string;
+  readonly insecureSkipVerify: boolean;
+  /** PEM; empty for those of the runtime. */
+  readonly authorities: readonly string[];
+  /** Names of certificates to show when the server asks: see `CertificateSpec`. */
+  readonly certificates: readonly string[];
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion;
+  /** OpenSSL names joined by `:`; '' for the runtime's. */
+  readonly ciphers: string;
+  /** The certificate must have one of these names, whether or not it is verified otherwise; empty asks for none. */
+  readonly pinnedNames: readonly PinnedName[];
+}
+
+/** Of servers that are not spoken to over TLS, too. */
+export const DEFAULT_UPSTREAM_TLS: UpstreamTlsSpec = {
+  serverName: '',
+  insecureSkipVerify: false,
+  authorities: [],
+  certificates: [],
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.3',
+  ciphers: '',
+  pinnedNames: [],
+};
+
+/** A subject alternative name of a certificate. */
+export interface PinnedName {
+  readonly type: 'DNS' | 'URI';
+  readonly value: string;
 }
 
 /** A service that answers every request by itself, in plain text. */

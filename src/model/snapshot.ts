@@ -5,6 +5,7 @@
 import type { EntryPointSpec } from './entrypoint.ts';
 import type { MiddlewareSpec, RouteSpec } from './route.ts';
 import type { ServiceSpec } from './service.ts';
+import type { CertificateSpec, TlsHostSpec, TlsOptionsSpec } from './tls.ts';
 
 /** The named objects of a snapshot by section. Keys are qualified names, `name@provider` (entry points: plain names). */
 export interface SnapshotSections {
@@ -12,6 +13,9 @@ export interface SnapshotSections {
   readonly routes: Readonly<Record<string, RouteSpec>>;
   readonly middlewares: Readonly<Record<string, MiddlewareSpec>>;
   readonly services: Readonly<Record<string, ServiceSpec>>;
+  readonly certificates: Readonly<Record<string, CertificateSpec>>;
+  readonly tlsOptions: Readonly<Record<string, TlsOptionsSpec>>;
+  readonly tlsHosts: Readonly<Record<string, TlsHostSpec>>;
 }
 
 export interface Snapshot extends SnapshotSections {

@@ -2,6 +2,7 @@
 
 import type { PluginModule } from './plugin.ts';
 import type { Snapshot, SnapshotDelta } from './snapshot.ts';
+import type { TlsSharedState } from './tls.ts';
 
 /** Everything a worker needs before its first connection; passed as workerData. */
 export interface WorkerInit {
@@ -39,6 +40,7 @@ export interface SharedState {
   readonly accessLog: SharedArrayBuffer;
   /** Random bytes of this process: what one worker has signed with them, another one believes. */
   readonly secret: Uint8Array;
+  readonly tls: TlsSharedState;
 }
 
 /** Rows of the endpoint table by service, in the order of its servers; -1 for a server without one. */
@@ -82,6 +84,8 @@ export type ToWorker =
   | { readonly kind: 'delta'; readonly delta: SnapshotDelta; readonly rows: EndpointRows }
   /** Health of servers of these services has changed in the endpoint table. */
   | { readonly kind: 'health'; readonly services: readonly string[] }
+  /** From now on session tickets are under these keys. */
+  | { readonly kind: 'ticketKeys'; readonly keys: Uint8Array }
   /** Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. */
   | { readonly kind: 'drain'; readonly deadlineMs: number }
   /** Test and operations aid: collect garbage if exposed and report memory. */

@@ -27,6 +27,8 @@ interface Group {
   /** What the group's fields depend on; compared as strings, mostly by identity. Empty: rendered every time. */
   readonly keys: readonly ((record: AccessRecord) => string | number)[];
   readonly fields: Readonly<Record<string, Encode>>;
+  /** Lines of other requests go without the group. */
+  readonly isPresent?: (record: AccessRecord) => boolean;
 }
 
 const GROUPS: readonly Group[] = [
@@ -60,6 +62,15 @@ const GROUPS: readonly Group[] = [
       RequestPort: (record) => jsonString(/:([0-9]+)$/.exec(record.authority)?.[1] ?? '-'),
       RequestProtocol: (record) => jsonString(record.protocol),
       RequestScheme: (record) => jsonString(record.scheme),
+    },
+  },
+  {
+    keys: [(record) => record.tlsVersion, (record) => record.tlsCipher, (record) => record.tlsClientSubject],
+    isPresent: (record) => record.tlsVersion !== '',
+    fields: {
+      TLSCipher: (record) => jsonString(record.tlsCipher),
+      TLSClientSubject: (record) => jsonString(record.tlsClientSubject),
+      TLSVersion: (record) => jsonString(record.tlsVersion),
     },
   },
   {
@@ -110,11 +121,12 @@ function renderGroup(group: Group, isKept: (name: string) => boolean): Render | 
     for (const [key, encode] of fields) text += `${key}${encode(record, count)},`;
     return text;
   };
-  const { keys } = group;
+  const { keys, isPresent } = group;
   if (keys.length === 0) return render;
   const known: (string | number)[] = keys.map(() => '');
   let last = '';
   return (record, count) => {
+    if (isPresent?.(record) === false) return '';
     let isSame = last !== '';
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index]!(record);

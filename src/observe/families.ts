@@ -15,6 +15,11 @@ function requestFamilies(subject: string, labels: readonly string[]): Record<str
   const all = [...REQUEST, ...labels];
   return {
     [`${subject}_requests_total`]: { type: 'counter', help: `Requests handled by the ${subject}.`, labels: all },
+    [`${subject}_requests_tls_total`]: {
+      type: 'counter',
+      help: `Requests over TLS handled by the ${subject}.`,
+      labels: ['tls_version', 'tls_cipher', ...labels],
+    },
     [`${subject}_request_duration_seconds`]: {
       type: 'histogram',
       help: `Time from the first byte of a request to the end of its response, by ${subject}.`,
@@ -36,6 +41,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   ...requestFamilies('entrypoint', ['entrypoint']),
   ...requestFamilies('router', ['router', 'service']),
   ...requestFamilies('service', ['service']),
+  tls_handshake_failures_total: {
+    type: 'counter',
+    help: 'TLS handshakes that came to nothing: unknown_name, certificate, client_certificate, no_shared_cipher, no_shared_protocol, version, malformed, alert, timeout, closed, handshake.',
+    labels: ['entrypoint', 'reason'],
+  },
   service_server_up: {
     type: 'gauge',
     help: 'Whether the server gets requests: 1, or 0 while health checks or failed requests keep it away.',

@@ -25,6 +25,8 @@ export class RequestSeries {
   readonly #buckets: readonly number[];
   readonly #headerLabels: readonly (readonly [label: string, header: string])[];
   readonly #offsets = new Map<number, number>();
+  /** OpenSSL knows some dozens of combinations. */
+  readonly #tlsOffsets = new Map<string, number>();
   readonly #headerOffsets = new Map<string, number>();
 
   constructor(metrics: WorkerMetrics, subject: string, labels: Labels, init: ObserveInit['metrics']) {
@@ -65,6 +67,21 @@ export class RequestSeries {
       cells[bytes + 1]! += responseBytes;
     }
     if (this.#headerLabels.length > 0) this.#countByHeaders(key, status, methodIndex, protocolIndex, headers);
+  }
+
+  /** Besides `record`, for requests that came over TLS. */
+  recordTls(version: string, cipher: string): void {
+    const key = `${version} ${cipher}`;
+    let offset = this.#tlsOffsets.get(key);
+    if (offset === undefined) {
+      offset = this.#metrics.counter(`${this.#subject}_requests_tls_total`, {
+        tls_version: version,
+        tls_cipher: cipher,
+        ...this.#labels,
+      });
+      this.#tlsOffsets.set(key, offset);
+    }
+    if (offset >= 0) this.#metrics.cells[offset]! += 1;
   }
 
   #labelsOf(status: number, methodIndex: number, protocolIndex: number): Labels {
@@ -138,6 +155,10 @@ export class RequestMetrics {
 
   countRetries(service: string, retries: number): void {
     this.#count('service_retries_total', { service }, retries);
+  }
+
+  countHandshakeFailure(entryPoint: string, reason: string): void {
+    this.#count('tls_handshake_failures_total', { entrypoint: entryPoint, reason });
   }
 
   #get(subject: string, labels: Labels): RequestSeries {

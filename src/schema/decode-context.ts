@@ -160,6 +160,15 @@ export class DecodeContext {
     });
   }
 
+  /** Makes warnings of the errors since the diagnostic `from`, with what that means added. */
+  downgrade(from: number, meaning: string): void {
+    for (const [index, diagnostic] of this.diagnostics.entries()) {
+      if (index < from || diagnostic.severity !== 'error') continue;
+      this.diagnostics[index] = { ...diagnostic, severity: 'warning', message: `${diagnostic.message}; ${meaning}` };
+      this.#errors--;
+    }
+  }
+
   invalid(message: string, expected: string, received: string): Invalid {
     this.report('error', 'invalid-value', message, { expected, received });
     return INVALID;

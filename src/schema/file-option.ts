@@ -2,14 +2,34 @@
 // is wrong with it is a diagnostic, and a change of it is a change of the configuration.
 
 import { readFileSync, statSync } from 'node:fs';
-import { INVALID } from './invalid.ts';
+import type { DecodeContext } from './decode-context.ts';
+import { INVALID, type Invalid } from './invalid.ts';
 import { string, type Schema } from './schema.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
+/** Reads a file the option names; reports what is wrong with it. */
+function readNamed(name: string, context: DecodeContext): string | Invalid {
+  context.filesRead.add(name);
+  const unreadable = (reason: string): Invalid => {
+    context.report('error', 'file-unreadable', `the file "${name}" cannot be read: ${reason}`);
+    return INVALID;
+  };
+  try {
+    const info = statSync(name);
+    // Reading a pipe or a device would wait for somebody.
+    if (!info.isFile()) return unreadable('it is no file');
+    if (info.size > MAX_BYTES) return unreadable(`it is larger than ${MAX_BYTES / 1024 / 1024} MiB`);
+    return readFileSync(name, 'utf8');
+  } catch (error) {
+    return unreadable(error instanceof Error && 'code' in error ? String(error.code) : String(error));
+  }
+}
+
+const path = string({ pattern: /^[^\0]+$/, expected: 'a path' });
+
 /** The lines of the file, without white space around them, empty ones and comments (`#`). */
 export function linesOfFile(): Schema<readonly string[]> {
-  const path = string({ pattern: /^[^\0]+$/, expected: 'a path' });
   return {
     label: 'path',
     fields: null,
@@ -17,26 +37,33 @@ export function linesOfFile(): Schema<readonly string[]> {
     decode(input, context) {
       const name = path.decode(input, context);
       if (name === INVALID) return INVALID;
-      context.filesRead.add(name);
-      let text: string;
-      try {
-        const info = statSync(name);
-        // Reading a pipe or a device would wait for somebody.
-        if (!info.isFile()) return unreadable('it is no file');
-        if (info.size > MAX_BYTES) return unreadable(`it is larger than ${MAX_BYTES / 1024 / 1024} MiB`);
-        text = readFileSync(name, 'utf8');
-      } catch (error) {
-        return unreadable(error instanceof Error && 'code' in error ? String(error.code) : String(error));
-      }
+      const text = readNamed(name, context);
+      if (text === INVALID) return INVALID;
       return text
         .split('\n')
         .map((line) => line.trim())
         .filter((line) => line !== '' && !line.startsWith('#'));
+    },
+  };
+}
 
-      function unreadable(reason: string): typeof INVALID {
-        context.report('error', 'file-unreadable', `the file "${String(name)}" cannot be read: ${reason}`);
-        return INVALID;
-      }
+/** Text in PEM, written out or in the file that is named. Shown as it was written; keys are not shown at all. */
+export function pem(kind: 'certificate' | 'key'): Schema<string> {
+  return {
+    label: 'path or PEM',
+    fields: null,
+    json: { type: 'string' },
+    isSecret: kind === 'key',
+    decode(input, context) {
+      const given = path.decode(input, context);
+      if (given === INVALID) return INVALID;
+      if (given.includes('-----BEGIN ')) return given;
+      const text = readNamed(given, context);
+      if (text === INVALID) return INVALID;
+      context.substituted.push({ path: [...context.path], written: given });
+      if (text.includes('-----BEGIN ')) return text;
+      context.report('error', 'invalid-value', `the file "${given}" holds no PEM; expected "-----BEGIN …-----"`);
+      return INVALID;
     },
   };
 }

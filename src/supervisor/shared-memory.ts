@@ -1,6 +1,7 @@
 // The memory that workers share with each other and the main thread, and how a dead worker's part of it is cleared.
 
 import type { SharedState } from '../model/sync.ts';
+import type { TlsSharedState } from '../model/tls.ts';
 import { METRICS_BYTES } from '../observe/metrics.ts';
 import { ConnectionLimits, connectionLimitsBytes } from '../dataplane/net/connection-limits.ts';
 import { EndpointTable, endpointTableMemory, type EndpointTableMemory } from '../dataplane/upstream/endpoint-table.ts';
@@ -15,11 +16,13 @@ export class SharedMemory {
   readonly #accessLog: SharedArrayBuffer;
   readonly #accessLogCells: Int32Array;
   readonly #secret: Uint8Array;
+  #tls: TlsSharedState;
   readonly #endpointMemory: EndpointTableMemory;
 
-  /** `secret` as of SharedState. */
-  constructor(workerSlots: number, secret: Uint8Array) {
+  /** As of SharedState. */
+  constructor(workerSlots: number, secret: Uint8Array, tls: TlsSharedState) {
     this.#secret = secret;
+    this.#tls = tls;
     this.#endpointMemory = endpointTableMemory(workerSlots);
     // Main writes health alone, and clears: no column is its own.
     this.endpoints = new EndpointTable(this.#endpointMemory, 0, workerSlots);
@@ -41,7 +44,13 @@ export class SharedMemory {
       endpoints: this.#endpointMemory,
       accessLog: this.#accessLog,
       secret: this.#secret,
+      tls: this.#tls,
     };
+  }
+
+  /** For workers that start from now on. */
+  setTicketKeys(ticketKeys: Uint8Array): void {
+    this.#tls = { ...this.#tls, ticketKeys };
   }
 
   /** Access log bytes have left the process, or were dropped. */

@@ -9,7 +9,17 @@ const WORKER = new URL('../../test/support/obedient-worker.mjs', import.meta.url
 
 function snapshot(version: number, wish: string): Snapshot {
   const services = { [wish]: {} } as unknown as Snapshot['services']; // Read by the stand-in worker alone.
-  return { version, digest: String(version), entryPoints: {}, routes: {}, middlewares: {}, services };
+  return {
+    version,
+    digest: String(version),
+    entryPoints: {},
+    routes: {},
+    middlewares: {},
+    services,
+    certificates: {},
+    tlsOptions: {},
+    tlsHosts: {},
+  };
 }
 
 function delta(version: number, wish: string): SnapshotDelta {
@@ -59,6 +69,7 @@ function watch(workers: number): Watched {
     metrics: new MetricsAggregator([]),
     accessLog: null,
     secret: new Uint8Array(32),
+    ticketKeyLifeMs: 3_600_000,
     healthChanged: () => {},
     replaced: () => {},
     fatal: (error) => fail(error),

@@ -1,9 +1,11 @@
 // The main thread's side of the data plane: binds the sockets, runs the workers, sends them changes, and replaces those
 // that crash, refuse a change or stop answering. Nothing a request does passes through here.
 
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { selfSigned } from '../core/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { PluginModule } from '../model/plugin.ts';
@@ -15,6 +17,7 @@ import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { HealthChange, ServerHealth } from '../model/server-health.ts';
+import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
 import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
 import { EndpointRows } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
@@ -28,6 +31,9 @@ const PING_MS = 2_000;
 const MAX_SILENCE_MS = 20_000;
 const CRASH_WINDOW_MS = 60_000;
 const MAX_CRASHES = 5;
+/** Name, HMAC key and cipher key, as OpenSSL wants them. */
+const TICKET_KEY_BYTES = 48;
+const FALLBACK_DAYS = 365;
 
 export interface SupervisorOptions {
   readonly workers: number;
@@ -41,6 +47,8 @@ export interface SupervisorOptions {
   readonly log: Log;
   readonly metrics: MetricsAggregator;
   readonly accessLog: AccessLogWriter | null;
+  /** Keys of TLS session tickets are replaced after this long. */
+  readonly ticketKeyLifeMs: number;
   /** See SharedState.secret. */
   readonly secret: Uint8Array;
   /** A server has come up or gone down. */
@@ -64,17 +72,27 @@ export class Supervisor implements Publisher, WorkerListener {
   #nextId = 1;
   #crashes: number[] = [];
   #pinger: NodeJS.Timeout | null = null;
+  #rotation: NodeJS.Timeout | null = null;
   #isStopping = false;
   restarts = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#memory = new SharedMemory(options.workers, options.secret);
+    this.#memory = new SharedMemory(options.workers, options.secret, {
+      ticketKeys: randomBytes(TICKET_KEY_BYTES),
+      fallback: selfSigned({
+        commonName: 'SIGNALBOX DEFAULT CERT',
+        hosts: [],
+        nowMs: options.clock.wall(),
+        days: FALLBACK_DAYS,
+      }),
+    });
     this.#rows = new EndpointRows(this.#memory.endpoints);
     this.#health = new HealthMonitor({
       table: this.#memory.endpoints,
       rows: this.#rows,
       resolver: this.#resolver,
+      tls: new UpstreamTls((name) => this.#snapshot?.certificates[name] ?? null),
       clock: options.clock,
       wheel: new TimerWheel(options.clock),
       log: options.log,
@@ -114,6 +132,8 @@ export class Supervisor implements Publisher, WorkerListener {
     await Promise.all(started);
     this.#pinger = setInterval(() => this.#ping(), PING_MS);
     this.#pinger.unref();
+    this.#rotation = setInterval(() => this.#rotateTicketKeys(), this.#options.ticketKeyLifeMs);
+    this.#rotation.unref();
   }
 
   /** Address an entry point is bound to. */
@@ -173,11 +193,19 @@ export class Supervisor implements Publisher, WorkerListener {
   async stop(deadlineMs: number): Promise<void> {
     this.#isStopping = true;
     if (this.#pinger !== null) clearInterval(this.#pinger);
+    if (this.#rotation !== null) clearInterval(this.#rotation);
     this.#health.stop();
     this.#resolver.stop();
     await Promise.all([...this.#workers.values()].map((worker) => worker.drain(deadlineMs)));
     for (const { handle } of this.#sockets.values()) handle.close();
     this.#sockets.clear();
+  }
+
+  /** Whoever gets hold of a key can read the sessions of its time, and no more. Costs each client one full handshake. */
+  #rotateTicketKeys(): void {
+    const keys = randomBytes(TICKET_KEY_BYTES);
+    this.#memory.setTicketKeys(keys);
+    for (const worker of this.#workers.values()) worker.send({ kind: 'ticketKeys', keys });
   }
 
   #startWorker(slot: number): WorkerHandle {

@@ -1,6 +1,7 @@
 // A laboratory of bad origins: what each way of failing looks like to the client, in the access log and in the metrics. The
 // tables below are the contract; every flag of the upstream side is reached here.
 
+import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
@@ -19,6 +20,7 @@ import {
   type Sight,
 } from '../support/laboratory.ts';
 import { RawClient, type RawResponse } from '../support/raw-client.ts';
+import { certificateFor } from '../support/tls-client.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
 const ROWS = Object.entries(OUTCOMES).flatMap(([behaviour, [sight, flag]]) =>
@@ -161,6 +163,43 @@ test.each([
   both.push(ask({ method: 'POST', behaviour: 'ok-length', service, body: 'abc' }));
   for (const one of await Promise.all(both)) await expectOutcome(one, sight, flag);
   await expectCount(service, flag, 2);
+});
+
+test('76 servers that speak no TLS, or cannot prove who they are: 502, each with its flag', async () => {
+  const { certificate, key } = certificateFor(['somebody.test']);
+  const stranger = tls.createServer({ cert: certificate, key });
+  const plain = net.createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'));
+  const listen = async (server: net.Server): Promise<number> => {
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    return (server.address() as AddressInfo).port; // A TCP server.
+  };
+  await using secure = await startRouter({
+    install: installFile(
+      '5s',
+      '5s',
+      '',
+      servers({
+        plain: `https://127.0.0.1:${await listen(plain)}`,
+        stranger: `https://127.0.0.1:${await listen(stranger)}`,
+      }),
+    ),
+  });
+  const client = await RawClient.connect(secure.ports['web']!);
+  for (const [service, flag] of [
+    ['plain', 'upstream_tls_failed'],
+    ['stranger', 'upstream_tls_untrusted'],
+  ] as const) {
+    client.send(`GET /ok-length/${service}. HTTP/1.1\r\nHost: a\r\nX-Service: ${service}\r\n\r\n`);
+    expect((await finalAnswer(client, 'GET'))?.status).toBe(502);
+    expect((await lineOf(secure, `${service}.`)).ResponseFlag).toBe(flag);
+    expect((await failureCounts(secure)).get(`${service} ${flag}`)).toBe(1);
+    reached.add(flag);
+  }
+  client.socket.destroy();
+  stranger.close();
+  plain.close();
 });
 
 test('76 a service whose only server has failed: 503 no_healthy_server', async () => {

@@ -26,6 +26,8 @@ const CLIENTS = 32;
 const MAX_CONNECTIONS = 24;
 
 const GOOD = ['ok-length', 'ok-chunked', 'ok-close', 'ok-empty', 'ok-dribble', 'ok-interim'] as const;
+/** Of these, those whose end is not the connection's: a server that goes away cannot make a shorter one of them. */
+const FRAMED = GOOD.filter((behaviour) => behaviour !== 'ok-close');
 /** Bad before a byte of a body: for HEAD, too. */
 const BAD_HEADS = [
   'reset-before',
@@ -314,7 +316,7 @@ test(`76 an origin that comes and goes under load (STORM_SEED=${SEED})`, { timeo
   const random = new SeededRandom(SEED);
   const plans = Array.from({ length: REQUESTS / 2 }, (_, index): Plan => {
     const plan = planOf(random, index);
-    return { ...plan, service: 'storm', behaviour: random.pick(GOOD), leaving: 'never' };
+    return { ...plan, service: 'storm', behaviour: random.pick(FRAMED), leaving: 'never' };
   });
   const results = new Map<Plan, Result>();
   let next = 0;

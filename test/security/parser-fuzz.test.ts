@@ -71,7 +71,13 @@ beforeAll(async () => {
     },
   };
   ourServer = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    new Http1Connection(context, socket, { ip: '127.0.0.1', port: 1, scheme: 'http', isTrusted: false }, 0, true);
+    new Http1Connection(
+      context,
+      socket,
+      { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false },
+      0,
+      true,
+    );
   });
   nodeServer = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const seen: Seen = { method: request.method!, target: request.url!, body: '', isComplete: false };

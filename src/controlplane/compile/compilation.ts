@@ -6,7 +6,7 @@ import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
 
-export type ObjectKind = 'router' | 'middleware' | 'service' | 'serversTransport';
+export type ObjectKind = 'router' | 'middleware' | 'service' | 'serversTransport' | 'tlsOptions';
 
 /** One object on its way through the stages. */
 export interface Compiled<T> {
@@ -86,11 +86,11 @@ export function danglingMessage(
   const names = [...known];
   const own = names.filter((name) => name.endsWith(`@${provider}`)).map((name) => name.slice(0, -provider.length - 1));
   const near = reference.includes('@') ? didYouMean(reference, names) : didYouMean(reference, own);
-  if (near !== null) return `there is no ${kind} "${reference}"; did you mean "${near}"?`;
+  const what = kind === 'tlsOptions' ? 'are no TLS options' : `is no ${kind}`;
+  if (near !== null) return `there ${what} "${reference}"; did you mean "${near}"?`;
   const elsewhere = names.find((name) => name.startsWith(`${reference}@`));
-  if (elsewhere !== undefined)
-    return `there is no ${kind} "${reference}" in provider ${provider}; write "${elsewhere}"`;
-  return `there is no ${kind} "${reference}"`;
+  if (elsewhere !== undefined) return `there ${what} "${reference}" in provider ${provider}; write "${elsewhere}"`;
+  return `there ${what} "${reference}"`;
 }
 
 /** Internal services are there once the feature behind them is on. */

@@ -10,12 +10,14 @@ import { INSTALL_PROVIDER, type InstallConfig } from '../config/install-config.t
 import type { RoutingConfig } from '../config/routing-config.ts';
 import type { MiddlewareOptions, RouterOptions } from '../config/routing-options.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
+import type { CertificateOptions, TlsOptions } from '../config/tls-options.ts';
 import type { TransportOptions } from '../config/transport-options.ts';
 import { collect, danglingMessage, Findings, qualify, type Compiled } from './compilation.ts';
 import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
+import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
 
 export interface CompileResult {
   readonly sections: SnapshotSections;
@@ -24,6 +26,8 @@ export interface CompileResult {
   readonly middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>;
   readonly services: ReadonlyMap<string, Compiled<ServiceOptions>>;
   readonly serversTransports: ReadonlyMap<string, Compiled<TransportOptions>>;
+  readonly certificates: ReadonlyMap<string, Compiled<CertificateOptions>>;
+  readonly tlsOptions: ReadonlyMap<string, Compiled<TlsOptions>>;
 }
 
 /** `ruleErrors` may be kept from run to run: rules that were parsed before are not parsed again. */
@@ -39,6 +43,11 @@ export function compile(
   const middlewares = collect(configs, (config) => config.middlewares);
   const services = collect(configs, (config) => config.services);
   const transports = collect(configs, (config) => config.serversTransports);
+  const certificates = collect(configs, (config) => config.certificates);
+  const tlsStores = collect(configs, (config) => config.tlsStores);
+  const tlsOptions = collect(configs, (config) => config.tlsOptions);
+  const compiledCertificates = compileCertificates(certificates, tlsStores, findings);
+  const compiledTlsOptions = new CompiledTlsOptions(tlsOptions, findings);
   const compiledMiddlewares = new CompiledMiddlewares(middlewares, findings);
   const compiledServices = compileServices(
     { services, transports, defaultTransport: install.serversTransport },
@@ -46,7 +55,7 @@ export function compile(
   );
   resolveReferences(compiledServices, { services, middlewares, compiledMiddlewares, internalServices }, findings);
   for (const [name, spec] of Object.entries(internalServices)) compiledServices.set(name, spec);
-  const entryPoints = compileEntryPoints(install, middlewares, compiledMiddlewares, findings);
+  const entryPoints = compileEntryPoints(install, middlewares, compiledMiddlewares, compiledTlsOptions, findings);
   const routes = compileRoutes(
     {
       routers,
@@ -54,6 +63,7 @@ export function compile(
       services,
       compiledMiddlewares,
       compiledServices,
+      compiledTlsOptions,
       entryPoints: Object.keys(install.entryPoints),
       brokenEntryPoints: entryPoints.broken,
       defaultEntryPoints: install.defaultEntryPoints,
@@ -70,12 +80,17 @@ export function compile(
       routes: Object.fromEntries(routes),
       middlewares: Object.fromEntries(compiledMiddlewares.specs),
       services: Object.fromEntries(compiledServices),
+      certificates: Object.fromEntries([...compiledCertificates, ...compileClientCertificates(transports)]),
+      tlsOptions: Object.fromEntries(compiledTlsOptions.specs),
+      tlsHosts: compileTlsHosts(routes, routers, entryPoints.specs, findings),
     },
     diagnostics: [...configs.flatMap((config) => config.diagnostics), ...findings.diagnostics],
     routers,
     middlewares,
     services,
     serversTransports: transports,
+    certificates,
+    tlsOptions,
   };
 }
 
@@ -84,6 +99,7 @@ function compileEntryPoints(
   install: InstallConfig,
   middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>,
   compiled: CompiledMiddlewares,
+  tlsOptions: CompiledTlsOptions,
   findings: Findings,
 ): { specs: Record<string, EntryPointSpec>; broken: ReadonlySet<string> } {
   const specs: Record<string, EntryPointSpec> = {};
@@ -114,7 +130,30 @@ function compileEntryPoints(
         column: 0,
       });
     }
-    specs[name] = { ...spec, middlewares: stages };
+    specs[name] = { ...spec, middlewares: stages, tls: resolveTls(spec, install, tlsOptions, findings) };
   }
   return { specs, broken };
+}
+
+/** Options without a provider are the install file's own, or those of the routing files. */
+function resolveTls(
+  { name, tls }: EntryPointSpec,
+  install: InstallConfig,
+  options: CompiledTlsOptions,
+  findings: Findings,
+): EntryPointSpec['tls'] {
+  if (tls === null) return null;
+  const own = options.resolve(tls.options, INSTALL_PROVIDER, name);
+  const resolved = 'name' in own ? own : options.resolve(tls.options, 'file', name);
+  if ('name' in resolved) return { options: resolved.name };
+  findings.diagnostics.push({
+    severity: 'error',
+    code: 'dangling-reference',
+    message: `${resolved.problem}; handshakes for hosts of this entry point fail rather than go on without them`,
+    source: install.source,
+    path: `entryPoints.${name}.http.tls.options`,
+    line: 0,
+    column: 0,
+  });
+  return { options: '' };
 }

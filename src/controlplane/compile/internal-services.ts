@@ -2,7 +2,7 @@
 // `ping@internal`, `prometheus@internal`, `rest@internal` and `noop@internal`. All but the last are answered by the main
 // thread, behind Unix sockets that only this process can reach; to the data plane they are services like others.
 
-import type { ServiceSpec, UpstreamTransportSpec } from '../../model/service.ts';
+import { DEFAULT_UPSTREAM_TLS, type ServiceSpec, type UpstreamTransportSpec } from '../../model/service.ts';
 import type { AdminConfig } from '../config/install-config.ts';
 import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
 
@@ -21,6 +21,7 @@ const TRANSPORT: UpstreamTransportSpec = {
   maxPendingRequests: 64,
   maxResponseHeaderBytes: 64 * 1024,
   maxResponseHeaderCount: 100,
+  tls: DEFAULT_UPSTREAM_TLS,
 };
 
 /** Which of them the install configuration switches on. */

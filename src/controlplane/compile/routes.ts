@@ -14,6 +14,7 @@ import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
 import type { CompiledMiddlewares } from './middlewares.ts';
 import { RouterFamily } from './router-family.ts';
+import type { CompiledTlsOptions } from './tls.ts';
 
 /** Stages that keep people out: a router that had one and is left out deserves a louder word. */
 const GUARDS = new Set(['basicauth', 'digestauth', 'forwardauth', 'ipallowlist', 'ipwhitelist']);
@@ -24,6 +25,7 @@ export interface RouteInputs {
   readonly services: ReadonlyMap<string, Compiled<ServiceOptions>>;
   readonly compiledMiddlewares: CompiledMiddlewares;
   readonly compiledServices: ReadonlyMap<string, ServiceSpec>;
+  readonly compiledTlsOptions: CompiledTlsOptions;
   readonly entryPoints: readonly string[];
   readonly defaultEntryPoints: readonly string[];
   /** A middleware of theirs cannot be used. */
@@ -65,6 +67,7 @@ function compileRoute(
   const entryPoints = parents.length > 0 ? [] : resolveEntryPoints(router, options, inputs, findings);
   const middlewares = resolveMiddlewares(router, options, inputs, findings);
   const service = resolveService(router, options, family, inputs, findings);
+  const tlsOptions = resolveTlsOptions(router, options, inputs, findings);
   if (router.errors.length > 0) return null;
   const isInternal = service.endsWith(`@${INTERNAL_PROVIDER}`);
   const rank = inputs.precedence.indexOf(router.provider);
@@ -77,6 +80,8 @@ function compileRoute(
     middlewares,
     service,
     parents,
+    tls: options.tls === undefined ? null : options.tls !== false,
+    tlsOptions,
     observability: {
       accessLogs: options.observability.accessLogs && (!isInternal || inputs.internals.accessLogs),
       metrics: options.observability.metrics && (!isInternal || inputs.internals.metrics),
@@ -96,6 +101,7 @@ function sameAsBefore(options: RouterOptions, spec: RouteSpec): RouteSpec {
     before.name === spec.name &&
     before.rule === spec.rule &&
     before.service === spec.service &&
+    before.tlsOptions === spec.tlsOptions &&
     isSameList(before.parents, spec.parents) &&
     before.providerRank === spec.providerRank &&
     isSameList(before.entryPoints, spec.entryPoints) &&
@@ -232,6 +238,25 @@ function resolveMiddlewares(
       ]);
   }
   return stages;
+}
+
+/**
+ * Options that cannot be used do not disable the router: its requests would fall to the next one. Handshakes for its hosts
+ * fail instead, as in Traefik.
+ */
+function resolveTlsOptions(
+  router: Compiled<RouterOptions>,
+  options: RouterOptions,
+  { compiledTlsOptions }: RouteInputs,
+  findings: Findings,
+): string {
+  const tls = options.tls;
+  const reference = tls === undefined || tls === false ? '' : (tls.options ?? '');
+  const resolved = compiledTlsOptions.resolve(reference, router.provider, router.name);
+  if ('name' in resolved) return resolved.name;
+  const message = `${resolved.problem}; handshakes for the hosts of this router fail`;
+  findings.report(router, 'warning', 'dangling-reference', message, ['tls', 'options']);
+  return '';
 }
 
 function resolveService(

@@ -22,7 +22,7 @@ export function parseServer(
   }
   // `localhost:9001` parses as a URL of the scheme `localhost`.
   if (!(url.protocol in PORTS)) {
-    const hint = /^[\w.-]+:[0-9]+/.test(text) ? `; write "http://${text}"` : '; use http';
+    const hint = /^[\w.-]+:[0-9]+/.test(text) ? `; write "http://${text}"` : '; use http or https';
     say('error', 'bad-server-url', `"${text}" has the scheme "${url.protocol.slice(0, -1)}"${hint}`);
     return null;
   }
@@ -34,7 +34,7 @@ export function parseServer(
     say('error', 'bad-server-url', `"${text}" has the port 0, which nothing can listen on`);
     return null;
   }
-  if (url.protocol !== 'http:') {
+  if (url.protocol === 'h2c:') {
     say('error', 'not-supported-yet', `servers with the scheme "${url.protocol.slice(0, -1)}" are not supported yet`);
     return null;
   }
@@ -48,7 +48,7 @@ export function parseServer(
   }
   return {
     url: text,
-    scheme: 'http',
+    scheme: url.protocol === 'https:' ? 'https' : 'http',
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? PORTS[url.protocol]! : Number(url.port),
     path,

@@ -107,7 +107,7 @@ function compileLoadBalancer(
     passHostHeader: options.passHostHeader,
     transport: resolveTransport(service, options.serversTransport, inputs, findings),
     sticky: stickyCookie(name, options.sticky),
-    healthCheck: options.healthCheck === undefined ? null : healthCheckSpec(service, options.healthCheck, findings),
+    healthCheck: options.healthCheck === undefined ? null : healthCheckSpec(options.healthCheck),
     passiveHealthCheck:
       options.passiveHealthCheck === undefined
         ? null
@@ -135,7 +135,7 @@ function resolveTransport(
     findings.report(service, 'error', 'dangling-reference', message, option);
   } else if (transport.object.value === null) {
     findings.report(service, 'error', 'unusable-reference', `the transport "${reference}" is disabled`, option);
-  } else return transportSpec(transport.object.value);
+  } else return transportSpec(transport.name, transport.object.value);
   return inputs.defaultTransport;
 }
 
@@ -160,17 +160,10 @@ function defaultCookieName(service: string): string {
   return `_${createHash('sha1').update(`_TRAEFIK_BACKEND_${service}`).digest('hex').slice(0, 5)}`;
 }
 
-function healthCheckSpec(
-  service: Compiled<ServiceOptions>,
-  options: NonNullable<LoadBalancerOptions['healthCheck']>,
-  findings: Findings,
-): HealthCheckSpec {
-  if (options.scheme === 'https') {
-    const message = 'health checks over TLS are not supported yet; ask a plain port with "scheme: http" and "port"';
-    findings.report(service, 'error', 'not-supported-yet', message, ['loadBalancer', 'healthCheck', 'scheme']);
-  }
+function healthCheckSpec(options: NonNullable<LoadBalancerOptions['healthCheck']>): HealthCheckSpec {
   return {
     mode: options.mode,
+    scheme: options.scheme ?? null,
     path: options.path ?? '/',
     method: options.method.toUpperCase(),
     hostname: options.hostname ?? '',

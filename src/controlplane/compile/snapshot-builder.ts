@@ -4,7 +4,15 @@
 import { createHash } from 'node:crypto';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 
-const SECTIONS = ['entryPoints', 'routes', 'middlewares', 'services'] as const;
+const SECTIONS = [
+  'entryPoints',
+  'routes',
+  'middlewares',
+  'services',
+  'certificates',
+  'tlsOptions',
+  'tlsHosts',
+] as const;
 
 type Section = Readonly<Record<string, object>>;
 

@@ -25,6 +25,10 @@ export const DIAGNOSTIC_CODES = {
   'no-servers': 'A service has no servers.',
   'bad-server-url': 'The URL of a server cannot be used.',
   'path-ignored': 'The path in a server’s URL has no effect without preservePath.',
+  'bad-certificate': 'A certificate and its key cannot be used.',
+  'not-in-runtime': 'OpenSSL of this Node.js lacks what an option names; the rest of the option counts.',
+  'tls-options-conflict':
+    'Two routers want different TLS options for one host of an entry point; it gets the default ones.',
   'unguarded-api': 'The API would be open to others and is not served there.',
   'unguarded-fallback': 'A router that kept people out is disabled; its requests go elsewhere.',
 } as const;

@@ -21,6 +21,7 @@ import {
   type Infer,
   type Schema,
 } from '../../schema/schema.ts';
+import { routerTls } from './tls-options.ts';
 
 const KIB = 1024;
 
@@ -139,7 +140,7 @@ const http = object({
     '64 KiB rather than 1 MiB when left out.',
   ),
   redirections: optional(redirections, 'Answer every request of this entry point with a redirect.'),
-  tls: later('TLS on every router of the entry point.', 'refused'),
+  tls: optional(routerTls, 'TLS for every router of the entry point that does not say anything about it itself.'),
 });
 
 const observability = object({
@@ -241,5 +242,7 @@ export function entryPointSpec(
     underscoreHeaders: options.http.underscoreHeadersStrategy,
     observability: options.observability,
     httpChallenges,
+    tls:
+      options.http.tls === undefined || options.http.tls === false ? null : { options: options.http.tls.options ?? '' },
   };
 }

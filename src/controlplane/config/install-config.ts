@@ -48,6 +48,7 @@ export interface InstallConfig {
   /** Requests of internal services in access log and metrics. */
   readonly internals: { readonly accessLogs: boolean; readonly metrics: boolean };
   readonly defaultRuleSyntax: 'v2' | 'v3';
+  readonly ticketKeyLifeMs: number;
   readonly state: { readonly directory: string; readonly maxSnapshots: number } | null;
   /** Longest over all entry points. */
   readonly requestAcceptGraceMs: number;
@@ -303,9 +304,10 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
       metrics: options.metrics?.addInternals ?? false,
     },
     defaultRuleSyntax: options.core.defaultRuleSyntax,
+    ticketKeyLifeMs: options.core.ticketKeyLifetime,
     state: options.state ?? null,
     requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceTimeout)),
     graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceTimeOut)),
-    serversTransport: transportSpec(options.serversTransport),
+    serversTransport: transportSpec(INSTALL_PROVIDER, options.serversTransport),
   };
 }

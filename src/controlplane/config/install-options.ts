@@ -54,6 +54,16 @@ const restProvider = object({
 
 const core = object({
   defaultRuleSyntax: withDefault(oneOf('v2', 'v3'), 'v3', 'Syntax of rules whose router does not say.'),
+  ticketKeyLifetime: own(
+    withDefault(
+      checked(duration(), (value, context) => {
+        if (value < 60_000)
+          context.invalid('keys that live shorter make resumption useless', 'at least 1m', `${value}ms`);
+      }),
+      12 * 3_600_000,
+      'Time after which TLS session tickets get new keys, which costs each client one full handshake.',
+    ),
+  ),
 });
 
 const state = object({
@@ -266,7 +276,7 @@ export const installOptions = object({
     defaultsOf(installTransportOptions),
     'Connections to servers, where a service names no transport of its own.',
   ),
-  core: withDefault(core, defaultsOf(core), 'Defaults of the rule language.'),
+  core: withDefault(core, defaultsOf(core), 'What concerns all routers.'),
   state: own(optional(state, 'What survives a restart. Without it, history is kept in memory.')),
   certificatesResolvers: withDefault(
     certificatesResolversSection,

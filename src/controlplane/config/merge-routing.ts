@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import type { Diagnostic } from '../../model/diagnostic.ts';
-import type { RoutingConfig, RoutingObject } from './routing-config.ts';
+import type { RoutingConfig, RoutingObject, RoutingSections } from './routing-config.ts';
 
 /** Diagnostics are those of the parts, and those of what two of them define. */
 export function mergeRouting(provider: string, parts: readonly RoutingConfig[]): RoutingConfig {
@@ -32,11 +32,16 @@ export function mergeRouting(provider: string, parts: readonly RoutingConfig[]):
     }
     return merged;
   };
-  const routers = merge((config) => config.routers);
-  const middlewares = merge((config) => config.middlewares);
-  const services = merge((config) => config.services);
-  const serversTransports = merge((config) => config.serversTransports);
+  const sections: RoutingSections = {
+    routers: merge((config) => config.routers),
+    middlewares: merge((config) => config.middlewares),
+    services: merge((config) => config.services),
+    serversTransports: merge((config) => config.serversTransports),
+    certificates: merge((config) => config.certificates),
+    tlsOptions: merge((config) => config.tlsOptions),
+    tlsStores: merge((config) => config.tlsStores),
+  };
   for (const part of parts) diagnostics.push(...part.diagnostics);
   const filesRead = new Set(parts.flatMap((part) => [...part.filesRead]));
-  return { provider, routers, middlewares, services, serversTransports, diagnostics, filesRead };
+  return { provider, ...sections, diagnostics, filesRead };
 }

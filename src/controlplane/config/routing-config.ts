@@ -8,6 +8,14 @@ import type { Substitutions } from '../../schema/substitution.ts';
 import type { ConfigDocument } from './document.ts';
 import { middlewareOptions, routerOptions, type MiddlewareOptions, type RouterOptions } from './routing-options.ts';
 import { serviceOptions, type ServiceOptions } from './service-options.ts';
+import {
+  certificateOptions,
+  storeOptions,
+  tlsOptions,
+  type CertificateOptions,
+  type StoreOptions,
+  type TlsOptions,
+} from './tls-options.ts';
 import { namedTransportOptions, type TransportOptions } from './transport-options.ts';
 
 export interface RoutingObject<T> {
@@ -25,12 +33,20 @@ export interface RoutingObject<T> {
   readonly substituted: readonly Substituted[];
 }
 
-export interface RoutingConfig {
-  readonly provider: string;
+/** Objects of every kind by name. */
+export interface RoutingSections {
   readonly routers: ReadonlyMap<string, RoutingObject<RouterOptions>>;
   readonly middlewares: ReadonlyMap<string, RoutingObject<MiddlewareOptions>>;
   readonly services: ReadonlyMap<string, RoutingObject<ServiceOptions>>;
   readonly serversTransports: ReadonlyMap<string, RoutingObject<TransportOptions>>;
+  /** They have no names of their own; see `certificateName`. */
+  readonly certificates: ReadonlyMap<string, RoutingObject<CertificateOptions>>;
+  readonly tlsOptions: ReadonlyMap<string, RoutingObject<TlsOptions>>;
+  readonly tlsStores: ReadonlyMap<string, RoutingObject<StoreOptions>>;
+}
+
+export interface RoutingConfig extends RoutingSections {
+  readonly provider: string;
   readonly diagnostics: readonly Diagnostic[];
   /** Files that options name and whose content is part of this: when they change, decode again. */
   readonly filesRead: ReadonlySet<string>;
@@ -38,7 +54,7 @@ export interface RoutingConfig {
 
 /** Sections of `http` that later work brings. */
 const LATER_HTTP = ['models'];
-const LATER_SECTIONS = ['tcp', 'udp', 'tls'];
+const LATER_SECTIONS = ['tcp', 'udp'];
 
 export interface DecodeRoutingOptions {
   /** Values are taken over where their text is the same. */
@@ -56,81 +72,78 @@ export function decodeRouting(
   { previous, substitutions, plugins }: DecodeRoutingOptions = {},
 ): RoutingConfig {
   const context = new DecodeContext(document.source, document.locate, substitutions, plugins);
-  const routers = new Map<string, RoutingObject<RouterOptions>>();
-  const middlewares = new Map<string, RoutingObject<MiddlewareOptions>>();
-  const services = new Map<string, RoutingObject<ServiceOptions>>();
-  const serversTransports = new Map<string, RoutingObject<TransportOptions>>();
+  const decoder: Decoder = { context, document, into: emptySections(), previous };
   const given = document.value ?? {};
   if (!isMap(given)) context.wrongType('the section "http"', given);
   else {
     for (const [key, section] of Object.entries(given)) {
       context.at(key, () => {
-        if (LATER_SECTIONS.includes(key.toLowerCase())) context.notSupported(false);
-        else if (key.toLowerCase() !== 'http') context.unknownOption(key, ['http', ...LATER_SECTIONS]);
-        else if (section !== null && !isMap(section))
-          context.wrongType('a section with routers, services and middlewares', section);
-        else
-          decodeHttp(section ?? {}, context, document, { routers, middlewares, services, serversTransports }, previous);
+        const name = key.toLowerCase();
+        if (LATER_SECTIONS.includes(name)) context.notSupported(false);
+        else if (name !== 'http' && name !== 'tls') context.unknownOption(key, ['http', 'tls', ...LATER_SECTIONS]);
+        else if (section !== null && !isMap(section)) {
+          context.wrongType(
+            name === 'http' ? 'a section with routers, services and middlewares' : 'a section with certificates',
+            section,
+          );
+        } else if (name === 'http') decodeHttp(section ?? {}, decoder);
+        else decodeTls(section ?? {}, decoder);
       });
     }
   }
   return {
     provider,
-    routers,
-    middlewares,
-    services,
-    serversTransports,
+    ...decoder.into,
     diagnostics: [...document.diagnostics, ...context.diagnostics],
     filesRead: context.filesRead,
   };
 }
 
-interface Sections {
-  readonly routers: Map<string, RoutingObject<RouterOptions>>;
-  readonly middlewares: Map<string, RoutingObject<MiddlewareOptions>>;
-  readonly services: Map<string, RoutingObject<ServiceOptions>>;
-  readonly serversTransports: Map<string, RoutingObject<TransportOptions>>;
+/** What all objects of a document are decoded with and into. */
+interface Decoder {
+  readonly context: DecodeContext;
+  readonly document: ConfigDocument;
+  readonly into: Sections;
+  readonly previous: RoutingConfig | undefined;
 }
 
-function decodeHttp(
-  http: Readonly<Record<string, unknown>>,
-  context: DecodeContext,
-  document: ConfigDocument,
-  into: Sections,
-  previous: RoutingConfig | undefined,
-): void {
+type Sections = {
+  readonly [S in keyof RoutingSections]: RoutingSections[S] extends ReadonlyMap<string, infer O>
+    ? Map<string, O>
+    : never;
+};
+
+function emptySections(): Sections {
+  return {
+    routers: new Map(),
+    middlewares: new Map(),
+    services: new Map(),
+    serversTransports: new Map(),
+    certificates: new Map(),
+    tlsOptions: new Map(),
+    tlsStores: new Map(),
+  };
+}
+
+function decodeHttp(http: Readonly<Record<string, unknown>>, decoder: Decoder): void {
+  const { context, into, previous } = decoder;
   for (const [key, section] of Object.entries(http)) {
     context.at(key, () => {
       switch (key.toLowerCase()) {
         case 'routers':
-          decodeObjects(section, routerOptions, context, document, into.routers, previous?.routers);
+          decodeObjects(section, routerOptions, decoder, into.routers, previous?.routers);
           return;
         case 'services':
-          decodeObjects(
-            section,
-            oneKind(serviceOptions, 'loadBalancer'),
-            context,
-            document,
-            into.services,
-            previous?.services,
-          );
+          decodeObjects(section, oneKind(serviceOptions, 'loadBalancer'), decoder, into.services, previous?.services);
           return;
         case 'serverstransports':
-          decodeObjects(
-            section,
-            namedTransportOptions,
-            context,
-            document,
-            into.serversTransports,
-            previous?.serversTransports,
-          );
+          decodeObjects(section, namedTransportOptions, decoder, into.serversTransports, previous?.serversTransports);
           return;
         case 'middlewares':
           decodeObjects(
             section,
             oneKind(middlewareOptions, 'addPrefix'),
-            context,
-            document,
+            decoder,
             into.middlewares,
             previous?.middlewares,
           );
@@ -141,6 +154,48 @@ function decodeHttp(
       }
     });
   }
+}
+
+function decodeTls(tls: Readonly<Record<string, unknown>>, decoder: Decoder): void {
+  const { context, into, previous } = decoder;
+  for (const [key, section] of Object.entries(tls)) {
+    context.at(key, () => {
+      switch (key.toLowerCase()) {
+        case 'certificates':
+          decodeCertificates(section, decoder);
+          return;
+        case 'options':
+          decodeObjects(section, tlsOptions, decoder, into.tlsOptions, previous?.tlsOptions);
+          return;
+        case 'stores':
+          decodeObjects(section, storeOptions, decoder, into.tlsStores, previous?.tlsStores);
+          return;
+        default:
+          context.unknownOption(key, ['certificates', 'options', 'stores']);
+      }
+    });
+  }
+}
+
+/** A list, whose objects are named by their place in the file. */
+function decodeCertificates(section: unknown, decoder: Decoder): void {
+  if (section === null) return;
+  const { context, into, previous } = decoder;
+  if (!Array.isArray(section)) {
+    context.wrongType('a list of certificates', section);
+    return;
+  }
+  section.forEach((given: unknown, index) => {
+    context.at(index, () => {
+      const name = certificateName(context.source, index);
+      decodeObject(name, given, certificateOptions, decoder, into.certificates, previous?.certificates);
+    });
+  });
+}
+
+/** Certificates of several files of a provider must not hide each other. */
+function certificateName(source: string, index: number): string {
+  return `${source}#${index}`;
 }
 
 /** The section must name exactly one of its kinds. */
@@ -169,11 +224,11 @@ function oneKind<T extends object>(schema: Schema<T>, example: string): Schema<T
 function decodeObjects<T>(
   section: unknown,
   schema: Schema<T>,
-  context: DecodeContext,
-  document: ConfigDocument,
+  decoder: Decoder,
   into: Map<string, RoutingObject<T>>,
   previous: ReadonlyMap<string, RoutingObject<T>> | undefined,
 ): void {
+  const { context } = decoder;
   if (section === null) return;
   if (!isMap(section)) {
     context.wrongType('a map from names to objects', section);
@@ -181,9 +236,6 @@ function decodeObjects<T>(
   }
   for (const [name, given] of Object.entries(section)) {
     context.at(name, () => {
-      const before = context.diagnostics.length;
-      const errorsBefore = context.errorCount;
-      const substitutedBefore = context.substituted.length;
       if (context.refuseKey(name)) return;
       if (name.includes('@')) {
         context.invalid(
@@ -193,38 +245,58 @@ function decodeObjects<T>(
         );
         return;
       }
-      const text = JSON.stringify(given) ?? '';
-      const old = previous?.get(name);
-      if (old?.isClean === true && old.text === text) {
-        into.set(name, { ...old, document });
-        return;
-      }
-      const filesRead = new Set(context.filesRead);
-      context.filesRead.clear();
-      const decoded = schema.decode(given, context);
-      const dependsOnFiles = context.filesRead.size > 0;
-      for (const file of filesRead) context.filesRead.add(file);
-      const errors = context.diagnostics
-        .slice(before)
-        .filter((diagnostic) => diagnostic.severity === 'error')
-        .map((diagnostic) => diagnostic.message);
-      const isValid = decoded !== INVALID && context.errorCount === errorsBefore;
-      const depth = context.path.length;
-      const substituted = context.substituted
-        .slice(substitutedBefore)
-        .map((one) => ({ ...one, path: one.path.slice(depth) }));
-      into.set(name, {
-        name,
-        value: isValid ? decoded : null,
-        text,
-        // What a substitution stands for may change while the text does not.
-        isClean: isValid && !dependsOnFiles && context.diagnostics.length === before && substituted.length === 0,
-        substituted,
-        document,
-        path: [...context.path],
-        // Never empty for a disabled object, also when its own diagnostics were too many to keep: later stages tell by it.
-        errors: isValid || errors.length > 0 ? errors : ['it has errors; those of other objects come first'],
-      });
+      decodeObject(name, given, schema, decoder, into, previous);
     });
   }
+}
+
+function decodeObject<T>(
+  name: string,
+  given: unknown,
+  schema: Schema<T>,
+  { context, document }: Decoder,
+  into: Map<string, RoutingObject<T>>,
+  previous: ReadonlyMap<string, RoutingObject<T>> | undefined,
+): void {
+  const before = context.diagnostics.length;
+  const errorsBefore = context.errorCount;
+  const substitutedBefore = context.substituted.length;
+  const text = JSON.stringify(given) ?? '';
+  const old = previous?.get(name);
+  if (old?.isClean === true && old.text === text) {
+    into.set(name, { ...old, document });
+    return;
+  }
+  const filesRead = new Set(context.filesRead);
+  context.filesRead.clear();
+  const decoded = schema.decode(given, context);
+  const dependsOnFiles = context.filesRead.size > 0;
+  for (const file of filesRead) context.filesRead.add(file);
+  const isValid = decoded !== INVALID && context.errorCount === errorsBefore;
+  if (!isValid && dependsOnFiles && old !== undefined && old.value !== null && old.text === text) {
+    // What it says is the same: one of its files is wrong, or half written. What was read before goes on.
+    context.downgrade(before, 'what was read before stays in force');
+    into.set(name, { ...old, document });
+    return;
+  }
+  const errors = context.diagnostics
+    .slice(before)
+    .filter((diagnostic) => diagnostic.severity === 'error')
+    .map((diagnostic) => diagnostic.message);
+  const depth = context.path.length;
+  const substituted = context.substituted
+    .slice(substitutedBefore)
+    .map((one) => ({ ...one, path: one.path.slice(depth) }));
+  into.set(name, {
+    name,
+    value: isValid ? decoded : null,
+    text,
+    // What a substitution stands for may change while the text does not.
+    isClean: isValid && !dependsOnFiles && context.diagnostics.length === before && substituted.length === 0,
+    substituted,
+    document,
+    path: [...context.path],
+    // Never empty for a disabled object, also when its own diagnostics were too many to keep: later stages tell by it.
+    errors: isValid || errors.length > 0 ? errors : ['it has errors; those of other objects come first'],
+  });
 }

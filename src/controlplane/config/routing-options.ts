@@ -1,6 +1,7 @@
 // Sections of the routing configuration as people write them.
 
 import { LATER_MIDDLEWARES, MIDDLEWARES } from '../../dataplane/middleware/registry.ts';
+import { routerTls } from './tls-options.ts';
 import {
   boolean,
   differing,
@@ -44,7 +45,7 @@ export const routerOptions = object({
     { accessLogs: true, metrics: true, tracing: undefined, traceVerbosity: undefined },
     'What is reported.',
   ),
-  tls: later('TLS.', 'refused'),
+  tls: optional(routerTls, 'Take requests that come over TLS, and no others.'),
   parentRefs: withDefault(
     list(string()),
     [],

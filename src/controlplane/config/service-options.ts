@@ -82,7 +82,7 @@ const healthCheck = checked(
       string({ pattern: /^\/[\x21-\x7e]*$/, expected: 'a path that begins with a slash' }),
       'Path that is asked; required unless the mode is `grpc`.',
     ),
-    mode: withDefault(oneOf('http', 'grpc'), 'http', '`grpc` asks the gRPC health service over HTTP/2 without TLS.'),
+    mode: withDefault(oneOf('http', 'grpc'), 'http', '`grpc` asks the gRPC health service, over HTTP/2.'),
     scheme: optional(oneOf('http', 'https'), 'Scheme of the check; that of the server when left out.'),
     hostname: optional(fieldValue, 'Sent as Host; the server’s address when left out.'),
     port: optional(integer({ min: 1, max: 65_535 }), 'Port of the check; the server’s when left out.'),

@@ -1,18 +1,25 @@
 // Options of connections to servers: those of the install file's `serversTransport`, which hold where a service names no
 // other, and those under `http.serversTransports`.
 
-import type { UpstreamTransportSpec } from '../../model/service.ts';
+import type { UpstreamTlsSpec, UpstreamTransportSpec } from '../../model/service.ts';
+import { pem } from '../../schema/file-option.ts';
 import {
   boolean,
   defaultsOf,
   duration,
   integer,
   later,
+  list,
   object,
+  oneOf,
+  optional,
   own,
+  required,
+  string,
   withDefault,
   type Infer,
 } from '../../schema/schema.ts';
+import { cipherList, cipherSuites, clientCertificateOptions, TLS_VERSIONS, tlsVersion } from './tls-options.ts';
 
 const forwardingTimeouts = object({
   dialTimeout: withDefault(duration(), 30_000, 'Connecting to a server, all its addresses together; then 504.'),
@@ -42,8 +49,16 @@ const shared = {
   ),
   maxResponseHeaderBytes: own(withDefault(integer({ min: 1024 }), 256 * 1024, 'Response head; then 502.')),
   maxResponseHeaderCount: own(withDefault(integer({ min: 1 }), 500, 'Fields of a response head; then 502.')),
-  insecureSkipVerify: later('TLS to servers.'),
-  rootCAs: later('TLS to servers.'),
+  insecureSkipVerify: withDefault(
+    boolean(),
+    false,
+    'Take any certificate of a server. Everyone on the way can then be the server.',
+  ),
+  rootCAs: withDefault(
+    list(pem('certificate')),
+    [],
+    'Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out.',
+  ),
   spiffe: later('SPIFFE.'),
 };
 
@@ -56,19 +71,56 @@ export const namedTransportOptions = object({
     differs: '200 when left out, as for services without a transport of their own; Traefik keeps 2.',
   },
   disableHTTP2: withDefault(boolean(), false, 'Servers are spoken to in HTTP/1.1 in any case.'),
-  serverName: later('TLS to servers.'),
-  certificates: later('TLS to servers.'),
-  cipherSuites: later('TLS to servers.'),
-  minVersion: later('TLS to servers.'),
-  maxVersion: later('TLS to servers.'),
-  peerCertSANs: later('TLS to servers.'),
-  peerCertURI: later('TLS to servers.'),
+  serverName: optional(
+    string(),
+    'Name sent to servers and looked for in their certificates; that of the URL when left out.',
+  ),
+  certificates: withDefault(list(clientCertificateOptions), [], 'Certificates for servers that ask for one.'),
+  cipherSuites: optional(cipherSuites, 'Cipher suites up to TLS 1.2, by their names in Go.'),
+  minVersion: withDefault(tlsVersion, 'VersionTLS12', 'Oldest version.'),
+  maxVersion: withDefault(tlsVersion, 'VersionTLS13', 'Newest version.'),
+  peerCertSANs: withDefault(
+    list(
+      object({
+        type: withDefault(oneOf('DNS', 'URI'), 'DNS', 'Type of the name.'),
+        value: required(string(), 'The name.'),
+      }),
+    ),
+    [],
+    'Subject alternative names of which a server’s certificate must have one.',
+  ),
+  peerCertURI: optional(string(), 'A URI that a server’s certificate must have as subject alternative name.'),
 });
 
 export type TransportOptions = Infer<typeof namedTransportOptions>;
 
-/** The decoded section in the data plane's terms. */
-export function transportSpec(options: Infer<typeof installTransportOptions>): UpstreamTransportSpec {
+/** Name of a certificate of a transport, which is qualified, in a snapshot. */
+export function clientCertificateName(transport: string, index: number): string {
+  return `${transport}#${index}`;
+}
+
+function tlsSpec(
+  name: string,
+  options: Infer<typeof installTransportOptions> & Partial<Omit<TransportOptions, keyof typeof shared>>,
+): UpstreamTlsSpec {
+  const { peerCertURI: uri, peerCertSANs: names = [], certificates = [] } = options;
+  return {
+    serverName: options.serverName ?? '',
+    insecureSkipVerify: options.insecureSkipVerify,
+    authorities: options.rootCAs,
+    certificates: certificates.map((_, index) => clientCertificateName(name, index)),
+    minVersion: TLS_VERSIONS[options.minVersion ?? 'VersionTLS12']!,
+    maxVersion: TLS_VERSIONS[options.maxVersion ?? 'VersionTLS13']!,
+    ciphers: cipherList(options.cipherSuites, ''),
+    pinnedNames: [...names, ...(uri === undefined ? [] : [{ type: 'URI' as const, value: uri }])],
+  };
+}
+
+/** The decoded section in the data plane's terms; `name` is qualified. */
+export function transportSpec(
+  name: string,
+  options: Infer<typeof installTransportOptions> & Partial<Omit<TransportOptions, keyof typeof shared>>,
+): UpstreamTransportSpec {
   const timeouts = options.forwardingTimeouts;
   return {
     dialTimeoutMs: timeouts.dialTimeout,
@@ -81,5 +133,6 @@ export function transportSpec(options: Infer<typeof installTransportOptions>): U
     maxPendingRequests: options.maxPendingRequests,
     maxResponseHeaderBytes: options.maxResponseHeaderBytes,
     maxResponseHeaderCount: options.maxResponseHeaderCount,
+    tls: tlsSpec(name, options),
   };
 }

@@ -6,6 +6,7 @@ import type { Compiled, ObjectKind } from '../compile/compilation.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import { middlewareOptions, routerOptions } from '../config/routing-options.ts';
 import { serviceOptions } from '../config/service-options.ts';
+import { tlsOptions } from '../config/tls-options.ts';
 import { namedTransportOptions } from '../config/transport-options.ts';
 import { redact } from '../config/redact.ts';
 
@@ -36,6 +37,7 @@ const SCHEMAS: Readonly<Record<ObjectKind, Schema<unknown>>> = {
   middleware: middlewareOptions,
   service: serviceOptions,
   serversTransport: namedTransportOptions,
+  tlsOptions,
 };
 
 export function statusOf(compiled: Compiled<unknown>): ObjectStatus {
@@ -55,6 +57,7 @@ export function diffResults(before: CompileResult, after: CompileResult): readon
     ...diffKind('middleware', before.middlewares, after.middlewares),
     ...diffKind('service', before.services, after.services),
     ...diffKind('serversTransport', before.serversTransports, after.serversTransports),
+    ...diffKind('tlsOptions', before.tlsOptions, after.tlsOptions),
   ];
 }
 

@@ -190,14 +190,23 @@ export class Pipeline {
     this.#running = null;
   }
 
-  /** The newest configuration, or the snapshot that is pinned on the entry points and internal services of today. */
+  /** The newest configuration, or the snapshot that is pinned on the entry points, certificates and internal services of today. */
   #wanted(): SnapshotSections {
     const { sections } = this.#result!;
     const { history, internalServices } = this.#options;
     const pinned = history.pinned === null ? null : history.get(history.pinned);
     if (pinned === null) return sections;
-    const { routes, middlewares, services } = pinned;
-    return { entryPoints: sections.entryPoints, routes, middlewares, services: { ...services, ...internalServices } };
+    const { routes, middlewares, services, tlsOptions, tlsHosts } = pinned;
+    const { entryPoints, certificates } = sections;
+    return {
+      entryPoints,
+      routes,
+      middlewares,
+      services: { ...services, ...internalServices },
+      certificates,
+      tlsOptions,
+      tlsHosts,
+    };
   }
 
   async #publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<void> {

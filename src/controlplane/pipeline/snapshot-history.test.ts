@@ -3,7 +3,17 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import { SnapshotHistory } from './snapshot-history.ts';
 
 function snapshot(version: number): Snapshot {
-  return { version, digest: `d${version}`, entryPoints: {}, routes: {}, middlewares: {}, services: {} };
+  return {
+    version,
+    digest: `d${version}`,
+    entryPoints: {},
+    routes: {},
+    middlewares: {},
+    services: {},
+    certificates: {},
+    tlsOptions: {},
+    tlsHosts: {},
+  };
 }
 
 test('keeps the newest, and what is pinned however old', () => {

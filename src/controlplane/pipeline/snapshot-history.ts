@@ -35,7 +35,9 @@ export class SnapshotHistory {
   }
 
   append(snapshot: Snapshot, createdAt: number): void {
-    const entry: HistoryEntry = { ...snapshot, createdAt };
+    const { version, digest, entryPoints, routes, middlewares, services, tlsOptions, tlsHosts } = snapshot;
+    const sections = { entryPoints, routes, middlewares, services, tlsOptions, tlsHosts };
+    const entry: HistoryEntry = { version, digest, ...sections, createdAt };
     this.#entries.push(entry);
     this.#store?.append(entry);
     while (this.#entries.length > this.#max) {

@@ -115,7 +115,7 @@ test('keys are names, not paths', async () => {
 });
 
 test('history comes back with its pin, and a pin of what is gone does not', async () => {
-  const sections = { entryPoints: {}, routes: {}, middlewares: {}, services: {} };
+  const sections = { entryPoints: {}, routes: {}, middlewares: {}, services: {}, tlsOptions: {}, tlsHosts: {} };
   const store = await start();
   const history = new StoredHistory(store, (error) => {
     throw error;

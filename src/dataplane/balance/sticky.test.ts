@@ -23,7 +23,13 @@ function cookies(spec: Partial<StickyCookieSpec> = {}, key = KEY, scope = 's@fil
 }
 
 function request(cookie?: string): Exchange {
-  const exchange = new Exchange({} as Downstream, { ip: '10.9.9.9', port: 1, scheme: 'http', isTrusted: false });
+  const exchange = new Exchange({} as Downstream, {
+    ip: '10.9.9.9',
+    port: 1,
+    scheme: 'http',
+    tls: null,
+    isTrusted: false,
+  });
   if (cookie !== undefined) exchange.requestHeaders.append('Cookie', cookie);
   return exchange;
 }

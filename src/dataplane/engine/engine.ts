@@ -5,6 +5,7 @@ import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/sync.ts';
+import type { TlsSharedState } from '../../model/tls.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { MiddlewareDefinition } from '../middleware/define.ts';
@@ -14,7 +15,9 @@ import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import type { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { lookUpAll, Resolver } from '../upstream/resolver.ts';
-import { EntryPointRuntime } from './entrypoint-runtime.ts';
+import { UpstreamTls } from '../tls/upstream-tls.ts';
+import { TlsStore } from '../tls/tls-store.ts';
+import { EntryPointRuntime, type HandshakeFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
 import { runInSlices } from './slices.ts';
@@ -30,6 +33,7 @@ export interface EngineOptions {
   readonly socketDirectory: string;
   /** See SharedState.secret. */
   readonly secret: Uint8Array;
+  readonly tls: TlsSharedState;
   /** Those that could be loaded. */
   readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
   readonly instrument: Instrument;
@@ -37,6 +41,7 @@ export interface EngineOptions {
   readonly ejected: (service: string, serverUrl: string) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
+  readonly handshakeFailed: HandshakeFailed;
   /** See MiddlewareResources. */
   readonly middlewareUnusable: (middleware: string, error: unknown) => void;
 }
@@ -46,6 +51,7 @@ export class Engine {
   readonly #generation: Generation;
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
+  readonly #tls: TlsStore;
   readonly #initial: Snapshot;
   readonly #initialRows: EndpointRows;
   #version = 0;
@@ -53,12 +59,14 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     const wheel = new TimerWheel(new SystemClock());
+    this.#tls = new TlsStore(options.tls);
     this.#initial = options.snapshot;
     this.#initialRows = options.rows;
     this.#upstream = {
       wheel,
       resolver: new Resolver(lookUpAll, options.socketDirectory),
       parser: new Http1ResponseParser(),
+      tls: new UpstreamTls((name) => this.#tls.certificate(name)),
       workerSlots: options.workerSlots,
       budget: options.budget,
       table: options.table,
@@ -76,12 +84,14 @@ export class Engine {
         limits: options.limits,
         index,
         observer: options.instrument.observerOf(spec),
+        tls: this.#tls,
         handlerFailed: options.handlerFailed,
+        handshakeFailed: options.handshakeFailed,
       });
       this.entryPoints.set(spec.name, runtime);
     });
     this.#generation = new Generation(
-      this.entryPoints,
+      [...this.entryPoints.values()].flatMap(({ plain, secure }) => [plain, secure]),
       this.#upstream,
       {
         passwords: this.#passwords,
@@ -89,7 +99,7 @@ export class Engine {
         plugins: options.plugins,
         unusable: options.middlewareUnusable,
       },
-      (route, entryPoint) => options.instrument.observeRoute(route, entryPoint.spec),
+      (route, front) => options.instrument.observeRoute(route, front.spec),
     );
   }
 
@@ -111,6 +121,7 @@ export class Engine {
     let step = work.next();
     while (step.done !== true) step = work.next();
     step.value();
+    this.#tls.apply(this.#initial);
     this.#version = version;
     this.#digest = digest;
   }
@@ -125,8 +136,13 @@ export class Engine {
     }
     const commit = await runInSlices(this.#generation.build(delta, rows));
     commit();
+    this.#tls.apply(delta.changed, delta.removed);
     this.#version = delta.version;
     this.#digest = delta.digest;
+  }
+
+  setTicketKeys(keys: Uint8Array): void {
+    this.#tls.setTicketKeys(keys);
   }
 
   /** Looks at the endpoint table anew for these services. */

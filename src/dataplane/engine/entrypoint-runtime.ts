@@ -1,42 +1,56 @@
-// An entry point in one worker: accepts connections, gives each request its route, and drains. Everything a request
-// passes before its first middleware is here, in order.
+// An entry point in one worker: accepts connections, finds out what they speak, and drains.
 
 import net from 'node:net';
+import type tls from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { IpSet } from '../../core/ip.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
-import type { ClientInfo, Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
-import { FAILURES } from '../http/failure.ts';
-import { removeNominated, setForwardedHeaders } from '../http/forwarded-headers.ts';
-import { Http1Connection, type Http1ServerContext } from '../http/http1-connection.ts';
+import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
+import { Http1Connection } from '../http/http1-connection.ts';
 import { Http1RequestParser } from '../http/http1-request-parser.ts';
-import { respondFailure } from '../http/respond.ts';
-import { RouteTable } from '../match/route-table.ts';
-import type { CompiledRoute } from './compiled-route.ts';
+import type { TlsSession } from '../tls/tls-acceptor.ts';
+import type { TlsStore } from '../tls/tls-store.ts';
+import { Arrival, type Admitted, type ArrivalOwner } from './arrival.ts';
+import { HttpFront, type HttpFrontOwner } from './http-front.ts';
+
+/** Tells of handshakes that came to nothing. */
+export type HandshakeFailed = (entryPoint: string, reason: string) => void;
 
 export interface EntryPointDependencies {
   readonly wheel: TimerWheel;
   readonly limits: ConnectionLimits;
   /** Index of the entry point in the shared connection table. */
   readonly index: number;
+  readonly tls: TlsStore;
   readonly observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
+  readonly handshakeFailed: HandshakeFailed;
 }
 
-export class EntryPointRuntime implements Http1ServerContext {
+/** A connection, whatever it has become. */
+interface OpenConnection {
+  /** The worker stops accepting: go as soon as nothing is owed. */
+  drain(): void;
+  destroy(): void;
+}
+
+/** What an entry point can speak inside of TLS. */
+const SERVED_PROTOCOLS = new Set(['http/1.1']);
+
+export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
   readonly spec: EntryPointSpec;
   readonly wheel: TimerWheel;
+  readonly tls: TlsStore;
   readonly parser: Http1RequestParser;
   readonly observer: ExchangeObserver;
-  readonly handler: Handler;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
+  readonly plain: HttpFront;
+  readonly secure: HttpFront;
   isDraining = false;
-  /** Swapped when a generation is ready. */
-  routes = new RouteTable<CompiledRoute>();
   readonly #dependencies: EntryPointDependencies;
   readonly #trusted: IpSet;
-  readonly #connections = new Set<Http1Connection>();
+  readonly #connections = new Set<OpenConnection>();
   #server: net.Server | null = null;
   #onEmpty: (() => void) | null = null;
 
@@ -44,26 +58,21 @@ export class EntryPointRuntime implements Http1ServerContext {
     this.spec = spec;
     this.#dependencies = dependencies;
     this.wheel = dependencies.wheel;
+    this.tls = dependencies.tls;
     this.observer = dependencies.observer;
     this.handlerFailed = dependencies.handlerFailed;
     this.parser = new Http1RequestParser(spec);
     this.#trusted = new IpSet(spec.forwardedHeaders.trustedIps);
-    const append = !spec.forwardedHeaders.notAppendXForwardedFor;
-    const kept = spec.forwardedHeaders.connection;
-    // A field rather than a method: the connection calls it per request without a receiver look-up.
-    this.handler = (exchange) => {
-      if (exchange.connectionNames !== null) removeNominated(exchange, kept);
-      setForwardedHeaders(exchange);
-      exchange.appendForwardedFor = append;
-      const route = this.routes.match(exchange);
-      if (route === null) {
-        respondFailure(exchange, FAILURES.noRoute);
-        return;
-      }
-      exchange.routerName = route.name;
-      exchange.observed = route.observed;
-      return route.handler(exchange);
-    };
+    this.plain = new HttpFront(this, null);
+    this.secure = new HttpFront(this, dependencies.tls.hostsOf(spec.name));
+  }
+
+  get name(): string {
+    return this.spec.name;
+  }
+
+  get handshakeMs(): number {
+    return this.spec.timeouts.headerMs;
   }
 
   get openConnections(): number {
@@ -98,18 +107,56 @@ export class EntryPointRuntime implements Http1ServerContext {
       socket.resetAndDestroy();
       return;
     }
-    const client: ClientInfo = {
+    const admitted: Admitted = { ip, port: socket.remotePort ?? 0, ticket };
+    if (this.spec.tls !== null || this.secure.routes.size > 0) {
+      this.#connections.add(new Arrival(this, socket, admitted));
+      return;
+    }
+    this.#connections.add(new Http1Connection(this.plain, socket, this.#clientOf(admitted, null), ticket, true));
+  }
+
+  #clientOf({ ip, port }: Admitted, session: TlsSession | null): ClientInfo {
+    return {
       ip,
-      port: socket.remotePort ?? 0,
-      scheme: 'http',
+      port,
+      scheme: session === null ? 'http' : 'https',
+      tls: session,
       isTrusted: this.spec.forwardedHeaders.insecure || this.#trusted.has(ip),
     };
-    this.#connections.add(new Http1Connection(this, socket, client, ticket, true));
+  }
+
+  protocolsOf(offered: readonly string[]): readonly string[] {
+    return offered.filter((protocol) => SERVED_PROTOCOLS.has(protocol));
+  }
+
+  servePlain(arrival: Arrival, socket: net.Socket): void {
+    const { admitted } = arrival;
+    const client = this.#clientOf(admitted, null);
+    this.#connections.delete(arrival);
+    this.#connections.add(new Http1Connection(this.plain, socket, client, admitted.ticket, true));
+    socket.resume();
+  }
+
+  serveSecure(arrival: Arrival, socket: tls.TLSSocket, session: TlsSession): void {
+    const { admitted } = arrival;
+    const client = this.#clientOf(admitted, session);
+    this.#connections.delete(arrival);
+    this.#connections.add(new Http1Connection(this.secure, socket, client, admitted.ticket, false));
+    socket.resume();
+  }
+
+  arrivalFailed(arrival: Arrival, reason: string): void {
+    if (reason !== '') this.#dependencies.handshakeFailed(this.name, reason);
+    this.#left(arrival, arrival.admitted.ticket);
   }
 
   closed(connection: Http1Connection): void {
+    this.#left(connection, connection.ticket);
+  }
+
+  #left(connection: OpenConnection, ticket: number): void {
     this.#connections.delete(connection);
-    this.#dependencies.limits.close(this.#dependencies.index, connection.ticket);
+    this.#dependencies.limits.close(this.#dependencies.index, ticket);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 

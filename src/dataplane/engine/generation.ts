@@ -18,10 +18,10 @@ import { createMiddleware } from '../middleware/registry.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { composeChain } from './chain.ts';
 import type { CompiledRoute } from './compiled-route.ts';
-import type { EntryPointRuntime } from './entrypoint-runtime.ts';
+import type { HttpFront } from './http-front.ts';
 
 /** Chooses what a route reports; see instrument.ts. */
-export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointRuntime) => unknown;
+export type ObserveRoute = (spec: RouteSpec, front: HttpFront) => unknown;
 
 /** How often a build may be interrupted: this many objects are well under a slice. */
 const OBJECTS_PER_STEP = 20;
@@ -30,22 +30,22 @@ export class Generation {
   readonly #surroundings: ServiceSurroundings;
   readonly #resources: MiddlewareResources;
   readonly #observe: ObserveRoute;
-  readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
+  readonly #fronts: readonly HttpFront[];
   readonly #routeSpecs = new Map<string, RouteSpec>();
   /** Routes below a route, by name. */
   readonly #children = new Map<string, Set<string>>();
   readonly #middlewares = new Map<string, Middleware>();
   readonly #services = new Map<string, LiveService>();
-  /** Compiled routes by entry point. */
-  readonly #routes = new Map<string, Map<string, RouteEntry<CompiledRoute>>>();
+  /** Compiled routes of each front. */
+  readonly #routes = new Map<HttpFront, Map<string, RouteEntry<CompiledRoute>>>();
 
   constructor(
-    entryPoints: ReadonlyMap<string, EntryPointRuntime>,
+    fronts: readonly HttpFront[],
     upstream: UpstreamContext,
     resources: Omit<MiddlewareResources, 'service'>,
     observe: ObserveRoute,
   ) {
-    this.#entryPoints = entryPoints;
+    this.#fronts = fronts;
     this.#surroundings = {
       upstream,
       secret: resources.secret,
@@ -58,7 +58,7 @@ export class Generation {
     };
     this.#resources = { ...resources, service: (name) => (exchange) => this.#callByName(name, exchange) };
     this.#observe = observe;
-    for (const name of entryPoints.keys()) this.#routes.set(name, new Map());
+    for (const front of fronts) this.#routes.set(front, new Map());
   }
 
   get services(): ReadonlyMap<string, LiveService> {
@@ -80,7 +80,7 @@ export class Generation {
     );
     const { changed, removed } = yield* this.#affectedRoutes(delta, freshMiddlewares);
     const swaps: (() => void)[] = [];
-    for (const runtime of this.#entryPoints.values()) swaps.push(yield* this.#buildTable(runtime, changed, removed));
+    for (const front of this.#fronts) swaps.push(yield* this.#buildTable(front, changed, removed));
     const goneServices = delta.removed.services ?? [];
     return () => {
       for (const swap of swaps) swap();
@@ -151,8 +151,8 @@ export class Generation {
     for (const name of changed.keys()) noteParents(name);
     if (freshMiddlewares.size > 0) {
       const viaEntryPoint = new Set<string>();
-      for (const [name, runtime] of this.#entryPoints) {
-        if (runtime.spec.middlewares.some((middleware) => freshMiddlewares.has(middleware))) viaEntryPoint.add(name);
+      for (const { spec } of this.#fronts) {
+        if (spec.middlewares.some((middleware) => freshMiddlewares.has(middleware))) viaEntryPoint.add(spec.name);
       }
       let seen = 0;
       for (const [name, spec] of this.#routeSpecs) {
@@ -192,40 +192,39 @@ export class Generation {
     }
   }
 
-  /** Returns the step that gives the entry point its new routes. */
+  /** Returns the step that gives the front its new routes. */
   *#buildTable(
-    runtime: EntryPointRuntime,
+    front: HttpFront,
     changed: ReadonlyMap<string, RouteSpec>,
     removed: readonly string[],
   ): Generator<void, () => void> {
-    const entryPoint = runtime.spec.name;
-    const routes = this.#routes.get(entryPoint)!;
+    const routes = this.#routes.get(front)!;
     const gone = removed.filter((name) => routes.delete(name));
     const fresh: string[] = [];
     for (const [name, spec] of changed) {
-      if (spec.parents.length === 0 && spec.entryPoints.includes(entryPoint)) {
-        routes.set(name, yield* this.#compileRoute(spec, runtime, runtime.spec.middlewares));
+      if (isServedBy(spec, front)) {
+        routes.set(name, yield* this.#compileRoute(spec, front, front.spec.middlewares));
         fresh.push(name);
         if (fresh.length % OBJECTS_PER_STEP === 0) yield;
       } else if (routes.delete(name)) gone.push(name);
     }
     if (fresh.length === 0 && gone.length === 0) return () => {};
-    const table = yield* buildRouteTable(runtime.routes, routes, fresh, gone);
+    const table = yield* buildRouteTable(front.routes, routes, fresh, gone);
     return () => {
-      runtime.routes = table;
+      front.routes = table;
     };
   }
 
   /** `before` are middlewares of the entry point. */
   *#compileRoute(
     spec: RouteSpec,
-    runtime: EntryPointRuntime,
+    front: HttpFront,
     before: readonly string[],
   ): Generator<void, RouteEntry<CompiledRoute>> {
     const middlewares = [...before, ...spec.middlewares].map((name) => this.#middleware(name));
     const { rule, errors } = parseRule(spec.rule);
     if (rule === null) throw new Error(`router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
-    const last = spec.service === '' ? yield* this.#compileChildren(spec, runtime) : this.#callService(spec);
+    const last = spec.service === '' ? yield* this.#compileChildren(spec, front) : this.#callService(spec);
     return {
       name: spec.name,
       rule,
@@ -234,7 +233,7 @@ export class Generation {
       value: {
         name: spec.name,
         handler: composeChain(middlewares, last),
-        observed: this.#observe(spec, runtime),
+        observed: this.#observe(spec, front),
       },
     };
   }
@@ -249,14 +248,14 @@ export class Generation {
   }
 
   /** The stage that offers a request to the routes below: it matches what the stages before made of the request. */
-  *#compileChildren(spec: RouteSpec, runtime: EntryPointRuntime): Generator<void, Handler> {
+  *#compileChildren(spec: RouteSpec, front: HttpFront): Generator<void, Handler> {
     const entries = new Map<string, RouteEntry<CompiledRoute>>();
     for (const name of this.#children.get(spec.name) ?? []) {
       const child = this.#routeSpecs.get(name);
       if (child === undefined) continue;
       // What is reported is the topmost router's to say.
       const observability = spec.observability;
-      entries.set(name, yield* this.#compileRoute({ ...child, observability }, runtime, []));
+      entries.set(name, yield* this.#compileRoute({ ...child, observability }, front, []));
       if (entries.size % OBJECTS_PER_STEP === 0) yield;
     }
     const table = yield* buildRouteTable<CompiledRoute>(null, entries, entries.keys(), []);
@@ -271,4 +270,10 @@ export class Generation {
       return route.handler(exchange);
     };
   }
+}
+
+/** Routers above others stand on entry points; each is for TLS or for plain requests. */
+function isServedBy(spec: RouteSpec, { spec: entryPoint, isSecure }: HttpFront): boolean {
+  if (spec.parents.length > 0 || !spec.entryPoints.includes(entryPoint.name)) return false;
+  return (spec.tls ?? entryPoint.tls !== null) === isSecure;
 }

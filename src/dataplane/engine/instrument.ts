@@ -97,4 +97,6 @@ function record(series: RequestSeries | null, exchange: Exchange, seconds: numbe
     exchange.responseBytes,
     exchange.requestHeaders,
   );
+  const { tls } = exchange.client;
+  if (tls !== null) series.recordTls(tls.version, tls.cipher);
 }

@@ -95,6 +95,7 @@ const engine = new Engine({
   workerSlots: init.workerSlots,
   socketDirectory: init.socketDirectory,
   secret: init.shared.secret,
+  tls: init.shared.tls,
   plugins: await loadPlugins(init.plugins),
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
   ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
@@ -119,6 +120,7 @@ const engine = new Engine({
       },
     });
   },
+  handshakeFailed: (entryPoint, reason) => requestMetrics?.countHandshakeFailure(entryPoint, reason),
   middlewareUnusable: (middleware, error) =>
     send({
       kind: 'log',
@@ -183,6 +185,9 @@ port.on('message', (message: ToWorker) => {
       return;
     case 'health':
       engine.refreshHealth(message.services);
+      return;
+    case 'ticketKeys':
+      engine.setTicketKeys(message.keys);
       return;
     case 'drain':
       void drain(message.deadlineMs);

@@ -6,6 +6,7 @@ import type { AccessRecord } from '../../model/access-record.ts';
 import { BODY_NONE, type BodyFraming, type BodySink, type BodySource } from './body.ts';
 import type { Failure } from './failure.ts';
 import { HeaderList } from './header-list.ts';
+import type { TlsSession } from '../tls/tls-acceptor.ts';
 
 /** One stage of the request path. It returns a promise only when it truly waits. */
 export type Handler = (exchange: Exchange) => void | Promise<void>;
@@ -65,6 +66,8 @@ export interface ClientInfo {
   readonly ip: string;
   readonly port: number;
   readonly scheme: 'http' | 'https';
+  /** Null for a connection without TLS. */
+  readonly tls: TlsSession | null;
   /** Its X-Forwarded-* may be believed. */
   readonly isTrusted: boolean;
 }
@@ -230,6 +233,15 @@ export class Exchange implements AccessRecord {
   }
   get scheme(): 'http' | 'https' {
     return this.client.scheme;
+  }
+  get tlsVersion(): string {
+    return this.client.tls === null ? '' : this.client.tls.version;
+  }
+  get tlsCipher(): string {
+    return this.client.tls === null ? '' : this.client.tls.cipher;
+  }
+  get tlsClientSubject(): string {
+    return this.client.tls === null ? '' : this.client.tls.clientSubject;
   }
   get protocol(): string {
     return this.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';

@@ -435,7 +435,9 @@ export class Http1Connection implements Downstream, ReadTarget {
     if (this.writer.isCloseDelimited) {
       // An orderly close would be the end of the body: only a reset says that it was cut short.
       this.state = STATE_CLOSED;
-      this.socket.resetAndDestroy();
+      // TLS has its own end of data, which is not sent here.
+      if (this.client.tls === null) this.socket.resetAndDestroy();
+      else this.socket.destroy();
       return;
     }
     this.state = STATE_LINGER;

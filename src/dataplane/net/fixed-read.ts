@@ -7,6 +7,7 @@
 // as before, more slowly. bench/load shows what it buys: 12 % of a keep-alive request.
 
 import net from 'node:net';
+import tls from 'node:tls';
 
 /** Receives what happens on one socket. Calls come one at a time, never from within a call into the socket. */
 export interface ReadTarget {
@@ -194,15 +195,21 @@ export function refit(socket: net.Socket, target: ReadTarget, reading: Reading):
   return fixed;
 }
 
-/** Opens an upstream connection that reads into fixed memory; a host that is an absolute path is a Unix socket. */
+/**
+ * Opens an upstream connection that reads into fixed memory; a host that is an absolute path is a Unix socket. With `secure`
+ * it is a TLS connection, ready at 'secureConnect'.
+ */
 export function connectFixed(
   options: { host: string; port: number; family: 4 | 6 },
   target: ReadTarget,
   reading: Reading,
+  secure: tls.ConnectionOptions | null = null,
 ): net.Socket {
   upcoming = shared;
+  const connect: (options: net.NetConnectOpts) => net.Socket =
+    secure === null ? net.connect : (plain) => tls.connect({ ...secure, ...(plain as tls.ConnectionOptions) }); // It takes those of net.connect, too.
   return own(
-    net.connect({
+    connect({
       ...(options.host.startsWith('/')
         ? { path: options.host }
         : { host: options.host, port: options.port, family: options.family }),

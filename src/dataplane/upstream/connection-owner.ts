@@ -1,5 +1,6 @@
 // What an upstream connection knows of its surroundings: the endpoint that opened it and what all endpoints share.
 
+import type { SecureContext } from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -7,6 +8,7 @@ import type { Failure } from '../http/failure.ts';
 import type { ConnectionBudget } from './connection-budget.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Http1ResponseParser } from './http1-response-parser.ts';
+import type { UpstreamTls } from '../tls/upstream-tls.ts';
 import type { Resolver } from './resolver.ts';
 
 /** What all endpoints of a worker share. */
@@ -14,6 +16,7 @@ export interface UpstreamContext {
   readonly wheel: TimerWheel;
   readonly resolver: Resolver;
   readonly parser: Http1ResponseParser;
+  readonly tls: UpstreamTls;
   /** Share of the process-wide limits that this worker may use. */
   readonly workerSlots: number;
   readonly budget: ConnectionBudget;
@@ -24,11 +27,19 @@ export interface UpstreamContext {
   readonly keepOriginHeaders: boolean;
 }
 
+/** A TLS session. It goes on with the identities of its first handshake: only under the same context is it the same. */
+export interface UpstreamSession {
+  readonly context: SecureContext | undefined;
+  readonly ticket: Buffer;
+}
+
 /** The endpoint as its connections see it. */
 export interface ConnectionOwner<Connection> {
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
   readonly context: UpstreamContext;
+  /** The last one the server gave, to be resumed; null for none. */
+  tlsSession: UpstreamSession | null;
   /** The connection has finished a request and can take another. */
   release(connection: Connection): void;
   /** The connection is gone; `wasBusy` when it counted among the requests in flight. */

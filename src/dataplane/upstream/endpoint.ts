@@ -10,7 +10,7 @@ import { respondFailure } from '../http/respond.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { Http1ClientConnection } from './http1-client.ts';
 import type { Address } from './resolver.ts';
-import type { ConnectionOwner, UpstreamContext } from './connection-owner.ts';
+import type { ConnectionOwner, UpstreamContext, UpstreamSession } from './connection-owner.ts';
 
 /** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
@@ -61,6 +61,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   readonly address: string;
   /** Requests in progress in this worker. */
   inFlight = 0;
+  tlsSession: UpstreamSession | null = null;
   private readonly key: string;
   private readonly idle: Http1ClientConnection[] = [];
   private readonly all = new Set<Http1ClientConnection>();

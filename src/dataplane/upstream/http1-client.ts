@@ -6,6 +6,7 @@
 //                           └──101──▶ TUNNEL ──▶ DEAD
 
 import type net from 'node:net';
+import type tls from 'node:tls';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink, type BodySource } from '../http/body.ts';
 import { BodyReader } from '../http/body-reader.ts';
@@ -17,6 +18,7 @@ import { MessageWriter, type ChunkOwner } from '../http/message-writer.ts';
 import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
 import { connectFixed, Reading, type ReadTarget } from '../net/fixed-read.ts';
+import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
 import { renderRequestHead } from './request-head.ts';
 import type { Address } from './resolver.ts';
@@ -28,6 +30,7 @@ const STATE_BODY = 3;
 const STATE_TUNNEL = 4;
 const STATE_DEAD = 5;
 
+const ALPN_PROTOCOLS = ['http/1.1'];
 /** An upstream that answers with interim responses only is broken or hostile. */
 const MAX_INFORMATIONAL = 10;
 
@@ -52,6 +55,8 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private hasAnswered = false;
   private framing: BodyFraming = BODY_NONE;
   private keepAlive = true;
+  /** TCP is there and TLS is not yet. */
+  private isShakingHands = false;
 
   constructor(endpoint: ConnectionOwner<Http1ClientConnection>) {
     this.endpoint = endpoint;
@@ -77,13 +82,43 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private dialNext(): void {
     const address = this.addresses[0]!;
     this.addresses = this.addresses.slice(1);
-    const socket = connectFixed(
-      { host: address.host, port: this.endpoint.server.port, family: address.family },
-      this,
-      this.reading,
-    );
+    const { server } = this.endpoint;
+    const where = { host: address.host, port: server.port, family: address.family };
+    if (server.scheme === 'https') {
+      this.dialSecurely(where);
+      return;
+    }
+    const socket = connectFixed(where, this, this.reading);
     this.socket = socket;
     socket.once('connect', () => this.connected());
+  }
+
+  private dialSecurely(where: { host: string; port: number; family: 4 | 6 }): void {
+    const { endpoint } = this;
+    const spec = endpoint.transport.tls;
+    let options: tls.ConnectionOptions;
+    try {
+      options = endpoint.context.tls.optionsFor(spec, endpoint.server.host, ALPN_PROTOCOLS);
+    } catch {
+      this.failDial(FAILURES.upstreamTls);
+      return;
+    }
+    const context = options.secureContext;
+    if (endpoint.tlsSession?.context === context) options.session = endpoint.tlsSession?.ticket;
+    // Given options, the socket is one of TLS.
+    const socket = connectFixed(where, this, this.reading, options) as tls.TLSSocket;
+    this.socket = socket;
+    socket.on('session', (ticket) => {
+      endpoint.tlsSession = { context, ticket };
+    });
+    socket.once('connect', () => {
+      this.isShakingHands = true;
+    });
+    socket.once('secureConnect', () => {
+      const problem = pinProblem(spec, socket.getPeerCertificate());
+      if (problem === null) this.connected();
+      else socket.destroy(problem);
+    });
   }
 
   private connected(): void {
@@ -403,7 +438,14 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
 
   private dialFailed(error: Error | null): void {
     if (this.exchange !== null && this.addresses.length > 0) {
+      this.isShakingHands = false;
       this.dialNext();
+      return;
+    }
+    if (this.isShakingHands) {
+      // A session the server no longer takes must not stand in the way of the next attempt.
+      this.endpoint.tlsSession = null;
+      this.failDial(error !== null && isUntrusted(error) ? FAILURES.upstreamUntrusted : FAILURES.upstreamTls);
       return;
     }
     const code = error !== null && 'code' in error ? error.code : '';

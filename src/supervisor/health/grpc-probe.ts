@@ -1,9 +1,11 @@
 // One server's health as the gRPC health checking protocol tells it (grpc.health.v1.Health/Check for the whole server),
-// over HTTP/2 without TLS. The session is kept from check to check.
+// over HTTP/2, with TLS or without. The session is kept from check to check.
 
 import http2 from 'node:http2';
-import type { HealthCheckSpec, ServerSpec } from '../../model/service.ts';
-import type { Probe, Verdict } from './http-probe.ts';
+import type tls from 'node:tls';
+import { isUntrusted, pinProblem } from '../../dataplane/tls/upstream-tls.ts';
+import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec } from '../../model/service.ts';
+import { isSecureCheck, type Probe, type ProbeContext, type Verdict } from './http-probe.ts';
 
 /** A HealthCheckRequest without a service name: an empty message in its five-byte frame. */
 const REQUEST = Buffer.from([0, 0, 0, 0, 0]);
@@ -15,21 +17,37 @@ const STATES = ['unknown', 'serving', 'not serving', 'service unknown'];
 
 export class GrpcProbe implements Probe {
   readonly #spec: HealthCheckSpec;
+  readonly #server: ServerSpec;
+  readonly #tls: UpstreamTlsSpec;
+  readonly #context: Pick<ProbeContext, 'tls'>;
+  readonly #isSecure: boolean;
   readonly #origin: string;
   #session: http2.ClientHttp2Session | null = null;
   #done: ((verdict: Verdict) => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(spec: HealthCheckSpec, server: ServerSpec) {
+  /** `tls` is the transport's. */
+  constructor(spec: HealthCheckSpec, server: ServerSpec, tls: UpstreamTlsSpec, context: Pick<ProbeContext, 'tls'>) {
     this.#spec = spec;
+    this.#server = server;
+    this.#tls = tls;
+    this.#context = context;
+    this.#isSecure = isSecureCheck(spec, server);
     const host = server.host.includes(':') ? `[${server.host}]` : server.host;
-    this.#origin = `http://${host}:${spec.port === 0 ? server.port : spec.port}`;
+    this.#origin = `${this.#isSecure ? 'https' : 'http'}://${host}:${spec.port === 0 ? server.port : spec.port}`;
   }
 
   check(done: (verdict: Verdict) => void): void {
     this.#done = done;
     this.#limit(this.#spec.timeoutMs);
-    const stream = this.#connect().request({
+    let session: http2.ClientHttp2Session;
+    try {
+      session = this.#connect();
+    } catch (error) {
+      this.#settle(`TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    const stream = session.request({
       ...this.#spec.headers,
       ':method': 'POST',
       ':path': '/grpc.health.v1.Health/Check',
@@ -83,8 +101,13 @@ export class GrpcProbe implements Probe {
 
   #connect(): http2.ClientHttp2Session {
     if (this.#session !== null && !this.#session.closed && !this.#session.destroyed) return this.#session;
-    const session = http2.connect(this.#origin);
+    const options = this.#isSecure ? this.#context.tls.optionsFor(this.#tls, this.#server.host, ['h2']) : {};
+    const session = http2.connect(this.#origin, options);
     session.unref();
+    session.on('connect', (_, socket) => {
+      const problem = this.#isSecure ? pinProblem(this.#tls, (socket as tls.TLSSocket).getPeerCertificate()) : null; // Of https, always.
+      if (problem !== null) session.destroy(problem);
+    });
     session.on('error', (error: Error) => {
       if (this.#session !== session) return;
       this.#session = null;
@@ -114,6 +137,8 @@ export class GrpcProbe implements Probe {
 
 function reasonOf(error: Error): string {
   const code = 'code' in error ? String(error.code) : error.message;
+  if (isUntrusted(error))
+    return `its certificate is not trusted (${code === 'SERVER_UNTRUSTED' ? error.message : code})`;
   return code === 'ECONNREFUSED' ? 'the connection was refused' : `no answer (${code})`;
 }
 

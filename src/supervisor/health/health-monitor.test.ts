@@ -3,6 +3,7 @@ import { ManualClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { LoadBalancerSpec, PassiveHealthCheckSpec } from '../../model/service.ts';
 import { EndpointTable, endpointTableMemory } from '../../dataplane/upstream/endpoint-table.ts';
+import { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import { Resolver } from '../../dataplane/upstream/resolver.ts';
 import { EndpointRows } from '../endpoint-rows.ts';
 import { HealthMonitor } from './health-monitor.ts';
@@ -42,6 +43,7 @@ function setUp(): {
     table,
     rows,
     resolver: new Resolver(),
+    tls: new UpstreamTls(() => null),
     clock,
     wheel,
     log: quiet,

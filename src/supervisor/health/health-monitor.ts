@@ -8,6 +8,7 @@ import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import type { HealthChange, ServerHealth } from '../../model/server-health.ts';
 import type { HealthCheckSpec, LoadBalancerSpec, ServerSpec, ServiceSpec } from '../../model/service.ts';
 import type { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
+import type { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import type { Resolver } from '../../dataplane/upstream/resolver.ts';
 import type { EndpointRows } from '../endpoint-rows.ts';
 import { GrpcProbe } from './grpc-probe.ts';
@@ -20,6 +21,7 @@ export interface HealthMonitorOptions {
   readonly table: EndpointTable;
   readonly rows: EndpointRows;
   readonly resolver: Resolver;
+  readonly tls: UpstreamTls;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly log: Log;
@@ -143,11 +145,11 @@ export class HealthMonitor {
     const row = this.#options.rows.rowOf(spec.name, server.url);
     const monitored = before ?? { service: spec.name, server, row, checked: null, ejection: null };
     if (spec.passiveHealthCheck === null) this.#readmit(monitored, 'failed requests do not count any more');
-    const text = spec.healthCheck === null || row < 0 ? '' : JSON.stringify(spec.healthCheck);
+    const text = spec.healthCheck === null || row < 0 ? '' : JSON.stringify([spec.healthCheck, spec.transport.tls]);
     if ((monitored.checked?.specText ?? '') === text) return monitored;
     const wasUp = monitored.checked?.isUp;
     if (monitored.checked !== null) stopChecks(monitored.checked, this.#wheel);
-    monitored.checked = text === '' ? null : this.#createChecks(monitored, spec.healthCheck!, text, wasUp);
+    monitored.checked = text === '' ? null : this.#createChecks(monitored, spec, text, wasUp);
     const isDown = monitored.checked?.isUp === false;
     this.#options.table.setDown(row, isDown);
     if (wasUp === false && !isDown) this.#changed(spec.name);
@@ -155,10 +157,18 @@ export class HealthMonitor {
     return monitored;
   }
 
-  #createChecks(monitored: Monitored, spec: HealthCheckSpec, specText: string, wasUp: boolean | undefined): Checked {
+  #createChecks(
+    monitored: Monitored,
+    { healthCheck, transport }: LoadBalancerSpec,
+    specText: string,
+    wasUp: boolean | undefined,
+  ): Checked {
+    const spec = healthCheck!;
     const { server } = monitored;
-    const context = { wheel: this.#wheel, resolver: this.#options.resolver };
-    const probe = spec.mode === 'grpc' ? new GrpcProbe(spec, server) : new HttpProbe(spec, server, context);
+    const { resolver, tls } = this.#options;
+    const context = { wheel: this.#wheel, resolver, tls };
+    const Kind = spec.mode === 'grpc' ? GrpcProbe : HttpProbe;
+    const probe: Probe = new Kind(spec, server, transport.tls, context);
     const settled = (verdict: Verdict): void => this.#result(monitored, checked, verdict);
     const checked: Checked = {
       probe,

@@ -2,12 +2,14 @@ import net, { type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
-import type { HealthCheckSpec, ServerSpec } from '../../model/service.ts';
+import { DEFAULT_UPSTREAM_TLS, type HealthCheckSpec, type ServerSpec } from '../../model/service.ts';
+import { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import { Resolver } from '../../dataplane/upstream/resolver.ts';
 import { HttpProbe, type Verdict } from './http-probe.ts';
 
 const SPEC: HealthCheckSpec = {
   mode: 'http',
+  scheme: null,
   path: '/health',
   method: 'GET',
   hostname: '',
@@ -68,7 +70,8 @@ function probeOf(spec: Partial<HealthCheckSpec> = {}): HttpProbe {
     preservePath: false,
     weight: 1,
   };
-  return new HttpProbe({ ...SPEC, ...spec }, target, { wheel, resolver: new Resolver() });
+  const context = { wheel, resolver: new Resolver(), tls: new UpstreamTls(() => null) };
+  return new HttpProbe({ ...SPEC, ...spec }, target, DEFAULT_UPSTREAM_TLS, context);
 }
 
 function check(probe: HttpProbe): Promise<Verdict> {

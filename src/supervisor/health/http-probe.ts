@@ -5,14 +5,16 @@
 //                     └────────┴────────┴──▶ REST, with what went wrong
 
 import type net from 'node:net';
+import type tls from 'node:tls';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
-import type { HealthCheckSpec, ServerSpec } from '../../model/service.ts';
+import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec } from '../../model/service.ts';
 import { BODY_CLOSE, BODY_NONE, type BodySink } from '../../dataplane/http/body.ts';
 import { BodyReader } from '../../dataplane/http/body-reader.ts';
 import { HEAD_COMPLETE, HEAD_PARTIAL, HeadReader } from '../../dataplane/http/head-reader.ts';
 import { HeaderList } from '../../dataplane/http/header-list.ts';
 import { hasNoBody } from '../../dataplane/http/status.ts';
 import { connectFixed, Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
+import { isUntrusted, pinProblem, type UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
 import type { Resolver } from '../../dataplane/upstream/resolver.ts';
 
@@ -45,6 +47,19 @@ export interface Probe {
 export interface ProbeContext {
   readonly wheel: TimerWheel;
   readonly resolver: Resolver;
+  readonly tls: UpstreamTls;
+}
+
+/** Where a request goes. */
+interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly isSecure: boolean;
+}
+
+/** Whether a check of the server goes over TLS. */
+export function isSecureCheck(spec: HealthCheckSpec, server: ServerSpec): boolean {
+  return (spec.scheme ?? server.scheme) === 'https';
 }
 
 /** Shared: it is read out before anything else is parsed. */
@@ -54,6 +69,7 @@ const NOWHERE: BodySink = { write: () => true, flush: () => {}, end: () => {}, a
 export class HttpProbe implements Probe {
   readonly #spec: HealthCheckSpec;
   readonly #server: ServerSpec;
+  readonly #tls: UpstreamTlsSpec;
   readonly #context: ProbeContext;
   readonly #reading = new Reading();
   readonly #head = new HeadReader();
@@ -70,7 +86,7 @@ export class HttpProbe implements Probe {
   #done: ((verdict: Verdict) => void) | null = null;
   /** What is asked now: the check's own, or the target of a redirect. */
   #pending = '';
-  #target: { host: string; port: number };
+  #target: Target;
   #verdict: Verdict = null;
   #status = 0;
   #redirects = 0;
@@ -79,9 +95,11 @@ export class HttpProbe implements Probe {
   #isReused = false;
   #keepAlive = true;
 
-  constructor(spec: HealthCheckSpec, server: ServerSpec, context: ProbeContext) {
+  /** `tls` is the transport's. */
+  constructor(spec: HealthCheckSpec, server: ServerSpec, tls: UpstreamTlsSpec, context: ProbeContext) {
     this.#spec = spec;
     this.#server = server;
+    this.#tls = tls;
     this.#context = context;
     this.#target = this.#ownTarget();
     this.#request = this.#render(spec.path, spec.hostname === '' ? this.#authority(this.#target) : spec.hostname);
@@ -135,13 +153,14 @@ export class HttpProbe implements Probe {
     });
   }
 
-  #ownTarget(): { host: string; port: number } {
-    return { host: this.#server.host, port: this.#spec.port === 0 ? this.#server.port : this.#spec.port };
+  #ownTarget(): Target {
+    const port = this.#spec.port === 0 ? this.#server.port : this.#spec.port;
+    return { host: this.#server.host, port, isSecure: isSecureCheck(this.#spec, this.#server) };
   }
 
-  #authority({ host, port }: { host: string; port: number }): string {
+  #authority({ host, port, isSecure }: Target): string {
     const name = host.includes(':') ? `[${host}]` : host;
-    return port === 80 ? name : `${name}:${port}`;
+    return port === (isSecure ? 443 : 80) ? name : `${name}:${port}`;
   }
 
   #render(path: string, host: string): string {
@@ -156,8 +175,9 @@ export class HttpProbe implements Probe {
     return `${head}\r\n`;
   }
 
-  #ask(target: { host: string; port: number }, request: string): void {
-    const isSame = target.host === this.#target.host && target.port === this.#target.port;
+  #ask(target: Target, request: string): void {
+    const { host, port, isSecure } = this.#target;
+    const isSame = target.host === host && target.port === port && target.isSecure === isSecure;
     if (!isSame) this.#drop();
     this.#target = target;
     this.#pending = request;
@@ -193,14 +213,22 @@ export class HttpProbe implements Probe {
       onDrain: () => {},
       onClose: (error) => isCurrent() && this.#onClose(error),
     };
-    const socket = connectFixed(
-      { host: address.host, port: this.#target.port, family: address.family },
-      target,
-      this.#reading,
-    );
+    const { host, port, isSecure } = this.#target;
+    let secure: tls.ConnectionOptions | null;
+    try {
+      secure = isSecure ? this.#context.tls.optionsFor(this.#tls, host, ['http/1.1']) : null;
+    } catch (error) {
+      this.#settle(`TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    const where = { host: address.host, port, family: address.family };
+    const socket = connectFixed(where, target, this.#reading, secure);
     this.#socket = socket;
-    socket.once('connect', () => {
-      if (isCurrent()) this.#send();
+    socket.once(isSecure ? 'secureConnect' : 'connect', () => {
+      if (!isCurrent()) return;
+      const problem = isSecure ? pinProblem(this.#tls, (socket as tls.TLSSocket).getPeerCertificate()) : null; // One of TLS, as it was asked for.
+      if (problem === null) this.#send();
+      else socket.destroy(problem);
     });
   }
 
@@ -227,6 +255,10 @@ export class HttpProbe implements Probe {
   #onClose(error: Error | null): void {
     const code = error !== null && 'code' in error ? String(error.code) : '';
     if (this.#state === STATE_DIAL) {
+      if (error !== null && isUntrusted(error)) {
+        this.#lost(`its certificate is not trusted (${code === 'SERVER_UNTRUSTED' ? error.message : code})`);
+        return;
+      }
       this.#lost(code === 'ECONNREFUSED' ? 'the connection was refused' : `no connection (${code || 'closed'})`);
     } else this.#lost(code === '' ? 'the connection was closed without an answer' : `the connection failed (${code})`);
   }
@@ -305,16 +337,18 @@ export class HttpProbe implements Probe {
   #follow(location: string): boolean {
     let url: URL;
     try {
-      url = new URL(location, `http://${this.#authority(this.#target)}`);
+      url = new URL(location, `${this.#target.isSecure ? 'https' : 'http'}://${this.#authority(this.#target)}`);
     } catch {
       return false;
     }
-    if (url.protocol !== 'http:') return false;
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') return false;
+    const isSecure = url.protocol === 'https:';
     if (++this.#redirects > MAX_REDIRECTS) {
       this.#settle(`more than ${MAX_REDIRECTS} redirects`);
       return true;
     }
-    const target = { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 80 : Number(url.port) };
+    const port = url.port === '' ? (isSecure ? 443 : 80) : Number(url.port);
+    const target: Target = { host: url.hostname.replace(/^\[|\]$/g, ''), port, isSecure };
     if (target.host !== this.#server.host) this.#goElsewhere(target.host);
     this.#ask(target, this.#render(url.pathname + url.search, url.host));
     return true;

@@ -1,0 +1,226 @@
+// Certificates and TLS options of all providers, and which hosts of which entry points have options of their own.
+
+import { indexTerms } from '../../dataplane/match/index-terms.ts';
+import { parseRule } from '../../dataplane/match/rule.ts';
+import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { RouteSpec } from '../../model/route.ts';
+import { DEFAULT_TLS_OPTIONS, type CertificateSpec, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';
+import { parseCertificate, type ParsedCertificate } from '../config/certificate.ts';
+import type { RouterOptions } from '../config/routing-options.ts';
+import {
+  tlsOptions,
+  tlsOptionsSpec,
+  type CertificateOptions,
+  type StoreOptions,
+  type TlsOptions,
+} from '../config/tls-options.ts';
+import { clientCertificateName, type TransportOptions } from '../config/transport-options.ts';
+import { defaultsOf } from '../../schema/schema.ts';
+import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+
+const DEFAULT_STORE = 'default';
+
+/** By name. The same pair from two places is one certificate. */
+export function compileCertificates(
+  certificates: ReadonlyMap<string, Compiled<CertificateOptions>>,
+  stores: ReadonlyMap<string, Compiled<StoreOptions>>,
+  findings: Findings,
+): ReadonlyMap<string, CertificateSpec> {
+  const specs = new Map<string, CertificateSpec>();
+  const add = (pair: { certFile: string; keyFile: string }, isDefault: boolean): void => {
+    const parsed = parseCertificate(pair.certFile, pair.keyFile);
+    if (typeof parsed === 'string') return; // Decoding has said so, and left no value.
+    const known = specs.get(parsed.name);
+    specs.set(parsed.name, specOf(parsed, isDefault || known?.isDefault === true));
+  };
+  for (const { object } of certificates.values()) if (object.value !== null) add(object.value, false);
+  let chosen: Compiled<StoreOptions> | null = null;
+  for (const store of stores.values()) {
+    const name = store.object.name;
+    if (name !== DEFAULT_STORE) {
+      findings.report(
+        store,
+        'warning',
+        'option-without-effect',
+        `there is no store but "${DEFAULT_STORE}"; "${name}" has no effect`,
+      );
+      continue;
+    }
+    const pair = store.object.value?.defaultCertificate;
+    if (pair === undefined) continue;
+    if (chosen !== null) {
+      findings.report(
+        store,
+        'error',
+        'duplicate-object',
+        `the default certificate is defined by ${chosen.name} already, which counts`,
+      );
+      continue;
+    }
+    chosen = store;
+    add(pair, true);
+  }
+  return specs;
+}
+
+/** Those that transports show to servers; see `UpstreamTlsSpec.certificates`. */
+export function compileClientCertificates(
+  transports: ReadonlyMap<string, Compiled<TransportOptions>>,
+): ReadonlyMap<string, CertificateSpec> {
+  const specs = new Map<string, CertificateSpec>();
+  for (const { name: transport, object } of transports.values()) {
+    for (const [index, pair] of (object.value?.certificates ?? []).entries()) {
+      const parsed = parseCertificate(pair.certFile, pair.keyFile);
+      if (typeof parsed === 'string') continue;
+      const name = clientCertificateName(transport, index);
+      specs.set(name, { ...parsed, name, hosts: [], isDefault: false });
+    }
+  }
+  return specs;
+}
+
+/** Specifications made of each parsed certificate: a snapshot compares by identity first. */
+const ordinary = new WeakMap<ParsedCertificate, CertificateSpec>();
+const byDefault = new WeakMap<ParsedCertificate, CertificateSpec>();
+
+function specOf(parsed: ParsedCertificate, isDefault: boolean): CertificateSpec {
+  const made = isDefault ? byDefault : ordinary;
+  const before = made.get(parsed);
+  if (before !== undefined) return before;
+  const spec = { ...parsed, isDefault };
+  made.set(parsed, spec);
+  return spec;
+}
+
+export class CompiledTlsOptions {
+  readonly specs = new Map<string, TlsOptionsSpec>();
+  readonly #options: ReadonlyMap<string, Compiled<TlsOptions>>;
+
+  constructor(options: ReadonlyMap<string, Compiled<TlsOptions>>, findings: Findings) {
+    this.#options = options;
+    let isDefaultBroken = false;
+    for (const compiled of options.values()) {
+      const { name, value } = compiled.object;
+      const isDefault = name === DEFAULT_TLS_OPTIONS;
+      if (isDefault && value === null) isDefaultBroken = true;
+      if (value === null) continue;
+      // One name for all providers: the default options are those of every host that names none.
+      const qualified = isDefault ? DEFAULT_TLS_OPTIONS : compiled.name;
+      if (isDefault && this.specs.has(qualified)) {
+        findings.report(
+          compiled,
+          'error',
+          'duplicate-object',
+          'the default TLS options are defined by another provider',
+        );
+        continue;
+      }
+      this.specs.set(qualified, tlsOptionsSpec(qualified, value));
+    }
+    // Broken ones must not be served as if nothing had been said: they may have asked for certificates of clients.
+    if (!this.specs.has(DEFAULT_TLS_OPTIONS) && !isDefaultBroken) {
+      this.specs.set(DEFAULT_TLS_OPTIONS, tlsOptionsSpec(DEFAULT_TLS_OPTIONS, defaultsOf(tlsOptions)));
+    }
+  }
+
+  /** Qualified name of the options, or what is wrong with the reference. */
+  resolve(reference: string, provider: string, user: string): { name: string } | { problem: string } {
+    if (reference === '' || reference === DEFAULT_TLS_OPTIONS) return { name: DEFAULT_TLS_OPTIONS };
+    const name = qualify(reference, provider);
+    const target = this.#options.get(name);
+    target?.usedBy.add(user);
+    if (this.specs.has(name)) return { name };
+    return {
+      problem:
+        target === undefined
+          ? danglingMessage('tlsOptions', reference, provider, this.#options.keys())
+          : `the TLS options "${reference}" are disabled`,
+    };
+  }
+}
+
+/** Hosts that can be read off a rule; `isWhole` is false when it also takes requests for others. */
+interface RuleHosts {
+  readonly hosts: readonly string[];
+  readonly isWhole: boolean;
+}
+
+const hostsOfRoutes = new WeakMap<RouteSpec, RuleHosts>();
+
+function hostsOf(route: RouteSpec): RuleHosts {
+  let known = hostsOfRoutes.get(route);
+  if (known === undefined) {
+    const { rule } = parseRule(route.rule);
+    const hosts = rule === null ? [] : indexTerms(rule).terms.map((term) => term.host);
+    known = { hosts: hosts.filter((host) => host !== null), isWhole: !hosts.includes(null) };
+    hostsOfRoutes.set(route, known);
+  }
+  return known;
+}
+
+/** Over TLS on this entry point. */
+export function isOverTls(route: RouteSpec, entryPoint: EntryPointSpec): boolean {
+  return route.tls ?? entryPoint.tls !== null;
+}
+
+/**
+ * Hosts with other options than the default ones. Options are chosen in the handshake, by the server name: two routers for
+ * one host cannot have different ones, and get the default ones (as in Traefik).
+ */
+export function compileTlsHosts(
+  routes: ReadonlyMap<string, RouteSpec>,
+  routers: ReadonlyMap<string, Compiled<RouterOptions>>,
+  entryPoints: Readonly<Record<string, EntryPointSpec>>,
+  findings: Findings,
+): Record<string, TlsHostSpec> {
+  const chosen = new Map<string, { spec: TlsHostSpec; by: string }>();
+  const conflicts = new Set<string>();
+  const hasOptions = [...routes.values()].some((route) => route.tlsOptions !== DEFAULT_TLS_OPTIONS);
+  const entryPointHasOptions = Object.values(entryPoints).some(
+    ({ tls }) => tls !== null && tls.options !== DEFAULT_TLS_OPTIONS,
+  );
+  if (!hasOptions && !entryPointHasOptions) return {};
+  for (const route of routes.values()) {
+    for (const name of route.entryPoints) {
+      const entryPoint = entryPoints[name];
+      if (entryPoint === undefined || !isOverTls(route, entryPoint)) continue;
+      const options = route.tls === null ? (entryPoint.tls?.options ?? DEFAULT_TLS_OPTIONS) : route.tlsOptions;
+      const { hosts, isWhole } = hostsOf(route);
+      const router = routers.get(route.name);
+      if (!isWhole && options !== DEFAULT_TLS_OPTIONS && router !== undefined) {
+        findings.report(
+          router,
+          'warning',
+          'option-without-effect',
+          `TLS options are chosen by the server name: requests for hosts that the rule does not name come with the default ones`,
+          ['tls', 'options'],
+        );
+      }
+      for (const host of hosts) {
+        const key = `${name}/${host}`;
+        const before = chosen.get(key);
+        if (before === undefined) {
+          chosen.set(key, { spec: { name: key, entryPoint: name, host, options }, by: route.name });
+          continue;
+        }
+        if (before.spec.options === options) continue;
+        conflicts.add(key);
+        if (router === undefined) continue;
+        findings.report(
+          router,
+          'warning',
+          'tls-options-conflict',
+          `the host ${host} has other TLS options through ${before.by}; both get the default ones`,
+          ['tls', 'options'],
+        );
+      }
+    }
+  }
+  const specs: Record<string, TlsHostSpec> = {};
+  for (const [key, { spec }] of chosen) {
+    // Broken options are no choice that another router's could replace.
+    const options = conflicts.has(key) && spec.options !== '' ? DEFAULT_TLS_OPTIONS : spec.options;
+    if (options !== DEFAULT_TLS_OPTIONS) specs[key] = { ...spec, options };
+  }
+  return specs;
+}

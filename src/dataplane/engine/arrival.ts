@@ -1,0 +1,125 @@
+// A connection between accept and its protocol, on an entry point that has routers for TLS: its first bytes tell whether
+// it is TLS at all, the ClientHello which certificate and options it gets, and ALPN the protocol inside.
+
+import type net from 'node:net';
+import type tls from 'node:tls';
+import type { TimerWheel } from '../../core/timer-wheel.ts';
+import {
+  beginsLikeTls,
+  HELLO_MALFORMED,
+  HELLO_PARTIAL,
+  parseClientHello,
+  type ClientHello,
+} from '../net/client-hello.ts';
+import { FirstBytes, type FirstBytesReader } from '../net/first-bytes.ts';
+import { acceptTls, refuseServerName, type TlsResult, type TlsSession } from '../tls/tls-acceptor.ts';
+import type { TlsStore } from '../tls/tls-store.ts';
+
+/** What is known of a connection that has passed the limits. */
+export interface Admitted {
+  readonly ip: string;
+  readonly port: number;
+  /** Of the connection limits. */
+  readonly ticket: number;
+}
+
+/** The entry point as its arrivals see it. */
+export interface ArrivalOwner {
+  readonly name: string;
+  readonly wheel: TimerWheel;
+  readonly tls: TlsStore;
+  /** For the first bytes, and again for the handshake. */
+  readonly handshakeMs: number;
+  /** Of an options set's protocols, those that are served. */
+  protocolsOf(offered: readonly string[]): readonly string[];
+  servePlain(arrival: Arrival, socket: net.Socket): void;
+  serveSecure(arrival: Arrival, socket: tls.TLSSocket, session: TlsSession): void;
+  /** It ended before it had a protocol. `reason` as of TlsResult. */
+  arrivalFailed(arrival: Arrival, reason: string): void;
+}
+
+export class Arrival implements FirstBytesReader, TlsResult {
+  readonly admitted: Admitted;
+  private readonly owner: ArrivalOwner;
+  private stage: { destroy(): void };
+  private hello: ClientHello | typeof HELLO_PARTIAL | typeof HELLO_MALFORMED | null = null;
+
+  constructor(owner: ArrivalOwner, socket: net.Socket, admitted: Admitted) {
+    this.owner = owner;
+    this.admitted = admitted;
+    this.stage = new FirstBytes(socket, owner.wheel, owner.handshakeMs, this);
+  }
+
+  isEnough(bytes: Buffer): boolean {
+    if (!beginsLikeTls(bytes)) return true;
+    this.hello = parseClientHello(bytes);
+    return this.hello !== HELLO_PARTIAL;
+  }
+
+  take(_bytes: Buffer, socket: net.Socket): void {
+    const { hello, owner } = this;
+    this.hello = null;
+    if (hello === null || hello === HELLO_PARTIAL) {
+      owner.servePlain(this, socket);
+      return;
+    }
+    if (hello === HELLO_MALFORMED) {
+      this.abandon(socket, 'malformed');
+      socket.destroy();
+      return;
+    }
+    const choice = this.choose(hello, socket);
+    if (typeof choice === 'string') {
+      this.abandon(socket, choice);
+      refuseServerName(socket);
+      return;
+    }
+    this.stage = acceptTls(
+      socket,
+      {
+        ...choice,
+        serverName: hello.serverName,
+        // To a client that offers none, none is answered.
+        protocols: hello.protocols.length === 0 ? [] : owner.protocolsOf(choice.options.protocols),
+        timeoutMs: owner.handshakeMs,
+      },
+      owner.wheel,
+      this,
+    );
+  }
+
+  /** Returns the reason when there is nothing to choose. */
+  private choose(hello: ClientHello, socket: net.Socket): NonNullable<ReturnType<TlsStore['choose']>> | string {
+    try {
+      return this.owner.tls.choose(this.owner.name, hello.serverName, socket.localAddress ?? '') ?? 'unknown_name';
+    } catch {
+      return 'certificate';
+    }
+  }
+
+  private abandon(socket: net.Socket, reason: string): void {
+    this.stage = socket;
+    socket.once('close', () => this.owner.arrivalFailed(this, reason));
+  }
+
+  gone(): void {
+    this.owner.arrivalFailed(this, '');
+  }
+
+  secured(socket: tls.TLSSocket, session: TlsSession): void {
+    this.owner.serveSecure(this, socket, session);
+  }
+
+  failed(reason: string): void {
+    this.owner.arrivalFailed(this, reason);
+  }
+
+  /** Nothing is owed to a client that has not asked anything: it goes when the worker stops. */
+  drain(): void {
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.stage.destroy();
+  }
+}

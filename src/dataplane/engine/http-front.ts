@@ -1,0 +1,85 @@
+// HTTP of one entry point, either plain or over TLS: the two have routers of their own. Everything a request passes before
+// its first middleware is here, in order.
+
+import type { TimerWheel } from '../../core/timer-wheel.ts';
+import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
+import { FAILURES } from '../http/failure.ts';
+import { removeNominated, setForwardedHeaders } from '../http/forwarded-headers.ts';
+import type { Http1Connection, Http1ServerContext } from '../http/http1-connection.ts';
+import type { Http1RequestParser } from '../http/http1-request-parser.ts';
+import { respondFailure } from '../http/respond.ts';
+import { RouteTable } from '../match/route-table.ts';
+import type { TlsHosts } from '../tls/tls-hosts.ts';
+import type { CompiledRoute } from './compiled-route.ts';
+
+/** The entry point as its fronts see it. */
+export interface HttpFrontOwner {
+  readonly spec: EntryPointSpec;
+  readonly wheel: TimerWheel;
+  readonly parser: Http1RequestParser;
+  readonly observer: ExchangeObserver;
+  readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
+  readonly isDraining: boolean;
+  closed(connection: Http1Connection): void;
+}
+
+export class HttpFront implements Http1ServerContext {
+  readonly spec: EntryPointSpec;
+  readonly wheel: TimerWheel;
+  readonly parser: Http1RequestParser;
+  readonly observer: ExchangeObserver;
+  readonly handler: Handler;
+  readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
+  readonly isSecure: boolean;
+  /** Swapped when a generation is ready. */
+  routes = new RouteTable<CompiledRoute>();
+  readonly #owner: HttpFrontOwner;
+
+  /** `hosts` are those of the entry point; null for the plain front. */
+  constructor(owner: HttpFrontOwner, hosts: TlsHosts | null) {
+    this.#owner = owner;
+    this.spec = owner.spec;
+    this.wheel = owner.wheel;
+    this.parser = owner.parser;
+    this.observer = owner.observer;
+    this.handlerFailed = owner.handlerFailed;
+    this.isSecure = hosts !== null;
+    const append = !this.spec.forwardedHeaders.notAppendXForwardedFor;
+    const kept = this.spec.forwardedHeaders.connection;
+    // A field rather than a method: the connection calls it per request without a receiver look-up.
+    this.handler = (exchange) => {
+      if (exchange.connectionNames !== null) removeNominated(exchange, kept);
+      setForwardedHeaders(exchange);
+      exchange.appendForwardedFor = append;
+      if (hosts !== null && !hosts.isEmpty && isMisdirected(exchange, hosts)) {
+        respondFailure(exchange, FAILURES.misdirected);
+        return;
+      }
+      const route = this.routes.match(exchange);
+      if (route === null) {
+        respondFailure(exchange, FAILURES.noRoute);
+        return;
+      }
+      exchange.routerName = route.name;
+      exchange.observed = route.observed;
+      return route.handler(exchange);
+    };
+  }
+
+  get isDraining(): boolean {
+    return this.#owner.isDraining;
+  }
+
+  closed(connection: Http1Connection): void {
+    this.#owner.closed(connection);
+  }
+}
+
+/**
+ * The handshake was made under the options of another host: what this host asks of its clients has not been asked (RFC 9110
+ * §15.5.20).
+ */
+function isMisdirected(exchange: Exchange, hosts: TlsHosts): boolean {
+  return hosts.optionsOf(exchange.host) !== exchange.client.tls?.options;
+}

@@ -1,0 +1,77 @@
+// Everything of TLS that the entry points of one worker share: certificates, options and the contexts made of them.
+
+import type tls from 'node:tls';
+import type { SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
+import type { CertificateSpec, TlsOptionsSpec, TlsSharedState } from '../../model/tls.ts';
+import { CertificateIndex } from './certificate-index.ts';
+import { SecureContexts } from './secure-contexts.ts';
+import { TlsHosts } from './tls-hosts.ts';
+
+/** What to answer a ClientHello with; null refuses the handshake. */
+export interface TlsChoice {
+  readonly options: TlsOptionsSpec;
+  readonly context: tls.SecureContext;
+}
+
+export class TlsStore {
+  readonly #certificates = new CertificateIndex();
+  readonly #options = new Map<string, TlsOptionsSpec>();
+  readonly #hosts = new Map<string, TlsHosts>();
+  readonly #contexts: SecureContexts;
+  readonly #fallback: readonly CertificateSpec[];
+
+  constructor({ ticketKeys, fallback }: TlsSharedState) {
+    this.#contexts = new SecureContexts(ticketKeys);
+    const { certificate, key } = fallback;
+    this.#fallback = [
+      { name: 'fallback', certificate, key, hosts: [], keyType: 'ec', notBefore: 0, notAfter: 0, isDefault: true },
+    ];
+  }
+
+  setTicketKeys(ticketKeys: Uint8Array): void {
+    this.#contexts.setTicketKeys(ticketKeys);
+  }
+
+  /** Takes over what a snapshot, or a delta, holds of TLS. Connections that are open keep what they have. */
+  apply(changed: Partial<SnapshotSections>, removed: SnapshotDelta['removed'] = {}): void {
+    for (const name of removed.certificates ?? []) this.#certificates.remove(name);
+    for (const spec of Object.values(changed.certificates ?? {})) this.#certificates.add(spec);
+    for (const name of removed.tlsOptions ?? []) this.#options.delete(name);
+    for (const spec of Object.values(changed.tlsOptions ?? {})) this.#options.set(spec.name, spec);
+    for (const name of removed.tlsHosts ?? []) {
+      const slash = name.indexOf('/');
+      this.hostsOf(name.slice(0, slash)).remove(name.slice(slash + 1));
+    }
+    for (const spec of Object.values(changed.tlsHosts ?? {})) this.hostsOf(spec.entryPoint).set(spec);
+  }
+
+  /** One that is shown to servers, or any other; null when there is none of that name. */
+  certificate(name: string): CertificateSpec | null {
+    return this.#certificates.get(name);
+  }
+
+  /** The same object for the life of the worker. */
+  hostsOf(entryPoint: string): TlsHosts {
+    let hosts = this.#hosts.get(entryPoint);
+    if (hosts === undefined) {
+      hosts = new TlsHosts();
+      this.#hosts.set(entryPoint, hosts);
+    }
+    return hosts;
+  }
+
+  /**
+   * Options by the server name, which may be ''; the certificate by that name, or by the address the client came to. Null
+   * when there is nothing under the name. Throws when OpenSSL cannot make a context.
+   */
+  choose(entryPoint: string, serverName: string, localAddress: string): TlsChoice | null {
+    const name = this.hostsOf(entryPoint).optionsOf(serverName);
+    const options = this.#options.get(name);
+    if (options === undefined) return null;
+    const found = this.#certificates.find(serverName === '' ? localAddress : serverName, Date.now());
+    if (found.length > 0) return { options, context: this.#contexts.get(options, found) };
+    if (options.sniStrict) return null;
+    const defaults = this.#certificates.defaults();
+    return { options, context: this.#contexts.get(options, defaults.length > 0 ? defaults : this.#fallback) };
+  }
+}
