@@ -2,13 +2,109 @@
 // which of them there are already; that is the certificate manager's.
 
 import { formatIp, parseIp } from '../../core/ip.ts';
+import { parseRule, type RuleNode } from '../../dataplane/match/rule.ts';
 import type { WantedCertificate } from '../../model/certificate.ts';
+import type { RouteSpec } from '../../model/route.ts';
+import { missingResolver, type AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
+import type { CertificateDefaults, InstallConfig } from '../config/install-config.ts';
+import type { RouterOptions } from '../config/routing-options.ts';
+import type { Compiled, Findings } from './compilation.ts';
+
+/** Of the routers in force. What cannot be had is reported at the router and left out. */
+export function compileWantedCertificates(
+  install: Pick<InstallConfig, 'certificatesResolvers' | 'entryPointCertificates'>,
+  routes: ReadonlyMap<string, RouteSpec>,
+  routers: ReadonlyMap<string, Compiled<RouterOptions>>,
+  findings: Findings,
+): readonly WantedCertificate[] {
+  const resolvers = new Map(install.certificatesResolvers.map((resolver) => [resolver.name, resolver]));
+  const asking: RouterWithTls[] = [];
+  for (const route of routes.values()) {
+    if (route.parents.length > 0) continue;
+    for (const { certResolver, domains } of wishesOf(route, routers.get(route.name), install)) {
+      const missing = missingResolver(certResolver, [...resolvers.keys()]);
+      if (missing === null) {
+        asking.push({ name: route.name, certResolver, domains, ruleDomains: () => domainsOfRule(route) });
+      } else
+        report(routers.get(route.name), 'dangling-reference', `${missing}; it has no certificate of its own`, findings);
+    }
+  }
+  const { wanted, problems } = wantedCertificates(asking);
+  for (const { router, message } of problems) report(routers.get(router), 'no-certificate', message, findings);
+  return wanted.filter(({ resolver, domains, routers: names }) => {
+    const problem = unreachable(resolvers.get(resolver)!, domains);
+    if (problem === null) return true;
+    for (const name of names) report(routers.get(name), 'no-certificate', problem, findings);
+    return false;
+  });
+}
+
+function wishesOf(
+  route: RouteSpec,
+  router: Compiled<RouterOptions> | undefined,
+  install: Pick<InstallConfig, 'entryPointCertificates'>,
+): readonly CertificateDefaults[] {
+  const tls = router?.object.value?.tls;
+  if (tls === false) return [];
+  if (tls !== undefined) {
+    const { certResolver, domains } = tls;
+    return certResolver === undefined ? [] : [{ certResolver, domains }];
+  }
+  return route.entryPoints.flatMap((name) => install.entryPointCertificates[name] ?? []);
+}
+
+function report(
+  router: Compiled<RouterOptions> | undefined,
+  code: 'dangling-reference' | 'no-certificate',
+  message: string,
+  findings: Findings,
+): void {
+  if (router !== undefined) findings.report(router, 'warning', code, message, ['tls', 'certResolver']);
+}
+
+/** Why none of the resolver's challenges can prove these names; null when one can. */
+function unreachable({ name, dns, http, tls }: AcmeResolverConfig, domains: readonly string[]): string | null {
+  const wildcard = domains.find((domain) => domain.startsWith('*.'));
+  if (wildcard !== undefined && dns === null) {
+    return `the resolver "${name}" needs a dnsChallenge to get a certificate for ${wildcard}`;
+  }
+  const address = domains.find((domain) => parseIp(domain) !== null);
+  if (address !== undefined && http === null && tls === null) {
+    return `the resolver "${name}" needs an httpChallenge or a tlsChallenge to get a certificate for ${address}`;
+  }
+  return null;
+}
+
+const domainsOfRoutes = new WeakMap<RouteSpec, readonly string[]>();
+
+/** Hosts that the rule matches by name; parsed once per route. */
+function domainsOfRule(route: RouteSpec): readonly string[] {
+  let known = domainsOfRoutes.get(route);
+  if (known === undefined) {
+    const { rule } = parseRule(route.rule);
+    known = rule === null ? [] : domainsIn(rule);
+    domainsOfRoutes.set(route, known);
+  }
+  return known;
+}
+
+/** Arguments of `Host` and `HostSNI` that are not negated; patterns and `*` are no names. */
+export function domainsIn(rule: RuleNode): readonly string[] {
+  const found = new Set<string>();
+  const visit = (node: RuleNode): void => {
+    if (node.kind !== 'matcher') for (const child of node.nodes) visit(child);
+    else if (!node.negated && (node.name === 'Host' || node.name === 'HostSNI') && node.args[0] !== '*') {
+      found.add(node.args[0]!);
+    }
+  };
+  visit(rule);
+  return [...found];
+}
 
 /** What of a router says which certificate it needs. */
 export interface RouterWithTls {
   /** Qualified. */
   readonly name: string;
-  readonly rule: string;
   readonly certResolver: string;
   readonly domains: readonly { readonly main: string; readonly sans: readonly string[] }[];
   /** Names in the rule, once it is parsed; not called when there are `domains`. */

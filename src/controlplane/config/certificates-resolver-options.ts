@@ -293,6 +293,14 @@ export interface AcmeResolverConfig {
   readonly tls: { readonly delayMs: number } | null;
 }
 
+/** What to say about the name of a resolver; null when it exists. */
+export function missingResolver(name: string, known: readonly string[]): string | null {
+  if (known.includes(name)) return null;
+  const near = didYouMean(name, known);
+  const hint = near === null ? `; known: ${known.join(', ') || 'none'}` : `; did you mean "${near}"?`;
+  return `there is no certificates resolver "${name}"${hint}`;
+}
+
 /** Reports entry points that are named and do not exist. */
 export function certificatesResolvers(
   options: Options,

@@ -15,7 +15,7 @@ import { readInstallFile } from './install-file.ts';
 import { mergeInstallSources, type OptionFlag } from './install-sources.ts';
 import { INTERNAL_ENTRY_POINT, internalRouting } from './internal-routing.ts';
 import { operatorSubstitutions, type OperatorSubstitutions } from './operator-substitutions.ts';
-import { certificatesResolvers, type AcmeResolverConfig } from './certificates-resolver-options.ts';
+import { certificatesResolvers, missingResolver, type AcmeResolverConfig } from './certificates-resolver-options.ts';
 import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
@@ -59,9 +59,17 @@ export interface InstallConfig {
   /** Routers that other options imply. */
   readonly internalRouting: RoutingConfig;
   readonly certificatesResolvers: readonly AcmeResolverConfig[];
+  /** What routers that say nothing of TLS ask for, by entry point. */
+  readonly entryPointCertificates: Readonly<Record<string, CertificateDefaults>>;
   readonly plugins: InstalledPlugins;
   /** For sources that the operator writes. */
   readonly substitutions: OperatorSubstitutions;
+}
+
+/** `certResolver` is one that exists. */
+export interface CertificateDefaults {
+  readonly certResolver: string;
+  readonly domains: readonly { readonly main: string; readonly sans: readonly string[] }[];
 }
 
 /** What operators and monitoring may ask, and where. */
@@ -153,6 +161,7 @@ export function decodeInstallDocument(
     options === INVALID || entryPoints === null
       ? []
       : certificatesResolvers(options.certificatesResolvers, Object.keys(entryPoints), context);
+  const entryPointCertificates = options === INVALID ? {} : certificateDefaults(options, context);
   const diagnostics = [...document.diagnostics, ...context.diagnostics, ...(routing?.diagnostics ?? [])];
   if (options === INVALID || entryPoints === null || implied === null || admin === null || context.errorCount > 0) {
     return { value: null, diagnostics };
@@ -164,6 +173,7 @@ export function decodeInstallDocument(
     routing,
     internalRouting: implied,
     certificatesResolvers: resolvers,
+    entryPointCertificates,
     plugins,
     substitutions,
   };
@@ -204,6 +214,27 @@ function decodeEntryPoints(options: InstallOptions, context: DecodeContext): Rec
     );
   }
   return specs;
+}
+
+/** Reports resolvers that are named and do not exist; the entry point is served without them. */
+function certificateDefaults(options: InstallOptions, context: DecodeContext): Record<string, CertificateDefaults> {
+  const defaults: Record<string, CertificateDefaults> = {};
+  for (const [name, { http }] of Object.entries(options.entryPoints)) {
+    const { tls } = http;
+    if (tls === undefined || tls === false || tls.certResolver === undefined) continue;
+    const { certResolver, domains } = tls;
+    const problem = missingResolver(certResolver, Object.keys(options.certificatesResolvers));
+    if (problem === null) defaults[name] = { certResolver, domains };
+    else {
+      const inner = (path: readonly string[]): void => {
+        const [first, ...rest] = path;
+        if (first === undefined) context.report('warning', 'dangling-reference', problem);
+        else context.at(first, () => inner(rest));
+      };
+      inner(['entryPoints', name, 'http', 'tls', 'certResolver']);
+    }
+  }
+  return defaults;
 }
 
 /** Whether certificates resolvers answer on this entry point. */
@@ -254,6 +285,7 @@ interface Parts {
   readonly routing: RoutingConfig | null;
   readonly internalRouting: RoutingConfig;
   readonly certificatesResolvers: readonly AcmeResolverConfig[];
+  readonly entryPointCertificates: Readonly<Record<string, CertificateDefaults>>;
   readonly plugins: InstalledPlugins;
   readonly substitutions: OperatorSubstitutions;
 }
