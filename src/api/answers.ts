@@ -65,8 +65,23 @@ export const diagnostic = shape({
   'hint?': text,
 });
 
+export const certificate = shape({
+  name: text,
+  commonName: text,
+  sans: strings,
+  issuer: text,
+  serial: text,
+  keyType: text,
+  fingerprint: text,
+  notBefore: text,
+  notAfter: text,
+  isDefault: flag,
+  status,
+  'error?': strings,
+});
+
 const objectChange = shape({
-  kind: { enum: ['router', 'middleware', 'service'] },
+  kind: { enum: ['router', 'middleware', 'service', 'serversTransport', 'tlsOptions'] },
   name: text,
   change: { enum: ['added', 'removed', 'changed'] },
   status,

@@ -10,6 +10,7 @@ import type { WorkerStatus } from '../model/worker-status.ts';
 import type { EventBus } from '../observe/event-bus.ts';
 import { parseDuration } from '../schema/duration.ts';
 import * as answers from './answers.ts';
+import { shownCertificate } from './certificates.ts';
 import { decodeCheck } from './check-request.ts';
 import { ok, refuse, type ApiAnswer, type ApiRequest, type Endpoint } from './endpoint.ts';
 import { streamEvents } from './event-stream.ts';
@@ -82,6 +83,9 @@ function readEndpoints({ install, pipeline, version, startedAt, healthOf, ports 
     ),
     ...listAndOne('/api/http/middlewares', 'HTTP middlewares', answers.shownObject, () =>
       view.middlewares(pipeline.result),
+    ),
+    ...listAndOne('/api/certificates', 'TLS certificates', answers.certificate, () =>
+      Object.values(pipeline.current.certificates).map((spec) => ({ ...shownCertificate(spec, Date.now()) })),
     ),
     ...['tcp/routers', 'tcp/services', 'tcp/middlewares', 'udp/routers', 'udp/services'].flatMap((path) =>
       listAndOne(`/api/${path}`, path.replace('/', ' '), answers.shownObject, () => []),

@@ -24,6 +24,7 @@ import type { SavedHistory } from '../model/history.ts';
 import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
+import { shownCertificate } from '../api/certificates.ts';
 import { AccessLogWriter, FileSink, StandardOutputSink } from '../observe/access-log-writer.ts';
 import { EventBus } from '../observe/event-bus.ts';
 import { MetricsAggregator, type Sample } from '../observe/metrics-aggregator.ts';
@@ -320,6 +321,18 @@ export class Standalone {
     return samples;
   }
 
+  #certificateSamples(): readonly Sample[] {
+    const now = this.#clock.wall();
+    return Object.values(this.#pipeline.current.certificates).map((spec) => {
+      const { commonName: cn, serial, sans } = shownCertificate(spec, now);
+      return {
+        metric: 'tls_certs_not_after',
+        labels: { cn, serial, sans: sans.join(',') },
+        values: [spec.notAfter / 1000],
+      };
+    });
+  }
+
   #processSamples(): readonly Sample[] {
     const single = (metric: string, value: number, labels: Sample['labels'] = {}): Sample => ({
       metric,
@@ -335,6 +348,7 @@ export class Standalone {
         single('open_connections', count, { entrypoint, protocol: 'TCP' }),
       ),
       ...this.#serverSamples(),
+      ...this.#certificateSamples(),
       ...open.byWorker.map((count, slot) => single('worker_open_connections', count, { worker: String(slot) })),
       single('worker_restarts_total', this.#supervisor.restarts),
       single('access_log_dropped_total', this.#accessLog?.dropped ?? 0),

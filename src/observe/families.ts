@@ -41,6 +41,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   ...requestFamilies('entrypoint', ['entrypoint']),
   ...requestFamilies('router', ['router', 'service']),
   ...requestFamilies('service', ['service']),
+  tls_certs_not_after: {
+    type: 'gauge',
+    help: 'End of a certificate’s life, in Unix seconds.',
+    labels: ['cn', 'serial', 'sans'],
+  },
   tls_handshake_failures_total: {
     type: 'counter',
     help: 'TLS handshakes that came to nothing: unknown_name, certificate, client_certificate, no_shared_cipher, no_shared_protocol, version, malformed, alert, timeout, closed, handshake.',

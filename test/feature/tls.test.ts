@@ -26,6 +26,7 @@ entryPoints: { web: { address: "127.0.0.1:0" } }
 providers: { file: { filename: DIR/routing.yml } }
 accessLog: { format: json, fields: { headers: { defaultMode: drop } } }
 metrics: { prometheus: { addRoutersLabels: true } }
+api: {}
 `,
     files: {
       'exact.pem': exact.certificate,
@@ -171,6 +172,39 @@ test('what was settled is in the access log', async () => {
   expect(await scrape(router)).toMatch(
     /signalbox_router_requests_tls_total\{[^}]*router="mutual@file"[^}]*tls_cipher="TLS_AES_128_GCM_SHA256"[^}]*tls_version="1.3"[^}]*\} [1-9]|tls_version="1.3",tls_cipher="TLS_AES_128_GCM_SHA256",router="mutual@file"/,
   );
+});
+
+test('certificates are in the API and the metrics, without their keys', async () => {
+  const api = `http://127.0.0.1:${router.ports['traefik']!}/api`;
+  const all = (await (await fetch(`${api}/certificates`)).json()) as Record<string, unknown>[]; // A list, by its description.
+  const of = (host: string): Record<string, unknown> => all.find((one) => (one['sans'] as string[]).includes(host))!; // By its description, too.
+  expect(of('a.example')).toMatchObject({
+    commonName: 'a.example',
+    keyType: 'ec',
+    isDefault: false,
+    status: 'enabled',
+  });
+  expect(of('old.example')).toMatchObject({ status: 'disabled', error: [expect.stringContaining('it expired on ')] });
+  expect(of('fallback.test')).toMatchObject({ isDefault: true });
+  expect(JSON.stringify(all)).not.toContain('PRIVATE');
+  expect(await (await fetch(`${api}/certificates/${String(of('a.example')['name'])}`)).json()).toEqual(of('a.example'));
+  expect(await scrape(router)).toMatch(
+    /^signalbox_tls_certs_not_after\{cn="\*\.example",serial="\w+",sans="\*\.example"\} \d+$/m,
+  );
+});
+
+test('explain tells the two kinds of routers apart', async () => {
+  const explain = async (url: string): Promise<Record<string, unknown>> => {
+    const query = new URLSearchParams({ url, entryPoint: 'web' });
+    const answer = await fetch(`http://127.0.0.1:${router.ports['traefik']!}/api/explain?${query}`);
+    return (await answer.json()) as Record<string, unknown>; // A map, by its description.
+  };
+  expect(await explain('https://mutual.example/')).toMatchObject({ router: 'mutual@file' });
+  expect(await explain('http://a.example/plain')).toMatchObject({ router: 'plain@file' });
+  expect(await explain('http://mutual.example/')).toMatchObject({
+    router: null,
+    notes: [expect.stringContaining('it takes requests over TLS only')],
+  });
 });
 
 test('bytes that only look like TLS, and hands that never finish', async () => {

@@ -47,6 +47,17 @@ const KINDS: Readonly<Record<string, Kind>> = {
       'used by': (row) => row['usedBy'],
     },
   },
+  certificates: {
+    path: '/api/certificates',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      for: (row) => row['sans'],
+      key: (row) => row['keyType'],
+      'valid until': (row) => row['notAfter'],
+      issuer: (row) => row['issuer'],
+    },
+  },
   entrypoints: {
     path: '/api/entrypoints',
     columns: { name: (row) => row['name'], address: (row) => row['address'] },

@@ -3,6 +3,7 @@
 
 import { canonicalHost } from '../../dataplane/http/host.ts';
 import { normalisePath, normaliseQuery, type NormalPath } from '../../dataplane/http/request-target.ts';
+import { isOverTls } from '../compile/tls.ts';
 import { compileRule } from '../../dataplane/match/compile-rule.ts';
 import type { MatchRequest } from '../../dataplane/match/matcher.ts';
 import { queryOf } from '../../dataplane/match/query.ts';
@@ -89,7 +90,7 @@ export function explain(
     requestHeaders: { valuesOf: (name) => request.headers.get(name) ?? null },
     parsedQuery: null,
   };
-  return describe(sections, entryPoint, subject);
+  return describe(sections, entryPoint, subject, url.protocol === 'https:');
 }
 
 function chooseEntryPoint(
@@ -124,12 +125,18 @@ function candidatesOf(routes: readonly RouteSpec[]): readonly Candidate[] {
     );
 }
 
-function describe(sections: SnapshotSections, entryPoint: EntryPointSpec, request: MatchRequest): Explanation {
+function describe(
+  sections: SnapshotSections,
+  entryPoint: EntryPointSpec,
+  request: MatchRequest,
+  isSecure: boolean,
+): Explanation {
   const routes = Object.values(sections.routes);
   const taken: Candidate[] = [];
   const others: ExplainedRouter[] = [];
   const notes: string[] = [];
-  let level = routes.filter((route) => route.parents.length === 0 && route.entryPoints.includes(entryPoint.name));
+  const top = routes.filter((route) => route.parents.length === 0 && route.entryPoints.includes(entryPoint.name));
+  let level = top.filter((route) => isOverTls(route, entryPoint) === isSecure);
   for (;;) {
     const candidates = candidatesOf(level);
     const winner = candidates.find(({ rule }) => compileRule(rule)(request)) ?? null;
@@ -142,6 +149,15 @@ function describe(sections: SnapshotSections, entryPoint: EntryPointSpec, reques
       notes.push(
         `the middlewares of ${winner.spec.name} run before the routers below it are asked; this answer takes the request as it came`,
       );
+    }
+  }
+  if (taken.length === 0) {
+    const elsewhere = candidatesOf(top.filter((route) => !level.includes(route))).find(({ rule }) =>
+      compileRule(rule)(request),
+    );
+    if (elsewhere !== undefined) {
+      const only = isSecure ? 'without TLS only; ask for http://' : 'over TLS only; ask for https://';
+      notes.push(`the rule of ${elsewhere.spec.name} is true, but it takes requests ${only}`);
     }
   }
   const last = taken.at(-1);
