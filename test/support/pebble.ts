@@ -96,8 +96,13 @@ export class Pebble implements AsyncDisposable {
     return this.#engines.map((engine) => engine.said()).join('');
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends the authority; its files stay. */
+  async end(): Promise<void> {
     for (const engine of this.#engines) await engine[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
     await rm(this.#directory, { recursive: true, force: true });
   }
 }
