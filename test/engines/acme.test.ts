@@ -16,7 +16,7 @@ import { checkPair, issuersOf } from '../../src/controlplane/acme/certificate.ts
 import { createAcmeManager } from '../../src/controlplane/acme/create-manager.ts';
 import { AcmeFailure } from '../../src/controlplane/acme/failure.ts';
 import { HttpChallengeBoard, HttpChallengePresenter } from '../../src/controlplane/acme/http-challenge.ts';
-import { ResolverStorage } from '../../src/controlplane/acme/resolver-storage.ts';
+import { ResolverStorage, type StoredCertificate } from '../../src/controlplane/acme/resolver-storage.ts';
 import { AlpnCertificateBoard, TlsAlpnChallengePresenter } from '../../src/controlplane/acme/tls-alpn-challenge.ts';
 import type { AcmeResolverConfig } from '../../src/controlplane/config/certificates-resolver-options.ts';
 import { decodeInstall } from '../../src/controlplane/config/install-config.ts';
@@ -293,8 +293,38 @@ ${extra}`,
     });
   });
 
+  test('asks for the renewal window, says what a certificate replaces, and asks for a profile', async (context) => {
+    const profiles = {
+      default: { description: 'ordinary', validityPeriod: 7_776_000 },
+      shortlived: { description: 'six days', validityPeriod: 518_400 },
+    };
+    const pebble = await start({ config: { profiles } });
+    const config = configFor(pebble);
+    const ca = await authority({ ...config, profile: 'shortlived' });
+    const first = await ca.order(['ari.example.com'], null, NEVER).catch((error: unknown) => error);
+    if (first instanceof AcmeFailure && first.message.includes('has no profile')) {
+      context.skip('this Pebble is older than profiles and renewal windows (2.7)');
+      return;
+    }
+    const { facts } = first as StoredCertificate;
+    expect((facts.notAfter - facts.notBefore) / 86_400_000).toBeCloseTo(6, 1);
+    const answer = await ca.askRenewal(facts.ariId!, NEVER);
+    expect(answer!.window!.start).toBeGreaterThan(facts.notBefore);
+    expect(answer!.window!.end).toBeLessThan(facts.notAfter + 86_400_000);
+    expect(answer!.retryAfterMs).toBeGreaterThan(0);
+    const second = await ca.order(['ari.example.com'], facts.ariId, NEVER);
+    expect(second.facts.ariId).not.toBe(facts.ariId);
+    // It has been replaced already: no reason to have none.
+    const third = await ca.order(['ari.example.com'], facts.ariId, NEVER);
+    expect(third.facts.domains).toEqual(['ari.example.com']);
+    expect(log.records).toMatchObject([{ message: expect.stringContaining('predecessor') as string }]);
+    expect(await ca.order(['ari.example.com'], 'bm90LmE.c2VyaWFs', NEVER)).toBeDefined();
+  });
+
   test('the manager orders, stores, renews before the end, and serves from the store after a restart', async () => {
-    const pebble = await start({ config: { certificateValidityPeriod: 6 } });
+    // The first is the word of older ones.
+    const profiles = { default: { description: 'short', validityPeriod: 6 } };
+    const pebble = await start({ config: { certificateValidityPeriod: 6, profiles } });
     const config = configFor(pebble);
     const create = (): ReturnType<typeof createAcmeManager> =>
       createAcmeManager({
