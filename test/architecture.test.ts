@@ -29,6 +29,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'controlplane/providers': 8,
   'controlplane/store': 8,
   'controlplane/pipeline': 9,
+  'controlplane/acme': 9,
   api: 10,
   app: 11,
   cli: 11,
@@ -47,6 +48,8 @@ const THIRD_PARTY: Readonly<Record<string, readonly string[]>> = {
   bcryptjs: ['dataplane/middleware'],
   re2js: ['dataplane/match'],
   pino: ['core'],
+  'acme-client': ['controlplane/acme'],
+  '@peculiar/x509': ['controlplane/acme'],
 };
 
 function sources(directory: string): string[] {

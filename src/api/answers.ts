@@ -43,6 +43,16 @@ export const entryPoint = shape(
 );
 
 const counts = shape({ total: integer, warnings: integer, errors: integer });
+export const certificateStatus = shape({
+  resolver: text,
+  domains: strings,
+  state: { enum: ['pending', 'ordering', 'valid', 'renewing', 'expired', 'failed'] },
+  notAfter: { type: ['string', 'null'] },
+  nextTry: { type: ['string', 'null'] },
+  lastError: { type: ['string', 'null'] },
+  failures: integer,
+});
+
 export const overview = shape({
   http: shape({ routers: counts, services: counts, middlewares: counts }),
   tcp: shape({ routers: counts, services: counts, middlewares: counts }),

@@ -6,6 +6,7 @@ import { parseConfig } from '../controlplane/config/document.ts';
 import { diffResults } from '../controlplane/pipeline/diff.ts';
 import { explain } from '../controlplane/pipeline/explain.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
+import type { CertificateStatus } from '../model/certificate.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { EventBus } from '../observe/event-bus.ts';
 import { parseDuration } from '../schema/duration.ts';
@@ -26,6 +27,8 @@ export interface ApiSources {
   readonly startedAt: Date;
   readonly workers: () => readonly WorkerStatus[];
   readonly healthOf: view.HealthOf;
+  /** Of the certificates resolvers. */
+  readonly certificates: () => readonly CertificateStatus[];
   /** Bound port by entry point. */
   readonly ports: () => ReadonlyMap<string, number>;
 }
@@ -38,7 +41,8 @@ export function endpointsOf(sources: ApiSources): readonly Endpoint[] {
   return [...readEndpoints(sources), ...controlEndpoints(sources)];
 }
 
-function readEndpoints({ install, pipeline, version, startedAt, healthOf, ports }: ApiSources): readonly Endpoint[] {
+function readEndpoints(sources: ApiSources): readonly Endpoint[] {
+  const { install, pipeline, version, startedAt, healthOf, ports, certificates } = sources;
   const entryPoints = (): readonly Readonly<Record<string, unknown>>[] =>
     Object.values(pipeline.current.entryPoints).map((spec) => ({
       ...view.entryPoint(
@@ -92,12 +96,24 @@ function readEndpoints({ install, pipeline, version, startedAt, healthOf, ports 
     ),
     {
       method: 'GET',
+      path: '/api/acme/certificates',
+      summary: 'What certificates resolvers see to: state, end, next try, and what was wrong at the last one.',
+      answer: answers.listOf(answers.certificateStatus),
+      handle: () => ok(certificates().map(shownStatus)),
+    },
+    {
+      method: 'GET',
       path: '/api/diagnostics',
       summary: 'Everything there is to say about the routing configuration as it stands.',
       answer: answers.listOf(answers.diagnostic),
       handle: () => ok(pipeline.result.diagnostics),
     },
   ];
+}
+
+function shownStatus({ notAfter, nextTry, ...status }: CertificateStatus): object {
+  const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+  return { ...status, notAfter: time(notAfter), nextTry: time(nextTry) };
 }
 
 function listAndOne(
@@ -248,7 +264,7 @@ function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSour
       method: 'GET',
       path: '/api/events',
       summary:
-        'What happens, as server-sent events: `snapshot`, `diagnostics`, `health`, `worker`, `pin`. `Last-Event-ID` brings those missed.',
+        'What happens, as server-sent events: `snapshot`, `diagnostics`, `health`, `worker`, `pin`, `certificate`. `Last-Event-ID` brings those missed.',
       answer: { type: 'string' },
       handle: () => ok(''),
       stream: (request, response) => streamEvents(events, request.lastEventId, response),

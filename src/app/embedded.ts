@@ -14,7 +14,7 @@ import { Standalone } from './standalone.ts';
 export interface StartOptions {
   /** Worker threads, 1 when left out. */
   readonly workers?: number;
-  /** For `${NAME}` in values; empty when left out. */
+  /** For `${NAME}` in values and for DNS providers; empty when left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Called with what is newly wrong in the routing configuration. */
   readonly onDiagnostics?: (diagnostics: readonly Diagnostic[]) => void;
@@ -65,6 +65,7 @@ export async function startRouter(config: InstallInput, options: StartOptions = 
   const router = await Standalone.create({
     install,
     workers: options.workers ?? 1,
+    environment: options.environment ?? {},
     onDiagnostics: (found) => options.onDiagnostics?.(found),
     onFatal: (error) => options.onFatal?.(error),
   });

@@ -111,6 +111,15 @@ export interface InstallInput {
       readonly tls?: {
         /** TLS options: `name` or `name@provider`; the default ones when left out. */
         readonly options?: string;
+        /** Certificates resolver that gets its certificates. */
+        readonly certResolver?: string;
+        /** Certificates to get, by their names; one for the hosts in the rule when left out. */
+        readonly domains?: ReadonlyArray<{
+          /** Main name of the certificate. */
+          readonly main: string;
+          /** Further names. */
+          readonly sans?: ReadonlyArray<string> | string;
+        }> | string;
       };
     };
     /** What is reported. */
@@ -120,6 +129,8 @@ export interface InstallInput {
       /** Metrics for requests of this entry point. */
       readonly metrics?: boolean | string;
     };
+    /** Let routers take requests under `/.well-known/acme-challenge/` that no certificates resolver waits for; otherwise those are answered 404 where a resolver uses this entry point. */
+    readonly allowACMEByPass?: boolean | string;
     /** HTTP/2. */
     readonly http2?: {
       /** Requests of one connection at a time; more are refused. */
@@ -287,6 +298,83 @@ export interface InstallInput {
     /** Snapshots kept to go back to. */
     readonly maxSnapshots?: number | string;
   };
+  /** Named sources of automatic certificates; routers name one in `tls.certResolver`. */
+  readonly certificatesResolvers?: Readonly<Record<string, {
+    /** An authority that speaks ACME (RFC 8555), as Let’s Encrypt. */
+    readonly acme?: {
+      /** Where the authority writes to; many need none. */
+      readonly email?: string;
+      /** Directory of the certificate authority. */
+      readonly caServer?: string;
+      /** File that keeps account and certificates, mode 0600. A file of Traefik’s is taken over. */
+      readonly storage?: string;
+      /** Kind of the certificates’ keys. */
+      readonly keyType?: 'EC256' | 'EC384' | 'RSA2048' | 'RSA4096' | 'RSA8192';
+      /** Hours that certificates live; says when to renew. One that lives shorter is judged by its own lifetime. */
+      readonly certificatesDuration?: number | string;
+      /** Longest time the authority may take to make the certificate. */
+      readonly certificateTimeout?: number | string;
+      /** Longest time for a request to the authority. */
+      readonly clientTimeout?: number | string;
+      /** Longest time to the head of its answer. */
+      readonly clientResponseHeaderTimeout?: number | string;
+      /** Common name of an issuer: the chain that has it is taken, where the authority offers several. */
+      readonly preferredChain?: string;
+      /** Profile of the authority, as in `shortlived`. */
+      readonly profile?: string;
+      /** Mail addresses that certificates are for, too. */
+      readonly emailAddresses?: ReadonlyArray<string> | string;
+      /** Leave the common name out of certificate requests. */
+      readonly disableCommonName?: boolean | string;
+      /** PEM files with roots that the authority’s own certificate may come from. */
+      readonly caCertificates?: ReadonlyArray<string> | string;
+      /** With `caCertificates`: public roots are believed as well. */
+      readonly caSystemCertPool?: boolean | string;
+      /** Name in the authority’s own certificate, when it is another than its address. */
+      readonly caServerName?: string;
+      /** Binds the account to one that exists with the authority. */
+      readonly eab?: {
+        /** Key identifier that the authority gave out. */
+        readonly kid: string;
+        /** HMAC key that the authority gave out, in base64url. */
+        readonly hmacEncoded: string;
+      };
+      /** Answer with a DNS record; the only one that gets wildcards. */
+      readonly dnsChallenge?: {
+        /** How the record is made: `cloudflare`, `digitalocean`, `exec`, `httpreq`, `rfc2136`, `route53`. Credentials come from its environment variables. */
+        readonly provider: string;
+        /** Name servers that are asked for zones and CNAMEs; those of the system when empty. */
+        readonly resolvers?: ReadonlyArray<string> | string;
+        /** How the record is looked for before the authority does. */
+        readonly propagation?: {
+          /** Wait this long before the record is looked for. */
+          readonly delayBeforeChecks?: number | string;
+          /** Do not look whether the record is there; the authority is told after the delay. */
+          readonly disableChecks?: boolean | string;
+          /** The record must be seen through every one of `resolvers`, too. */
+          readonly requireAllRNS?: boolean | string;
+          /** Do not ask the name servers of the zone themselves; with `requireAllRNS` the resolvers alone count. */
+          readonly disableANSChecks?: boolean | string;
+        };
+        /** Older name of `propagation.delayBeforeChecks`. */
+        readonly delayBeforeCheck?: number | string;
+        /** Older name of `propagation.disableChecks`. */
+        readonly disablePropagationCheck?: boolean | string;
+      };
+      /** Answer on port 80. */
+      readonly httpChallenge?: {
+        /** Entry point that the authority reaches on port 80. */
+        readonly entryPoint: string;
+        /** Wait this long between the answer being in place and the authority being told. */
+        readonly delay?: number | string;
+      };
+      /** Answer on port 443, in the TLS handshake. An empty section switches it on. */
+      readonly tlsChallenge?: {
+        /** Wait this long between the answer being in place and the authority being told. */
+        readonly delay?: number | string;
+      };
+    };
+  }>>;
   /** Middlewares of your own, by the name that routing configuration has for them. Loaded at start. */
   readonly plugins?: Readonly<Record<string, {
     /** Its file, relative to the directory of the install file. */
@@ -329,6 +417,15 @@ export interface RouterInput {
   readonly tls?: {
     /** TLS options: `name` or `name@provider`; the default ones when left out. */
     readonly options?: string;
+    /** Certificates resolver that gets its certificates. */
+    readonly certResolver?: string;
+    /** Certificates to get, by their names; one for the hosts in the rule when left out. */
+    readonly domains?: ReadonlyArray<{
+      /** Main name of the certificate. */
+      readonly main: string;
+      /** Further names. */
+      readonly sans?: ReadonlyArray<string> | string;
+    }> | string;
   };
   /** Routers above this one: it is offered the requests they match, after their middlewares. The topmost ones own entry points. */
   readonly parentRefs?: ReadonlyArray<string> | string;

@@ -17,6 +17,11 @@ import { enabledInternalServices, internalServices } from '../controlplane/compi
 import type { InstallConfig } from '../controlplane/config/install-config.ts';
 import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/internal-routing.ts';
 import { FileStore } from '../controlplane/store/file-store.ts';
+import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
+import { ACME_PROVIDER, AcmeProvider } from '../controlplane/acme/acme-provider.ts';
+import type { CreateManagerOptions } from '../controlplane/acme/create-manager.ts';
+import type { CompileResult } from '../controlplane/compile/compile.ts';
+import { parseCertificate } from '../controlplane/config/certificate.ts';
 import type { StateStore } from '../controlplane/store/define.ts';
 import { processSecret } from '../controlplane/store/process-secret.ts';
 import { StoredHistory } from '../controlplane/store/stored-history.ts';
@@ -35,6 +40,8 @@ import { VERSION } from './version.ts';
 export interface StandaloneOptions {
   readonly install: InstallConfig;
   readonly workers: number;
+  /** Where DNS providers of certificates resolvers find their credentials; empty when left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** For tests that want a worker which misbehaves. */
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
@@ -77,6 +84,14 @@ interface State {
   readonly saved: SavedHistory;
 }
 
+/** Null without certificates resolvers: what they need is not loaded then. */
+type CreateAcme = ((options: CreateManagerOptions) => AcmeManager) | null;
+
+async function loadAcme(install: InstallConfig): Promise<CreateAcme> {
+  if (install.certificatesResolvers.length === 0) return null;
+  return (await import('../controlplane/acme/create-manager.ts')).createAcmeManager;
+}
+
 export class Standalone {
   readonly log: ApplicationLog;
   readonly #options: StandaloneOptions;
@@ -88,6 +103,9 @@ export class Standalone {
   readonly #supervisor: Supervisor;
   readonly #admin: AdminServer;
   readonly #events: EventBus;
+  readonly #acme: AcmeManager | null;
+  /** Requests are served: an authority that comes by is answered. */
+  #isServing = false;
   /** Sockets of the internal services; readable by this user alone. */
   readonly #socketDirectory: string;
   #shown = new Set<string>();
@@ -97,7 +115,8 @@ export class Standalone {
   static async create(options: StandaloneOptions): Promise<Standalone> {
     const { install } = options;
     const log = new ApplicationLog(install.log);
-    if (install.state === null) return new Standalone(options, log, null, await processSecret(null));
+    const createAcme = await loadAcme(install);
+    if (install.state === null) return new Standalone(options, log, null, await processSecret(null), createAcme);
     const store = new FileStore({
       directory: install.state.directory,
       now: () => Date.now(),
@@ -105,16 +124,34 @@ export class Standalone {
     });
     await store.start();
     const history = new StoredHistory(store, (error) => log.error('state cannot be written', { error: String(error) }));
-    return new Standalone(options, log, { store, history, saved: await history.load() }, await processSecret(store));
+    const state = { store, history, saved: await history.load() };
+    return new Standalone(options, log, state, await processSecret(store), createAcme);
   }
 
-  private constructor(options: StandaloneOptions, log: ApplicationLog, state: State | null, secret: Uint8Array) {
+  private constructor(
+    options: StandaloneOptions,
+    log: ApplicationLog,
+    state: State | null,
+    secret: Uint8Array,
+    createAcme: CreateAcme,
+  ) {
     const { install } = options;
     this.#options = options;
     this.#state = state;
     this.log = log;
     this.#events = new EventBus(() => this.#clock.wall());
     this.#socketDirectory = mkdtempSync(join(tmpdir(), 'signalbox-'));
+    this.#acme =
+      createAcme?.({
+        resolvers: install.certificatesResolvers,
+        environment: options.environment ?? {},
+        clock: this.#clock,
+        log,
+        version: VERSION,
+        publishHttpChallenges: (challenges) => this.#supervisor.setHttpChallenges(challenges),
+        publishAlpnCertificates: (certificates) => this.#supervisor.setAlpnCertificates(certificates),
+        event: (event) => this.#events.emit('certificate', event),
+      }) ?? null;
     this.#pipeline = new Pipeline({
       install,
       log: this.log,
@@ -123,6 +160,8 @@ export class Standalone {
       history: new SnapshotHistory(install.state?.maxSnapshots ?? DEFAULT_SNAPSHOTS, state?.saved, state?.history),
       internalServices: internalServices(install.admin),
       onDiagnostics: (diagnostics) => this.#showNew(diagnostics),
+      moreProviders: this.#acme === null ? [] : [new AcmeProvider(this.#acme)],
+      onCompiled: (result) => this.#orderCertificates(result),
     });
     this.#metrics = new MetricsAggregator(install.metrics.buckets);
     const { accessLog } = install;
@@ -164,6 +203,7 @@ export class Standalone {
         startedAt: new Date(this.#clock.wall()),
         workers: () => this.#supervisor.workers(),
         healthOf: (service) => this.#supervisor.healthOf(service),
+        certificates: () => this.#acme?.status() ?? [],
         ports: () => this.#ports(),
       }),
       rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline, install),
@@ -198,6 +238,8 @@ export class Standalone {
       await this.#admin.startService(service, internalSocket(this.#socketDirectory, service));
     }
     await this.#supervisor.start(snapshot);
+    this.#isServing = true;
+    this.#orderCertificates(this.#pipeline.result);
     yieldToWorkers();
     this.#pipeline.attach({
       publish: async (next, delta) => {
@@ -274,6 +316,19 @@ export class Standalone {
     this.log.info('stopped');
   }
 
+  /** What routers ask for goes to the resolvers, but for what people have given certificates for. */
+  #orderCertificates({ wantedCertificates, certificates }: CompileResult): void {
+    if (this.#acme === null || !this.#isServing) return;
+    const now = this.#clock.wall();
+    const elsewhere: (readonly string[])[] = [];
+    for (const { provider, object } of certificates.values()) {
+      if (provider === ACME_PROVIDER || object.value === null) continue;
+      const parsed = parseCertificate(object.value.certFile, object.value.keyFile);
+      if (typeof parsed !== 'string' && parsed.notAfter > now) elsewhere.push(parsed.hosts);
+    }
+    this.#acme.setWanted(wantedCertificates, elsewhere);
+  }
+
   #showNew(diagnostics: readonly Diagnostic[]): void {
     const key = (one: Diagnostic): string => `${one.source}:${one.line}:${one.column} ${one.path} ${one.message}`;
     const fresh = diagnostics.filter((one) => !this.#shown.has(key(one)));
@@ -321,6 +376,21 @@ export class Standalone {
     return samples;
   }
 
+  #acmeSamples(): readonly Sample[] {
+    if (this.#acme === null) return [];
+    const states = new Map<string, Sample>();
+    for (const { resolver, state } of this.#acme.status()) {
+      const key = `${resolver} ${state}`;
+      const before = states.get(key)?.values[0] ?? 0;
+      states.set(key, { metric: 'acme_certificates', labels: { resolver, state }, values: [before + 1] });
+    }
+    const orders = this.#acme.counts().flatMap(({ resolver, issued, failed }) => [
+      { metric: 'acme_orders_total', labels: { resolver, outcome: 'issued' }, values: [issued] },
+      { metric: 'acme_orders_total', labels: { resolver, outcome: 'failed' }, values: [failed] },
+    ]);
+    return [...states.values(), ...orders];
+  }
+
   #certificateSamples(): readonly Sample[] {
     const now = this.#clock.wall();
     return Object.values(this.#pipeline.current.certificates).map((spec) => {
@@ -349,6 +419,7 @@ export class Standalone {
       ),
       ...this.#serverSamples(),
       ...this.#certificateSamples(),
+      ...this.#acmeSamples(),
       ...open.byWorker.map((count, slot) => single('worker_open_connections', count, { worker: String(slot) })),
       single('worker_restarts_total', this.#supervisor.restarts),
       single('access_log_dropped_total', this.#accessLog?.dropped ?? 0),

@@ -21,6 +21,11 @@ export interface EntryPointSpec {
   /** `delete` drops header names with an underscore, `reject` answers 400. */
   readonly underscoreHeaders: 'keep' | 'delete' | 'reject';
   readonly observability: { readonly accessLogs: boolean; readonly metrics: boolean };
+  /**
+   * Requests under `/.well-known/acme-challenge/`: `all` are answered here, with 404 for an unknown token; of `own` only
+   * those whose token a certificates resolver waits for; `none` go to routers.
+   */
+  readonly httpChallenges: 'none' | 'all' | 'own';
   /** Routers that say nothing of TLS take requests over TLS here, with these options; '' for the default ones. */
   readonly tls: { readonly options: string } | null;
 }

@@ -1,5 +1,6 @@
 // Messages between the supervisor and its workers. Remote edges use the same snapshot, delta, ack and nack.
 
+import type { AlpnCertificate, HttpChallenges } from './certificate.ts';
 import type { PluginModule } from './plugin.ts';
 import type { Snapshot, SnapshotDelta } from './snapshot.ts';
 import type { TlsSharedState } from './tls.ts';
@@ -86,6 +87,13 @@ export type ToWorker =
   | { readonly kind: 'health'; readonly services: readonly string[] }
   /** From now on session tickets are under these keys. */
   | { readonly kind: 'ticketKeys'; readonly keys: Uint8Array }
+  /** What certificate authorities are answered with from now on, whole; confirmed by 'challenged'. */
+  | {
+      readonly kind: 'challenges';
+      readonly id: number;
+      readonly http: HttpChallenges;
+      readonly alpn: readonly AlpnCertificate[];
+    }
   /** Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. */
   | { readonly kind: 'drain'; readonly deadlineMs: number }
   /** Test and operations aid: collect garbage if exposed and report memory. */
@@ -99,6 +107,7 @@ export type FromWorker =
   | { readonly kind: 'nack'; readonly version: number; readonly reason: string }
   /** Failed requests have ejected a server. */
   | { readonly kind: 'ejected'; readonly service: string; readonly serverUrl: string }
+  | { readonly kind: 'challenged'; readonly id: number }
   | { readonly kind: 'drained'; readonly aborted: number }
   | { readonly kind: 'pong'; readonly id: number }
   | {

@@ -6,7 +6,7 @@ const MAX_REMEMBERED = 256;
 export interface RouterEvent {
   /** Counts up by one. */
   readonly id: number;
-  readonly kind: 'snapshot' | 'diagnostics' | 'worker' | 'pin' | 'health';
+  readonly kind: 'snapshot' | 'diagnostics' | 'worker' | 'pin' | 'health' | 'certificate';
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly data: object;

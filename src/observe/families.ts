@@ -72,6 +72,16 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Requests a service failed, by response flag.',
     labels: ['service', 'flag'],
   },
+  acme_certificates: {
+    type: 'gauge',
+    help: 'Certificates a resolver sees to, by state: pending, ordering, valid, renewing, expired or failed.',
+    labels: ['resolver', 'state'],
+  },
+  acme_orders_total: {
+    type: 'counter',
+    help: 'Orders of certificates that came to an end, by outcome: issued or failed.',
+    labels: ['resolver', 'outcome'],
+  },
   config_version: { type: 'gauge', help: 'Version of the configuration being served.', labels: [] },
   worker_open_connections: { type: 'gauge', help: 'Open client connections of each worker.', labels: ['worker'] },
   worker_restarts_total: { type: 'counter', help: 'Workers replaced after a crash, a refusal or a hang.', labels: [] },

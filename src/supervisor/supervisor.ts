@@ -19,6 +19,8 @@ import type { WorkerStatus } from '../model/worker-status.ts';
 import type { HealthChange, ServerHealth } from '../model/server-health.ts';
 import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
 import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
+import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
+import { ChallengeSender } from './challenge-sender.ts';
 import { EndpointRows } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
@@ -67,6 +69,7 @@ export class Supervisor implements Publisher, WorkerListener {
   readonly #health: HealthMonitor;
   readonly #sockets = new Map<string, BoundSocket>();
   readonly #workers = new Map<number, WorkerHandle>();
+  readonly #challenges = new ChallengeSender();
   #entryPoints: readonly string[] = [];
   #snapshot: Snapshot | null = null;
   #nextId = 1;
@@ -172,6 +175,16 @@ export class Supervisor implements Publisher, WorkerListener {
     return { version: snapshot.version, acked, nacks };
   }
 
+  /** Settles when every worker answers certificate authorities with these tokens and no others. */
+  setHttpChallenges(challenges: HttpChallenges): Promise<void> {
+    return this.#challenges.setHttp(challenges, [...this.#workers.values()]);
+  }
+
+  /** Settles when every worker shows certificate authorities these certificates and no others. */
+  setAlpnCertificates(certificates: readonly AlpnCertificate[]): Promise<void> {
+    return this.#challenges.setAlpn(certificates, [...this.#workers.values()]);
+  }
+
   /** What each worker runs, by slot. */
   workers(): readonly WorkerStatus[] {
     return [...this.#workers.values()]
@@ -233,6 +246,7 @@ export class Supervisor implements Publisher, WorkerListener {
       this.#options.workerExecArgv ?? [],
     );
     this.#workers.set(slot, worker);
+    this.#challenges.started(worker);
     this.#options.metrics.add(id, shared.metrics);
     return worker;
   }
@@ -253,6 +267,9 @@ export class Supervisor implements Publisher, WorkerListener {
       }
       case 'ejected':
         this.#health.ejected(message.service, message.serverUrl);
+        return;
+      case 'challenged':
+        this.#challenges.confirmed(worker.id, message.id);
         return;
       case 'pong':
         worker.silentSinceMs = null;
@@ -281,6 +298,7 @@ export class Supervisor implements Publisher, WorkerListener {
 
   exited(worker: WorkerHandle, reason: string): void {
     this.#options.metrics.remove(worker.id);
+    this.#challenges.gone(worker.id);
     this.#memory.clearWorker(worker.slot, this.#rows.used);
     if (this.#workers.get(worker.slot) === worker) this.#workers.delete(worker.slot);
     if (this.#isStopping) return;

@@ -94,6 +94,7 @@ async function serve(
     router = await Standalone.create({
       install,
       workers: options.workers ?? availableParallelism(),
+      environment: options.request.environment,
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),
       ...(options.workerExecArgv === undefined ? {} : { workerExecArgv: options.workerExecArgv }),
       onDiagnostics: show,

@@ -50,6 +50,7 @@ const CASES: Readonly<Record<string, string>> = {
   'dangling-reference': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: x } }, services: { ${S} } }`,
   'unusable-reference': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { retry: {} } }, services: { ${S} } }`,
   'reference-cycle': `${EP}http: { middlewares: { a: { chain: { middlewares: [b] } }, b: { chain: { middlewares: [a] } } } }`,
+  'no-certificate': `entryPoints: { web: { address: ":0" } }\ncertificatesResolvers: { le: { acme: { tlsChallenge: {} } } }\nhttp: { routers: { r: { rule: "Host(\`*.a.test\`)", service: s, tls: { certResolver: le } } }, services: { ${S} } }`,
   'no-entry-point': `http: { routers: { r: { rule: "Host(\`a\`)", service: s } }, services: { ${S} } }`,
   'no-servers': `${EP}http: { services: { s: { loadBalancer: {} } } }`,
   'bad-server-url': `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "localhost:1" }] } } } }`,

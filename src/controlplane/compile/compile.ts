@@ -1,6 +1,7 @@
 // From the configurations of all providers to what the data plane runs. Stages in order: collect, middlewares, services,
 // references, entry points, routes. Objects with errors are left out; everything else is in the result.
 
+import type { WantedCertificate } from '../../model/certificate.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
@@ -17,6 +18,7 @@ import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
+import { compileWantedCertificates } from './wanted-certificates.ts';
 import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
 
 export interface CompileResult {
@@ -28,6 +30,8 @@ export interface CompileResult {
   readonly serversTransports: ReadonlyMap<string, Compiled<TransportOptions>>;
   readonly certificates: ReadonlyMap<string, Compiled<CertificateOptions>>;
   readonly tlsOptions: ReadonlyMap<string, Compiled<TlsOptions>>;
+  /** What certificates resolvers are asked for. */
+  readonly wantedCertificates: readonly WantedCertificate[];
 }
 
 /** `ruleErrors` may be kept from run to run: rules that were parsed before are not parsed again. */
@@ -74,6 +78,7 @@ export function compile(
     },
     findings,
   );
+  const wanted = compileWantedCertificates(install, routes, routers, findings);
   return {
     sections: {
       entryPoints: entryPoints.specs,
@@ -91,6 +96,7 @@ export function compile(
     serversTransports: transports,
     certificates,
     tlsOptions,
+    wantedCertificates: wanted,
   };
 }
 

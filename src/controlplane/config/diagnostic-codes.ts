@@ -21,6 +21,7 @@ export const DIAGNOSTIC_CODES = {
   'dangling-reference': 'A router, chain, entry point or middleware names something that does not exist.',
   'unusable-reference': 'A router or chain names something that is disabled.',
   'reference-cycle': 'A chain contains itself.',
+  'no-certificate': 'A router asks for a certificate that its certificates resolver cannot get.',
   'no-entry-point': 'A router has no entry point to listen on.',
   'no-servers': 'A service has no servers.',
   'bad-server-url': 'The URL of a server cannot be used.',

@@ -183,7 +183,13 @@ export const entryPointOptions = object({
   transport: withDefault(transport, defaultsOf(transport), 'Timeouts, limits, shutdown.'),
   http: withDefault(http, defaultsOf(http), 'HTTP options.'),
   observability: withDefault(observability, defaultsOf(observability), 'What is reported.'),
-  allowACMEByPass: later('Automatic certificates.'),
+  allowACMEByPass: differing(
+    flag(
+      false,
+      'Let routers take requests under `/.well-known/acme-challenge/` that no certificates resolver waits for; otherwise those are answered 404 where a resolver uses this entry point.',
+    ),
+    'Tokens that a certificates resolver waits for are answered all the same, also when a router would take the request.',
+  ),
   http2: withDefault(http2, defaultsOf(http2), 'HTTP/2.'),
   http3: later('HTTP/3.'),
   proxyProtocol: later('The PROXY protocol.', 'refused'),
@@ -200,7 +206,12 @@ export function parseAddress(text: string): (ListenAddress & { protocol: 'tcp' |
   return { host: host === '*' ? '' : host, port: Number(match[3]), protocol: match[4] === 'udp' ? 'udp' : 'tcp' };
 }
 
-export function entryPointSpec(name: string, address: ListenAddress, options: EntryPointOptions): EntryPointSpec {
+export function entryPointSpec(
+  name: string,
+  address: ListenAddress,
+  options: EntryPointOptions,
+  httpChallenges: EntryPointSpec['httpChallenges'] = 'none',
+): EntryPointSpec {
   const { respondingTimeouts: timeouts, limits: given } = options.transport;
   const allow = options.http.encodedCharacters;
   return {
@@ -249,6 +260,7 @@ export function entryPointSpec(name: string, address: ListenAddress, options: En
     http2: options.http2,
     underscoreHeaders: options.http.underscoreHeadersStrategy,
     observability: options.observability,
+    httpChallenges,
     tls:
       options.http.tls === undefined || options.http.tls === false ? null : { options: options.http.tls.options ?? '' },
   };

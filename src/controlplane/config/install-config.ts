@@ -15,6 +15,7 @@ import { readInstallFile } from './install-file.ts';
 import { mergeInstallSources, type OptionFlag } from './install-sources.ts';
 import { INTERNAL_ENTRY_POINT, internalRouting } from './internal-routing.ts';
 import { operatorSubstitutions, type OperatorSubstitutions } from './operator-substitutions.ts';
+import { certificatesResolvers, missingResolver, type AcmeResolverConfig } from './certificates-resolver-options.ts';
 import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
@@ -57,9 +58,18 @@ export interface InstallConfig {
   readonly routing: RoutingConfig | null;
   /** Routers that other options imply. */
   readonly internalRouting: RoutingConfig;
+  readonly certificatesResolvers: readonly AcmeResolverConfig[];
+  /** What routers that say nothing of TLS ask for, by entry point. */
+  readonly entryPointCertificates: Readonly<Record<string, CertificateDefaults>>;
   readonly plugins: InstalledPlugins;
   /** For sources that the operator writes. */
   readonly substitutions: OperatorSubstitutions;
+}
+
+/** `certResolver` is one that exists. */
+export interface CertificateDefaults {
+  readonly certResolver: string;
+  readonly domains: readonly { readonly main: string; readonly sans: readonly string[] }[];
 }
 
 /** What operators and monitoring may ask, and where. */
@@ -147,6 +157,11 @@ export function decodeInstallDocument(
         );
   const implied = options === INVALID || entryPoints === null ? null : internalRouting(options, entryPoints, context);
   const admin = options === INVALID ? null : adminConfig(options, context);
+  const resolvers =
+    options === INVALID || entryPoints === null
+      ? []
+      : certificatesResolvers(options.certificatesResolvers, Object.keys(entryPoints), context);
+  const entryPointCertificates = options === INVALID ? {} : certificateDefaults(options, context);
   const diagnostics = [...document.diagnostics, ...context.diagnostics, ...(routing?.diagnostics ?? [])];
   if (options === INVALID || entryPoints === null || implied === null || admin === null || context.errorCount > 0) {
     return { value: null, diagnostics };
@@ -157,6 +172,8 @@ export function decodeInstallDocument(
     admin,
     routing,
     internalRouting: implied,
+    certificatesResolvers: resolvers,
+    entryPointCertificates,
     plugins,
     substitutions,
   };
@@ -190,12 +207,41 @@ function decodeEntryPoints(options: InstallOptions, context: DecodeContext): Rec
               given.address,
             );
           } else if (address.protocol === 'udp') context.notSupported(false);
-          else if (name !== INTERNAL_ENTRY_POINT) specs[name] = entryPointSpec(name, address, given);
+          else if (name !== INTERNAL_ENTRY_POINT)
+            specs[name] = entryPointSpec(name, address, given, httpChallengesOf(name, options));
         }),
       ),
     );
   }
   return specs;
+}
+
+/** Reports resolvers that are named and do not exist; the entry point is served without them. */
+function certificateDefaults(options: InstallOptions, context: DecodeContext): Record<string, CertificateDefaults> {
+  const defaults: Record<string, CertificateDefaults> = {};
+  for (const [name, { http }] of Object.entries(options.entryPoints)) {
+    const { tls } = http;
+    if (tls === undefined || tls === false || tls.certResolver === undefined) continue;
+    const { certResolver, domains } = tls;
+    const problem = missingResolver(certResolver, Object.keys(options.certificatesResolvers));
+    if (problem === null) defaults[name] = { certResolver, domains };
+    else {
+      const inner = (path: readonly string[]): void => {
+        const [first, ...rest] = path;
+        if (first === undefined) context.report('warning', 'dangling-reference', problem);
+        else context.at(first, () => inner(rest));
+      };
+      inner(['entryPoints', name, 'http', 'tls', 'certResolver']);
+    }
+  }
+  return defaults;
+}
+
+/** Whether certificates resolvers answer on this entry point. */
+function httpChallengesOf(name: string, options: InstallOptions): 'none' | 'all' | 'own' {
+  const resolvers = Object.values(options.certificatesResolvers);
+  if (!resolvers.some(({ acme }) => acme?.httpChallenge?.entryPoint === name)) return 'none';
+  return options.entryPoints[name]!.allowACMEByPass ? 'own' : 'all';
 }
 
 /** API, ping and metrics: on the internal entry point, a socket, or both. */
@@ -238,6 +284,8 @@ interface Parts {
   readonly admin: AdminConfig;
   readonly routing: RoutingConfig | null;
   readonly internalRouting: RoutingConfig;
+  readonly certificatesResolvers: readonly AcmeResolverConfig[];
+  readonly entryPointCertificates: Readonly<Record<string, CertificateDefaults>>;
   readonly plugins: InstalledPlugins;
   readonly substitutions: OperatorSubstitutions;
 }

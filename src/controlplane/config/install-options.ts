@@ -25,6 +25,7 @@ import {
 } from '../../schema/schema.ts';
 import { installTransportOptions } from './transport-options.ts';
 import { statusRange } from '../../schema/status-range.ts';
+import { certificatesResolversSection } from './certificates-resolver-options.ts';
 import { entryPointOptions } from './entrypoint-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
@@ -277,7 +278,11 @@ export const installOptions = object({
   ),
   core: withDefault(core, defaultsOf(core), 'What concerns all routers.'),
   state: own(optional(state, 'What survives a restart. Without it, history is kept in memory.')),
-  certificatesResolvers: later('Automatic certificates.'),
+  certificatesResolvers: withDefault(
+    certificatesResolversSection,
+    {},
+    'Named sources of automatic certificates; routers name one in `tls.certResolver`.',
+  ),
   plugins: own(
     withDefault(
       pluginsSection,

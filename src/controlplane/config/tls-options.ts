@@ -235,11 +235,20 @@ export function tlsOptionsSpec(name: string, options: TlsOptions): TlsOptionsSpe
   };
 }
 
+const certificateDomains = object({
+  main: required(string(), 'Main name of the certificate.'),
+  sans: withDefault(list(string()), [], 'Further names.'),
+});
+
 /** What a router says about TLS. `tls: true` stands for an empty section. */
 const routerTlsSection = object({
   options: optional(string(), 'TLS options: `name` or `name@provider`; the default ones when left out.'),
-  certResolver: later('Automatic certificates.'),
-  domains: later('Automatic certificates.'),
+  certResolver: optional(string(), 'Certificates resolver that gets its certificates.'),
+  domains: withDefault(
+    list(certificateDomains),
+    [],
+    'Certificates to get, by their names; one for the hosts in the rule when left out.',
+  ),
 });
 export type RouterTls = Infer<typeof routerTlsSection>;
 

@@ -30,6 +30,10 @@ export interface PipelineOptions {
   readonly internalServices: Readonly<Record<string, ServiceSpec>>;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
+  /** Beside those. */
+  readonly moreProviders?: readonly Provider[];
+  /** Called with every new result, before it is in force. */
+  onCompiled?(result: CompileResult): void;
   /** Called with all diagnostics of every new result, unchanged ones included. */
   onDiagnostics(diagnostics: readonly Diagnostic[]): void;
 }
@@ -58,7 +62,10 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
-    this.#providers = options.providers ?? createProviders(options.install, options.log, options.clock);
+    this.#providers = [
+      ...(options.providers ?? createProviders(options.install, options.log, options.clock)),
+      ...(options.moreProviders ?? []),
+    ];
     if (options.install.routing !== null) this.#configs.set(options.install.routing.provider, options.install.routing);
   }
 
@@ -238,6 +245,7 @@ export class Pipeline {
     const result = compile(install, [...this.#configs.values()], internalServices, this.#ruleErrors);
     this.#result = result;
     this.#options.onDiagnostics(result.diagnostics);
+    this.#options.onCompiled?.(result);
     return result;
   }
 }

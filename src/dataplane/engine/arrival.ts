@@ -12,6 +12,7 @@ import {
   type ClientHello,
 } from '../net/client-hello.ts';
 import { FirstBytes, type FirstBytesReader } from '../net/first-bytes.ts';
+import { ACME_TLS, type Challenges } from './challenges.ts';
 import { acceptTls, refuseServerName, type TlsResult, type TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
 
@@ -28,6 +29,7 @@ export interface ArrivalOwner {
   readonly name: string;
   readonly wheel: TimerWheel;
   readonly tls: TlsStore;
+  readonly challenges: Challenges;
   /** For the first bytes, and again for the handshake. */
   readonly handshakeMs: number;
   /** Of an options set's protocols, those that are served. */
@@ -68,7 +70,8 @@ export class Arrival implements FirstBytesReader, TlsResult {
       socket.destroy();
       return;
     }
-    const choice = this.choose(hello, socket);
+    const challenge = owner.challenges.choose(hello.serverName, hello.protocols);
+    const choice = challenge ?? this.choose(hello, socket);
     if (typeof choice === 'string') {
       this.abandon(socket, choice);
       refuseServerName(socket);
@@ -80,7 +83,12 @@ export class Arrival implements FirstBytesReader, TlsResult {
         ...choice,
         serverName: hello.serverName,
         // To a client that offers none, none is answered.
-        protocols: hello.protocols.length === 0 ? [] : owner.protocolsOf(choice.options.protocols),
+        protocols:
+          challenge !== null
+            ? challenge.options.protocols
+            : hello.protocols.length === 0
+              ? []
+              : owner.protocolsOf(choice.options.protocols),
         timeoutMs: owner.handshakeMs,
       },
       owner.wheel,
@@ -107,6 +115,13 @@ export class Arrival implements FirstBytesReader, TlsResult {
   }
 
   secured(socket: tls.TLSSocket, session: TlsSession): void {
+    if (session.protocol === ACME_TLS) {
+      // All that was to be shown has been (RFC 8737 §4).
+      this.abandon(socket, '');
+      socket.on('error', () => {});
+      socket.end(() => socket.destroy());
+      return;
+    }
     this.owner.serveSecure(this, socket, session);
   }
 

@@ -3,6 +3,7 @@
 
 import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
+import type { AlpnCertificate, HttpChallenges } from '../../model/certificate.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/sync.ts';
 import type { TlsSharedState } from '../../model/tls.ts';
@@ -17,6 +18,7 @@ import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { lookUpAll, Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
+import { Challenges } from './challenges.ts';
 import { EntryPointRuntime, type HandshakeFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
@@ -52,6 +54,7 @@ export class Engine {
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
   readonly #tls: TlsStore;
+  readonly #challenges = new Challenges();
   readonly #initial: Snapshot;
   readonly #initialRows: EndpointRows;
   #version = 0;
@@ -85,6 +88,7 @@ export class Engine {
         index,
         observer: options.instrument.observerOf(spec),
         tls: this.#tls,
+        challenges: this.#challenges,
         handlerFailed: options.handlerFailed,
         handshakeFailed: options.handshakeFailed,
       });
@@ -139,6 +143,11 @@ export class Engine {
     this.#tls.apply(delta.changed, delta.removed);
     this.#version = delta.version;
     this.#digest = delta.digest;
+  }
+
+  /** What certificate authorities are answered with, in place of before. */
+  setChallenges(http: HttpChallenges, alpn: readonly AlpnCertificate[]): void {
+    this.#challenges.set(http, alpn);
   }
 
   setTicketKeys(keys: Uint8Array): void {

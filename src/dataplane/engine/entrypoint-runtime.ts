@@ -15,6 +15,7 @@ import type { ServerConnection } from '../http/server-connection.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
 import { Arrival, type Admitted, type ArrivalOwner } from './arrival.ts';
+import type { Challenges } from './challenges.ts';
 import { HttpFront, type HttpFrontOwner } from './http-front.ts';
 
 /** Tells of handshakes that came to nothing. */
@@ -26,6 +27,7 @@ export interface EntryPointDependencies {
   /** Index of the entry point in the shared connection table. */
   readonly index: number;
   readonly tls: TlsStore;
+  readonly challenges: Challenges;
   readonly observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly handshakeFailed: HandshakeFailed;
@@ -45,6 +47,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
   readonly spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly tls: TlsStore;
+  readonly challenges: Challenges;
   readonly parser: Http1RequestParser;
   readonly requestReader: Http2RequestReader;
   readonly observer: ExchangeObserver;
@@ -63,6 +66,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
     this.#dependencies = dependencies;
     this.wheel = dependencies.wheel;
     this.tls = dependencies.tls;
+    this.challenges = dependencies.challenges;
     this.observer = dependencies.observer;
     this.handlerFailed = dependencies.handlerFailed;
     this.parser = new Http1RequestParser(spec);
@@ -113,7 +117,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
       return;
     }
     const admitted: Admitted = { ip, port: socket.remotePort ?? 0, ticket };
-    if (this.spec.tls !== null || this.secure.routes.size > 0) {
+    if (this.spec.tls !== null || this.secure.routes.size > 0 || this.challenges.awaitsHandshake) {
       this.#connections.add(new Arrival(this, socket, admitted));
       return;
     }

@@ -15,6 +15,7 @@ import type { ServerConnection } from '../http/server-connection.ts';
 import { respondFailure } from '../http/respond.ts';
 import { RouteTable } from '../match/route-table.ts';
 import type { TlsHosts } from '../tls/tls-hosts.ts';
+import { CHALLENGE_PATH, type Challenges } from './challenges.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 
 /** The entry point as its fronts see it. */
@@ -26,6 +27,7 @@ export interface HttpFrontOwner {
   readonly observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly isDraining: boolean;
+  readonly challenges: Challenges;
   switchToHttp2(front: HttpFront, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void;
   closed(connection: ServerConnection): void;
 }
@@ -55,11 +57,16 @@ export class HttpFront implements Http1ServerContext, Http2ServerContext {
     this.isSecure = hosts !== null;
     const append = !this.spec.forwardedHeaders.notAppendXForwardedFor;
     const kept = this.spec.forwardedHeaders.connection;
+    const { httpChallenges } = this.spec;
+    const { challenges } = owner;
     // A field rather than a method: the connection calls it per request without a receiver look-up.
     this.handler = (exchange) => {
       if (exchange.connectionNames !== null) removeNominated(exchange, kept);
       setForwardedHeaders(exchange);
       exchange.appendForwardedFor = append;
+      if (httpChallenges !== 'none' && exchange.path.startsWith(CHALLENGE_PATH)) {
+        if (challenges.answer(exchange, httpChallenges)) return;
+      }
       if (hosts !== null && !hosts.isEmpty && isMisdirected(exchange, hosts)) {
         respondFailure(exchange, FAILURES.misdirected);
         return;

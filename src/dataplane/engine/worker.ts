@@ -192,6 +192,10 @@ port.on('message', (message: ToWorker) => {
     case 'drain':
       void drain(message.deadlineMs);
       return;
+    case 'challenges':
+      engine.setChallenges(message.http, message.alpn);
+      send({ kind: 'challenged', id: message.id });
+      return;
     case 'ping':
       send({ kind: 'pong', id: message.id });
       return;

@@ -1,0 +1,49 @@
+// Certificates of the resolvers as routing configuration: the provider `acme`, whose objects are certificates and nothing
+// else. Certificates that did not change keep their decoded objects.
+
+import type { IssuedCertificate } from '../../model/certificate.ts';
+import type { ConfigDocument } from '../config/document.ts';
+import { decodeRouting, type RoutingConfig } from '../config/routing-config.ts';
+import type { Provider } from '../providers/define.ts';
+import type { AcmeManager } from './acme-manager.ts';
+
+export const ACME_PROVIDER = 'acme';
+
+export class AcmeProvider implements Provider {
+  readonly name = ACME_PROVIDER;
+  readonly #manager: AcmeManager;
+  #publish: (config: RoutingConfig) => void = () => {};
+  #stopListening: (() => void) | null = null;
+
+  constructor(manager: AcmeManager) {
+    this.#manager = manager;
+  }
+
+  async start(publish: (config: RoutingConfig) => void): Promise<void> {
+    this.#publish = publish;
+    await this.#manager.start();
+    this.#stopListening = this.#manager.listen(() => this.#publish(certificatesConfig(this.#manager.certificates)));
+    this.#publish(certificatesConfig(this.#manager.certificates));
+  }
+
+  reload(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopListening?.();
+    await this.#manager.stop();
+  }
+}
+
+function certificatesConfig(issued: readonly IssuedCertificate[]): RoutingConfig {
+  const certificates = issued.map(({ certPem, keyPem }) => ({ certFile: certPem, keyFile: keyPem }));
+  const document: ConfigDocument = {
+    source: ACME_PROVIDER,
+    text: '',
+    value: { tls: { certificates } },
+    diagnostics: [],
+    locate: () => null,
+  };
+  return decodeRouting(ACME_PROVIDER, document);
+}

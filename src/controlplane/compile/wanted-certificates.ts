@@ -1,0 +1,182 @@
+// Which certificates routers ask for: the names of `tls.domains`, or those their rule matches. Pure, and independent of
+// which of them there are already; that is the certificate manager's.
+
+import { formatIp, parseIp } from '../../core/ip.ts';
+import { parseRule, type RuleNode } from '../../dataplane/match/rule.ts';
+import type { WantedCertificate } from '../../model/certificate.ts';
+import type { RouteSpec } from '../../model/route.ts';
+import { missingResolver, type AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
+import type { CertificateDefaults, InstallConfig } from '../config/install-config.ts';
+import type { RouterOptions } from '../config/routing-options.ts';
+import type { Compiled, Findings } from './compilation.ts';
+
+/** Of the routers in force. What cannot be had is reported at the router and left out. */
+export function compileWantedCertificates(
+  install: Pick<InstallConfig, 'certificatesResolvers' | 'entryPointCertificates'>,
+  routes: ReadonlyMap<string, RouteSpec>,
+  routers: ReadonlyMap<string, Compiled<RouterOptions>>,
+  findings: Findings,
+): readonly WantedCertificate[] {
+  const resolvers = new Map(install.certificatesResolvers.map((resolver) => [resolver.name, resolver]));
+  const asking: RouterWithTls[] = [];
+  for (const route of routes.values()) {
+    if (route.parents.length > 0) continue;
+    for (const { certResolver, domains } of wishesOf(route, routers.get(route.name), install)) {
+      const missing = missingResolver(certResolver, [...resolvers.keys()]);
+      if (missing === null) {
+        asking.push({ name: route.name, certResolver, domains, ruleDomains: () => domainsOfRule(route) });
+      } else report(routers.get(route.name), 'dangling-reference', missing, findings);
+    }
+  }
+  const { wanted, problems } = wantedCertificates(asking);
+  for (const { router, message } of problems) report(routers.get(router), 'no-certificate', message, findings);
+  return wanted.filter(({ resolver, domains, routers: names }) => {
+    const problem = unreachable(resolvers.get(resolver)!, domains);
+    if (problem === null) return true;
+    for (const name of names) report(routers.get(name), 'no-certificate', problem, findings);
+    return false;
+  });
+}
+
+function wishesOf(
+  route: RouteSpec,
+  router: Compiled<RouterOptions> | undefined,
+  install: Pick<InstallConfig, 'entryPointCertificates'>,
+): readonly CertificateDefaults[] {
+  const tls = router?.object.value?.tls;
+  if (tls === false) return [];
+  if (tls !== undefined) {
+    const { certResolver, domains } = tls;
+    return certResolver === undefined ? [] : [{ certResolver, domains }];
+  }
+  return route.entryPoints.flatMap((name) => install.entryPointCertificates[name] ?? []);
+}
+
+function report(
+  router: Compiled<RouterOptions> | undefined,
+  code: 'dangling-reference' | 'no-certificate',
+  message: string,
+  findings: Findings,
+): void {
+  if (router !== undefined) findings.report(router, 'warning', code, message, ['tls', 'certResolver']);
+}
+
+/** Why none of the resolver's challenges can prove these names; null when one can. */
+function unreachable({ name, dns, http, tls }: AcmeResolverConfig, domains: readonly string[]): string | null {
+  const wildcard = domains.find((domain) => domain.startsWith('*.'));
+  if (wildcard !== undefined && dns === null) {
+    return `the resolver "${name}" needs a dnsChallenge to get a certificate for ${wildcard}`;
+  }
+  const address = domains.find((domain) => parseIp(domain) !== null);
+  if (address !== undefined && http === null && tls === null) {
+    return `the resolver "${name}" needs an httpChallenge or a tlsChallenge to get a certificate for ${address}`;
+  }
+  return null;
+}
+
+const domainsOfRoutes = new WeakMap<RouteSpec, readonly string[]>();
+
+/** Hosts that the rule matches by name; parsed once per route. */
+function domainsOfRule(route: RouteSpec): readonly string[] {
+  let known = domainsOfRoutes.get(route);
+  if (known === undefined) {
+    const { rule } = parseRule(route.rule);
+    known = rule === null ? [] : domainsIn(rule);
+    domainsOfRoutes.set(route, known);
+  }
+  return known;
+}
+
+/** Arguments of `Host` and `HostSNI` that are not negated; patterns and `*` are no names. */
+export function domainsIn(rule: RuleNode): readonly string[] {
+  const found = new Set<string>();
+  const visit = (node: RuleNode): void => {
+    if (node.kind !== 'matcher') for (const child of node.nodes) visit(child);
+    else if (!node.negated && (node.name === 'Host' || node.name === 'HostSNI') && node.args[0] !== '*') {
+      found.add(node.args[0]!);
+    }
+  };
+  visit(rule);
+  return [...found];
+}
+
+/** What of a router says which certificate it needs. */
+export interface RouterWithTls {
+  /** Qualified. */
+  readonly name: string;
+  readonly certResolver: string;
+  readonly domains: readonly { readonly main: string; readonly sans: readonly string[] }[];
+  /** Names in the rule, once it is parsed; not called when there are `domains`. */
+  readonly ruleDomains: () => readonly string[];
+}
+
+/** Names of one certificate that public authorities take; Let's Encrypt's limit. */
+export const MAX_DOMAINS = 100;
+
+export interface WantedProblem {
+  readonly router: string;
+  readonly message: string;
+}
+
+/** Certificates in the order of the routers, each once. Routers without a name to ask for are reported. */
+export function wantedCertificates(routers: Iterable<RouterWithTls>): {
+  readonly wanted: readonly WantedCertificate[];
+  readonly problems: readonly WantedProblem[];
+} {
+  const found = new Map<string, { resolver: string; domains: readonly string[]; routers: string[] }>();
+  const problems: WantedProblem[] = [];
+  for (const router of routers) {
+    for (const names of namesOf(router)) {
+      const problem = addSet(router, names, found);
+      if (problem !== null) problems.push({ router: router.name, message: problem });
+    }
+  }
+  return { wanted: [...found.values()], problems };
+}
+
+function namesOf(router: RouterWithTls): readonly (readonly string[])[] {
+  if (router.domains.length > 0) return router.domains.map(({ main, sans }) => [main, ...sans]);
+  return [router.ruleDomains()];
+}
+
+function addSet(
+  router: RouterWithTls,
+  names: readonly string[],
+  into: Map<string, { resolver: string; domains: readonly string[]; routers: string[] }>,
+): string | null {
+  const domains = new Set<string>();
+  for (const name of names) {
+    const domain = canonicalDomain(name);
+    if (domain === null) return `"${name}" is no name a certificate can be for`;
+    domains.add(domain);
+  }
+  if (domains.size === 0) {
+    return 'the rule names no host a certificate could be for; list them under tls.domains';
+  }
+  if (domains.size > MAX_DOMAINS) return `one certificate has at most ${MAX_DOMAINS} names, found ${domains.size}`;
+  const list = [...domains];
+  const key = `${router.certResolver}\0${certificateKey(list)}`;
+  const known = into.get(key);
+  if (known === undefined) {
+    into.set(key, { resolver: router.certResolver, domains: list, routers: [router.name] });
+  } else if (!known.routers.includes(router.name)) known.routers.push(router.name);
+  return null;
+}
+
+/** The same for every order of the names. */
+export function certificateKey(domains: readonly string[]): string {
+  return domains.toSorted().join(',');
+}
+
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const MAX_NAME = 253;
+
+/** Lower case, without a trailing dot, addresses in their shortest form and without brackets; null when it is no name. */
+export function canonicalDomain(name: string): string | null {
+  const lower = name.trim().toLowerCase();
+  const address = parseIp(/^\[(.*)\]$/.exec(lower)?.[1] ?? lower);
+  if (address !== null) return formatIp(address);
+  const plain = lower.endsWith('.') ? lower.slice(0, -1) : lower;
+  const labels = (plain.startsWith('*.') ? plain.slice(2) : plain).split('.');
+  return plain.length <= MAX_NAME && labels.every((label) => LABEL.test(label)) ? plain : null;
+}
