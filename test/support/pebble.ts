@@ -85,7 +85,7 @@ export class Pebble implements AsyncDisposable {
     engines.push(
       await Engine.start('pebble', {
         args: ['-config', config, '-strict', '-dnsserver', options.nameServer ?? `127.0.0.1:${dns}`],
-        environment: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '20', ...options.environment },
+        environment: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '5', ...options.environment },
         ready: /ACME directory available/,
       }),
     );
