@@ -96,6 +96,23 @@ export async function wrk(child, { port, path, connections, seconds, headers = [
   return { rate, microseconds: requests === 0 ? 0 : (after - before) / requests, errors: socketErrors + bad };
 }
 
+/** HTTP/2 over TLS: so many streams on each of so many connections. */
+export async function h2load(child, { port, path, connections, streams, seconds }) {
+  const before = cpuMicroseconds(child.pid);
+  const out = await output('taskset', [
+    '-c', LOAD_CORE, 'h2load', '-t1', `-c${connections}`, `-m${streams}`, '-D', String(seconds), `https://127.0.0.1:${port}${path}`,
+  ]); // prettier-ignore
+  const after = cpuMicroseconds(child.pid);
+  const rate = Number(/finished in [\d.]+m?s, ([\d.]+) req\/s/.exec(out)?.[1] ?? 0);
+  const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(/requests: (.*)/.exec(out)?.[1] ?? '')?.[1] ?? 0);
+  const done = count('succeeded');
+  const { 2: good = 0 } = Object.fromEntries(
+    [...out.matchAll(/(\d+) (\d)xx/g)].map(([, n, kind]) => [kind, Number(n)]),
+  );
+  const errors = count('failed') + count('errored') + count('timeout') + Math.max(0, done - good);
+  return { rate, microseconds: done === 0 ? 0 : (after - before) / done, errors };
+}
+
 /** Handshakes alone, full or resumed, per second of the proxy's CPU: two clients on one core cannot load it otherwise. */
 export async function handshakes(child, { port, seconds, isResumed }) {
   const before = cpuMicroseconds(child.pid);

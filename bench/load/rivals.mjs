@@ -279,6 +279,7 @@ export function origin() {
   const directory = join(WORK, 'origin');
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, '100k'), Buffer.alloc(100 * 1024, 'x'));
+  writeFileSync(join(directory, '1m'), Buffer.alloc(1024 * 1024, 'x'));
   writeFileSync(join(directory, '10m'), Buffer.alloc(10 * 1024 * 1024, 'x'));
   for (const kib of [2, 20, 200]) writeFileSync(join(directory, `json-${kib}k`), json(kib * 1024));
   const file = join(directory, 'nginx.conf');
@@ -294,7 +295,7 @@ http { access_log off; keepalive_requests 1000000000; client_max_body_size 0; ${
   location /bench/small { default_type text/plain; return 200 "hello from the origin, a small body\\n"; }
   location /bench/sink { return 200; }
   location ~ ^/bench/json-(.*)$ { default_type application/json; alias ${directory}/json-$1; }
-  location /bench/100k { alias ${directory}/100k; } location /bench/10m { alias ${directory}/10m; } } }
+  location /bench/100k { alias ${directory}/100k; } location /bench/1m { alias ${directory}/1m; } location /bench/10m { alias ${directory}/10m; } } }
 `,
   );
   return ['nginx', ['-c', file, '-p', directory]];

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { handshakes, p99AtRate, pause, residentKib, wrk } from './measure.mjs';
+import { h2load, handshakes, p99AtRate, pause, residentKib, wrk } from './measure.mjs';
 
 const rate = (options) => async (contestant, settings) => (await throughput(contestant, settings, options)).value;
 
@@ -24,6 +24,13 @@ async function throughput(
   });
   return { value: { value: result.rate, microseconds: result.microseconds, errors: result.errors } };
 }
+
+const multiplexed =
+  (options) =>
+  async (contestant, { seconds }) => {
+    const result = await h2load(contestant.child, { port: contestant.port, path: '/bench/small', seconds, ...options });
+    return { value: result.rate, microseconds: result.microseconds, errors: result.errors };
+  };
 
 const shake =
   (isResumed) =>
@@ -49,6 +56,9 @@ export const SCENARIOS = [
   ...[2, 20, 200].map((kib) => ({ key: `compress-${kib}k`, title: `gzip of ${kib} KB of JSON, level 6`, unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100, compress: true }, run: rate({ path: `/bench/json-${kib}k`, connections: 32, headers: ['Accept-Encoding: gzip'] }), least: 0.8, aim: 1 })),
   { key: 'connections', title: 'new connection per request', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ALL, config: { routers: 100 }, run: rate({ headers: ['Connection: close'] }), least: 0.35, aim: 0.6 },
   { key: 'tls', title: 'TLS 1.3 keep-alive GET, HTTP/1.1', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: rate({ scheme: 'https' }), least: 0.6, aim: 0.8 },
+  { key: 'h2-16x16', title: 'HTTP/2 over TLS to HTTP/1.1, 16 connections of 16 streams', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: multiplexed({ connections: 16, streams: 16 }), least: 1.1, aim: 1.5 },
+  { key: 'h2-64x1', title: 'HTTP/2 over TLS to HTTP/1.1, 64 connections of one stream', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: multiplexed({ connections: 64, streams: 1 }), least: 0.75, aim: 1 },
+  { key: 'h2-1m', title: '1 MB responses over HTTP/2 and TLS', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: multiplexed({ connections: 8, streams: 4, path: '/bench/1m' }), least: 0.7, aim: 1 },
   ...['ec', 'rsa'].flatMap((tls) => [false, true].map((isResumed) => ({ key: `handshake-${tls}${isResumed ? '-resumed' : ''}`, title: `${isResumed ? 'resumed' : 'full'} TLS 1.3 handshakes, ${tls === 'ec' ? 'P-256' : 'RSA-2048'}`, unit: 'per CPU second', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls }, run: shake(isResumed), ...(isResumed ? {} : { least: 0.5, aim: 0.7 }) }))),
   { key: 'p99', title: 'p99 at 60 % of the slower one’s maximum', unit: 'ms', better: 'less', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100 }, run: fixedRate, least: 1.5, aim: 1.2 },
   { key: 'changes', title: 'p99 with one change per second in 10,000 routers, to none', unit: 'ms', better: 'less', base: 'quiet', contestants: SIGNALBOX, config: { routers: 10_000, provider: true }, run: changing, least: 2, aim: 1.3 },

@@ -167,7 +167,7 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
       metrics: install.metrics.enabled ? 'Prometheus' : '',
       accessLog: install.accessLog !== null,
     },
-    providers: install.routing === null ? names : ['Install', ...names],
+    providers: names,
     snapshot: { version, digest, pinned: pipeline.history.pinned },
   };
 }

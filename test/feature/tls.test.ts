@@ -264,3 +264,25 @@ test('a certificate that changes on disk is taken up, and half a change is not',
   await router.sees(/ENOENT; what was read before/);
   expect((await tlsGet(port(), { host: 'a.example' })).serial).toBe(after.serial);
 });
+
+test('files that the install file names are followed as well', async () => {
+  const first = certificateFor(['a.example']);
+  const second = certificateFor(['a.example']);
+  await using single = await startRouter({
+    install: `
+entryPoints: { web: { address: "127.0.0.1:0" } }
+http:
+  routers: { all: { rule: "PathPrefix(\`/\`)", service: origin, tls: {} } }
+  services: { origin: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${origin.port}" }] } } }
+tls: { certificates: [{ certFile: DIR/one.pem, keyFile: DIR/one.key }] }
+`,
+    files: { 'one.pem': first.certificate, 'one.key': first.key },
+  });
+  const before = await tlsGet(single.ports['web']!, { host: 'a.example' });
+  expect([before.status, before.subject]).toEqual([200, 'a.example']);
+  await writeFile(join(single.directory, 'one.key'), second.key);
+  await writeFile(join(single.directory, 'one.pem'), second.certificate);
+  await single.sees('configuration changed');
+  const after = await tlsGet(single.ports['web']!, { host: 'a.example' });
+  expect([after.status, after.serial === before.serial]).toEqual([200, false]);
+});

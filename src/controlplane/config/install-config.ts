@@ -56,6 +56,8 @@ export interface InstallConfig {
   readonly serversTransport: UpstreamTransportSpec;
   /** Routing configuration of the same file; null when it has none. */
   readonly routing: RoutingConfig | null;
+  /** The same with the files as they are now that its options name. */
+  readonly readRoutingAgain: (previous: RoutingConfig) => RoutingConfig;
   /** Routers that other options imply. */
   readonly internalRouting: RoutingConfig;
   readonly certificatesResolvers: readonly AcmeResolverConfig[];
@@ -147,14 +149,13 @@ export function decodeInstallDocument(
     ? installOptions.decode(install, context)
     : context.wrongType('a section with options', given);
   const entryPoints = options === INVALID ? null : decodeEntryPoints(options, context);
-  const routing =
-    routingPart === null
-      ? null
-      : decodeRouting(
-          INSTALL_PROVIDER,
-          { ...document, value: routingPart, diagnostics: [] },
-          { substitutions, plugins: plugins.known },
-        );
+  const readRouting = (previous?: RoutingConfig): RoutingConfig =>
+    decodeRouting(
+      INSTALL_PROVIDER,
+      { ...document, value: routingPart, diagnostics: [] },
+      { previous, substitutions, plugins: plugins.known },
+    );
+  const routing = routingPart === null ? null : readRouting();
   const implied = options === INVALID || entryPoints === null ? null : internalRouting(options, entryPoints, context);
   const admin = options === INVALID ? null : adminConfig(options, context);
   const resolvers =
@@ -171,6 +172,7 @@ export function decodeInstallDocument(
     entryPoints,
     admin,
     routing,
+    readRoutingAgain: readRouting,
     internalRouting: implied,
     certificatesResolvers: resolvers,
     entryPointCertificates,
@@ -283,6 +285,7 @@ interface Parts {
   readonly entryPoints: Record<string, EntryPointSpec>;
   readonly admin: AdminConfig;
   readonly routing: RoutingConfig | null;
+  readonly readRoutingAgain: (previous: RoutingConfig) => RoutingConfig;
   readonly internalRouting: RoutingConfig;
   readonly certificatesResolvers: readonly AcmeResolverConfig[];
   readonly entryPointCertificates: Readonly<Record<string, CertificateDefaults>>;

@@ -66,7 +66,8 @@ export class Pipeline {
       ...(options.providers ?? createProviders(options.install, options.log, options.clock)),
       ...(options.moreProviders ?? []),
     ];
-    if (options.install.routing !== null) this.#configs.set(options.install.routing.provider, options.install.routing);
+    const { routing } = options.install;
+    if (options.providers !== undefined && routing !== null) this.#configs.set(routing.provider, routing);
   }
 
   /** The first snapshot, of everything the providers have at start, or of what was pinned before. */

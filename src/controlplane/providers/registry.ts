@@ -5,11 +5,13 @@ import type { Log } from '../../core/log.ts';
 import type { InstallConfig } from '../config/install-config.ts';
 import type { Provider } from './define.ts';
 import { FileProvider } from './file/file-provider.ts';
+import { InstallProvider } from './install/install-provider.ts';
 
 /** Those that the install configuration switches on. */
 export function createProviders(install: InstallConfig, log: Log, clock: Clock): readonly Provider[] {
   const providers: Provider[] = [];
-  const { fileProvider, substitutions, plugins } = install;
+  const { fileProvider, substitutions, plugins, routing, readRoutingAgain } = install;
+  if (routing !== null) providers.push(new InstallProvider(routing, readRoutingAgain, log));
   if (fileProvider !== null)
     providers.push(new FileProvider(fileProvider, { log, clock, substitutions, plugins: plugins.known }));
   return providers;

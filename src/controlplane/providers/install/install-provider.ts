@@ -1,0 +1,45 @@
+// Routing sections of the install file. The file itself is read once; files that its options name, such as certificates,
+// are followed.
+
+import type { Log } from '../../../core/log.ts';
+import type { RoutingConfig } from '../../config/routing-config.ts';
+import { INSTALL_PROVIDER, type InstallConfig } from '../../config/install-config.ts';
+import type { Provider } from '../define.ts';
+import { FileWatch } from '../file/file-watch.ts';
+
+export class InstallProvider implements Provider {
+  readonly name = INSTALL_PROVIDER;
+  readonly #readAgain: (previous: RoutingConfig) => RoutingConfig;
+  readonly #watch: FileWatch;
+  #config: RoutingConfig;
+  #publish: (config: RoutingConfig) => void = () => {};
+
+  constructor(routing: NonNullable<InstallConfig['routing']>, readAgain: InstallConfig['readRoutingAgain'], log: Log) {
+    this.#config = routing;
+    this.#readAgain = readAgain;
+    this.#watch = new FileWatch(() => void this.reload(), log);
+  }
+
+  async start(publish: (config: RoutingConfig) => void): Promise<void> {
+    this.#publish = publish;
+    publish(this.#config);
+    await this.#follow();
+  }
+
+  async reload(): Promise<void> {
+    if (this.#config.filesRead.size === 0) return;
+    this.#config = this.#readAgain(this.#config);
+    this.#publish(this.#config);
+    await this.#follow();
+  }
+
+  async #follow(): Promise<void> {
+    const { filesRead } = this.#config;
+    if (filesRead.size > 0) await this.#watch.follow([], [...filesRead]);
+  }
+
+  stop(): Promise<void> {
+    this.#watch.stop();
+    return Promise.resolve();
+  }
+}
