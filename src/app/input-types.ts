@@ -3,7 +3,7 @@
 export interface InstallInput {
   /** Named listeners. */
   readonly entryPoints?: Readonly<Record<string, {
-    /** `[host]:port[/tcp]`; without a host, every address of the machine. */
+    /** `[host]:port[/tcp|/udp]`; without a host, every address of the machine. */
     readonly address: string;
     /** Used by routers that name no entry point; when none has it, all do. */
     readonly asDefault?: boolean | string;

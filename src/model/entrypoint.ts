@@ -1,9 +1,10 @@
 // An entry point as the data plane runs it: a named listener with its protocol options, every default filled in.
 
-/** Host and port to bind. `host` is '' for every address of both families. */
+/** What to bind. `host` is '' for every address of both families. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
 }
 
 export interface EntryPointSpec {

@@ -169,7 +169,7 @@ const observability = object({
 });
 
 export const entryPointOptions = object({
-  address: required(string(), '`[host]:port[/tcp]`; without a host, every address of the machine.'),
+  address: required(string(), '`[host]:port[/tcp|/udp]`; without a host, every address of the machine.'),
   asDefault: flag(false, 'Used by routers that name no entry point; when none has it, all do.'),
   reusePort: flag(
     false,
@@ -199,7 +199,7 @@ export const entryPointOptions = object({
 export type EntryPointOptions = Infer<typeof entryPointOptions>;
 
 /** Null when the text is no address; `protocol` is tcp when none is given. */
-export function parseAddress(text: string): (ListenAddress & { protocol: 'tcp' | 'udp' }) | null {
+export function parseAddress(text: string): ListenAddress | null {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/]*)):([0-9]{1,5})(?:\/(tcp|udp))?$/.exec(text);
   if (match === null || Number(match[3]) > 65_535) return null;
   const host = match[1] ?? match[2] ?? '';
@@ -216,7 +216,7 @@ export function entryPointSpec(
   const allow = options.http.encodedCharacters;
   return {
     name,
-    address: { host: address.host, port: address.port },
+    address,
     reusePort: options.reusePort,
     middlewares: options.http.middlewares,
     forwardedHeaders: {
