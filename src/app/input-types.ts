@@ -140,6 +140,15 @@ export interface InstallInput {
       /** Bytes of response header fields that a client is asked to remember; it may offer less. */
       readonly maxEncoderHeaderTableSize?: number | string;
     };
+    /** Proxies in front that say for whom they connect, by a header of the PROXY protocol (version 1 or 2). */
+    readonly proxyProtocol?: {
+      /** Believe the header of every peer. */
+      readonly insecure?: boolean | string;
+      /** Peers whose header is believed. From others it is no header, but the first bytes of a request that is refused. */
+      readonly trustedIPs?: ReadonlyArray<string> | string;
+      /** Refuse connections of these peers that do not begin with a header. */
+      readonly required?: boolean | string;
+    };
   }>>;
   /** Where routing configuration comes from. */
   readonly providers?: {

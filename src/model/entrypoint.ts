@@ -29,6 +29,17 @@ export interface EntryPointSpec {
   readonly httpChallenges: 'none' | 'all' | 'own';
   /** Routers that say nothing of TLS take requests over TLS here, with these options; '' for the default ones. */
   readonly tls: { readonly options: string } | null;
+  /** Who may say by a PROXY protocol header for whom it connects; null when nobody may. */
+  readonly proxyProtocol: ProxyProtocolSpec | null;
+}
+
+export interface ProxyProtocolSpec {
+  /** Every peer may. */
+  readonly insecure: boolean;
+  /** IPs and CIDRs of peers that may. */
+  readonly trustedIps: readonly string[];
+  /** Those that may, must. */
+  readonly required: boolean;
 }
 
 export interface ForwardedHeadersSpec {

@@ -19,7 +19,7 @@ import { lookUpAll, Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
 import { Challenges } from './challenges.ts';
-import { EntryPointRuntime, type HandshakeFailed } from './entrypoint-runtime.ts';
+import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
 import { runInSlices } from './slices.ts';
@@ -45,6 +45,7 @@ export interface EngineOptions {
   /** A stage threw: a defect, worth a log line with its stack. */
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly handshakeFailed: HandshakeFailed;
+  readonly proxyHeaderFailed: ProxyHeaderFailed;
   /** See MiddlewareResources. */
   readonly middlewareUnusable: (middleware: string, error: unknown) => void;
 }
@@ -97,6 +98,7 @@ export class Engine {
         challenges: this.#challenges,
         handlerFailed: options.handlerFailed,
         handshakeFailed: options.handshakeFailed,
+        proxyHeaderFailed: options.proxyHeaderFailed,
       });
       this.entryPoints.set(spec.name, runtime);
     });

@@ -121,6 +121,7 @@ const engine = new Engine({
     });
   },
   handshakeFailed: (entryPoint, reason) => requestMetrics?.countHandshakeFailure(entryPoint, reason),
+  proxyHeaderFailed: (entryPoint, reason) => requestMetrics?.countProxyHeaderFailure(entryPoint, reason),
   middlewareUnusable: (middleware, error) =>
     send({
       kind: 'log',
