@@ -3,7 +3,7 @@
 export interface InstallInput {
   /** Named listeners. */
   readonly entryPoints?: Readonly<Record<string, {
-    /** `[host]:port[/tcp]`; without a host, every address of the machine. */
+    /** `[host]:port[/tcp|/udp]`; without a host, every address of the machine. */
     readonly address: string;
     /** Used by routers that name no entry point; when none has it, all do. */
     readonly asDefault?: boolean | string;
@@ -139,6 +139,15 @@ export interface InstallInput {
       readonly maxDecoderHeaderTableSize?: number | string;
       /** Bytes of response header fields that a client is asked to remember; it may offer less. */
       readonly maxEncoderHeaderTableSize?: number | string;
+    };
+    /** Proxies in front that say for whom they connect, by a header of the PROXY protocol (version 1 or 2). */
+    readonly proxyProtocol?: {
+      /** Believe the header of every peer. */
+      readonly insecure?: boolean | string;
+      /** Peers whose header is believed. From others it is no header, but the first bytes of a request that is refused. */
+      readonly trustedIPs?: ReadonlyArray<string> | string;
+      /** Refuse connections of these peers that do not begin with a header. */
+      readonly required?: boolean | string;
     };
   }>>;
   /** Where routing configuration comes from. */

@@ -11,7 +11,10 @@ export interface WorkerInit {
   /** Row of this worker in shared tables: 0 ≤ slot < workerSlots; a replacement reuses the slot of the dead one. */
   readonly slot: number;
   readonly workerSlots: number;
-  /** File descriptor of the bound socket per entry point; the worker duplicates it before it listens. */
+  /**
+   * File descriptor of the bound socket per entry point; the worker duplicates it before it listens. Those of UDP entry
+   * points are given to one worker only.
+   */
   readonly listeners: readonly ListenerInit[];
   readonly snapshot: Snapshot;
   readonly rows: EndpointRows;
@@ -25,6 +28,7 @@ export interface WorkerInit {
 export interface ListenerInit {
   readonly entryPoint: string;
   readonly fd: number;
+  readonly protocol: 'tcp' | 'udp';
 }
 
 /** Shared memory that outlives a worker. Layouts belong to the modules named. */

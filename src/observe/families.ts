@@ -51,6 +51,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'TLS handshakes that came to nothing: unknown_name, certificate, client_certificate, no_shared_cipher, no_shared_protocol, version, malformed, alert, timeout, closed, handshake.',
     labels: ['entrypoint', 'reason'],
   },
+  proxy_protocol_failures_total: {
+    type: 'counter',
+    help: 'Connections of trusted proxies that were closed for their PROXY protocol header: malformed, missing, cut_off.',
+    labels: ['entrypoint', 'reason'],
+  },
   service_server_up: {
     type: 'gauge',
     help: 'Whether the server gets requests: 1, or 0 while health checks or failed requests keep it away.',

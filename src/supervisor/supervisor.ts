@@ -36,6 +36,8 @@ const MAX_CRASHES = 5;
 /** Name, HMAC key and cipher key, as OpenSSL wants them. */
 const TICKET_KEY_BYTES = 48;
 const FALLBACK_DAYS = 365;
+/** Worker that has the UDP sockets: several that read from one would split its sessions. Its replacement gets them anew. */
+const UDP_SLOT = 0;
 
 export interface SupervisorOptions {
   readonly workers: number;
@@ -224,10 +226,9 @@ export class Supervisor implements Publisher, WorkerListener {
   #startWorker(slot: number): WorkerHandle {
     const id = this.#nextId++;
     const shared = this.#memory.forWorker();
-    const listeners: ListenerInit[] = [...this.#sockets].map(([entryPoint, socket]) => ({
-      entryPoint,
-      fd: socket.handle.fd,
-    }));
+    const listeners: ListenerInit[] = [...this.#sockets]
+      .filter(([, { address }]) => address.protocol === 'tcp' || slot === UDP_SLOT)
+      .map(([entryPoint, { handle, address }]) => ({ entryPoint, fd: handle.fd, protocol: address.protocol }));
     const worker = new WorkerHandle(
       this.#options.workerUrl,
       {

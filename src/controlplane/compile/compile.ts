@@ -70,7 +70,12 @@ export function compile(
       compiledMiddlewares,
       compiledServices,
       compiledTlsOptions,
-      entryPoints: Object.keys(install.entryPoints),
+      entryPoints: Object.values(install.entryPoints)
+        .filter(({ address }) => address.protocol === 'tcp')
+        .map(({ name }) => name),
+      datagramEntryPoints: Object.values(install.entryPoints)
+        .filter(({ address }) => address.protocol === 'udp')
+        .map(({ name }) => name),
       brokenEntryPoints: entryPoints.broken,
       defaultEntryPoints: install.defaultEntryPoints,
       precedence: install.precedence,

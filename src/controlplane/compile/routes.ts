@@ -27,6 +27,8 @@ export interface RouteInputs {
   readonly compiledServices: ReadonlyMap<string, ServiceSpec>;
   readonly compiledTlsOptions: CompiledTlsOptions;
   readonly entryPoints: readonly string[];
+  /** Those for UDP, which no router of HTTP can stand on. */
+  readonly datagramEntryPoints: readonly string[];
   readonly defaultEntryPoints: readonly string[];
   /** A middleware of theirs cannot be used. */
   readonly brokenEntryPoints: ReadonlySet<string>;
@@ -210,6 +212,13 @@ export function resolveEntryPoints(
   }
   for (const [index, name] of options.entryPoints.entries()) {
     if (inputs.entryPoints.includes(name)) continue;
+    if (inputs.datagramEntryPoints.includes(name)) {
+      findings.report(router, 'error', 'dangling-reference', `the entry point "${name}" is for UDP; HTTP needs TCP`, [
+        'entryPoints',
+        index,
+      ]);
+      continue;
+    }
     const near = didYouMean(name, inputs.entryPoints);
     const hint = near === null ? `; known: ${inputs.entryPoints.join(', ') || 'none'}` : `; did you mean "${near}"?`;
     findings.report(router, 'error', 'dangling-reference', `there is no entry point "${name}"${hint}`, [

@@ -25,7 +25,7 @@ import { tcpTransportSpec, type TcpTransportOptions } from './tcp-options.ts';
 import { transportSpec } from './transport-options.ts';
 
 /** Loopback: what is served there is for the operator alone. */
-const INTERNAL_ADDRESS: ListenAddress = { host: '127.0.0.1', port: 8080 };
+const INTERNAL_ADDRESS: ListenAddress = { host: '127.0.0.1', port: 8080, protocol: 'tcp' };
 /** Provider name of routing sections in the install file itself. */
 export const INSTALL_PROVIDER = 'install';
 
@@ -213,9 +213,11 @@ function decodeEntryPoints(options: InstallOptions, context: DecodeContext): Rec
               '[host]:port',
               given.address,
             );
-          } else if (address.protocol === 'udp') context.notSupported(false);
-          else if (name !== INTERNAL_ENTRY_POINT)
+          } else if (name !== INTERNAL_ENTRY_POINT) {
             specs[name] = entryPointSpec(name, address, given, httpChallengesOf(name, options));
+          } else if (address.protocol === 'udp') {
+            context.invalid('what is served there is HTTP; write ":8080"', 'an address for TCP', given.address);
+          }
         }),
       ),
     );
@@ -278,7 +280,7 @@ function adminConfig(options: InstallOptions, context: DecodeContext): AdminConf
     rest: providers.rest === undefined ? null : { isOnAddress: providers.rest.insecure && isGuarded },
   };
   const isUsed = [config.api, config.ping, config.metrics, config.rest].some((one) => one?.isOnAddress === true);
-  return { address: isUsed ? { host: address.host, port: address.port } : null, ...config };
+  return { address: isUsed ? address : null, ...config };
 }
 
 export function isLoopback(host: string): boolean {
@@ -301,12 +303,14 @@ interface Parts {
 function assemble(options: InstallOptions, parts: Parts): InstallConfig {
   const declared = parts.entryPoints;
   const names = Object.keys(declared);
-  const asDefault = names.filter((name) => options.entryPoints[name]!.asDefault);
+  // HTTP needs TCP; a router of datagrams has defaults of its own.
+  const forStreams = names.filter((name) => declared[name]!.address.protocol === 'tcp');
+  const asDefault = forStreams.filter((name) => options.entryPoints[name]!.asDefault);
   const lifeCycles = names.map((name) => options.entryPoints[name]!.transport.lifeCycle);
   const prometheus = options.metrics?.prometheus;
   return {
     ...parts,
-    defaultEntryPoints: asDefault.length > 0 ? asDefault : names,
+    defaultEntryPoints: asDefault.length > 0 ? asDefault : forStreams,
     fileProvider: options.providers.file ?? null,
     providersThrottleMs: options.providers.providersThrottleDuration,
     precedence: options.providers.precedence.map((name) => name.toLowerCase()),

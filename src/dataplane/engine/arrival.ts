@@ -15,6 +15,7 @@ import { FirstBytes, type FirstBytesReader } from '../net/first-bytes.ts';
 import { ACME_TLS, type Challenges } from './challenges.ts';
 import { acceptTls, refuseServerName, type TlsResult, type TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
+import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
 
 /** What is known of a connection that has passed the limits. */
 export interface Admitted {
@@ -22,6 +23,8 @@ export interface Admitted {
   readonly port: number;
   /** Of the connection limits. */
   readonly ticket: number;
+  /** What a PROXY protocol header has said; null without one. */
+  readonly proxied: ProxiedAddresses | null;
 }
 
 /** The entry point as its arrivals see it. */
@@ -99,7 +102,8 @@ export class Arrival implements FirstBytesReader, TlsResult {
   /** Returns the reason when there is nothing to choose. */
   private choose(hello: ClientHello, socket: net.Socket): NonNullable<ReturnType<TlsStore['choose']>> | string {
     try {
-      return this.owner.tls.choose(this.owner.name, hello.serverName, socket.localAddress ?? '') ?? 'unknown_name';
+      const localIp = this.admitted.proxied?.destinationIp ?? socket.localAddress ?? '';
+      return this.owner.tls.choose(this.owner.name, hello.serverName, localIp) ?? 'unknown_name';
     } catch {
       return 'certificate';
     }

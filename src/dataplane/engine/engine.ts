@@ -19,10 +19,11 @@ import { lookUpAll, Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
 import { Challenges } from './challenges.ts';
-import { EntryPointRuntime, type HandshakeFailed } from './entrypoint-runtime.ts';
+import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
 import { runInSlices } from './slices.ts';
+import { UdpEntryPoint } from './udp-entrypoint.ts';
 
 export interface EngineOptions {
   readonly snapshot: Snapshot;
@@ -44,12 +45,14 @@ export interface EngineOptions {
   /** A stage threw: a defect, worth a log line with its stack. */
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly handshakeFailed: HandshakeFailed;
+  readonly proxyHeaderFailed: ProxyHeaderFailed;
   /** See MiddlewareResources. */
   readonly middlewareUnusable: (middleware: string, error: unknown) => void;
 }
 
 export class Engine {
   readonly entryPoints = new Map<string, EntryPointRuntime>();
+  readonly udpEntryPoints = new Map<string, UdpEntryPoint>();
   readonly #generation: Generation;
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
@@ -82,6 +85,10 @@ export class Engine {
     this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
     const specs = Object.values(options.snapshot.entryPoints);
     specs.forEach((spec, index) => {
+      if (spec.address.protocol === 'udp') {
+        this.udpEntryPoints.set(spec.name, new UdpEntryPoint(spec, { wheel }));
+        return;
+      }
       const runtime = new EntryPointRuntime(spec, {
         wheel,
         limits: options.limits,
@@ -91,6 +98,7 @@ export class Engine {
         challenges: this.#challenges,
         handlerFailed: options.handlerFailed,
         handshakeFailed: options.handshakeFailed,
+        proxyHeaderFailed: options.proxyHeaderFailed,
       });
       this.entryPoints.set(spec.name, runtime);
     });
@@ -113,6 +121,18 @@ export class Engine {
 
   get digest(): string {
     return this.#digest;
+  }
+
+  /** Accepts or reads on a handle that this worker alone owns. Settles when the kernel listens. */
+  async listen(entryPoint: string, handle: object): Promise<void> {
+    const udp = this.udpEntryPoints.get(entryPoint);
+    if (udp !== undefined) {
+      udp.listen(handle);
+      return;
+    }
+    const tcp = this.entryPoints.get(entryPoint);
+    if (tcp === undefined) throw new Error(`no entry point ${entryPoint} in the snapshot`);
+    await tcp.listen(handle);
   }
 
   /** Builds everything the snapshot names; before the first connection, so nothing is sliced. */
@@ -161,13 +181,15 @@ export class Engine {
 
   /** Stops accepting and waits for connections to end. */
   async drain(): Promise<void> {
-    await Promise.all([...this.entryPoints.values()].map((entryPoint) => entryPoint.drain()));
+    const all = [...this.entryPoints.values(), ...this.udpEntryPoints.values()];
+    await Promise.all(all.map((entryPoint) => entryPoint.drain()));
   }
 
   /** Breaks off what is left; returns the number of connections. */
   destroy(): number {
     let count = 0;
     for (const entryPoint of this.entryPoints.values()) count += entryPoint.destroy();
+    for (const entryPoint of this.udpEntryPoints.values()) count += entryPoint.destroy();
     this.#upstream.resolver.stop();
     this.#passwords.stop();
     return count;

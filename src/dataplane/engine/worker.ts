@@ -121,6 +121,7 @@ const engine = new Engine({
     });
   },
   handshakeFailed: (entryPoint, reason) => requestMetrics?.countHandshakeFailure(entryPoint, reason),
+  proxyHeaderFailed: (entryPoint, reason) => requestMetrics?.countProxyHeaderFailure(entryPoint, reason),
   middlewareUnusable: (middleware, error) =>
     send({
       kind: 'log',
@@ -142,12 +143,8 @@ function takeNormalPriority(): void {
 async function start(): Promise<void> {
   takeNormalPriority();
   engine.start();
-  const handles = await duplicateSockets(init.listeners.map(({ fd }) => fd));
-  for (const [index, { entryPoint }] of init.listeners.entries()) {
-    const runtime = engine.entryPoints.get(entryPoint);
-    if (runtime === undefined) throw new Error(`no entry point ${entryPoint} in the snapshot`);
-    await runtime.listen(handles[index]!);
-  }
+  const handles = await duplicateSockets(init.listeners);
+  for (const [index, { entryPoint }] of init.listeners.entries()) await engine.listen(entryPoint, handles[index]!);
   send({ kind: 'ready', version: engine.version });
 }
 
