@@ -19,6 +19,9 @@ function snapshot(version: number, wish: string): Snapshot {
     certificates: {},
     tlsOptions: {},
     tlsHosts: {},
+    tcpRoutes: {},
+    tcpMiddlewares: {},
+    tcpServices: {},
   };
 }
 

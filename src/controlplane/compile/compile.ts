@@ -18,6 +18,7 @@ import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
+import { compileTcp, type TcpObjects } from './tcp.ts';
 import { compileWantedCertificates } from './wanted-certificates.ts';
 import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
 
@@ -30,6 +31,7 @@ export interface CompileResult {
   readonly serversTransports: ReadonlyMap<string, Compiled<TransportOptions>>;
   readonly certificates: ReadonlyMap<string, Compiled<CertificateOptions>>;
   readonly tlsOptions: ReadonlyMap<string, Compiled<TlsOptions>>;
+  readonly tcp: TcpObjects;
   /** What certificates resolvers are asked for. */
   readonly wantedCertificates: readonly WantedCertificate[];
 }
@@ -83,16 +85,22 @@ export function compile(
     },
     findings,
   );
-  const wanted = compileWantedCertificates(install, routes, routers, findings);
+  const tcp = compileTcp(install, configs, compiledTlsOptions, ruleErrors, findings);
+  const wanted = compileWantedCertificates(install, routes, routers, tcp, findings);
   return {
     sections: {
       entryPoints: entryPoints.specs,
       routes: Object.fromEntries(routes),
       middlewares: Object.fromEntries(compiledMiddlewares.specs),
       services: Object.fromEntries(compiledServices),
-      certificates: Object.fromEntries([...compiledCertificates, ...compileClientCertificates(transports)]),
+      certificates: Object.fromEntries([
+        ...compiledCertificates,
+        ...compileClientCertificates(transports),
+        ...tcp.certificates,
+      ]),
       tlsOptions: Object.fromEntries(compiledTlsOptions.specs),
       tlsHosts: compileTlsHosts(routes, routers, entryPoints.specs, findings),
+      ...tcp.sections,
     },
     diagnostics: [...configs.flatMap((config) => config.diagnostics), ...findings.diagnostics],
     routers,
@@ -101,6 +109,7 @@ export function compile(
     serversTransports: transports,
     certificates,
     tlsOptions,
+    tcp: tcp.objects,
     wantedCertificates: wanted,
   };
 }

@@ -1,7 +1,7 @@
 // Routers: rules, entry points, middlewares and service resolved; a router that lacks one of them is left out.
 
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { defaultPriority, parseRule } from '../../dataplane/match/rule.ts';
+import { defaultPriority, HTTP_RULES, parseRule, type RuleLanguage } from '../../dataplane/match/rule.ts';
 import type { RuleError } from '../../dataplane/match/rule-error.ts';
 import { translateV2 } from '../../dataplane/match/rule-v2.ts';
 import type { RouteSpec } from '../../model/route.ts';
@@ -132,8 +132,13 @@ function checkUndecoded(router: Compiled<RouterOptions>, inputs: RouteInputs, fi
 }
 
 /** Old rules are translated before they are looked at; errors of names stand where they were written. */
-function translateRule(router: Compiled<RouterOptions>, text: string, findings: Findings): string {
-  const { rule, errors } = translateV2(text);
+export function translateRule(
+  router: Compiled<unknown>,
+  text: string,
+  findings: Findings,
+  matchers?: Parameters<typeof translateV2>[1],
+): string {
+  const { rule, errors } = translateV2(text, matchers);
   for (const error of errors) {
     const place = placeInRule(router.object.document, [...router.object.path, 'rule'], text, error.offset);
     findings.report(router, 'error', 'rule-syntax', error.message, ['rule'], place === null ? {} : { place });
@@ -141,15 +146,17 @@ function translateRule(router: Compiled<RouterOptions>, text: string, findings: 
   return rule;
 }
 
-function checkRule(
-  router: Compiled<RouterOptions>,
+/** `known` are errors by the text of rules of this language. */
+export function checkRule(
+  router: Compiled<unknown>,
   rule: string,
   known: Map<string, readonly RuleError[]>,
   findings: Findings,
+  language: RuleLanguage = HTTP_RULES,
 ): void {
   let errors = known.get(rule);
   if (errors === undefined) {
-    errors = parseRule(rule).errors;
+    errors = parseRule(rule, language).errors;
     known.set(rule, errors);
   }
   for (const error of errors) {
@@ -176,10 +183,10 @@ function placeInRule(
   return start < 0 || rule === '' ? place : { line: place.line, column: start + 1 + offset };
 }
 
-function resolveEntryPoints(
-  router: Compiled<RouterOptions>,
-  options: RouterOptions,
-  inputs: RouteInputs,
+export function resolveEntryPoints(
+  router: Compiled<unknown>,
+  options: { readonly entryPoints: readonly string[] | undefined },
+  inputs: Pick<RouteInputs, 'entryPoints' | 'defaultEntryPoints' | 'brokenEntryPoints'>,
   findings: Findings,
 ): readonly string[] {
   const used = options.entryPoints ?? inputs.defaultEntryPoints;

@@ -12,6 +12,9 @@ const SECTIONS = [
   'certificates',
   'tlsOptions',
   'tlsHosts',
+  'tcpRoutes',
+  'tcpMiddlewares',
+  'tcpServices',
 ] as const;
 
 type Section = Readonly<Record<string, object>>;

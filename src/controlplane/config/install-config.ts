@@ -7,6 +7,7 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
 import type { UpstreamTransportSpec } from '../../model/service.ts';
 import type { AccessLogInit, ObserveInit } from '../../model/sync.ts';
+import type { TcpTransportSpec } from '../../model/tcp.ts';
 import { DecodeContext } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { isMap } from '../../schema/schema.ts';
@@ -20,6 +21,7 @@ import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
 import { decodeRouting, type RoutingConfig } from './routing-config.ts';
+import { tcpTransportSpec, type TcpTransportOptions } from './tcp-options.ts';
 import { transportSpec } from './transport-options.ts';
 
 /** Loopback: what is served there is for the operator alone. */
@@ -54,6 +56,9 @@ export interface InstallConfig {
   readonly requestAcceptGraceMs: number;
   readonly graceMs: number;
   readonly serversTransport: UpstreamTransportSpec;
+  readonly tcpServersTransport: TcpTransportSpec;
+  /** Client certificates of `tcpServersTransport`. */
+  readonly tcpTransportCertificates: TcpTransportOptions['tls']['certificates'];
   /** Routing configuration of the same file; null when it has none. */
   readonly routing: RoutingConfig | null;
   /** The same with the files as they are now that its options name. */
@@ -348,5 +353,7 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceTimeout)),
     graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceTimeOut)),
     serversTransport: transportSpec(INSTALL_PROVIDER, options.serversTransport),
+    tcpServersTransport: tcpTransportSpec(INSTALL_PROVIDER, options.tcpServersTransport),
+    tcpTransportCertificates: options.tcpServersTransport.tls.certificates,
   };
 }

@@ -23,6 +23,7 @@ import {
   defaultsOf,
   type Infer,
 } from '../../schema/schema.ts';
+import { installTcpTransportOptions } from './tcp-options.ts';
 import { installTransportOptions } from './transport-options.ts';
 import { statusRange } from '../../schema/status-range.ts';
 import { certificatesResolversSection } from './certificates-resolver-options.ts';
@@ -276,6 +277,11 @@ export const installOptions = object({
     defaultsOf(installTransportOptions),
     'Connections to servers, where a service names no transport of its own.',
   ),
+  tcpServersTransport: withDefault(
+    installTcpTransportOptions,
+    defaultsOf(installTcpTransportOptions),
+    'Connections to servers of TCP services, where a service names no transport of its own.',
+  ),
   core: withDefault(core, defaultsOf(core), 'What concerns all routers.'),
   state: own(optional(state, 'What survives a restart. Without it, history is kept in memory.')),
   certificatesResolvers: withDefault(
@@ -298,7 +304,6 @@ export const installOptions = object({
   hostResolver: later('CNAME flattening.'),
   ocsp: later('OCSP stapling.'),
   spiffe: later('SPIFFE.'),
-  tcpServersTransport: later('TCP services.'),
   tracing: later('Traces.'),
 });
 

@@ -204,7 +204,7 @@ export class Pipeline {
     const { history, internalServices } = this.#options;
     const pinned = history.pinned === null ? null : history.get(history.pinned);
     if (pinned === null) return sections;
-    const { routes, middlewares, services, tlsOptions, tlsHosts } = pinned;
+    const { routes, middlewares, services, tlsOptions, tlsHosts, tcpRoutes, tcpMiddlewares, tcpServices } = pinned;
     const { entryPoints, certificates } = sections;
     return {
       entryPoints,
@@ -214,6 +214,9 @@ export class Pipeline {
       certificates,
       tlsOptions,
       tlsHosts,
+      tcpRoutes,
+      tcpMiddlewares,
+      tcpServices,
     };
   }
 

@@ -13,6 +13,9 @@ function snapshot(version: number): Snapshot {
     certificates: {},
     tlsOptions: {},
     tlsHosts: {},
+    tcpRoutes: {},
+    tcpMiddlewares: {},
+    tcpServices: {},
   };
 }
 
