@@ -13,6 +13,7 @@ import {
   type TcpTransportOptions,
 } from '../config/tcp-options.ts';
 import { collect, type Compiled, type Findings } from './compilation.ts';
+import { entryPointsFor } from './entry-points.ts';
 import { compileTcpMiddlewares, compileTcpRoutes } from './tcp-routes.ts';
 import { compileTcpServices } from './tcp-services.ts';
 import { clientCertificates, type CompiledTlsOptions } from './tls.ts';
@@ -58,8 +59,7 @@ export function compileTcp(
       compiledServices,
       compiledMiddlewares,
       compiledTlsOptions: tlsOptions,
-      entryPoints: Object.keys(install.entryPoints),
-      defaultEntryPoints: install.defaultEntryPoints,
+      knownEntryPoints: entryPointsFor('tcp', install),
       precedence: install.precedence,
       ruleErrors: new PrefixedMap(ruleErrors, 'tcp '),
       defaultRuleSyntax: install.defaultRuleSyntax,

@@ -77,7 +77,10 @@ function signatureProblem(basic: BasicOCSPResponse, issuer: X509Certificate, now
   if (basic.tbsResponseDataRaw === undefined) return 'the answer is no OCSP response';
   const signed = new Uint8Array(basic.tbsResponseDataRaw);
   const signature = new Uint8Array(basic.signature);
-  const signers = [issuer, ...(basic.certs ?? []).map((one) => new X509Certificate(Buffer.from(AsnConvert.serialize(one))))];
+  const signers = [
+    issuer,
+    ...(basic.certs ?? []).map((one) => new X509Certificate(Buffer.from(AsnConvert.serialize(one)))),
+  ];
   const signer = signers.find((one) => isSignedBy(one, hash, signed, signature));
   if (signer === undefined) return 'nobody who may has signed the answer';
   if (signer.raw.equals(issuer.raw)) return null;
