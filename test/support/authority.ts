@@ -16,17 +16,21 @@ export interface Issued {
   readonly serial: string;
 }
 
+const NEW_KEY = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes';
+
+/** Names of authorities and hosts have no spaces. */
+function words(command: string): string[] {
+  return command.split(' ');
+}
+
 export class Authority implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'signalbox-authority-'));
   readonly certificate: string;
   readonly #index: string[] = [];
   #next = 1;
 
-  constructor(name = 'an authority') {
-    this.#openssl(
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'],
-      ...['-subj', `/CN=${name}`, '-keyout', 'ca.key', '-out', 'ca.pem'],
-    );
+  constructor(name = 'an.authority') {
+    this.#openssl(`req -x509 ${NEW_KEY} -days 30 -subj /CN=${name} -keyout ca.key -out ca.pem`);
     this.certificate = this.#read('ca.pem');
   }
 
@@ -38,13 +42,9 @@ export class Authority implements AsyncDisposable {
       join(this.directory, `${file}.cnf`),
       [`subjectAltName=DNS:${name}`, 'basicConstraints=CA:FALSE', ...extensions].join('\n'),
     );
+    this.#openssl(`req ${NEW_KEY} -subj /CN=${name} -keyout ${file}.key -out ${file}.csr`);
     this.#openssl(
-      ...['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`],
-      ...['-keyout', `${file}.key`, '-out', `${file}.csr`],
-    );
-    this.#openssl(
-      ...['x509', '-req', '-in', `${file}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-days', '20'],
-      ...['-set_serial', String(4096 + number), '-extfile', `${file}.cnf`, '-out', `${file}.pem`],
+      `x509 -req -in ${file}.csr -CA ca.pem -CAkey ca.key -days 20 -set_serial ${4096 + number} -extfile ${file}.cnf -out ${file}.pem`,
     );
     const certificate = this.#read(`${file}.pem`);
     const serial = (4096 + number).toString(16).toUpperCase();
@@ -65,10 +65,9 @@ export class Authority implements AsyncDisposable {
     writeFileSync(join(this.directory, `${own}.pem`), signer?.certificate ?? this.certificate);
     writeFileSync(join(this.directory, `${own}.key`), signer?.key ?? this.#read('ca.key'));
     return Engine.start('openssl', {
-      args: [
-        ...['ocsp', '-index', `${own}.txt`, '-CA', 'ca.pem', '-rsigner', `${own}.pem`, '-rkey', `${own}.key`],
-        ...['-port', String(port), '-ndays', '1', '-ignore_err'],
-      ],
+      args: words(
+        `ocsp -index ${own}.txt -CA ca.pem -rsigner ${own}.pem -rkey ${own}.key -port ${port} -ndays 1 -ignore_err`,
+      ),
       directory: this.directory,
       ready: /waiting for OCSP client|ACCEPT/,
     });
@@ -78,8 +77,8 @@ export class Authority implements AsyncDisposable {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  #openssl(...args: readonly string[]): void {
-    execFileSync('openssl', args, { cwd: this.directory, stdio: ['ignore', 'ignore', 'pipe'] });
+  #openssl(command: string): void {
+    execFileSync('openssl', words(command), { cwd: this.directory, stdio: ['ignore', 'ignore', 'pipe'] });
   }
 
   #read(file: string): string {
