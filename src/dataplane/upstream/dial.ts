@@ -9,7 +9,7 @@ import { connectFixed, Reading, type ReadTarget } from '../net/fixed-read.ts';
 import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
 import type { UpstreamPeer } from './connection-owner.ts';
 import type { Address } from './resolver.ts';
-import type { Waiter } from './waiter.ts';
+import type { Waiter, WaitingRoom } from './waiter.ts';
 
 const HTTP1 = ['http/1.1'];
 const EITHER = ['h2', 'http/1.1'];
@@ -21,7 +21,7 @@ export interface DialOwner extends UpstreamPeer {
   dialFailed(dial: Dial, failure: Failure): void;
 }
 
-export class Dial implements ReadTarget {
+export class Dial implements ReadTarget, WaitingRoom {
   /** Its connection may serve several requests at once. */
   readonly mayBeShared: boolean;
   readonly waiters: Waiter[] = [];
@@ -112,7 +112,6 @@ export class Dial implements ReadTarget {
     this.owner.dialFailed(this, failure);
   }
 
-  /** A client has left: what only it has waited for is given up. */
   forget(waiter: Waiter): void {
     const index = this.waiters.indexOf(waiter);
     if (index >= 0) this.waiters.splice(index, 1);

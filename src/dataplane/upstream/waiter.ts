@@ -4,7 +4,12 @@
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { Dial } from './dial.ts';
+
+/** What a request waits for; a dial. */
+export interface WaitingRoom {
+  /** A client has left: what only it has waited for is given up. */
+  forget(waiter: Waiter): void;
+}
 
 export interface WaiterOwner {
   /** Its client has left. */
@@ -16,12 +21,12 @@ export interface WaiterOwner {
 export class Waiter implements BodySource {
   readonly exchange: Exchange;
   /** What it waits for; null for any connection. */
-  readonly dial: Dial | null;
+  readonly dial: WaitingRoom | null;
   /** Armed by the owner where the dial has none. */
   readonly deadline: Deadline;
   private readonly owner: WaiterOwner;
 
-  constructor(owner: WaiterOwner, exchange: Exchange, dial: Dial | null) {
+  constructor(owner: WaiterOwner, exchange: Exchange, dial: WaitingRoom | null) {
     this.owner = owner;
     this.exchange = exchange;
     this.dial = dial;
