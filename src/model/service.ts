@@ -117,8 +117,10 @@ export interface UpstreamTransportSpec {
   readonly responseHeaderTimeoutMs: number;
   /** A kept connection without a request. */
   readonly idleConnTimeoutMs: number;
-  /** Longest pause between two reads of a response body; 0 is off. */
+  /** HTTP/1.1: longest pause between two reads of a response body. HTTP/2: silence after which a PING is sent. 0 is off. */
   readonly readIdleTimeoutMs: number;
+  /** HTTP/2: how long that PING may go without an answer. */
+  readonly pingTimeoutMs: number;
   /** Longest time the server may take to accept more of a request body; 0 is off. */
   readonly writeIdleTimeoutMs: number;
   readonly maxIdleConnsPerHost: number;
@@ -128,6 +130,8 @@ export interface UpstreamTransportSpec {
   readonly maxPendingRequests: number;
   readonly maxResponseHeaderBytes: number;
   readonly maxResponseHeaderCount: number;
+  /** Servers whose scheme is https are offered HTTP/2. */
+  readonly isHttp2: boolean;
   /** For servers whose scheme is https. */
   readonly tls: UpstreamTlsSpec;
 }

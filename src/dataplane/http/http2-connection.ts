@@ -84,7 +84,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   private readonly decoder = new HpackDecoder();
   private readonly encoder: HpackEncoder;
   private readonly guard: FloodGuard;
-  private readonly settings = new PeerSettings();
+  private readonly settings = new PeerSettings(false);
   private readonly streams = new StreamTable<Http2Stream>();
   private readonly window = new ReceiveWindow(CONNECTION_WINDOW, CONNECTION_WINDOW);
   private readonly deadline: Deadline;
