@@ -10,7 +10,7 @@ export interface CreateStaplerOptions {
   readonly responderOverrides: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Log;
-  publish(staples: readonly Staple[]): void;
+  readonly publish: (staples: readonly Staple[]) => void;
 }
 
 export function createStapler({ responderOverrides, clock, log, publish }: CreateStaplerOptions): Stapler {

@@ -19,7 +19,7 @@ export interface StaplerOptions {
   /** Rejects with what went wrong. */
   readonly ask: (url: string, request: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
   /** Called with every change. */
-  publish(staples: readonly Staple[]): void;
+  readonly publish: (staples: readonly Staple[]) => void;
 }
 
 /** Between two questions about one certificate; a revocation is seen within the longest. */
