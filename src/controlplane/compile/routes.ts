@@ -186,7 +186,7 @@ function placeInRule(
 export function resolveEntryPoints(
   router: Compiled<unknown>,
   options: { readonly entryPoints: readonly string[] | undefined },
-  inputs: Pick<RouteInputs, 'entryPoints' | 'defaultEntryPoints' | 'brokenEntryPoints'>,
+  inputs: Pick<RouteInputs, 'entryPoints' | 'datagramEntryPoints' | 'defaultEntryPoints' | 'brokenEntryPoints'>,
   findings: Findings,
 ): readonly string[] {
   const used = options.entryPoints ?? inputs.defaultEntryPoints;
@@ -213,10 +213,13 @@ export function resolveEntryPoints(
   for (const [index, name] of options.entryPoints.entries()) {
     if (inputs.entryPoints.includes(name)) continue;
     if (inputs.datagramEntryPoints.includes(name)) {
-      findings.report(router, 'error', 'dangling-reference', `the entry point "${name}" is for UDP; HTTP needs TCP`, [
-        'entryPoints',
-        index,
-      ]);
+      findings.report(
+        router,
+        'error',
+        'dangling-reference',
+        `the entry point "${name}" is for UDP; this router needs one for TCP`,
+        ['entryPoints', index],
+      );
       continue;
     }
     const near = didYouMean(name, inputs.entryPoints);

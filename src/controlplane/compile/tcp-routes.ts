@@ -20,6 +20,7 @@ export interface TcpRouteInputs {
   readonly compiledServices: ReadonlyMap<string, TcpServiceSpec>;
   readonly compiledTlsOptions: CompiledTlsOptions;
   readonly entryPoints: readonly string[];
+  readonly datagramEntryPoints: readonly string[];
   readonly defaultEntryPoints: readonly string[];
   readonly precedence: readonly string[];
   /** Errors of TCP rules parsed before, by text. */

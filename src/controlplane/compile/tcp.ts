@@ -58,7 +58,7 @@ export function compileTcp(
       compiledServices,
       compiledMiddlewares,
       compiledTlsOptions: tlsOptions,
-      entryPoints: Object.keys(install.entryPoints),
+      ...entryPointNames(install),
       defaultEntryPoints: install.defaultEntryPoints,
       precedence: install.precedence,
       ruleErrors: new PrefixedMap(ruleErrors, 'tcp '),
@@ -82,6 +82,17 @@ export function compileTcp(
     },
     certificates,
   };
+}
+
+function entryPointNames({ entryPoints }: InstallConfig): {
+  entryPoints: readonly string[];
+  datagramEntryPoints: readonly string[];
+} {
+  const names = (isUdp: boolean): readonly string[] =>
+    Object.values(entryPoints)
+      .filter(({ address }) => (address.protocol === 'udp') === isUdp)
+      .map(({ name }) => name);
+  return { entryPoints: names(false), datagramEntryPoints: names(true) };
 }
 
 /** A part of a map: the keys that begin with a prefix, without it. */
