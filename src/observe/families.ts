@@ -126,6 +126,16 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Orders of certificates that came to an end, by outcome: issued or failed.',
     labels: ['resolver', 'outcome'],
   },
+  tls_ocsp_certificates: {
+    type: 'gauge',
+    help: 'Certificates by what is known of them by OCSP: good, revoked, pending, or none where nobody is asked.',
+    labels: ['state'],
+  },
+  tls_ocsp_requests_total: {
+    type: 'counter',
+    help: 'Questions to OCSP responders that came to an end, by outcome: answered or failed.',
+    labels: ['outcome'],
+  },
   config_version: { type: 'gauge', help: 'Version of the configuration being served.', labels: [] },
   worker_open_connections: { type: 'gauge', help: 'Open client connections of each worker.', labels: ['worker'] },
   worker_restarts_total: { type: 'counter', help: 'Workers replaced after a crash, a refusal or a hang.', labels: [] },

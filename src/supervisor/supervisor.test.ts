@@ -22,6 +22,8 @@ function snapshot(version: number, wish: string): Snapshot {
     tcpRoutes: {},
     tcpMiddlewares: {},
     tcpServices: {},
+    udpRoutes: {},
+    udpServices: {},
   };
 }
 

@@ -7,6 +7,7 @@ import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { selfSigned } from '../core/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
+import type { Staple } from '../model/staple.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { Publisher, PublishResult } from '../model/publisher.ts';
@@ -21,6 +22,7 @@ import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
 import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
 import { ChallengeSender } from './challenge-sender.ts';
+import { StapleSender } from './staple-sender.ts';
 import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
@@ -72,6 +74,7 @@ export class Supervisor implements Publisher, WorkerListener {
   readonly #sockets = new Map<string, BoundSocket>();
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #challenges = new ChallengeSender();
+  readonly #staples = new StapleSender();
   #entryPoints: readonly string[] = [];
   #snapshot: Snapshot | null = null;
   #nextId = 1;
@@ -187,6 +190,11 @@ export class Supervisor implements Publisher, WorkerListener {
     return this.#challenges.setAlpn(certificates, [...this.#workers.values()]);
   }
 
+  /** Every worker gives clients these answers from now on. */
+  setStaples(changed: readonly Staple[]): void {
+    this.#staples.send(changed, this.#workers.values());
+  }
+
   /** What each worker runs, by slot. */
   workers(): readonly WorkerStatus[] {
     return [...this.#workers.values()]
@@ -248,6 +256,7 @@ export class Supervisor implements Publisher, WorkerListener {
     );
     this.#workers.set(slot, worker);
     this.#challenges.started(worker);
+    this.#staples.started(worker);
     this.#options.metrics.add(id, shared.metrics);
     return worker;
   }

@@ -14,11 +14,13 @@ import type { ServiceOptions } from '../config/service-options.ts';
 import type { CertificateOptions, TlsOptions } from '../config/tls-options.ts';
 import type { TransportOptions } from '../config/transport-options.ts';
 import { collect, danglingMessage, Findings, qualify, type Compiled } from './compilation.ts';
+import { entryPointsFor } from './entry-points.ts';
 import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
 import { compileTcp, type TcpObjects } from './tcp.ts';
+import { compileUdp, type UdpObjects } from './udp.ts';
 import { compileWantedCertificates } from './wanted-certificates.ts';
 import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
 
@@ -32,6 +34,7 @@ export interface CompileResult {
   readonly certificates: ReadonlyMap<string, Compiled<CertificateOptions>>;
   readonly tlsOptions: ReadonlyMap<string, Compiled<TlsOptions>>;
   readonly tcp: TcpObjects;
+  readonly udp: UdpObjects;
   /** What certificates resolvers are asked for. */
   readonly wantedCertificates: readonly WantedCertificate[];
 }
@@ -70,14 +73,7 @@ export function compile(
       compiledMiddlewares,
       compiledServices,
       compiledTlsOptions,
-      entryPoints: Object.values(install.entryPoints)
-        .filter(({ address }) => address.protocol === 'tcp')
-        .map(({ name }) => name),
-      datagramEntryPoints: Object.values(install.entryPoints)
-        .filter(({ address }) => address.protocol === 'udp')
-        .map(({ name }) => name),
-      brokenEntryPoints: entryPoints.broken,
-      defaultEntryPoints: install.defaultEntryPoints,
+      knownEntryPoints: entryPointsFor('tcp', install, entryPoints.broken),
       precedence: install.precedence,
       ruleErrors,
       defaultRuleSyntax: install.defaultRuleSyntax,
@@ -86,6 +82,7 @@ export function compile(
     findings,
   );
   const tcp = compileTcp(install, configs, compiledTlsOptions, ruleErrors, findings);
+  const udp = compileUdp(install, configs, findings);
   const wanted = compileWantedCertificates(install, routes, routers, tcp, findings);
   return {
     sections: {
@@ -101,6 +98,7 @@ export function compile(
       tlsOptions: Object.fromEntries(compiledTlsOptions.specs),
       tlsHosts: compileTlsHosts(routes, routers, entryPoints.specs, findings),
       ...tcp.sections,
+      ...udp.sections,
     },
     diagnostics: [...configs.flatMap((config) => config.diagnostics), ...findings.diagnostics],
     routers,
@@ -110,6 +108,7 @@ export function compile(
     certificates,
     tlsOptions,
     tcp: tcp.objects,
+    udp: udp.objects,
     wantedCertificates: wanted,
   };
 }

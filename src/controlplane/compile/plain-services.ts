@@ -55,6 +55,7 @@ export function compileChildren(
 
 /** What is followed from service to service. */
 interface Divided {
+  readonly kind: string;
   readonly children?: readonly ChildSpec[];
   readonly followsHealth?: boolean;
   readonly healthCheck?: unknown;

@@ -1,6 +1,5 @@
 // Routers: rules, entry points, middlewares and service resolved; a router that lacks one of them is left out.
 
-import { didYouMean } from '../../core/did-you-mean.ts';
 import { defaultPriority, HTTP_RULES, parseRule, type RuleLanguage } from '../../dataplane/match/rule.ts';
 import type { RuleError } from '../../dataplane/match/rule-error.ts';
 import { translateV2 } from '../../dataplane/match/rule-v2.ts';
@@ -12,6 +11,7 @@ import type { MiddlewareOptions, RouterOptions } from '../config/routing-options
 import type { ServiceOptions } from '../config/service-options.ts';
 import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { resolveEntryPoints, type KnownEntryPoints } from './entry-points.ts';
 import type { CompiledMiddlewares } from './middlewares.ts';
 import { RouterFamily } from './router-family.ts';
 import type { CompiledTlsOptions } from './tls.ts';
@@ -26,12 +26,7 @@ export interface RouteInputs {
   readonly compiledMiddlewares: CompiledMiddlewares;
   readonly compiledServices: ReadonlyMap<string, ServiceSpec>;
   readonly compiledTlsOptions: CompiledTlsOptions;
-  readonly entryPoints: readonly string[];
-  /** Those for UDP, which no router of HTTP can stand on. */
-  readonly datagramEntryPoints: readonly string[];
-  readonly defaultEntryPoints: readonly string[];
-  /** A middleware of theirs cannot be used. */
-  readonly brokenEntryPoints: ReadonlySet<string>;
+  readonly knownEntryPoints: KnownEntryPoints;
   readonly precedence: readonly string[];
   /** Errors of rules parsed before, by text. */
   readonly ruleErrors: Map<string, readonly RuleError[]>;
@@ -66,7 +61,7 @@ function compileRoute(
   const rule = isV2 ? translateRule(router, options.rule, findings) : options.rule;
   if (router.errors.length === 0) checkRule(router, rule, inputs.ruleErrors, findings);
   const parents = family.resolve(router, options, findings);
-  const entryPoints = parents.length > 0 ? [] : resolveEntryPoints(router, options, inputs, findings);
+  const entryPoints = parents.length > 0 ? [] : resolveEntryPoints(router, options, inputs.knownEntryPoints, findings);
   const middlewares = resolveMiddlewares(router, options, inputs, findings);
   const service = resolveService(router, options, family, inputs, findings);
   const tlsOptions = resolveTlsOptions(router, options, inputs, findings);
@@ -181,55 +176,6 @@ function placeInRule(
   const line = document.text.split('\n', place.line)[place.line - 1] ?? '';
   const start = line.indexOf(rule, place.column - 1);
   return start < 0 || rule === '' ? place : { line: place.line, column: start + 1 + offset };
-}
-
-export function resolveEntryPoints(
-  router: Compiled<unknown>,
-  options: { readonly entryPoints: readonly string[] | undefined },
-  inputs: Pick<RouteInputs, 'entryPoints' | 'datagramEntryPoints' | 'defaultEntryPoints' | 'brokenEntryPoints'>,
-  findings: Findings,
-): readonly string[] {
-  const used = options.entryPoints ?? inputs.defaultEntryPoints;
-  const broken = used.find((name) => inputs.brokenEntryPoints.has(name));
-  if (broken !== undefined) {
-    findings.report(
-      router,
-      'error',
-      'unusable-reference',
-      `a middleware of the entry point "${broken}" cannot be used`,
-    );
-  }
-  if (options.entryPoints === undefined) {
-    if (inputs.defaultEntryPoints.length === 0) {
-      findings.report(
-        router,
-        'error',
-        'no-entry-point',
-        'there is no entry point to listen on; define one under "entryPoints"',
-      );
-    }
-    return inputs.defaultEntryPoints;
-  }
-  for (const [index, name] of options.entryPoints.entries()) {
-    if (inputs.entryPoints.includes(name)) continue;
-    if (inputs.datagramEntryPoints.includes(name)) {
-      findings.report(
-        router,
-        'error',
-        'dangling-reference',
-        `the entry point "${name}" is for UDP; this router needs one for TCP`,
-        ['entryPoints', index],
-      );
-      continue;
-    }
-    const near = didYouMean(name, inputs.entryPoints);
-    const hint = near === null ? `; known: ${inputs.entryPoints.join(', ') || 'none'}` : `; did you mean "${near}"?`;
-    findings.report(router, 'error', 'dangling-reference', `there is no entry point "${name}"${hint}`, [
-      'entryPoints',
-      index,
-    ]);
-  }
-  return options.entryPoints;
 }
 
 function resolveMiddlewares(

@@ -15,6 +15,8 @@ const SECTIONS = [
   'tcpRoutes',
   'tcpMiddlewares',
   'tcpServices',
+  'udpRoutes',
+  'udpServices',
 ] as const;
 
 type Section = Readonly<Record<string, object>>;

@@ -9,7 +9,8 @@ import type { TcpMiddlewareSpec, TcpRouteSpec, TcpRouteTls, TcpServiceSpec } fro
 import { DEFAULT_TLS_OPTIONS } from '../../model/tls.ts';
 import type { TcpMiddlewareOptions, TcpRouterOptions, TcpServiceOptions } from '../config/tcp-options.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
-import { checkRule, resolveEntryPoints, translateRule } from './routes.ts';
+import { resolveEntryPoints, type KnownEntryPoints } from './entry-points.ts';
+import { checkRule, translateRule } from './routes.ts';
 import type { CompiledTlsOptions } from './tls.ts';
 
 export interface TcpRouteInputs {
@@ -19,9 +20,7 @@ export interface TcpRouteInputs {
   readonly compiledMiddlewares: ReadonlyMap<string, TcpMiddlewareSpec>;
   readonly compiledServices: ReadonlyMap<string, TcpServiceSpec>;
   readonly compiledTlsOptions: CompiledTlsOptions;
-  readonly entryPoints: readonly string[];
-  readonly datagramEntryPoints: readonly string[];
-  readonly defaultEntryPoints: readonly string[];
+  readonly knownEntryPoints: KnownEntryPoints;
   readonly precedence: readonly string[];
   /** Errors of TCP rules parsed before, by text. */
   readonly ruleErrors: Map<string, readonly RuleError[]>;
@@ -64,7 +63,7 @@ function compileRoute(
   const tree = router.errors.length === 0 ? parseRule(rule, TCP_RULES).rule : null;
   const hasTls = options.tls !== undefined && options.tls !== false;
   if (tree !== null && !hasTls) checkWithoutTls(router, tree, findings);
-  const entryPoints = resolveEntryPoints(router, options, { ...inputs, brokenEntryPoints: new Set() }, findings);
+  const entryPoints = resolveEntryPoints(router, options, inputs.knownEntryPoints, findings);
   const middlewares = resolveMiddlewares(router, options, inputs, findings);
   const service = resolveService(router, options, inputs, findings);
   const tls = resolveTls(router, options, inputs, findings);

@@ -13,6 +13,7 @@ import {
   type TcpTransportOptions,
 } from '../config/tcp-options.ts';
 import { collect, type Compiled, type Findings } from './compilation.ts';
+import { entryPointsFor } from './entry-points.ts';
 import { compileTcpMiddlewares, compileTcpRoutes } from './tcp-routes.ts';
 import { compileTcpServices } from './tcp-services.ts';
 import { clientCertificates, type CompiledTlsOptions } from './tls.ts';
@@ -58,8 +59,7 @@ export function compileTcp(
       compiledServices,
       compiledMiddlewares,
       compiledTlsOptions: tlsOptions,
-      ...entryPointNames(install),
-      defaultEntryPoints: install.defaultEntryPoints,
+      knownEntryPoints: entryPointsFor('tcp', install),
       precedence: install.precedence,
       ruleErrors: new PrefixedMap(ruleErrors, 'tcp '),
       defaultRuleSyntax: install.defaultRuleSyntax,
@@ -82,17 +82,6 @@ export function compileTcp(
     },
     certificates,
   };
-}
-
-function entryPointNames({ entryPoints }: InstallConfig): {
-  entryPoints: readonly string[];
-  datagramEntryPoints: readonly string[];
-} {
-  const names = (isUdp: boolean): readonly string[] =>
-    Object.values(entryPoints)
-      .filter(({ address }) => (address.protocol === 'udp') === isUdp)
-      .map(({ name }) => name);
-  return { entryPoints: names(false), datagramEntryPoints: names(true) };
 }
 
 /** A part of a map: the keys that begin with a prefix, without it. */

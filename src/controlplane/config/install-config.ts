@@ -51,6 +51,8 @@ export interface InstallConfig {
   readonly internals: { readonly accessLogs: boolean; readonly metrics: boolean };
   readonly defaultRuleSyntax: 'v2' | 'v3';
   readonly ticketKeyLifeMs: number;
+  /** Null when nothing is stapled. */
+  readonly ocsp: { readonly responderOverrides: Readonly<Record<string, string>> } | null;
   readonly state: { readonly directory: string; readonly maxSnapshots: number } | null;
   /** Longest over all entry points. */
   readonly requestAcceptGraceMs: number;
@@ -349,6 +351,7 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     },
     defaultRuleSyntax: options.core.defaultRuleSyntax,
     ticketKeyLifeMs: options.core.ticketKeyLifetime,
+    ocsp: options.ocsp ?? null,
     state: options.state ?? null,
     requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceTimeout)),
     graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceTimeOut)),

@@ -264,6 +264,16 @@ const pluginModule = checked(
 /** The section `plugins` alone: it is read before everything else, since what it names takes part in decoding. */
 export const pluginsSection = record(pluginModule);
 
+const ocsp = object({
+  responderOverrides: withDefault(
+    record(
+      string({ pattern: /^https?:\/\/[^\s]+$/, expected: 'a URL that begins with http:// or https://' }),
+    ),
+    {},
+    'Responders to ask in place of those that certificates name: URL, or host, to URL.',
+  ),
+});
+
 export const installOptions = object({
   entryPoints: withDefault(record(entryPointOptions), {}, 'Named listeners.'),
   providers: withDefault(providers, defaultsOf(providers), 'Where routing configuration comes from.'),
@@ -302,7 +312,10 @@ export const installOptions = object({
   ),
   global: later('Neither version checks nor statistics are sent.'),
   hostResolver: later('CNAME flattening.'),
-  ocsp: later('OCSP stapling.'),
+  ocsp: optional(
+    ocsp,
+    'Hand clients what the authority says of a certificate (OCSP stapling). An empty section switches it on.',
+  ),
   spiffe: later('SPIFFE.'),
   tracing: later('Traces.'),
 });

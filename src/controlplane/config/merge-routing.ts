@@ -44,6 +44,8 @@ export function mergeRouting(provider: string, parts: readonly RoutingConfig[]):
     tcpServices: merge((config) => config.tcpServices),
     tcpMiddlewares: merge((config) => config.tcpMiddlewares),
     tcpServersTransports: merge((config) => config.tcpServersTransports),
+    udpRouters: merge((config) => config.udpRouters),
+    udpServices: merge((config) => config.udpServices),
   };
   for (const part of parts) diagnostics.push(...part.diagnostics);
   const filesRead = new Set(parts.flatMap((part) => [...part.filesRead]));

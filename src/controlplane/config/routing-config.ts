@@ -26,6 +26,7 @@ import {
   type TcpServiceOptions,
   type TcpTransportOptions,
 } from './tcp-options.ts';
+import { udpRouterOptions, udpServiceOptions, type UdpRouterOptions, type UdpServiceOptions } from './udp-options.ts';
 import { namedTransportOptions, type TransportOptions } from './transport-options.ts';
 
 export interface RoutingObject<T> {
@@ -57,6 +58,8 @@ export interface RoutingSections {
   readonly tcpServices: ReadonlyMap<string, RoutingObject<TcpServiceOptions>>;
   readonly tcpMiddlewares: ReadonlyMap<string, RoutingObject<TcpMiddlewareOptions>>;
   readonly tcpServersTransports: ReadonlyMap<string, RoutingObject<TcpTransportOptions>>;
+  readonly udpRouters: ReadonlyMap<string, RoutingObject<UdpRouterOptions>>;
+  readonly udpServices: ReadonlyMap<string, RoutingObject<UdpServiceOptions>>;
 }
 
 export interface RoutingConfig extends RoutingSections {
@@ -68,10 +71,10 @@ export interface RoutingConfig extends RoutingSections {
 
 /** Sections of `http` that later work brings. */
 const LATER_HTTP = ['models'];
-const LATER_SECTIONS = ['udp'];
 const SECTIONS: Readonly<Record<string, { readonly expected: string; readonly decode: DecodeSection }>> = {
   http: { expected: 'a section with routers, services and middlewares', decode: decodeHttp },
   tcp: { expected: 'a section with routers, services and middlewares', decode: decodeTcp },
+  udp: { expected: 'a section with routers and services', decode: decodeUdp },
   tls: { expected: 'a section with certificates', decode: decodeTls },
 };
 type DecodeSection = (section: Readonly<Record<string, unknown>>, decoder: Decoder) => void;
@@ -100,8 +103,7 @@ export function decodeRouting(
       context.at(key, () => {
         const name = key.toLowerCase();
         const known = Object.hasOwn(SECTIONS, name) ? SECTIONS[name] : undefined;
-        if (LATER_SECTIONS.includes(name)) context.notSupported(false);
-        else if (known === undefined) context.unknownOption(key, [...Object.keys(SECTIONS), ...LATER_SECTIONS]);
+        if (known === undefined) context.unknownOption(key, Object.keys(SECTIONS));
         else if (section !== null && !isMap(section)) context.wrongType(known.expected, section);
         else known.decode(section ?? {}, decoder);
       });
@@ -142,6 +144,8 @@ function emptySections(): Sections {
     tcpServices: new Map(),
     tcpMiddlewares: new Map(),
     tcpServersTransports: new Map(),
+    udpRouters: new Map(),
+    udpServices: new Map(),
   };
 }
 
@@ -204,6 +208,30 @@ function decodeTcp(tcp: Readonly<Record<string, unknown>>, decoder: Decoder): vo
         default:
           if (key.toLowerCase() === 'models') context.notSupported(false);
           else context.unknownOption(key, ['routers', 'services', 'middlewares', 'serversTransports']);
+      }
+    });
+  }
+}
+
+function decodeUdp(udp: Readonly<Record<string, unknown>>, decoder: Decoder): void {
+  const { context, into, previous } = decoder;
+  for (const [key, section] of Object.entries(udp)) {
+    context.at(key, () => {
+      switch (key.toLowerCase()) {
+        case 'routers':
+          decodeObjects(section, udpRouterOptions, decoder, into.udpRouters, previous?.udpRouters);
+          return;
+        case 'services':
+          decodeObjects(
+            section,
+            oneKind(udpServiceOptions, 'loadBalancer'),
+            decoder,
+            into.udpServices,
+            previous?.udpServices,
+          );
+          return;
+        default:
+          context.unknownOption(key, ['routers', 'services']);
       }
     });
   }

@@ -204,7 +204,8 @@ export class Pipeline {
     const { history, internalServices } = this.#options;
     const pinned = history.pinned === null ? null : history.get(history.pinned);
     if (pinned === null) return sections;
-    const { routes, middlewares, services, tlsOptions, tlsHosts, tcpRoutes, tcpMiddlewares, tcpServices } = pinned;
+    const { routes, middlewares, services, tlsOptions, tlsHosts } = pinned;
+    const { tcpRoutes, tcpMiddlewares, tcpServices, udpRoutes, udpServices } = pinned;
     const { entryPoints, certificates } = sections;
     return {
       entryPoints,
@@ -217,6 +218,8 @@ export class Pipeline {
       tcpRoutes,
       tcpMiddlewares,
       tcpServices,
+      udpRoutes,
+      udpServices,
     };
   }
 

@@ -16,6 +16,8 @@ function snapshot(version: number): Snapshot {
     tcpRoutes: {},
     tcpMiddlewares: {},
     tcpServices: {},
+    udpRoutes: {},
+    udpServices: {},
   };
 }
 

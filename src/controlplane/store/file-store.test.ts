@@ -125,6 +125,8 @@ test('history comes back with its pin, and a pin of what is gone does not', asyn
     tcpRoutes: {},
     tcpMiddlewares: {},
     tcpServices: {},
+    udpRoutes: {},
+    udpServices: {},
   };
   const store = await start();
   const history = new StoredHistory(store, (error) => {

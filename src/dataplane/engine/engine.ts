@@ -5,6 +5,7 @@ import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { AlpnCertificate, HttpChallenges } from '../../model/certificate.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
+import type { Staple } from '../../model/staple.ts';
 import type { EndpointRows } from '../../model/sync.ts';
 import type { TlsSharedState } from '../../model/tls.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
@@ -185,6 +186,10 @@ export class Engine {
   /** What certificate authorities are answered with, in place of before. */
   setChallenges(http: HttpChallenges, alpn: readonly AlpnCertificate[]): void {
     this.#challenges.set(http, alpn);
+  }
+
+  setStaples(staples: readonly Staple[]): void {
+    this.#tls.setStaples(staples);
   }
 
   setTicketKeys(keys: Uint8Array): void {

@@ -189,6 +189,9 @@ port.on('message', (message: ToWorker) => {
     case 'health':
       engine.refreshHealth(message.services);
       return;
+    case 'staples':
+      engine.setStaples(message.staples);
+      return;
     case 'ticketKeys':
       engine.setTicketKeys(message.keys);
       return;
