@@ -28,6 +28,7 @@ import type { StateStore } from '../controlplane/store/define.ts';
 import { processSecret } from '../controlplane/store/process-secret.ts';
 import { StoredHistory } from '../controlplane/store/stored-history.ts';
 import type { SavedHistory } from '../model/history.ts';
+import { tcpServiceKey } from '../model/tcp.ts';
 import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
@@ -384,8 +385,11 @@ export class Standalone {
   }
 
   #updateLiveNames(): void {
-    const { routes, services } = this.#pipeline.current;
-    this.#metrics.setLive({ routers: new Set(Object.keys(routes)), services: new Set(Object.keys(services)) });
+    const { routes, services, tcpRoutes, tcpServices } = this.#pipeline.current;
+    this.#metrics.setLive({
+      routers: new Set([...Object.keys(routes), ...Object.keys(tcpRoutes)]),
+      services: new Set([...Object.keys(services), ...Object.keys(tcpServices)]),
+    });
   }
 
   #renderMetrics(): { contentType: string; body: string } {
@@ -405,6 +409,15 @@ export class Standalone {
           { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
           { metric: 'service_server_requests_in_flight', labels, values: [inFlight] },
           { metric: 'service_server_response_seconds', labels, values: [responseMs / 1000] },
+        );
+      }
+    }
+    for (const service of Object.keys(this.#pipeline.current.tcpServices)) {
+      for (const { url, isUp, inFlight } of this.#supervisor.healthOf(tcpServiceKey(service)) ?? []) {
+        const labels = { service, url };
+        samples.push(
+          { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
+          { metric: 'service_server_open_connections', labels, values: [inFlight] },
         );
       }
     }

@@ -73,13 +73,28 @@ export interface TcpWeightedSpec {
 
 export type TcpServiceSpec = TcpLoadBalancerSpec | TcpWeightedSpec;
 
+/** Where HTTP and TCP services stand together, as in tables of servers: both may have one of the same name. */
+export function tcpServiceKey(name: string): string {
+  return name + TCP_SUFFIX;
+}
+
+/** Name of the TCP service whose key it is; null for an HTTP service's. */
+export function tcpServiceOf(key: string): string | null {
+  return key.endsWith(TCP_SUFFIX) ? key.slice(0, -TCP_SUFFIX.length) : null;
+}
+
+/** A qualified name has one @. */
+const TCP_SUFFIX = '@@tcp';
+
 export interface TcpTransportSpec {
   /** One server, all its addresses together; 0 is off. */
   readonly dialTimeoutMs: number;
   /** Between two probes of a silent connection; 0 switches them off. */
   readonly dialKeepAliveMs: number;
-  /** From the end of one direction to the end of the connection; negative is unlimited. */
-  readonly terminationDelayMs: number;
+  /** Once the client has ended its direction: how long the server may be silent; negative for as long as it likes. */
+  readonly clientEndDelayMs: number;
+  /** Once the server has ended its direction: how long the client may be silent. */
+  readonly serverEndDelayMs: number;
   /** Version of the header that tells a server who the client is; 0 sends none. */
   readonly proxyProtocol: 0 | 1 | 2;
   readonly tls: UpstreamTlsSpec;

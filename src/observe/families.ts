@@ -11,6 +11,27 @@ export interface Family {
 
 const REQUEST = ['code', 'method', 'protocol'] as const;
 
+function connectionFamilies(subject: string, labels: readonly string[]): Record<string, Family> {
+  const all = [...labels, 'protocol'];
+  return {
+    [`${subject}_connections_total`]: {
+      type: 'counter',
+      help: `Connections of TCP routers, by ${subject}.`,
+      labels: all,
+    },
+    [`${subject}_received_bytes_total`]: {
+      type: 'counter',
+      help: `Bytes of clients on connections of TCP routers, by ${subject}.`,
+      labels: all,
+    },
+    [`${subject}_sent_bytes_total`]: {
+      type: 'counter',
+      help: `Bytes for clients on connections of TCP routers, by ${subject}.`,
+      labels: all,
+    },
+  };
+}
+
 function requestFamilies(subject: string, labels: readonly string[]): Record<string, Family> {
   const all = [...REQUEST, ...labels];
   return {
@@ -41,6 +62,19 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   ...requestFamilies('entrypoint', ['entrypoint']),
   ...requestFamilies('router', ['router', 'service']),
   ...requestFamilies('service', ['service']),
+  ...connectionFamilies('entrypoint', ['entrypoint']),
+  ...connectionFamilies('router', ['router', 'service']),
+  ...connectionFamilies('service', ['service']),
+  entrypoint_connections_broken_total: {
+    type: 'counter',
+    help: 'Connections of TCP routers that did not end in order, by response flag.',
+    labels: ['entrypoint', 'flag', 'protocol'],
+  },
+  service_dial_failures_total: {
+    type: 'counter',
+    help: 'Servers of TCP services that could not be connected to, by response flag.',
+    labels: ['service', 'url', 'flag', 'protocol'],
+  },
   tls_certs_not_after: {
     type: 'gauge',
     help: 'End of a certificate’s life, in Unix seconds.',
@@ -64,6 +98,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   service_server_requests_in_flight: {
     type: 'gauge',
     help: 'Requests of the server in progress.',
+    labels: ['service', 'url'],
+  },
+  service_server_open_connections: {
+    type: 'gauge',
+    help: 'Connections of clients to the server of a TCP service.',
     labels: ['service', 'url'],
   },
   service_server_response_seconds: {

@@ -23,7 +23,7 @@ import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
 import { ChallengeSender } from './challenge-sender.ts';
 import { StapleSender } from './staple-sender.ts';
-import { EndpointRows } from './endpoint-rows.ts';
+import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
@@ -129,8 +129,8 @@ export class Supervisor implements Publisher, WorkerListener {
 
   async #startAll(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot;
-    this.#rows.assign(Object.values(snapshot.services));
-    this.#health.update(Object.values(snapshot.services), []);
+    this.#rows.assign(servicesIn(snapshot));
+    this.#health.update(servicesIn(snapshot), []);
     const specs: readonly EntryPointSpec[] = Object.values(snapshot.entryPoints);
     this.#entryPoints = specs.map((spec) => spec.name);
     for (const spec of specs) this.#sockets.set(spec.name, await bindSocket(spec.name, spec.address, spec.reusePort));
@@ -161,7 +161,7 @@ export class Supervisor implements Publisher, WorkerListener {
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
     this.#snapshot = snapshot;
     const { rows, release } = this.#rows.apply(delta);
-    this.#health.update(Object.values(delta.changed.services ?? {}), delta.removed.services ?? []);
+    this.#health.update(servicesIn(delta.changed), removedServices(delta));
     const nacks: string[] = [];
     let acked = 0;
     await Promise.all(
@@ -202,7 +202,7 @@ export class Supervisor implements Publisher, WorkerListener {
       .toSorted((a, b) => a.slot - b.slot);
   }
 
-  /** What is known of a service's servers; null when it has none of its own. */
+  /** What is known of a service's servers; null when it has none of its own. Of a TCP service by its key. */
   healthOf(service: string): readonly ServerHealth[] | null {
     return this.#health.healthOf(service);
   }

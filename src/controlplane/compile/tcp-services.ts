@@ -9,6 +9,7 @@ import type {
 } from '../../model/tcp.ts';
 import {
   tcpTransportSpec,
+  terminationDelays,
   type TcpLoadBalancerOptions,
   type TcpServiceOptions,
   type TcpTransportOptions,
@@ -90,7 +91,7 @@ function compileLoadBalancer(
     transport: {
       ...transport,
       ...(proxyProtocol === undefined ? {} : { proxyProtocol: proxyProtocol.version === 1 ? 1 : 2 }),
-      ...(terminationDelay === undefined ? {} : { terminationDelayMs: terminationDelay }),
+      ...(terminationDelay === undefined ? {} : terminationDelays(terminationDelay)),
     },
     healthCheck: options.healthCheck === undefined ? null : healthCheckSpec(options.healthCheck),
     passiveHealthCheck: null,

@@ -223,13 +223,12 @@ const sharedTransport = {
     'Time after which a silent connection to a server is probed; 0 switches probes off.',
   ),
   terminationDelay: {
-    ...withDefault(
+    ...optional(
       signedDuration(),
-      100,
-      'Once one side has ended its direction: the time the other side may be silent before the connection is closed; negative for as long as it likes.',
+      'Once one side has ended its direction: the time the other side may be silent before the connection is closed; negative for as long as it likes. When left out, 100ms after the server has ended, and no limit after the client has.',
     ),
     differs:
-      'Every byte of the other side begins the time anew, so that an answer that comes after the end of a request arrives whole.',
+      'The time begins anew with every byte of the other side, and when it is left out a client that has ended its direction still gets the whole answer.',
   },
 };
 
@@ -272,10 +271,16 @@ export function tcpTransportSpec(
   return {
     dialTimeoutMs: options.dialTimeout,
     dialKeepAliveMs: options.dialKeepAlive,
-    terminationDelayMs: options.terminationDelay,
+    ...terminationDelays(options.terminationDelay),
     proxyProtocol: (options.proxyProtocol?.version ?? 0) as TcpTransportSpec['proxyProtocol'], // 1 or 2, by its schema.
     tls: tlsSpec(tcpCertificateOwner(name), options.tls),
   };
+}
+
+export function terminationDelays(
+  delayMs: number | undefined,
+): Pick<TcpTransportSpec, 'clientEndDelayMs' | 'serverEndDelayMs'> {
+  return { clientEndDelayMs: delayMs ?? -1, serverEndDelayMs: delayMs ?? 100 };
 }
 
 /** What the certificates of a TCP transport are filed under: its name may be an HTTP transport's as well. */

@@ -19,10 +19,13 @@ import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { lookUpAll, Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
+import { tcpServiceOf } from '../../model/tcp.ts';
+import { TcpGeneration } from '../tcp/tcp-generation.ts';
 import { Challenges } from './challenges.ts';
 import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
+import type { TcpInstrument } from './tcp-instrument.ts';
 import { runInSlices } from './slices.ts';
 import { UdpEntryPoint } from './udp-entrypoint.ts';
 
@@ -41,6 +44,7 @@ export interface EngineOptions {
   /** Those that could be loaded. */
   readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
   readonly instrument: Instrument;
+  readonly tcpInstrument: TcpInstrument;
   /** Failed requests have ejected a server of a service. */
   readonly ejected: (service: string, serverUrl: string) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
@@ -55,6 +59,7 @@ export class Engine {
   readonly entryPoints = new Map<string, EntryPointRuntime>();
   readonly udpEntryPoints = new Map<string, UdpEntryPoint>();
   readonly #generation: Generation;
+  readonly #tcpGeneration: TcpGeneration;
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
   readonly #tls: TlsStore;
@@ -114,6 +119,12 @@ export class Engine {
       },
       (route, front) => options.instrument.observeRoute(route, front.spec),
     );
+    this.#tcpGeneration = new TcpGeneration(
+      [...this.entryPoints.values()].map(({ tcp }) => tcp),
+      this.#upstream,
+      options.limits,
+      (route, entryPoint) => options.tcpInstrument.observeRoute(route, this.entryPoints.get(entryPoint)!.spec),
+    );
   }
 
   get version(): number {
@@ -138,17 +149,23 @@ export class Engine {
 
   /** Builds everything the snapshot names; before the first connection, so nothing is sliced. */
   start(): void {
-    const { version, digest, routes, middlewares, services } = this.#initial;
-    const work = this.#generation.build(
-      { baseVersion: 0, version, digest, changed: { routes, middlewares, services }, removed: {} },
-      this.#initialRows,
-    );
+    const { version, digest, ...changed } = this.#initial;
+    const work = this.#build({ baseVersion: 0, version, digest, changed, removed: {} }, this.#initialRows);
     let step = work.next();
     while (step.done !== true) step = work.next();
     step.value();
     this.#tls.apply(this.#initial);
     this.#version = version;
     this.#digest = digest;
+  }
+
+  *#build(delta: SnapshotDelta, rows: EndpointRows): Generator<void, () => void> {
+    const commit = yield* this.#generation.build(delta, rows);
+    const commitTcp = yield* this.#tcpGeneration.build(delta, rows);
+    return () => {
+      commit();
+      commitTcp();
+    };
   }
 
   /**
@@ -159,7 +176,7 @@ export class Engine {
     if (delta.baseVersion !== this.#version) {
       throw new Error(`delta for version ${delta.baseVersion} does not fit version ${this.#version}`);
     }
-    const commit = await runInSlices(this.#generation.build(delta, rows));
+    const commit = await runInSlices(this.#build(delta, rows));
     commit();
     this.#tls.apply(delta.changed, delta.removed);
     this.#version = delta.version;
@@ -181,7 +198,11 @@ export class Engine {
 
   /** Looks at the endpoint table anew for these services. */
   refreshHealth(services: readonly string[]): void {
-    for (const name of services) this.#generation.services.get(name)?.refresh();
+    for (const key of services) {
+      const tcp = tcpServiceOf(key);
+      if (tcp === null) this.#generation.services.get(key)?.refresh();
+      else this.#tcpGeneration.refresh(tcp);
+    }
   }
 
   /** Stops accepting and waits for connections to end. */

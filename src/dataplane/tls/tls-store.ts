@@ -77,7 +77,11 @@ export class TlsStore {
    * when there is nothing under the name. Throws when OpenSSL cannot make a context.
    */
   choose(entryPoint: string, serverName: string, localAddress: string): TlsChoice | null {
-    const name = this.hostsOf(entryPoint).optionsOf(serverName);
+    return this.chooseWith(this.hostsOf(entryPoint).optionsOf(serverName), serverName, localAddress);
+  }
+
+  /** As `choose`, with the options of this name. */
+  chooseWith(name: string, serverName: string, localAddress: string): TlsChoice | null {
     const options = this.#options.get(name);
     if (options === undefined) return null;
     const found = this.#certificates.find(serverName === '' ? localAddress : serverName, Date.now());
