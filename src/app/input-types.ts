@@ -149,6 +149,13 @@ export interface InstallInput {
       /** Refuse connections of these peers that do not begin with a header. */
       readonly required?: boolean | string;
     };
+    /** Sessions of an entry point for UDP. */
+    readonly udp?: {
+      /** A session, the datagrams of one client address and port, ends when neither side has sent any for this long. */
+      readonly timeout?: number | string;
+      /** Sessions at a time; datagrams of further clients are dropped. Each has a socket. */
+      readonly maxSessions?: number | string;
+    };
   }>>;
   /** Where routing configuration comes from. */
   readonly providers?: {
@@ -273,10 +280,12 @@ export interface InstallInput {
       readonly responseHeaderTimeout?: number | string;
       /** Kept connection without a request. */
       readonly idleConnTimeout?: number | string;
-      /** Longest pause in a response body. 0 is no limit. */
+      /** HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off. */
       readonly readIdleTimeout?: number | string;
       /** Longest time a server may take no byte of a request body. */
       readonly writeIdleTimeout?: number | string;
+      /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
+      readonly pingTimeout?: number | string;
     };
     /** Kept connections to one server, over all workers. */
     readonly maxIdleConnsPerHost?: number | string;
@@ -299,7 +308,7 @@ export interface InstallInput {
     readonly dialTimeout?: number | string;
     /** Time after which a silent connection to a server is probed; 0 switches probes off. */
     readonly dialKeepAlive?: number | string;
-    /** Once one side has ended its direction: the time the other side may be silent before the connection is closed; negative for as long as it likes. */
+    /** Once one side has ended its direction: the time the other side may be silent before the connection is closed; negative for as long as it likes. When left out, 100ms after the server has ended, and no limit after the client has. */
     readonly terminationDelay?: number | string;
     /** For servers with `tls: true`. */
     readonly tls?: {
@@ -905,10 +914,12 @@ export interface TransportInput {
     readonly responseHeaderTimeout?: number | string;
     /** Kept connection without a request. */
     readonly idleConnTimeout?: number | string;
-    /** Longest pause in a response body. 0 is no limit. */
+    /** HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off. */
     readonly readIdleTimeout?: number | string;
     /** Longest time a server may take no byte of a request body. */
     readonly writeIdleTimeout?: number | string;
+    /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
+    readonly pingTimeout?: number | string;
   };
   /** Kept connections to one server, over all workers. */
   readonly maxIdleConnsPerHost?: number | string;
@@ -924,7 +935,7 @@ export interface TransportInput {
   readonly insecureSkipVerify?: boolean | string;
   /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
   readonly rootCAs?: ReadonlyArray<string> | string;
-  /** Servers are spoken to in HTTP/1.1 in any case. */
+  /** `https` servers are not offered HTTP/2. */
   readonly disableHTTP2?: boolean | string;
   /** Name sent to servers and looked for in their certificates; that of the URL when left out. */
   readonly serverName?: string;

@@ -385,10 +385,10 @@ export class Standalone {
   }
 
   #updateLiveNames(): void {
-    const { routes, services, tcpRoutes, tcpServices } = this.#pipeline.current;
+    const { routes, services, tcpRoutes, tcpServices, udpRoutes, udpServices } = this.#pipeline.current;
     this.#metrics.setLive({
-      routers: new Set([...Object.keys(routes), ...Object.keys(tcpRoutes)]),
-      services: new Set([...Object.keys(services), ...Object.keys(tcpServices)]),
+      routers: new Set([routes, tcpRoutes, udpRoutes].flatMap((specs) => Object.keys(specs))),
+      services: new Set([services, tcpServices, udpServices].flatMap((specs) => Object.keys(specs))),
     });
   }
 
@@ -475,7 +475,10 @@ export class Standalone {
       single('config_last_reload_success', this.#pipeline.lastSuccessWallMs / 1000),
       single('config_version', this.#supervisor.version),
       ...[...open.byEntryPoint].map(([entrypoint, count]) =>
-        single('open_connections', count, { entrypoint, protocol: 'TCP' }),
+        single('open_connections', count, {
+          entrypoint,
+          protocol: this.#supervisor.addressOf(entrypoint)?.protocol === 'udp' ? 'UDP' : 'TCP',
+        }),
       ),
       ...this.#serverSamples(),
       ...this.#certificateSamples(),

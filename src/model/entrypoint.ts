@@ -29,6 +29,12 @@ export interface EntryPointSpec {
   readonly httpChallenges: 'none' | 'all' | 'own';
   /** Routers that say nothing of TLS take requests over TLS here, with these options; '' for the default ones. */
   readonly tls: { readonly options: string } | null;
+  /** Of an entry point for UDP. */
+  readonly udp: {
+    /** Silence of both sides that ends a session. */
+    readonly idleMs: number;
+    readonly maxSessions: number;
+  };
   /** Who may say by a PROXY protocol header for whom it connects; null when nobody may. */
   readonly proxyProtocol: ProxyProtocolSpec | null;
 }

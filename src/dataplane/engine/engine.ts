@@ -25,8 +25,9 @@ import { Challenges } from './challenges.ts';
 import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
-import type { TcpInstrument } from './tcp-instrument.ts';
+import type { ConnectionInstrument } from './connection-instrument.ts';
 import { runInSlices } from './slices.ts';
+import { UdpRouting } from '../udp/udp-routing.ts';
 import { UdpEntryPoint } from './udp-entrypoint.ts';
 
 export interface EngineOptions {
@@ -44,7 +45,8 @@ export interface EngineOptions {
   /** Those that could be loaded. */
   readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
   readonly instrument: Instrument;
-  readonly tcpInstrument: TcpInstrument;
+  readonly tcpInstrument: ConnectionInstrument;
+  readonly udpInstrument: ConnectionInstrument;
   /** Failed requests have ejected a server of a service. */
   readonly ejected: (service: string, serverUrl: string) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
@@ -60,6 +62,7 @@ export class Engine {
   readonly udpEntryPoints = new Map<string, UdpEntryPoint>();
   readonly #generation: Generation;
   readonly #tcpGeneration: TcpGeneration;
+  readonly #udp: UdpRouting;
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
   readonly #tls: TlsStore;
@@ -89,10 +92,22 @@ export class Engine {
       keepOriginHeaders: options.instrument.needsOriginHeaders,
     };
     this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
+    this.#udp = new UdpRouting(this.#upstream.resolver, (route, entryPoint) =>
+      options.udpInstrument.observeRoute(route, this.udpEntryPoints.get(entryPoint)!.spec),
+    );
     const specs = Object.values(options.snapshot.entryPoints);
     specs.forEach((spec, index) => {
       if (spec.address.protocol === 'udp') {
-        this.udpEntryPoints.set(spec.name, new UdpEntryPoint(spec, { wheel }));
+        this.udpEntryPoints.set(
+          spec.name,
+          new UdpEntryPoint(spec, {
+            wheel,
+            limits: options.limits,
+            row: index,
+            routing: this.#udp,
+            dropped: (entryPoint, reason) => options.udpInstrument.dropped(entryPoint, reason),
+          }),
+        );
         return;
       }
       const runtime = new EntryPointRuntime(spec, {
@@ -139,7 +154,7 @@ export class Engine {
   async listen(entryPoint: string, handle: object): Promise<void> {
     const udp = this.udpEntryPoints.get(entryPoint);
     if (udp !== undefined) {
-      udp.listen(handle);
+      await udp.listen(handle);
       return;
     }
     const tcp = this.entryPoints.get(entryPoint);
@@ -155,6 +170,7 @@ export class Engine {
     while (step.done !== true) step = work.next();
     step.value();
     this.#tls.apply(this.#initial);
+    this.#udp.apply(this.#initial);
     this.#version = version;
     this.#digest = digest;
   }
@@ -179,6 +195,7 @@ export class Engine {
     const commit = await runInSlices(this.#build(delta, rows));
     commit();
     this.#tls.apply(delta.changed, delta.removed);
+    this.#udp.apply(delta.changed, delta.removed);
     this.#version = delta.version;
     this.#digest = delta.digest;
   }
