@@ -19,6 +19,7 @@ import { lookUpAll, Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
 import { Challenges } from './challenges.ts';
+import { EntryPoints, NO_FRONT_CHANGES, type EntryPointRows } from './entry-points.ts';
 import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
@@ -27,6 +28,8 @@ import { UdpEntryPoint } from './udp-entrypoint.ts';
 
 export interface EngineOptions {
   readonly snapshot: Snapshot;
+  /** See WorkerInit. */
+  readonly entryPointRows: EntryPointRows;
   readonly limits: ConnectionLimits;
   readonly budget: ConnectionBudget;
   readonly table: EndpointTable;
@@ -51,8 +54,7 @@ export interface EngineOptions {
 }
 
 export class Engine {
-  readonly entryPoints = new Map<string, EntryPointRuntime>();
-  readonly udpEntryPoints = new Map<string, UdpEntryPoint>();
+  readonly entryPoints: EntryPoints;
   readonly #generation: Generation;
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
@@ -83,27 +85,23 @@ export class Engine {
       keepOriginHeaders: options.instrument.needsOriginHeaders,
     };
     this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
-    const specs = Object.values(options.snapshot.entryPoints);
-    specs.forEach((spec, index) => {
-      if (spec.address.protocol === 'udp') {
-        this.udpEntryPoints.set(spec.name, new UdpEntryPoint(spec, { wheel }));
-        return;
-      }
-      const runtime = new EntryPointRuntime(spec, {
-        wheel,
-        limits: options.limits,
-        index,
-        observer: options.instrument.observerOf(spec),
-        tls: this.#tls,
-        challenges: this.#challenges,
-        handlerFailed: options.handlerFailed,
-        handshakeFailed: options.handshakeFailed,
-        proxyHeaderFailed: options.proxyHeaderFailed,
-      });
-      this.entryPoints.set(spec.name, runtime);
+    this.entryPoints = new EntryPoints(Object.values(options.snapshot.entryPoints), options.entryPointRows, {
+      tcp: (spec, row) =>
+        new EntryPointRuntime(spec, {
+          wheel,
+          limits: options.limits,
+          row,
+          observerOf: (one) => options.instrument.observerOf(one),
+          tls: this.#tls,
+          challenges: this.#challenges,
+          handlerFailed: options.handlerFailed,
+          handshakeFailed: options.handshakeFailed,
+          proxyHeaderFailed: options.proxyHeaderFailed,
+        }),
+      udp: (spec) => new UdpEntryPoint(spec, { wheel }),
     });
     this.#generation = new Generation(
-      [...this.entryPoints.values()].flatMap(({ plain, secure }) => [plain, secure]),
+      this.entryPoints.fronts,
       this.#upstream,
       {
         passwords: this.#passwords,
@@ -111,7 +109,7 @@ export class Engine {
         plugins: options.plugins,
         unusable: options.middlewareUnusable,
       },
-      (route, front) => options.instrument.observeRoute(route, front.spec),
+      (route, entryPoint) => options.instrument.observeRoute(route, entryPoint),
     );
   }
 
@@ -123,24 +121,13 @@ export class Engine {
     return this.#digest;
   }
 
-  /** Accepts or reads on a handle that this worker alone owns. Settles when the kernel listens. */
-  async listen(entryPoint: string, handle: object): Promise<void> {
-    const udp = this.udpEntryPoints.get(entryPoint);
-    if (udp !== undefined) {
-      udp.listen(handle);
-      return;
-    }
-    const tcp = this.entryPoints.get(entryPoint);
-    if (tcp === undefined) throw new Error(`no entry point ${entryPoint} in the snapshot`);
-    await tcp.listen(handle);
-  }
-
   /** Builds everything the snapshot names; before the first connection, so nothing is sliced. */
   start(): void {
     const { version, digest, routes, middlewares, services } = this.#initial;
     const work = this.#generation.build(
       { baseVersion: 0, version, digest, changed: { routes, middlewares, services }, removed: {} },
       this.#initialRows,
+      NO_FRONT_CHANGES,
     );
     let step = work.next();
     while (step.done !== true) step = work.next();
@@ -152,14 +139,16 @@ export class Engine {
 
   /**
    * Builds the delta between requests and swaps it in. Rejects when it does not follow the present version or cannot be
-   * built; the worker must then be replaced. Calls must not overlap.
+   * built; the worker must then be replaced. Calls must not overlap. `opened` as of EntryPoints.plan.
    */
-  async apply(delta: SnapshotDelta, rows: EndpointRows): Promise<void> {
+  async apply(delta: SnapshotDelta, rows: EndpointRows, opened: EntryPointRows = {}): Promise<void> {
     if (delta.baseVersion !== this.#version) {
       throw new Error(`delta for version ${delta.baseVersion} does not fit version ${this.#version}`);
     }
-    const commit = await runInSlices(this.#generation.build(delta, rows));
+    const entryPoints = this.entryPoints.plan(delta, opened);
+    const commit = await runInSlices(this.#generation.build(delta, rows, entryPoints.fronts));
     commit();
+    entryPoints.commit();
     this.#tls.apply(delta.changed, delta.removed);
     this.#version = delta.version;
     this.#digest = delta.digest;
@@ -179,17 +168,14 @@ export class Engine {
     for (const name of services) this.#generation.services.get(name)?.refresh();
   }
 
-  /** Stops accepting and waits for connections to end. */
-  async drain(): Promise<void> {
-    const all = [...this.entryPoints.values(), ...this.udpEntryPoints.values()];
-    await Promise.all(all.map((entryPoint) => entryPoint.drain()));
+  /** Stops accepting and waits for connections to end; `patienceMs` as of ServerContext. */
+  async drain(patienceMs: number): Promise<void> {
+    await this.entryPoints.drain(patienceMs);
   }
 
   /** Breaks off what is left; returns the number of connections. */
   destroy(): number {
-    let count = 0;
-    for (const entryPoint of this.entryPoints.values()) count += entryPoint.destroy();
-    for (const entryPoint of this.udpEntryPoints.values()) count += entryPoint.destroy();
+    const count = this.entryPoints.destroy();
     this.#upstream.resolver.stop();
     this.#passwords.stop();
     return count;

@@ -21,10 +21,11 @@ export class UdpEntryPoint {
   }
 
   /** Reads from a handle this worker alone owns; called in one worker only. */
-  listen(handle: object): void {
+  listen(handle: object): Promise<void> {
     this.#socket = adoptDatagrams(handle);
     this.#socket.on('error', () => {});
     this.#socket.on('message', () => this.dropped++);
+    return Promise.resolve();
   }
 
   /** The same socket with other options. */
@@ -33,7 +34,7 @@ export class UdpEntryPoint {
   }
 
   /** Takes no new sessions; settles when the last one is over. */
-  drain(): Promise<void> {
+  drain(_patienceMs: number): Promise<void> {
     return Promise.resolve();
   }
 
