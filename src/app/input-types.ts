@@ -273,10 +273,12 @@ export interface InstallInput {
       readonly responseHeaderTimeout?: number | string;
       /** Kept connection without a request. */
       readonly idleConnTimeout?: number | string;
-      /** Longest pause in a response body. 0 is no limit. */
+      /** HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off. */
       readonly readIdleTimeout?: number | string;
       /** Longest time a server may take no byte of a request body. */
       readonly writeIdleTimeout?: number | string;
+      /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
+      readonly pingTimeout?: number | string;
     };
     /** Kept connections to one server, over all workers. */
     readonly maxIdleConnsPerHost?: number | string;
@@ -292,6 +294,40 @@ export interface InstallInput {
     readonly insecureSkipVerify?: boolean | string;
     /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
     readonly rootCAs?: ReadonlyArray<string> | string;
+  };
+  /** Connections to servers of TCP services, where a service names no transport of its own. */
+  readonly tcpServersTransport?: {
+    /** Connecting to one server, all its addresses together. */
+    readonly dialTimeout?: number | string;
+    /** Time after which a silent connection to a server is probed; 0 switches probes off. */
+    readonly dialKeepAlive?: number | string;
+    /** Once one side has ended its direction: the time the other side may be silent before the connection is closed; negative for as long as it likes. When left out, 100ms after the server has ended, and no limit after the client has. */
+    readonly terminationDelay?: number | string;
+    /** For servers with `tls: true`. */
+    readonly tls?: {
+      /** Name sent to servers and looked for in their certificates; that of the address when left out. */
+      readonly serverName?: string;
+      /** Take any certificate of a server. Everyone on the way can then be the server. */
+      readonly insecureSkipVerify?: boolean | string;
+      /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
+      readonly rootCAs?: ReadonlyArray<string> | string;
+      /** Certificates for servers that ask for one. */
+      readonly certificates?: ReadonlyArray<{
+        /** Certificate and those of its issuers: a path, or the PEM itself. */
+        readonly certFile: string;
+        /** Its private key: a path, or the PEM itself. */
+        readonly keyFile: string;
+      }> | string;
+      /** Subject alternative names of which a server’s certificate must have one. */
+      readonly peerCertSANs?: ReadonlyArray<{
+        /** Type of the name. */
+        readonly type?: 'DNS' | 'URI';
+        /** The name. */
+        readonly value: string;
+      }> | string;
+      /** A URI that a server’s certificate must have as subject alternative name. */
+      readonly peerCertURI?: string;
+    };
   };
   /** What concerns all routers. */
   readonly core?: {
@@ -391,6 +427,11 @@ export interface InstallInput {
     /** Its package, looked for in `node_modules` from the directory of the install file upwards. */
     readonly package?: string;
   }>>;
+  /** Hand clients what the authority says of a certificate (OCSP stapling). An empty section switches it on. */
+  readonly ocsp?: {
+    /** Responders to ask in place of those that certificates name: URL, or host, to URL. */
+    readonly responderOverrides?: Readonly<Record<string, string>>;
+  };
   /** Routing configuration in the same file. */
   readonly http?: RoutingInput['http'];
 }
@@ -866,10 +907,12 @@ export interface TransportInput {
     readonly responseHeaderTimeout?: number | string;
     /** Kept connection without a request. */
     readonly idleConnTimeout?: number | string;
-    /** Longest pause in a response body. 0 is no limit. */
+    /** HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off. */
     readonly readIdleTimeout?: number | string;
     /** Longest time a server may take no byte of a request body. */
     readonly writeIdleTimeout?: number | string;
+    /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
+    readonly pingTimeout?: number | string;
   };
   /** Kept connections to one server, over all workers. */
   readonly maxIdleConnsPerHost?: number | string;
@@ -885,7 +928,7 @@ export interface TransportInput {
   readonly insecureSkipVerify?: boolean | string;
   /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
   readonly rootCAs?: ReadonlyArray<string> | string;
-  /** Servers are spoken to in HTTP/1.1 in any case. */
+  /** `https` servers are not offered HTTP/2. */
   readonly disableHTTP2?: boolean | string;
   /** Name sent to servers and looked for in their certificates; that of the URL when left out. */
   readonly serverName?: string;

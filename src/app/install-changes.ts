@@ -15,7 +15,7 @@ const LIVE: readonly RegExp[] = [
   /^log\.level$/,
   /^core\.defaultrulesyntax$/,
   /^providers\.(?:precedence|providersthrottleduration)(?:\.|$)/,
-  /^serverstransport(?:\.|$)/,
+  /^(?:tcp)?serverstransport(?:\.|$)/,
   /^(?:accesslog|metrics)\.addinternals$/,
 ];
 
@@ -29,6 +29,7 @@ export function withLiveOptions(inForce: InstallConfig, next: InstallConfig): In
     accessLog: inForce.accessLog,
     metrics: inForce.metrics,
     ticketKeyLifeMs: inForce.ticketKeyLifeMs,
+    ocsp: inForce.ocsp,
     state: inForce.state,
     certificatesResolvers: inForce.certificatesResolvers,
     plugins: inForce.plugins,

@@ -20,12 +20,15 @@ import { FileStore } from '../controlplane/store/file-store.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
 import { ACME_PROVIDER, AcmeProvider } from '../controlplane/acme/acme-provider.ts';
 import type { CreateManagerOptions } from '../controlplane/acme/create-manager.ts';
+import type { CreateStaplerOptions } from '../controlplane/ocsp/create-stapler.ts';
+import type { Stapler } from '../controlplane/ocsp/stapler.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import { parseCertificate } from '../controlplane/config/certificate.ts';
 import type { StateStore } from '../controlplane/store/define.ts';
 import { processSecret } from '../controlplane/store/process-secret.ts';
 import { StoredHistory } from '../controlplane/store/stored-history.ts';
 import type { SavedHistory } from '../model/history.ts';
+import { tcpServiceKey } from '../model/tcp.ts';
 import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
@@ -92,9 +95,21 @@ interface State {
 /** Null without certificates resolvers: what they need is not loaded then. */
 type CreateAcme = ((options: CreateManagerOptions) => AcmeManager) | null;
 
+/** Null when nothing is stapled. */
+type CreateOcsp = ((options: CreateStaplerOptions) => Stapler) | null;
+
+async function loadOcsp(install: InstallConfig): Promise<CreateOcsp> {
+  return install.ocsp === null ? null : (await import('../controlplane/ocsp/create-stapler.ts')).createStapler;
+}
+
 async function loadAcme(install: InstallConfig): Promise<CreateAcme> {
   if (install.certificatesResolvers.length === 0) return null;
   return (await import('../controlplane/acme/create-manager.ts')).createAcmeManager;
+}
+
+interface Create {
+  readonly acme: CreateAcme;
+  readonly ocsp: CreateOcsp;
 }
 
 export class Standalone {
@@ -110,6 +125,7 @@ export class Standalone {
   readonly #events: EventBus;
   readonly #watch: InstallWatch | null;
   readonly #acme: AcmeManager | null;
+  readonly #ocsp: Stapler | null;
   /** Requests are served: an authority that comes by is answered. */
   #isServing = false;
   /** Sockets of the internal services; readable by this user alone. */
@@ -122,8 +138,8 @@ export class Standalone {
   static async create(options: StandaloneOptions): Promise<Standalone> {
     const { install } = options;
     const log = new ApplicationLog(install.log);
-    const createAcme = await loadAcme(install);
-    if (install.state === null) return new Standalone(options, log, null, await processSecret(null), createAcme);
+    const create: Create = { acme: await loadAcme(install), ocsp: await loadOcsp(install) };
+    if (install.state === null) return new Standalone(options, log, null, await processSecret(null), create);
     const store = new FileStore({
       directory: install.state.directory,
       now: () => Date.now(),
@@ -132,7 +148,7 @@ export class Standalone {
     await store.start();
     const history = new StoredHistory(store, (error) => log.error('state cannot be written', { error: String(error) }));
     const state = { store, history, saved: await history.load() };
-    return new Standalone(options, log, state, await processSecret(store), createAcme);
+    return new Standalone(options, log, state, await processSecret(store), create);
   }
 
   private constructor(
@@ -140,7 +156,7 @@ export class Standalone {
     log: ApplicationLog,
     state: State | null,
     secret: Uint8Array,
-    createAcme: CreateAcme,
+    create: Create,
   ) {
     const { install } = options;
     this.#options = options;
@@ -150,7 +166,7 @@ export class Standalone {
     this.#events = new EventBus(() => this.#clock.wall());
     this.#socketDirectory = mkdtempSync(join(tmpdir(), 'signalbox-'));
     this.#acme =
-      createAcme?.({
+      create.acme?.({
         resolvers: install.certificatesResolvers,
         environment: options.environment ?? {},
         clock: this.#clock,
@@ -159,6 +175,13 @@ export class Standalone {
         publishHttpChallenges: (challenges) => this.#supervisor.setHttpChallenges(challenges),
         publishAlpnCertificates: (certificates) => this.#supervisor.setAlpnCertificates(certificates),
         event: (event) => this.#events.emit('certificate', event),
+      }) ?? null;
+    this.#ocsp =
+      create.ocsp?.({
+        responderOverrides: install.ocsp?.responderOverrides ?? {},
+        clock: this.#clock,
+        log,
+        publish: (staples) => this.#supervisor.setStaples(staples),
       }) ?? null;
     this.#pipeline = new Pipeline({
       install,
@@ -169,7 +192,10 @@ export class Standalone {
       internalServices: internalServices(install.admin),
       onDiagnostics: (diagnostics) => this.#showNew(diagnostics),
       moreProviders: this.#acme === null ? [] : [new AcmeProvider(this.#acme)],
-      onCompiled: (result) => this.#orderCertificates(result),
+      onCompiled: (result) => {
+        this.#orderCertificates(result);
+        this.#stapleCertificates(result);
+      },
     });
     const { source } = options;
     this.#watch =
@@ -223,6 +249,7 @@ export class Standalone {
         workers: () => this.#supervisor.workers(),
         healthOf: (service) => this.#supervisor.healthOf(service),
         certificates: () => this.#acme?.status() ?? [],
+        staples: () => this.#ocsp?.status() ?? [],
         ports: () => this.#ports(),
       }),
       rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline),
@@ -278,6 +305,7 @@ export class Standalone {
     await this.#supervisor.start(snapshot);
     this.#isServing = true;
     this.#orderCertificates(this.#pipeline.result);
+    this.#stapleCertificates(this.#pipeline.result);
     yieldToWorkers();
     this.#pipeline.attach({
       publish: async (next, delta) => {
@@ -348,6 +376,7 @@ export class Standalone {
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
     if (requestAcceptGraceMs > 0) await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
     await this.#watch?.stop();
+    this.#ocsp?.stop();
     await this.#pipeline.stop();
     await this.#supervisor.stop(graceMs);
     await this.#accessLog?.stop();
@@ -368,6 +397,13 @@ export class Standalone {
       if (typeof parsed !== 'string' && parsed.notAfter > now) elsewhere.push(parsed.hosts);
     }
     this.#acme.setWanted(wantedCertificates, elsewhere);
+  }
+
+  /** Those that clients get; not what is shown to servers. */
+  #stapleCertificates({ sections }: CompileResult): void {
+    if (!this.#isServing) return;
+    const shown = Object.values(sections.certificates).filter(({ hosts, isDefault }) => isDefault || hosts.length > 0);
+    this.#ocsp?.setCertificates(shown);
   }
 
   #showNew(diagnostics: readonly Diagnostic[]): void {
@@ -397,8 +433,11 @@ export class Standalone {
   }
 
   #updateLiveNames(): void {
-    const { routes, services } = this.#pipeline.current;
-    this.#metrics.setLive({ routers: new Set(Object.keys(routes)), services: new Set(Object.keys(services)) });
+    const { routes, services, tcpRoutes, tcpServices } = this.#pipeline.current;
+    this.#metrics.setLive({
+      routers: new Set([...Object.keys(routes), ...Object.keys(tcpRoutes)]),
+      services: new Set([...Object.keys(services), ...Object.keys(tcpServices)]),
+    });
   }
 
   #renderMetrics(): { contentType: string; body: string } {
@@ -421,6 +460,15 @@ export class Standalone {
         );
       }
     }
+    for (const service of Object.keys(this.#pipeline.current.tcpServices)) {
+      for (const { url, isUp, inFlight } of this.#supervisor.healthOf(tcpServiceKey(service)) ?? []) {
+        const labels = { service, url };
+        samples.push(
+          { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
+          { metric: 'service_server_open_connections', labels, values: [inFlight] },
+        );
+      }
+    }
     return samples;
   }
 
@@ -437,6 +485,18 @@ export class Standalone {
       { metric: 'acme_orders_total', labels: { resolver, outcome: 'failed' }, values: [failed] },
     ]);
     return [...states.values(), ...orders];
+  }
+
+  #ocspSamples(): readonly Sample[] {
+    if (this.#ocsp === null) return [];
+    const counts = new Map<string, number>();
+    for (const { state } of this.#ocsp.status()) counts.set(state, (counts.get(state) ?? 0) + 1);
+    const { answered, failed } = this.#ocsp;
+    return [
+      ...[...counts].map(([state, count]) => ({ metric: 'tls_ocsp_certificates', labels: { state }, values: [count] })),
+      { metric: 'tls_ocsp_requests_total', labels: { outcome: 'answered' }, values: [answered] },
+      { metric: 'tls_ocsp_requests_total', labels: { outcome: 'failed' }, values: [failed] },
+    ];
   }
 
   #certificateSamples(): readonly Sample[] {
@@ -471,6 +531,7 @@ export class Standalone {
       ...this.#serverSamples(),
       ...this.#certificateSamples(),
       ...this.#acmeSamples(),
+      ...this.#ocspSamples(),
       ...open.byWorker.map((count, slot) => single('worker_open_connections', count, { worker: String(slot) })),
       single('worker_restarts_total', this.#supervisor.restarts),
       single('access_log_dropped_total', this.#accessLog?.dropped ?? 0),

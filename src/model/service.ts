@@ -30,8 +30,22 @@ export interface StickyCookieSpec {
   readonly secret: string;
 }
 
+/** When checks come, and how many say that a server is up or down. */
+export interface CheckSchedule {
+  readonly intervalMs: number;
+  /** Between checks of a server that is down. */
+  readonly unhealthyIntervalMs: number;
+  readonly timeoutMs: number;
+  /** A check comes up to this much later, at random, so that those of many servers do not come together. */
+  readonly jitterMs: number;
+  /** Checks in a row that bring a server up, and down. */
+  readonly healthyThreshold: number;
+  readonly unhealthyThreshold: number;
+  readonly initialState: 'up' | 'down';
+}
+
 /** Requests of the router's own that tell whether a server is up. Made once per process. */
-export interface HealthCheckSpec {
+export interface HealthCheckSpec extends CheckSchedule {
   readonly mode: 'http' | 'grpc';
   /** Null for the server's. */
   readonly scheme: 'http' | 'https' | null;
@@ -45,16 +59,6 @@ export interface HealthCheckSpec {
   readonly followRedirects: boolean;
   /** Statuses of a server that is up, inclusive ranges. */
   readonly status: readonly (readonly [from: number, to: number])[];
-  readonly intervalMs: number;
-  /** Between checks of a server that is down. */
-  readonly unhealthyIntervalMs: number;
-  readonly timeoutMs: number;
-  /** A check comes up to this much later, at random, so that those of many servers do not come together. */
-  readonly jitterMs: number;
-  /** Checks in a row that bring a server up, and down. */
-  readonly healthyThreshold: number;
-  readonly unhealthyThreshold: number;
-  readonly initialState: 'up' | 'down';
 }
 
 /** What requests tell about a server: so many failures within the window, and it is ejected for as long as the window. */
@@ -113,8 +117,10 @@ export interface UpstreamTransportSpec {
   readonly responseHeaderTimeoutMs: number;
   /** A kept connection without a request. */
   readonly idleConnTimeoutMs: number;
-  /** Longest pause between two reads of a response body; 0 is off. */
+  /** HTTP/1.1: longest pause between two reads of a response body. HTTP/2: silence after which a PING is sent. 0 is off. */
   readonly readIdleTimeoutMs: number;
+  /** HTTP/2: how long that PING may go without an answer. */
+  readonly pingTimeoutMs: number;
   /** Longest time the server may take to accept more of a request body; 0 is off. */
   readonly writeIdleTimeoutMs: number;
   readonly maxIdleConnsPerHost: number;
@@ -124,6 +130,8 @@ export interface UpstreamTransportSpec {
   readonly maxPendingRequests: number;
   readonly maxResponseHeaderBytes: number;
   readonly maxResponseHeaderCount: number;
+  /** Servers whose scheme is https are offered HTTP/2. */
+  readonly isHttp2: boolean;
   /** For servers whose scheme is https. */
   readonly tls: UpstreamTlsSpec;
 }

@@ -3,6 +3,7 @@
 import type { AlpnCertificate, HttpChallenges } from './certificate.ts';
 import type { PluginModule } from './plugin.ts';
 import type { Snapshot, SnapshotDelta } from './snapshot.ts';
+import type { Staple } from './staple.ts';
 import type { TlsSharedState } from './tls.ts';
 
 /** Everything a worker needs before its first connection; passed as workerData. */
@@ -103,6 +104,8 @@ export type ToWorker =
     }
   /** Health of servers of these services has changed in the endpoint table. */
   | { readonly kind: 'health'; readonly services: readonly string[] }
+  /** Answers that clients get with certificates, as far as they have changed. */
+  | { readonly kind: 'staples'; readonly staples: readonly Staple[] }
   /** From now on session tickets are under these keys. */
   | { readonly kind: 'ticketKeys'; readonly keys: Uint8Array }
   /** What certificate authorities are answered with from now on, whole; confirmed by 'challenged'. */

@@ -7,6 +7,7 @@ import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { selfSigned } from '../core/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
+import type { Staple } from '../model/staple.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { Publisher, PublishResult } from '../model/publisher.ts';
@@ -21,8 +22,9 @@ import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
 import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
 import { ChallengeSender } from './challenge-sender.ts';
-import { EndpointRows } from './endpoint-rows.ts';
 import { bindOwn, EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
+import { StapleSender } from './staple-sender.ts';
+import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
@@ -73,6 +75,7 @@ export class Supervisor implements Publisher, WorkerListener {
   readonly #sockets: EntryPointSockets;
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #challenges = new ChallengeSender();
+  readonly #staples = new StapleSender();
   #snapshot: Snapshot | null = null;
   #nextId = 1;
   #crashes: number[] = [];
@@ -127,8 +130,8 @@ export class Supervisor implements Publisher, WorkerListener {
 
   async #startAll(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot;
-    this.#rows.assign(Object.values(snapshot.services));
-    this.#health.update(Object.values(snapshot.services), []);
+    this.#rows.assign(servicesIn(snapshot));
+    this.#health.update(servicesIn(snapshot), []);
     for (const spec of Object.values(snapshot.entryPoints)) await this.#sockets.prepare(spec);
     this.#sockets.commitAll();
     const started: Promise<void>[] = [];
@@ -172,7 +175,7 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#snapshot = snapshot;
     const sockets = this.#sockets.apply(delta);
     const { rows, release } = this.#rows.apply(delta);
-    this.#health.update(Object.values(delta.changed.services ?? {}), delta.removed.services ?? []);
+    this.#health.update(servicesIn(delta.changed), removedServices(delta));
     const nacks: string[] = [];
     let acked = 0;
     await Promise.all(
@@ -202,6 +205,11 @@ export class Supervisor implements Publisher, WorkerListener {
     return this.#challenges.setAlpn(certificates, [...this.#workers.values()]);
   }
 
+  /** Every worker gives clients these answers from now on. */
+  setStaples(changed: readonly Staple[]): void {
+    this.#staples.send(changed, this.#workers.values());
+  }
+
   /** What each worker runs, by slot. */
   workers(): readonly WorkerStatus[] {
     return [...this.#workers.values()]
@@ -209,7 +217,7 @@ export class Supervisor implements Publisher, WorkerListener {
       .toSorted((a, b) => a.slot - b.slot);
   }
 
-  /** What is known of a service's servers; null when it has none of its own. */
+  /** What is known of a service's servers; null when it has none of its own. Of a TCP service by its key. */
   healthOf(service: string): readonly ServerHealth[] | null {
     return this.#health.healthOf(service);
   }
@@ -261,6 +269,7 @@ export class Supervisor implements Publisher, WorkerListener {
     );
     this.#workers.set(slot, worker);
     this.#challenges.started(worker);
+    this.#staples.started(worker);
     this.#options.metrics.add(id, shared.metrics);
     return worker;
   }

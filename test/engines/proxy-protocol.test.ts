@@ -9,7 +9,6 @@ import { startRouter, type RouterProcess } from '../support/router.ts';
 import { tlsGet } from '../support/tls-client.ts';
 
 const missing = missingPrograms('haproxy');
-if (missing !== null) console.warn(missing);
 
 const FORMS = [
   'send-proxy',
@@ -18,7 +17,7 @@ const FORMS = [
   'send-proxy-v2-ssl-cn',
 ];
 
-describe.skipIf(missing !== null)('behind HAProxy', () => {
+describe.skipIf(missing !== null)(`behind HAProxy${missing === null ? '' : ` (${missing})`}`, () => {
   let directory: string;
   let origin: RecordingOrigin;
   let router: RouterProcess;

@@ -14,6 +14,8 @@ const TRANSPORT: UpstreamTransportSpec = {
   dialTimeoutMs: 5_000,
   responseHeaderTimeoutMs: 60_000,
   idleConnTimeoutMs: 30_000,
+  pingTimeoutMs: 0,
+  isHttp2: false,
   readIdleTimeoutMs: 0,
   writeIdleTimeoutMs: 60_000,
   maxIdleConnsPerHost: 16,

@@ -2,7 +2,12 @@
 
 import type { ServerSpec } from '../../model/service.ts';
 
-const PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'h2c:': 80 };
+const SCHEMES: Readonly<Record<string, { readonly scheme: ServerSpec['scheme']; readonly port: number }>> = {
+  'http:': { scheme: 'http', port: 80 },
+  'https:': { scheme: 'https', port: 443 },
+  // HTTP/2 in clear text, with prior knowledge.
+  'h2c:': { scheme: 'h2c', port: 80 },
+};
 
 type Say = (severity: 'error' | 'warning', code: string, message: string) => void;
 
@@ -21,8 +26,8 @@ export function parseServer(
     return null;
   }
   // `localhost:9001` parses as a URL of the scheme `localhost`.
-  if (!(url.protocol in PORTS)) {
-    const hint = /^[\w.-]+:[0-9]+/.test(text) ? `; write "http://${text}"` : '; use http or https';
+  if (!(url.protocol in SCHEMES)) {
+    const hint = /^[\w.-]+:[0-9]+/.test(text) ? `; write "http://${text}"` : '; use http, https or h2c';
     say('error', 'bad-server-url', `"${text}" has the scheme "${url.protocol.slice(0, -1)}"${hint}`);
     return null;
   }
@@ -32,10 +37,6 @@ export function parseServer(
   }
   if (url.port === '0') {
     say('error', 'bad-server-url', `"${text}" has the port 0, which nothing can listen on`);
-    return null;
-  }
-  if (url.protocol === 'h2c:') {
-    say('error', 'not-supported-yet', `servers with the scheme "${url.protocol.slice(0, -1)}" are not supported yet`);
     return null;
   }
   const path = url.pathname === '/' ? '' : url.pathname;
@@ -48,9 +49,9 @@ export function parseServer(
   }
   return {
     url: text,
-    scheme: url.protocol === 'https:' ? 'https' : 'http',
+    scheme: SCHEMES[url.protocol]!.scheme,
     host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? PORTS[url.protocol]! : Number(url.port),
+    port: url.port === '' ? SCHEMES[url.protocol]!.port : Number(url.port),
     path,
     preservePath,
     weight,

@@ -7,6 +7,7 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
 import type { UpstreamTransportSpec } from '../../model/service.ts';
 import type { AccessLogInit, ObserveInit } from '../../model/sync.ts';
+import type { TcpTransportSpec } from '../../model/tcp.ts';
 import { DecodeContext, type Locate } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { isMap } from '../../schema/schema.ts';
@@ -20,6 +21,7 @@ import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
 import { decodeRouting, type RoutingConfig } from './routing-config.ts';
+import { tcpTransportSpec, type TcpTransportOptions } from './tcp-options.ts';
 import { transportSpec } from './transport-options.ts';
 
 /** Loopback: what is served there is for the operator alone. */
@@ -51,11 +53,16 @@ export interface InstallConfig {
   readonly internals: { readonly accessLogs: boolean; readonly metrics: boolean };
   readonly defaultRuleSyntax: 'v2' | 'v3';
   readonly ticketKeyLifeMs: number;
+  /** Null when nothing is stapled. */
+  readonly ocsp: { readonly responderOverrides: Readonly<Record<string, string>> } | null;
   readonly state: { readonly directory: string; readonly maxSnapshots: number } | null;
   /** Longest over all entry points. */
   readonly requestAcceptGraceMs: number;
   readonly graceMs: number;
   readonly serversTransport: UpstreamTransportSpec;
+  readonly tcpServersTransport: TcpTransportSpec;
+  /** Client certificates of `tcpServersTransport`. */
+  readonly tcpTransportCertificates: TcpTransportOptions['tls']['certificates'];
   /** Routing configuration of the same file; null when it has none. */
   readonly routing: RoutingConfig | null;
   /** The same with the files as they are now that its options name. */
@@ -353,9 +360,12 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     },
     defaultRuleSyntax: options.core.defaultRuleSyntax,
     ticketKeyLifeMs: options.core.ticketKeyLifetime,
+    ocsp: options.ocsp ?? null,
     state: options.state ?? null,
     requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceMs)),
     graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceMs)),
     serversTransport: transportSpec(INSTALL_PROVIDER, options.serversTransport),
+    tcpServersTransport: tcpTransportSpec(INSTALL_PROVIDER, options.tcpServersTransport),
+    tcpTransportCertificates: options.tcpServersTransport.tls.certificates,
   };
 }

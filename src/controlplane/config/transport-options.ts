@@ -29,9 +29,17 @@ const forwardingTimeouts = object({
     'From the end of a request to the head of the response; then 504. 0 is no limit.',
   ),
   idleConnTimeout: withDefault(duration(), 90_000, 'Kept connection without a request.'),
-  readIdleTimeout: withDefault(duration(), 0, 'Longest pause in a response body. 0 is no limit.'),
+  readIdleTimeout: withDefault(
+    duration(),
+    0,
+    'HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off.',
+  ),
   writeIdleTimeout: own(withDefault(duration(), 60_000, 'Longest time a server may take no byte of a request body.')),
-  pingTimeout: later('HTTP/2.'),
+  pingTimeout: withDefault(
+    duration(),
+    15_000,
+    'HTTP/2: a server that has not answered a PING for so long is gone, with all its requests.',
+  ),
 });
 
 const shared = {
@@ -70,7 +78,7 @@ export const namedTransportOptions = object({
     ...shared.maxIdleConnsPerHost,
     differs: '200 when left out, as for services without a transport of their own; Traefik keeps 2.',
   },
-  disableHTTP2: withDefault(boolean(), false, 'Servers are spoken to in HTTP/1.1 in any case.'),
+  disableHTTP2: withDefault(boolean(), false, '`https` servers are not offered HTTP/2.'),
   serverName: optional(
     string(),
     'Name sent to servers and looked for in their certificates; that of the URL when left out.',
@@ -99,9 +107,11 @@ export function clientCertificateName(transport: string, index: number): string 
   return `${transport}#${index}`;
 }
 
-function tlsSpec(
+/** `name` is what the certificates are filed under. */
+export function tlsSpec(
   name: string,
-  options: Infer<typeof installTransportOptions> & Partial<Omit<TransportOptions, keyof typeof shared>>,
+  options: Pick<TransportOptions, 'insecureSkipVerify' | 'rootCAs'> &
+    Partial<Omit<TransportOptions, keyof typeof shared>>,
 ): UpstreamTlsSpec {
   const { peerCertURI: uri, peerCertSANs: names = [], certificates = [] } = options;
   return {
@@ -127,12 +137,14 @@ export function transportSpec(
     responseHeaderTimeoutMs: timeouts.responseHeaderTimeout,
     idleConnTimeoutMs: timeouts.idleConnTimeout,
     readIdleTimeoutMs: timeouts.readIdleTimeout,
+    pingTimeoutMs: timeouts.pingTimeout,
     writeIdleTimeoutMs: timeouts.writeIdleTimeout,
     maxIdleConnsPerHost: options.maxIdleConnsPerHost,
     maxConnsPerHost: options.maxConnsPerHost,
     maxPendingRequests: options.maxPendingRequests,
     maxResponseHeaderBytes: options.maxResponseHeaderBytes,
     maxResponseHeaderCount: options.maxResponseHeaderCount,
+    isHttp2: options.disableHTTP2 !== true,
     tls: tlsSpec(name, options),
   };
 }

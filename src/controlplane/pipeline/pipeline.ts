@@ -233,6 +233,7 @@ export class Pipeline {
     const pinned = history.pinned === null ? null : history.get(history.pinned);
     if (pinned === null) return sections;
     const { routes, services, tlsOptions, tlsHosts } = pinned;
+    const { tcpRoutes, tcpMiddlewares, tcpServices, udpRoutes, udpServices } = pinned;
     const { entryPoints, certificates } = sections;
     const middlewares: Record<string, MiddlewareSpec> = { ...pinned.middlewares };
     // What entry points of today put before routers of then.
@@ -248,6 +249,11 @@ export class Pipeline {
       certificates,
       tlsOptions,
       tlsHosts,
+      tcpRoutes,
+      tcpMiddlewares,
+      tcpServices,
+      udpRoutes,
+      udpServices,
     };
   }
 

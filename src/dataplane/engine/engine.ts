@@ -5,6 +5,7 @@ import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { AlpnCertificate, HttpChallenges } from '../../model/certificate.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
+import type { Staple } from '../../model/staple.ts';
 import type { EndpointRows } from '../../model/sync.ts';
 import type { TlsSharedState } from '../../model/tls.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
@@ -18,11 +19,14 @@ import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { lookUpAll, Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
+import { tcpServiceOf } from '../../model/tcp.ts';
+import { TcpGeneration } from '../tcp/tcp-generation.ts';
 import { Challenges } from './challenges.ts';
-import { EntryPoints, NO_FRONT_CHANGES, type EntryPointRows } from './entry-points.ts';
+import { EntryPoints, type EntryPointChanges, type EntryPointRows } from './entry-points.ts';
 import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
+import type { TcpInstrument } from './tcp-instrument.ts';
 import { runInSlices } from './slices.ts';
 import { UdpEntryPoint } from './udp-entrypoint.ts';
 
@@ -43,6 +47,7 @@ export interface EngineOptions {
   /** Those that could be loaded. */
   readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
   readonly instrument: Instrument;
+  readonly tcpInstrument: TcpInstrument;
   /** Failed requests have ejected a server of a service. */
   readonly ejected: (service: string, serverUrl: string) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
@@ -56,12 +61,15 @@ export interface EngineOptions {
 export class Engine {
   readonly entryPoints: EntryPoints;
   readonly #generation: Generation;
+  readonly #tcpGeneration: TcpGeneration;
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
   readonly #tls: TlsStore;
   readonly #challenges = new Challenges();
   readonly #initial: Snapshot;
   readonly #initialRows: EndpointRows;
+  /** What entry points will be when the build that is under way is in force. */
+  #specOf: EntryPointChanges['specOf'];
   #version = 0;
   #digest = '';
 
@@ -100,6 +108,7 @@ export class Engine {
         }),
       udp: (spec) => new UdpEntryPoint(spec, { wheel }),
     });
+    this.#specOf = (entryPoint) => this.entryPoints.unchanged().specOf(entryPoint);
     this.#generation = new Generation(
       this.entryPoints.fronts,
       this.#upstream,
@@ -110,6 +119,12 @@ export class Engine {
         unusable: options.middlewareUnusable,
       },
       (route, entryPoint) => options.instrument.observeRoute(route, entryPoint),
+    );
+    this.#tcpGeneration = new TcpGeneration(
+      [...this.entryPoints.tcp.values()].map(({ tcp }) => tcp),
+      this.#upstream,
+      options.limits,
+      (route, entryPoint) => options.tcpInstrument.observeRoute(route, this.#specOf(entryPoint)),
     );
   }
 
@@ -123,18 +138,26 @@ export class Engine {
 
   /** Builds everything the snapshot names; before the first connection, so nothing is sliced. */
   start(): void {
-    const { version, digest, routes, middlewares, services } = this.#initial;
-    const work = this.#generation.build(
-      { baseVersion: 0, version, digest, changed: { routes, middlewares, services }, removed: {} },
-      this.#initialRows,
-      NO_FRONT_CHANGES,
-    );
+    const { version, digest, ...changed } = this.#initial;
+    const delta = { baseVersion: 0, version, digest, changed, removed: {} };
+    const work = this.#build(delta, this.#initialRows, this.entryPoints.unchanged());
     let step = work.next();
     while (step.done !== true) step = work.next();
     step.value();
     this.#tls.apply(this.#initial);
     this.#version = version;
     this.#digest = digest;
+  }
+
+  *#build(delta: SnapshotDelta, rows: EndpointRows, changes: EntryPointChanges): Generator<void, () => void> {
+    this.#specOf = (entryPoint) => changes.specOf(entryPoint);
+    const commit = yield* this.#generation.build(delta, rows, changes.fronts);
+    const commitTcp = yield* this.#tcpGeneration.build(delta, rows, changes.tcpFronts);
+    return () => {
+      commit();
+      commitTcp();
+      changes.commit();
+    };
   }
 
   /**
@@ -146,9 +169,8 @@ export class Engine {
       throw new Error(`delta for version ${delta.baseVersion} does not fit version ${this.#version}`);
     }
     const entryPoints = this.entryPoints.plan(delta, opened);
-    const commit = await runInSlices(this.#generation.build(delta, rows, entryPoints.fronts));
+    const commit = await runInSlices(this.#build(delta, rows, entryPoints));
     commit();
-    entryPoints.commit();
     this.#tls.apply(delta.changed, delta.removed);
     this.#version = delta.version;
     this.#digest = delta.digest;
@@ -159,13 +181,21 @@ export class Engine {
     this.#challenges.set(http, alpn);
   }
 
+  setStaples(staples: readonly Staple[]): void {
+    this.#tls.setStaples(staples);
+  }
+
   setTicketKeys(keys: Uint8Array): void {
     this.#tls.setTicketKeys(keys);
   }
 
   /** Looks at the endpoint table anew for these services. */
   refreshHealth(services: readonly string[]): void {
-    for (const name of services) this.#generation.services.get(name)?.refresh();
+    for (const key of services) {
+      const tcp = tcpServiceOf(key);
+      if (tcp === null) this.#generation.services.get(key)?.refresh();
+      else this.#tcpGeneration.refresh(tcp);
+    }
   }
 
   /** Stops accepting and waits for connections to end; `patienceMs` as of ServerContext. */

@@ -5,6 +5,8 @@
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EntryPointRuntime } from './entrypoint-runtime.ts';
+import type { TcpFront } from '../tcp/tcp-front.ts';
+import { NO_TCP_FRONT_CHANGES, type TcpFrontChanges } from '../tcp/tcp-generation.ts';
 import type { HttpFront } from './http-front.ts';
 import type { UdpEntryPoint } from './udp-entrypoint.ts';
 
@@ -20,6 +22,9 @@ export const NO_FRONT_CHANGES: FrontChanges = { added: [], removed: new Set(), c
 
 export interface EntryPointChanges {
   readonly fronts: FrontChanges;
+  readonly tcpFronts: TcpFrontChanges;
+  /** As it will be, of one that will be there. */
+  specOf(name: string): EntryPointSpec;
   /** Puts the changes into effect, but for listening on sockets that are new. */
   commit(): void;
 }
@@ -61,11 +66,21 @@ export class EntryPoints {
     await entryPoint.listen(handle);
   }
 
+  /** Of a delta that leaves them alone. */
+  unchanged(): EntryPointChanges {
+    return {
+      fronts: NO_FRONT_CHANGES,
+      tcpFronts: NO_TCP_FRONT_CHANGES,
+      specOf: (name) => this.#get(name)!.spec,
+      commit: () => {},
+    };
+  }
+
   /** `opened` are those whose socket is new, with their rows: also one that moved to another address. */
   plan(delta: SnapshotDelta, opened: EntryPointRows): EntryPointChanges {
     const changed = Object.values(delta.changed.entryPoints ?? {});
     const removed = delta.removed.entryPoints ?? [];
-    if (changed.length === 0 && removed.length === 0) return { fronts: NO_FRONT_CHANGES, commit: () => {} };
+    if (changed.length === 0 && removed.length === 0) return this.unchanged();
     const fresh = changed.filter(({ name }) => name in opened).map((spec) => this.#create(spec, opened));
     const staying = changed.filter(({ name }) => !(name in opened));
     const leaving = [...removed, ...fresh.map(({ spec }) => spec.name)].flatMap((name) => this.#get(name) ?? []);
@@ -75,6 +90,12 @@ export class EntryPoints {
         removed: new Set(leaving.flatMap((one) => frontsOf(one))),
         changed: new Map(staying.flatMap((spec) => frontsOf(this.#get(spec.name)!).map((front) => [front, spec]))),
       },
+      tcpFronts: {
+        added: fresh.flatMap((one) => tcpFrontsOf(one)),
+        gone: leaving.flatMap((one) => tcpFrontsOf(one)),
+        anew: new Set(staying.flatMap(({ name }) => tcpFrontsOf(this.#get(name)!))),
+      },
+      specOf: (name) => delta.changed.entryPoints?.[name] ?? this.#get(name)!.spec,
       commit: () => {
         for (const one of leaving) this.#leave(one);
         for (const one of fresh) this.#add(one);
@@ -130,4 +151,8 @@ export class EntryPoints {
 
 function frontsOf(entryPoint: AnyEntryPoint): readonly HttpFront[] {
   return 'plain' in entryPoint ? [entryPoint.plain, entryPoint.secure] : [];
+}
+
+function tcpFrontsOf(entryPoint: AnyEntryPoint): readonly TcpFront[] {
+  return 'plain' in entryPoint ? [entryPoint.tcp] : [];
 }

@@ -15,7 +15,10 @@ import { Http2RequestReader } from '../http/http2-request.ts';
 import type { ServerConnection } from '../http/server-connection.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
-import { Arrival, type Admitted, type ArrivalOwner } from './arrival.ts';
+import type { HostCoverage } from '../match/route-table.ts';
+import { TcpConnection, type TcpOwner } from '../tcp/tcp-connection.ts';
+import { TcpFront, type TcpRoute } from '../tcp/tcp-front.ts';
+import { Arrival, type Admitted, type ArrivalOwner, type TcpArrival } from './arrival.ts';
 import type { Challenges } from './challenges.ts';
 import { HttpFront, type HttpFrontOwner } from './http-front.ts';
 import { ProxiedArrival, type ProxiedArrivalOwner } from './proxied-arrival.ts';
@@ -48,7 +51,7 @@ interface OpenConnection {
 /** What an entry point can speak inside of TLS. */
 const SERVED_PROTOCOLS = new Set(['h2', 'http/1.1']);
 
-export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedArrivalOwner {
+export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedArrivalOwner, TcpOwner {
   spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly tls: TlsStore;
@@ -59,6 +62,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly plain: HttpFront;
   readonly secure: HttpFront;
+  readonly tcp: TcpFront;
   isDraining = false;
   patienceMs = 0;
   readonly #dependencies: EntryPointDependencies;
@@ -83,6 +87,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     this.#proxies = new IpSet(spec.proxyProtocol?.trustedIps ?? []);
     this.plain = new HttpFront(this, null);
     this.secure = new HttpFront(this, dependencies.tls.hostsOf(spec.name));
+    this.tcp = new TcpFront(spec.name);
   }
 
   get name(): string {
@@ -91,6 +96,10 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
 
   get handshakeMs(): number {
     return this.spec.timeouts.headerMs;
+  }
+
+  get tunnelIdleMs(): number {
+    return this.spec.timeouts.tunnelIdleMs;
   }
 
   get isProxyHeaderRequired(): boolean {
@@ -165,7 +174,17 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
 
   #serve(socket: net.Socket, admitted: Admitted): void {
     const { ticket } = admitted;
-    if (this.spec.tls !== null || this.secure.routes.size > 0 || this.challenges.awaitsHandshake) {
+    const { tcp } = this;
+    const hasTls = this.secure.routes.size > 0 || tcp.secure.size > 0;
+    if (!hasTls && tcp.plain.size > 0) {
+      // Nothing is read before: the server may be the one who speaks first.
+      const route = tcp.plain.match({ serverName: '', protocols: [], clientIp: admitted.ip });
+      if (route !== null) {
+        this.#beginTcp(socket, admitted, route, { serverName: '', session: null, startTls: false });
+        return;
+      }
+    }
+    if (hasTls || this.spec.tls !== null || this.challenges.awaitsHandshake) {
       this.#connections.add(new Arrival(this, socket, admitted));
       return;
     }
@@ -217,6 +236,27 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     const Connection = session.protocol === 'h2' ? Http2Connection : Http1Connection;
     this.#connections.add(new Connection(this.secure, socket, client, admitted.ticket, false));
     socket.resume();
+  }
+
+  coverage(serverName: string): HostCoverage {
+    return this.secure.routes.coverage(serverName);
+  }
+
+  serveTcp(arrival: Arrival, socket: net.Socket, route: TcpRoute, how: TcpArrival): void {
+    this.#connections.delete(arrival);
+    this.#beginTcp(socket, arrival.admitted, route, how);
+  }
+
+  #beginTcp(socket: net.Socket, { ip, port, ticket, proxied }: Admitted, route: TcpRoute, how: TcpArrival): void {
+    const localIp = proxied?.destinationIp ?? socket.localAddress ?? '';
+    const localPort = proxied?.destinationPort ?? socket.localPort ?? 0;
+    const connection = new TcpConnection(this, socket, { ip, port, ticket, localIp, localPort, ...how }, route);
+    this.#connections.add(connection);
+    connection.start();
+  }
+
+  tcpClosed(connection: TcpConnection, ticket: number): void {
+    this.#left(connection, ticket);
   }
 
   arrivalFailed(arrival: Arrival, reason: string): void {

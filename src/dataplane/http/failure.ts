@@ -84,6 +84,10 @@ export const FAILURES = {
   upstreamReset: failure('upstream_reset', 'upstream', 502, 'Bad Gateway', { retry: 'reused' }),
   upstreamClosed: failure('upstream_closed', 'upstream', 502, 'Bad Gateway', { retry: 'reused' }),
   upstreamBadResponse: failure('upstream_bad_response', 'upstream', 502, 'Bad Gateway'),
+  upstreamHttp2Error: failure('upstream_http2_error', 'upstream', 502, 'Bad Gateway'),
+  upstreamHttp2Flood: failure('upstream_http2_flood', 'upstream', 502, 'Bad Gateway'),
+  /** Several times over: the first is sent again. */
+  upstreamRefused: failure('upstream_refused', 'upstream', 502, 'Bad Gateway', { retry: 'yes' }),
   upstreamHeadersTooLarge: failure('upstream_headers_too_large', 'upstream', 502, 'Bad Gateway'),
   upstreamResponseTimeout: failure('upstream_response_timeout', 'upstream', 504, 'Gateway Timeout'),
   upstreamReadTimeout: failure('upstream_read_timeout', 'upstream', 504, 'Gateway Timeout'),

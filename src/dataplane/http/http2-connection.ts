@@ -87,7 +87,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   private readonly guard: FloodGuard;
   /** As announced to this client: options that change meanwhile are for others. */
   private readonly announced: Http2Spec;
-  private readonly settings = new PeerSettings();
+  private readonly settings = new PeerSettings(false);
   private readonly streams = new StreamTable<Http2Stream>();
   private readonly window = new ReceiveWindow(CONNECTION_WINDOW, CONNECTION_WINDOW);
   private readonly deadline: Deadline;

@@ -37,17 +37,25 @@ const DECIMAL = /^[0-9]{1,16}$/;
 const TAG_COOKIE = 100;
 /** Generated for the server behind; a client of HTTP/2 has no use for them (RFC 8441 §5). */
 const TAG_WEBSOCKET_KEY = 101;
+const TAG_CONTENT_TYPE = 102;
 
 function tagOf(field: Field): number {
   let tag = field.tag;
   if (tag < 0) {
     if (field.name === 'cookie') tag = TAG_COOKIE;
     else if (field.name === 'sec-websocket-key') tag = TAG_WEBSOCKET_KEY;
+    else if (field.name === 'content-type') tag = TAG_CONTENT_TYPE;
     // A regular field's name is a token.
     else tag = headerName(field.name)!.id;
     field.tag = tag;
   }
   return tag;
+}
+
+function trafficOf(contentType: string): Exchange['traffic'] {
+  const match = /^application\/grpc(-web)?(?:-text)?(?:$|[+;])/i.exec(contentType);
+  if (match === null) return 'http';
+  return match[1] === undefined ? 'grpc' : 'grpc-web';
 }
 
 /** One per entry point; holds the request being decoded. */
@@ -162,6 +170,7 @@ export class Http2RequestReader implements FieldReceiver {
         return;
       default:
         if (tag === H_FORWARDED) exchange.hasForwarded = true;
+        else if (tag === TAG_CONTENT_TYPE && exchange.traffic === 'http') exchange.traffic = trafficOf(field.value);
         if (field.line.length - 2 > this.limits.maxLineBytes) this.failure ??= FAILURES.headersTooLarge;
         if (this.underscores !== 'keep' && field.name.includes('_')) {
           if (this.underscores === 'reject') this.failure ??= FAILURES.badHeader;

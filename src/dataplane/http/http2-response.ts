@@ -41,7 +41,11 @@ export function writeResponseHead(
   if (!headers.names.includes('date')) writer.field('date', currentDateLine(exchange.startWallMs));
   if (exchange.responseFraming === BODY_LENGTH) {
     if (exchange.status !== 204) writer.field('content-length', `content-length: ${exchange.responseLength}\r\n`);
-  } else if (exchange.responseFraming === BODY_NONE && !hasNoBody(exchange.method, exchange.status)) {
+  } else if (
+    exchange.responseFraming === BODY_NONE &&
+    exchange.traffic !== 'grpc' &&
+    !hasNoBody(exchange.method, exchange.status)
+  ) {
     writer.field('content-length', 'content-length: 0\r\n');
   }
   writer.end(streamId, endStream, mark);

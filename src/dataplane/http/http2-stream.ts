@@ -189,7 +189,9 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     if (this.incoming !== null) this.idleAtMs = NEVER;
     else if (this.isRequestDone) this.endSink();
     else if (this.tunnel === null) {
-      if (this.isSinkReady) this.arm(this.owner.context.spec.timeouts.readIdleMs);
+      const { readIdleMs, tunnelIdleMs } = this.owner.context.spec.timeouts;
+      // Calls of gRPC stay open without a message for as long as they like, as tunnels do.
+      if (this.isSinkReady) this.arm(exchange.traffic === 'grpc' ? tunnelIdleMs : readIdleMs);
       else this.idleAtMs = NEVER;
       this.sink!.flush();
     }

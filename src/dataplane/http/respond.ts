@@ -3,6 +3,7 @@
 import { BODY_LENGTH, BODY_NONE } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
+import { isGrpc, setGrpcFailure } from './grpc-failure.ts';
 import { hasNoBody } from './status.ts';
 
 /**
@@ -47,5 +48,21 @@ export function respondFailure(exchange: Exchange, failure: Failure): void {
   }
   // What an origin had begun to say belongs to an answer that is not given.
   else exchange.responseHeaders.clear();
-  respond(exchange, failure.status, `${failure.message}\n`);
+  if (isGrpc(exchange)) respondGrpcFailure(exchange, failure);
+  else respond(exchange, failure.status, `${failure.message}\n`);
+}
+
+function respondGrpcFailure(exchange: Exchange, failure: Failure): void {
+  setGrpcFailure(exchange, failure);
+  exchange.dropFilters();
+  exchange.status = 200;
+  exchange.reason = '';
+  exchange.responseFraming = BODY_NONE;
+  exchange.responseLength = 0;
+  if (!exchange.runResponseHooks()) return;
+  const sink = exchange.responseSink;
+  sink.startResponse(exchange);
+  // For log and metrics; the head is on its way.
+  exchange.status = failure.status;
+  sink.end(null);
 }

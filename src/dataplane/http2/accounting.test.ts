@@ -18,7 +18,7 @@ describe('settings', () => {
     ['an unknown one', 'abcd00000001', {}],
     ['the last of two', '000300000007000300000009', { maxConcurrentStreams: 9 }],
   ])('%s', (_, payload, expected) => {
-    const settings = new PeerSettings();
+    const settings = new PeerSettings(false);
     const bytes = Buffer.from(payload, 'hex');
     expect(settings.apply(bytes, 0, bytes.length)).toBe(NO_ERROR);
     expect(settings).toMatchObject(expected);
@@ -32,7 +32,7 @@ describe('settings', () => {
     ['extended CONNECT taken back', '000800000001000800000000', PROTOCOL_ERROR],
   ])('refuses %s', (_, payload, code) => {
     const bytes = Buffer.from(payload, 'hex');
-    expect(new PeerSettings().apply(bytes, 0, bytes.length)).toBe(code);
+    expect(new PeerSettings(false).apply(bytes, 0, bytes.length)).toBe(code);
   });
 });
 

@@ -3,7 +3,7 @@
 // WINDOW_UPDATE per frame would cost more than the frame.
 
 export class ReceiveWindow {
-  private readonly size: number;
+  private size: number;
   /** Octets the peer may send. */
   private available: number;
   /** Octets that have gone on and are not yet credited. */
@@ -29,5 +29,14 @@ export class ReceiveWindow {
     this.consumed = 0;
     this.available += increment;
     return increment;
+  }
+
+  /** Who takes the bytes keeps up: lets the peer go twice as far ahead, at most `max`. Returns what to add to the increment. */
+  widen(max: number): number {
+    const added = Math.min(this.size, max - this.size);
+    if (added <= 0) return 0;
+    this.size += added;
+    this.available += added;
+    return added;
   }
 }

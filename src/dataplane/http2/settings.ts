@@ -26,6 +26,12 @@ export class PeerSettings {
   initialWindow = DEFAULT_WINDOW;
   maxHeaderListBytes = Number.POSITIVE_INFINITY;
   enableConnectProtocol = false;
+  private readonly isServer: boolean;
+
+  /** Whether the peer is a server. */
+  constructor(isServer: boolean) {
+    this.isServer = isServer;
+  }
 
   /** Takes over the settings in `payload[start, end)`; returns the code of a connection error. */
   apply(payload: Buffer, start: number, end: number): number {
@@ -36,7 +42,8 @@ export class PeerSettings {
           this.headerTableBytes = value;
           break;
         case SETTINGS_ENABLE_PUSH:
-          if (value > 1) return PROTOCOL_ERROR;
+          // RFC 9113 §6.5.2: pushing is the client's to allow.
+          if (value > 1 || (value === 1 && this.isServer)) return PROTOCOL_ERROR;
           break;
         case SETTINGS_MAX_CONCURRENT_STREAMS:
           this.maxConcurrentStreams = value;

@@ -33,21 +33,31 @@ export interface UpstreamSession {
   readonly ticket: Buffer;
 }
 
-/** The endpoint as its connections see it. */
-export interface ConnectionOwner<Connection> {
+/** What an endpoint knows of its server. */
+export interface UpstreamPeer {
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
   readonly context: UpstreamContext;
   /** The last one the server gave, to be resumed; null for none. */
   tlsSession: UpstreamSession | null;
-  /** The connection has finished a request and can take another. */
-  release(connection: Connection): void;
-  /** The connection is gone; `wasBusy` when it counted among the requests in flight. */
-  closed(connection: Connection, wasBusy: boolean): void;
+}
+
+/** The endpoint as its connections see it, whatever they speak. */
+export interface ResponseOwner extends UpstreamPeer {
   /** The head of a response has arrived; its status is the exchange's. */
   answered(exchange: Exchange): void;
   /** The response that had begun will not end. */
   brokeOff(failure: Failure): void;
   /** The connection failed before it gave any byte of a response to the exchange. */
   failed(exchange: Exchange, failure: Failure, wasReused: boolean): void;
+  /** The server has surely not acted on the request, none of whose body is lost: it may be sent again. */
+  refused(exchange: Exchange, failure: Failure): void;
+}
+
+/** The endpoint as connections see it that serve one request at a time. */
+export interface ConnectionOwner<Connection> extends ResponseOwner {
+  /** The connection has finished a request and can take another. */
+  release(connection: Connection): void;
+  /** The connection is gone; `wasBusy` when it counted among the requests in flight. */
+  closed(connection: Connection, wasBusy: boolean): void;
 }

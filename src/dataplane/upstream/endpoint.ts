@@ -1,43 +1,28 @@
 // The live state of one server in one worker: its connections, idle and busy, and the requests that wait for one. It is
-// keyed by service and server, and carried from generation to generation while its specification is unchanged.
+// keyed by service and server, and carried from generation to generation while its specification is unchanged. A server that
+// speaks HTTP/1.1 has a connection per request in progress; one of HTTP/2 shares connections between requests.
 
+import type net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { PassiveHealthCheckSpec, ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
-import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
-import { Deadline } from '../../core/timer-wheel.ts';
-import { Http1ClientConnection } from './http1-client.ts';
-import type { Address } from './resolver.ts';
+import type { Reading } from '../net/fixed-read.ts';
 import type { ConnectionOwner, UpstreamContext, UpstreamSession } from './connection-owner.ts';
+import { Dial, type DialOwner } from './dial.ts';
+import { Http1ClientConnection } from './http1-client.ts';
+import { Http2ClientConnection, type SharedConnectionOwner } from './http2-client.ts';
+import type { Address } from './resolver.ts';
+import { Waiter, type WaiterOwner } from './waiter.ts';
 
 /** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
-/** A request that waits for a connection; its client may leave meanwhile. */
-class Waiter implements BodySource {
-  readonly exchange: Exchange;
-  readonly deadline: Deadline;
-  private readonly endpoint: Endpoint;
-
-  constructor(endpoint: Endpoint, exchange: Exchange) {
-    this.endpoint = endpoint;
-    this.exchange = exchange;
-    this.deadline = new Deadline(() => {
-      endpoint.dropWaiter(this);
-      respondFailure(exchange, FAILURES.poolTimeout);
-    });
-  }
-
-  resume(): void {}
-  claim(): boolean {
-    return false;
-  }
-  cancel(): void {
-    this.endpoint.dropWaiter(this);
-  }
-}
+/** How often a server may refuse a request that it has not acted on. */
+const MAX_REFUSALS = 3;
+/** That many requests wait for one connection of HTTP/2; more of them open another. */
+const MAX_PER_DIAL = 100;
 
 /** What the service it belongs to wants of it; changes while connections stay. */
 export interface EndpointSettings {
@@ -53,7 +38,7 @@ const MEAN_OF = 100;
 /** A mean without a fresh answer for this long says nothing any more. */
 const MEAN_LASTS_MS = 10_000;
 
-export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
+export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedConnectionOwner, DialOwner, WaiterOwner {
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
   readonly context: UpstreamContext;
@@ -65,6 +50,13 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   private readonly key: string;
   private readonly idle: Http1ClientConnection[] = [];
   private readonly all = new Set<Http1ClientConnection>();
+  /** Connections of HTTP/2 that take requests, or did. */
+  private readonly shared: Http2ClientConnection[] = [];
+  private readonly dials = new Set<Dial>();
+  /** The dial whose waiters go to the connection when it is ready. */
+  private readonly opening = new Map<Http2ClientConnection, Dial>();
+  /** Requests may share a connection; false once an https server has chosen HTTP/1.1. */
+  private mayShare: boolean;
   private readonly waiters: Waiter[] = [];
   private readonly maxIdle: number;
   private readonly maxWaiters: number;
@@ -85,6 +77,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     this.context = context;
     if (server.host.startsWith('@')) this.address = server.url;
     else this.address = server.host.includes(':') ? `[${server.host}]:${server.port}` : `${server.host}:${server.port}`;
+    this.mayShare = server.scheme === 'h2c' || (server.scheme === 'https' && transport.isHttp2);
     this.maxIdle = Math.ceil(transport.maxIdleConnsPerHost / context.workerSlots);
     this.maxWaiters = Math.ceil(transport.maxPendingRequests / context.workerSlots);
     context.resolver.retain(server.host);
@@ -142,10 +135,6 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     if (this.context.table.countFailure(this.row, passive.failureWindowMs, passive.maxFailedAttempts)) this.ejected();
   }
 
-  get openConnections(): number {
-    return this.all.size;
-  }
-
   /** Sends the request on a kept connection, a new one, or when one is free. */
   send(exchange: Exchange): void {
     exchange.serviceUrl = this.server.url;
@@ -153,50 +142,194 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     if (exchange.originStartMs === 0) exchange.originStartMs = performance.now();
     const connection = this.idle.pop();
     if (connection !== undefined) {
-      this.inFlight++;
-      this.showInFlight();
+      this.begin();
       connection.start(exchange);
-      return;
-    }
-    this.sendFresh(exchange);
+    } else if (this.mayShare) this.sendShared(exchange);
+    else this.sendFresh(exchange, false);
   }
 
-  private sendFresh(exchange: Exchange): void {
+  /** One more request is in progress. */
+  private begin(): void {
+    this.inFlight++;
+    this.showInFlight();
+  }
+
+  private finish(): void {
+    this.inFlight--;
+    this.showInFlight();
+  }
+
+  // ── connections for several requests ───────────────────────────────────────────────────────────────────────────
+
+  private sendShared(exchange: Exchange): void {
+    const { shared } = this;
+    for (let index = 0; index < shared.length; index++) {
+      const connection = shared[index]!;
+      if (!connection.canTake) continue;
+      if (exchange.upgrade !== '' && !connection.canTunnel) this.sendApart(exchange);
+      else {
+        this.begin();
+        connection.start(exchange);
+      }
+      return;
+    }
+    for (const dial of this.dials) {
+      if (!dial.mayBeShared || dial.waiters.length >= MAX_PER_DIAL) continue;
+      this.begin();
+      this.waitFor(dial, exchange);
+      return;
+    }
+    this.sendFresh(exchange, true);
+  }
+
+  /** A WebSocket handshake, to a server whose HTTP/2 has no extended CONNECT: in HTTP/1.1, if it has that. */
+  private sendApart(exchange: Exchange): void {
+    if (this.server.scheme === 'https') this.sendFresh(exchange, false);
+    else {
+      exchange.failure = FAILURES.upgradeRefused;
+      respondFailure(exchange, FAILURES.upgradeRefused);
+    }
+  }
+
+  ready(connection: Http2ClientConnection): void {
+    const dial = this.opening.get(connection)!;
+    this.opening.delete(connection);
+    this.dials.delete(dial);
+    this.shared.push(connection);
+    for (const { exchange } of dial.settle()) {
+      this.finish();
+      this.sendShared(exchange);
+    }
+    if (this.isRetired) connection.leave();
+    else this.widened(connection);
+  }
+
+  finished(connection: Http2ClientConnection): void {
+    this.finish();
+    this.widened(connection);
+    if (this.isRetired || this.isWantedElsewhere()) connection.leave();
+    else if (connection.isIdle) this.restShared(connection);
+  }
+
+  private restShared(connection: Http2ClientConnection): void {
+    if (this.shared.length > this.maxIdle) connection.leave();
+    else if (this.transport.maxConnsPerHost > 0) this.watchBudget();
+  }
+
+  widened(connection: Http2ClientConnection): void {
+    while (this.waiters.length > 0 && connection.canTake) this.sendShared(this.takeWaiter()!.exchange);
+  }
+
+  leaving(connection: Http2ClientConnection): void {
+    const index = this.shared.indexOf(connection);
+    if (index >= 0) this.shared.splice(index, 1);
+  }
+
+  gone(connection: Http2ClientConnection, failure: Failure): void {
+    this.leaving(connection);
+    const dial = this.opening.get(connection);
+    this.opening.delete(connection);
+    // The dial gives back what it has taken of the budget.
+    if (dial !== undefined) dial.fail(failure);
+    else this.giveBudget();
+  }
+
+  /** The server has surely not acted on the request: it goes to another connection. */
+  refused(exchange: Exchange, failure: Failure): void {
+    if (exchange.retryAttempts >= MAX_REFUSALS) {
+      this.brokeOff(failure);
+      respondFailure(exchange, failure);
+      return;
+    }
+    exchange.retryAttempts++;
+    this.sendShared(exchange);
+  }
+
+  // ── new connections ────────────────────────────────────────────────────────────────────────────────────────────
+
+  private sendFresh(exchange: Exchange, mayBeShared: boolean): void {
     if (this.transport.maxConnsPerHost > 0 && !this.context.budget.take(this.key, this.transport.maxConnsPerHost)) {
       this.wait(exchange);
       return;
     }
-    this.openFor(exchange);
+    this.openFor(exchange, mayBeShared);
   }
 
   /** Opens a connection, which is within the limit, for the exchange. */
-  private openFor(exchange: Exchange): void {
-    this.inFlight++;
-    this.showInFlight();
+  private openFor(exchange: Exchange, mayBeShared: boolean): void {
+    this.begin();
     const addresses = this.context.resolver.addresses(this.server.host);
-    const connection = new Http1ClientConnection(this);
-    this.all.add(connection);
-    connection.assign(exchange);
+    const dial = new Dial(this, mayBeShared);
+    this.dials.add(dial);
+    this.waitFor(dial, exchange);
     // Only the very first requests to a name wait: the resolver answers at once afterwards.
-    if (addresses instanceof Promise) void addresses.then((found) => this.dial(connection, found));
-    else this.dial(connection, addresses);
+    if (addresses instanceof Promise) void addresses.then((found) => this.dial(dial, found));
+    else this.dial(dial, addresses);
   }
 
-  private dial(connection: Http1ClientConnection, addresses: readonly Address[]): void {
+  private waitFor(dial: Dial, exchange: Exchange): void {
+    const waiter = new Waiter(this, exchange, dial);
+    exchange.responseSource = waiter;
+    dial.waiters.push(waiter);
+  }
+
+  private dial(dial: Dial, addresses: readonly Address[]): void {
     if (addresses.length === 0) {
-      connection.failDial(FAILURES.dnsFailure);
+      dial.fail(FAILURES.dnsFailure);
       return;
     }
     const first = this.nextAddress++ % addresses.length;
-    connection.dial([...addresses.slice(first), ...addresses.slice(0, first)]);
+    dial.start([...addresses.slice(first), ...addresses.slice(0, first)]);
   }
+
+  connected(dial: Dial, socket: net.Socket, reading: Reading, isHttp2: boolean): void {
+    if (isHttp2) {
+      this.mayShare = true;
+      this.opening.set(new Http2ClientConnection(this, socket, reading), dial);
+      return;
+    }
+    if (dial.mayBeShared) this.mayShare = false;
+    this.dials.delete(dial);
+    const connection = new Http1ClientConnection(this, socket, reading);
+    this.all.add(connection);
+    const [first, ...others] = dial.settle();
+    if (first === undefined) {
+      this.begin();
+      this.release(connection);
+    } else connection.start(first.exchange);
+    for (const { exchange } of others) {
+      this.finish();
+      this.send(exchange);
+    }
+  }
+
+  dialFailed(dial: Dial, failure: Failure): void {
+    if (!this.dials.delete(dial)) return;
+    const connection = [...this.opening].find(([, its]) => its === dial)?.[0];
+    if (connection === undefined) this.giveBudget();
+    else {
+      // It gives back what the dial has taken of the budget.
+      this.opening.delete(connection);
+      connection.destroy();
+    }
+    for (const { exchange } of dial.waiters.splice(0)) {
+      this.finish();
+      this.failed(exchange, failure, false);
+    }
+  }
+
+  private giveBudget(): void {
+    if (this.transport.maxConnsPerHost > 0) this.context.budget.give(this.key);
+  }
+
+  // ── waiting ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private wait(exchange: Exchange): void {
     if (this.waiters.length >= this.maxWaiters) {
       respondFailure(exchange, FAILURES.poolFull);
       return;
     }
-    const waiter = new Waiter(this, exchange);
+    const waiter = new Waiter(this, exchange, null);
     exchange.responseSource = waiter;
     this.waiters.push(waiter);
     this.context.wheel.arm(waiter.deadline, this.transport.dialTimeoutMs);
@@ -206,15 +339,25 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
   /** Another worker, or this one, has closed a connection of this server. */
   private readonly onBudget = (): void => {
     while (this.waiters.length > 0 && this.context.budget.take(this.key, this.transport.maxConnsPerHost)) {
-      this.openFor(this.takeWaiter()!.exchange);
+      this.openFor(this.takeWaiter()!.exchange, this.mayShare);
     }
     if (this.waiters.length > 0) this.context.budget.await(this.key, this.transport.maxConnsPerHost, this.onBudget);
   };
 
   dropWaiter(waiter: Waiter): void {
+    if (waiter.dial !== null) {
+      this.finish();
+      waiter.dial.forget(waiter);
+      return;
+    }
     const index = this.waiters.indexOf(waiter);
     if (index >= 0) this.waiters.splice(index, 1);
     this.context.wheel.remove(waiter.deadline);
+  }
+
+  waitedTooLong(waiter: Waiter): void {
+    this.dropWaiter(waiter);
+    respondFailure(waiter.exchange, FAILURES.poolTimeout);
   }
 
   private takeWaiter(): Waiter | null {
@@ -224,14 +367,14 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     return waiter;
   }
 
+  // ── connections for one request at a time ──────────────────────────────────────────────────────────────────────
+
   /** The connection has finished a request and can take another. */
   release(connection: Http1ClientConnection): void {
-    this.inFlight--;
-    this.showInFlight();
+    this.finish();
     const waiter = this.waiters.length > 0 ? this.takeWaiter() : null;
     if (waiter !== null) {
-      this.inFlight++;
-      this.showInFlight();
+      this.begin();
       connection.start(waiter.exchange);
     } else if (this.isRetired || this.idle.length >= this.maxIdle || this.isWantedElsewhere()) {
       connection.destroy();
@@ -253,21 +396,21 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
     this.isWatching = true;
     this.context.budget.watch(this.key, () => {
       this.isWatching = false;
-      if (this.idle.length > 0 && this.isWantedElsewhere()) this.idle[0]!.destroy();
-      if (this.idle.length > 0) this.watchBudget();
+      if (this.isWantedElsewhere()) {
+        if (this.idle.length > 0) this.idle[0]!.destroy();
+        else this.shared.find(({ isIdle }) => isIdle)?.leave();
+      }
+      if (this.idle.length > 0 || this.shared.some(({ isIdle }) => isIdle)) this.watchBudget();
     });
   }
 
   /** The connection is gone. `exchange` is what it was serving. */
   closed(connection: Http1ClientConnection, wasBusy: boolean): void {
     if (!this.all.delete(connection)) return;
-    if (wasBusy) {
-      this.inFlight--;
-      this.showInFlight();
-    }
+    if (wasBusy) this.finish();
     const index = this.idle.lastIndexOf(connection);
     if (index >= 0) this.idle.splice(index, 1);
-    if (this.transport.maxConnsPerHost > 0) this.context.budget.give(this.key);
+    this.giveBudget();
   }
 
   /**
@@ -287,7 +430,8 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
       !exchange.isFinished
     ) {
       exchange.retryAttempts++;
-      this.sendFresh(exchange);
+      if (this.mayShare) this.sendShared(exchange);
+      else this.sendFresh(exchange, false);
       return;
     }
     this.brokeOff(failure);
@@ -304,6 +448,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection> {
       this.row = -1;
     }
     for (const connection of this.idle.splice(0)) connection.destroy();
+    for (const connection of this.shared.slice()) connection.leave();
     this.context.resolver.release(this.server.host);
     for (let waiter = this.takeWaiter(); waiter !== null; waiter = this.takeWaiter()) {
       respondFailure(waiter.exchange, FAILURES.noServer);

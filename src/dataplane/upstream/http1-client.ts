@@ -2,11 +2,10 @@
 // they said. It owns the upstream side's framing; anything unexpected destroys it, and a destroyed connection never
 // returns to the endpoint's idle list.
 //
-//   DIALING ──▶ IDLE ◀──▶ AWAIT (request sent or being sent) ──head──▶ BODY ──▶ IDLE | DEAD
-//                           └──101──▶ TUNNEL ──▶ DEAD
+//   IDLE ◀──▶ AWAIT (request sent or being sent) ──head──▶ BODY ──▶ IDLE | DEAD
+//               └──101──▶ TUNNEL ──▶ DEAD
 
 import type net from 'node:net';
-import type tls from 'node:tls';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink, type BodySource } from '../http/body.ts';
 import { BodyReader } from '../http/body-reader.ts';
@@ -17,34 +16,29 @@ import type { HeaderList } from '../http/header-list.ts';
 import { MessageWriter, type ChunkOwner } from '../http/message-writer.ts';
 import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
-import { connectFixed, Reading, type ReadTarget } from '../net/fixed-read.ts';
-import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
+import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
 import { renderRequestHead } from './request-head.ts';
-import type { Address } from './resolver.ts';
 
-const STATE_DIALING = 0;
-const STATE_IDLE = 1;
-const STATE_AWAIT = 2;
-const STATE_BODY = 3;
-const STATE_TUNNEL = 4;
-const STATE_DEAD = 5;
+const STATE_IDLE = 0;
+const STATE_AWAIT = 1;
+const STATE_BODY = 2;
+const STATE_TUNNEL = 3;
+const STATE_DEAD = 4;
 
-const ALPN_PROTOCOLS = ['http/1.1'];
 /** An upstream that answers with interim responses only is broken or hostile. */
 const MAX_INFORMATIONAL = 10;
 
 export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, TunnelEnd {
   private readonly endpoint: ConnectionOwner<Http1ClientConnection>;
-  private readonly reading = new Reading();
+  private readonly socket: net.Socket;
+  private readonly reading: Reading;
   private readonly head = new HeadReader();
   private readonly body = new BodyReader();
   private readonly deadline: Deadline;
-  private writer: MessageWriter | null = null;
-  private socket: net.Socket | null = null;
-  private state = STATE_DIALING;
+  private readonly writer: MessageWriter;
+  private state = STATE_IDLE;
   private exchange: Exchange | null = null;
-  private addresses: readonly Address[] = [];
   private served = 0;
   private isPaused = false;
   private requestDone = true;
@@ -55,95 +49,23 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private hasAnswered = false;
   private framing: BodyFraming = BODY_NONE;
   private keepAlive = true;
-  /** TCP is there and TLS is not yet. */
-  private isShakingHands = false;
 
-  constructor(endpoint: ConnectionOwner<Http1ClientConnection>) {
+  /** Over a connected socket that `reading` reads. */
+  constructor(endpoint: ConnectionOwner<Http1ClientConnection>, socket: net.Socket, reading: Reading) {
     this.endpoint = endpoint;
+    this.socket = socket;
+    this.reading = reading;
     this.deadline = new Deadline(() => this.expired());
-  }
-
-  /** The exchange this connection is opened for; `dial` or `failDial` follows. */
-  assign(exchange: Exchange): void {
-    this.exchange = exchange;
-    exchange.responseSource = this;
-  }
-
-  // ── dialing ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Tries the addresses in order within one dial timeout. */
-  dial(addresses: readonly Address[]): void {
-    if (this.state === STATE_DEAD) return;
-    this.addresses = addresses;
-    this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.dialTimeoutMs);
-    this.dialNext();
-  }
-
-  private dialNext(): void {
-    const address = this.addresses[0]!;
-    this.addresses = this.addresses.slice(1);
-    const { server } = this.endpoint;
-    const where = { host: address.host, port: server.port, family: address.family };
-    if (server.scheme === 'https') {
-      this.dialSecurely(where);
-      return;
-    }
-    const socket = connectFixed(where, this, this.reading);
-    this.socket = socket;
-    socket.once('connect', () => this.connected());
-  }
-
-  private dialSecurely(where: { host: string; port: number; family: 4 | 6 }): void {
-    const { endpoint } = this;
-    const spec = endpoint.transport.tls;
-    let options: tls.ConnectionOptions;
-    try {
-      options = endpoint.context.tls.optionsFor(spec, endpoint.server.host, ALPN_PROTOCOLS);
-    } catch {
-      this.failDial(FAILURES.upstreamTls);
-      return;
-    }
-    const context = options.secureContext;
-    if (endpoint.tlsSession?.context === context) options.session = endpoint.tlsSession?.ticket;
-    // Given options, the socket is one of TLS.
-    const socket = connectFixed(where, this, this.reading, options) as tls.TLSSocket;
-    this.socket = socket;
-    socket.on('session', (ticket) => {
-      endpoint.tlsSession = { context, ticket };
-    });
-    socket.once('connect', () => {
-      this.isShakingHands = true;
-    });
-    socket.once('secureConnect', () => {
-      const problem = pinProblem(spec, socket.getPeerCertificate());
-      if (problem === null) this.connected();
-      else socket.destroy(problem);
-    });
-  }
-
-  private connected(): void {
-    if (this.state !== STATE_DIALING) return;
-    const { wheel } = this.endpoint.context;
-    wheel.disarm(this.deadline);
-    this.writer = new MessageWriter(this.socket!, wheel, this.endpoint.transport.writeIdleTimeoutMs, () =>
+    this.writer = new MessageWriter(socket, endpoint.context.wheel, endpoint.transport.writeIdleTimeoutMs, () =>
       this.breakOff(FAILURES.upstreamWriteTimeout),
     );
-    this.state = STATE_IDLE;
-    const exchange = this.exchange;
-    if (exchange !== null) this.start(exchange);
-  }
-
-  failDial(failure: Failure): void {
-    const exchange = this.exchange;
-    this.exchange = null;
-    this.destroy(true);
-    if (exchange !== null) this.endpoint.failed(exchange, failure, false);
+    readPlainly(socket, this, reading);
   }
 
   // ── request ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   start(exchange: Exchange): void {
-    const writer = this.writer!;
+    const { writer } = this;
     this.exchange = exchange;
     exchange.responseSource = this;
     this.state = STATE_AWAIT;
@@ -165,20 +87,20 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
 
   write(chunk: Buffer, start: number, end: number): boolean {
     if (this.state === STATE_DEAD) return true;
-    const writer = this.writer!;
+    const { writer } = this;
     writer.write(chunk, start, end, this.bodyOwner);
     if (this.state === STATE_TUNNEL) writer.flush();
     return writer.hasRoom();
   }
 
   flush(): void {
-    if (this.state !== STATE_DEAD) this.writer?.flush();
+    if (this.state !== STATE_DEAD) this.writer.flush();
   }
 
   /** The request is complete. */
   end(trailers: HeaderList | null): void {
     if (this.state === STATE_DEAD) return;
-    this.writer!.end(trailers);
+    this.writer.end(trailers);
     this.requestDone = true;
     this.bodyOwner = null;
     if (this.state === STATE_AWAIT) {
@@ -340,7 +262,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     if (this.endpoint.context.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
     this.state = STATE_TUNNEL;
     this.endpoint.context.wheel.disarm(this.deadline);
-    this.writer!.begin('', BODY_CLOSE, 0);
+    this.writer.begin('', BODY_CLOSE, 0);
     if (!exchange.runResponseHooks()) return;
     exchange.downstream.startTunnel(exchange, this);
     if (at < end && this.exchange === exchange) {
@@ -371,7 +293,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   /** The client's side of the tunnel has ended. */
   finish(): void {
     this.flush();
-    this.socket?.end();
+    this.socket.end();
   }
 
   /** Kept without a request. */
@@ -380,13 +302,13 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   }
 
   private pause(): void {
-    if (this.isPaused || this.socket === null) return;
+    if (this.isPaused) return;
     this.isPaused = true;
     this.socket.pause();
   }
 
   private unpause(): void {
-    if (!this.isPaused || this.socket === null) return;
+    if (!this.isPaused) return;
     this.isPaused = false;
     this.socket.resume();
   }
@@ -394,7 +316,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   onDrain(): void {
-    this.writer?.drained();
+    this.writer.drained();
     if (this.exchange === null) return;
     if (this.state === STATE_TUNNEL) this.exchange.downstream.resumeTunnel();
     else this.exchange.downstream.resumeBody();
@@ -407,7 +329,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
    */
   onEnd(): void {
     const { exchange, socket } = this;
-    if (exchange === null || socket === null) {
+    if (exchange === null) {
       this.destroy();
       return;
     }
@@ -429,27 +351,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   }
 
   onClose(error: Error | null): void {
-    if (this.state === STATE_DIALING) {
-      this.dialFailed(error);
-      return;
-    }
     this.lost(error === null ? FAILURES.upstreamClosed : FAILURES.upstreamReset);
-  }
-
-  private dialFailed(error: Error | null): void {
-    if (this.exchange !== null && this.addresses.length > 0) {
-      this.isShakingHands = false;
-      this.dialNext();
-      return;
-    }
-    if (this.isShakingHands) {
-      // A session the server no longer takes must not stand in the way of the next attempt.
-      this.endpoint.tlsSession = null;
-      this.failDial(error !== null && isUntrusted(error) ? FAILURES.upstreamUntrusted : FAILURES.upstreamTls);
-      return;
-    }
-    const code = error !== null && 'code' in error ? error.code : '';
-    this.failDial(code === 'ECONNREFUSED' ? FAILURES.connectRefused : FAILURES.connectFailed);
   }
 
   /** The connection ended while something was owed, or while idle. */
@@ -477,10 +379,6 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
 
   private expired(): void {
     switch (this.state) {
-      case STATE_DIALING:
-        this.addresses = [];
-        this.failDial(FAILURES.connectTimeout);
-        return;
       case STATE_AWAIT:
         this.breakOff(FAILURES.upstreamResponseTimeout);
         return;
@@ -501,8 +399,8 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.exchange = null;
     const wheel = this.endpoint.context.wheel;
     wheel.remove(this.deadline);
-    this.writer?.dispose();
-    this.socket?.destroy();
+    this.writer.dispose();
+    this.socket.destroy();
     this.endpoint.closed(this, wasBusy);
   }
 }

@@ -7,12 +7,17 @@ import { forwardedForLine } from '../http/forwarded-headers.ts';
 import type { ServerSpec } from '../../model/service.ts';
 
 /** Methods that give a body a meaning: without one they say so, which some servers insist on (RFC 9110 §8.6). */
-const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH']);
+export const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH']);
 
-export function renderRequestHead(exchange: Exchange, server: ServerSpec): string {
+/** Path and query for the server. */
+export function requestTarget(exchange: Exchange, server: ServerSpec): string {
   const path =
     server.preservePath && exchange.path !== '*' ? joinPath(server.path, exchange.forwardPath) : exchange.forwardPath;
-  const target = exchange.query === '' ? path : `${path}?${exchange.query}`;
+  return exchange.query === '' ? path : `${path}?${exchange.query}`;
+}
+
+export function renderRequestHead(exchange: Exchange, server: ServerSpec): string {
+  const target = requestTarget(exchange, server);
   const headers = exchange.requestHeaders;
   const names = headers.names;
   const lines = headers.lines;
