@@ -21,7 +21,8 @@ import * as view from './traefik-view.ts';
 
 /** What the API reads and works on. */
 export interface ApiSources {
-  readonly install: InstallConfig;
+  /** In force at the moment. */
+  readonly install: () => InstallConfig;
   readonly pipeline: Pipeline;
   readonly events: EventBus;
   readonly version: string;
@@ -48,12 +49,7 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
   const { install, pipeline, version, startedAt, healthOf, ports, certificates, staples } = sources;
   const entryPoints = (): readonly Readonly<Record<string, unknown>>[] =>
     Object.values(pipeline.current.entryPoints).map((spec) => ({
-      ...view.entryPoint(
-        spec,
-        ports().get(spec.name) ?? spec.address.port,
-        install.requestAcceptGraceMs,
-        install.graceMs,
-      ),
+      ...view.entryPoint(spec, ports().get(spec.name) ?? spec.address.port),
     }));
   return [
     {
@@ -74,7 +70,7 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
       path: '/api/overview',
       summary: 'How many objects of each kind there are, what is switched on, and which snapshot is in force.',
       answer: answers.overview,
-      handle: () => ok(overview(install, pipeline)),
+      handle: () => ok(overview(install(), pipeline)),
     },
     {
       method: 'GET',
@@ -192,8 +188,8 @@ function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSour
       answer: answers.check,
       handle: (request) => {
         const configs = decodeCheck(request, {
-          substitutions: install.substitutions.known,
-          plugins: install.plugins.known,
+          substitutions: install().substitutions.known,
+          plugins: install().plugins.known,
         });
         if (typeof configs === 'string') return refuse(400, configs);
         const after = pipeline.dryRun(configs);
@@ -275,12 +271,12 @@ function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSour
       handle: () => ok(''),
       stream: (request, response) => streamEvents(events, request.lastEventId, response),
     },
-    ...(install.admin.rest === null ? [] : [restEndpoint(pipeline, install)]),
+    ...(install().admin.rest === null ? [] : [restEndpoint(pipeline)]),
   ];
 }
 
 /** PUT of a whole routing configuration; also behind `rest@internal`. */
-export function restEndpoint(pipeline: Pipeline, { plugins }: InstallConfig): Endpoint {
+export function restEndpoint(pipeline: Pipeline): Endpoint {
   return {
     method: 'PUT',
     path: '/api/providers/rest',
@@ -291,7 +287,7 @@ export function restEndpoint(pipeline: Pipeline, { plugins }: InstallConfig): En
     handle: async ({ body }) => {
       const document = parseConfig('PUT /api/providers/rest', body);
       if (document.value === undefined) return refuse(400, document.diagnostics[0]!.message);
-      const config = decodeRouting('rest', document, { plugins: plugins.known });
+      const config = decodeRouting('rest', document, { plugins: pipeline.install.plugins.known });
       await pipeline.replace(config);
       const own = pipeline.result.diagnostics.filter(({ source }) => source === document.source);
       return ok({ diagnostics: own });

@@ -133,7 +133,8 @@ function goDuration(ms: number): string {
   return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
 }
 
-export function entryPoint(spec: EntryPointSpec, port: number, requestAcceptGraceMs: number, graceMs: number): object {
+export function entryPoint(spec: EntryPointSpec, port: number): object {
+  const { requestAcceptGraceMs, graceMs } = spec.lifeCycle;
   const host = spec.address.host.includes(':') ? `[${spec.address.host}]` : spec.address.host;
   const { timeouts, forwardedHeaders, limits } = spec;
   return {

@@ -38,6 +38,9 @@ import { EventBus } from '../observe/event-bus.ts';
 import { MetricsAggregator, type Sample } from '../observe/metrics-aggregator.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../observe/prometheus.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
+import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.ts';
+import { withLiveOptions } from './install-changes.ts';
+import { InstallWatch, type InstallSource } from './install-watch.ts';
 import { VERSION } from './version.ts';
 
 export interface StandaloneOptions {
@@ -45,6 +48,8 @@ export interface StandaloneOptions {
   readonly workers: number;
   /** Where DNS providers of certificates resolvers find their credentials; empty when left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Followed and read again; null for a router whose configuration is inline. */
+  readonly source?: InstallSource;
   /** For tests that want a worker which misbehaves. */
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
@@ -118,6 +123,7 @@ export class Standalone {
   readonly #supervisor: Supervisor;
   readonly #admin: AdminServer;
   readonly #events: EventBus;
+  readonly #watch: InstallWatch | null;
   readonly #acme: AcmeManager | null;
   readonly #ocsp: Stapler | null;
   /** Requests are served: an authority that comes by is answered. */
@@ -126,6 +132,7 @@ export class Standalone {
   readonly #socketDirectory: string;
   #shown = new Set<string>();
   #isStopping = false;
+  readonly #startedAt: number;
 
   /** Opens what lasts and puts the parts together. Rejects when a log file or the state directory cannot be used. */
   static async create(options: StandaloneOptions): Promise<Standalone> {
@@ -155,6 +162,7 @@ export class Standalone {
     this.#options = options;
     this.#state = state;
     this.log = log;
+    this.#startedAt = this.#clock.wall();
     this.#events = new EventBus(() => this.#clock.wall());
     this.#socketDirectory = mkdtempSync(join(tmpdir(), 'signalbox-'));
     this.#acme =
@@ -189,6 +197,17 @@ export class Standalone {
         this.#stapleCertificates(result);
       },
     });
+    const { source } = options;
+    this.#watch =
+      source === undefined
+        ? null
+        : new InstallWatch({
+            ...source,
+            install,
+            log,
+            changed: (next, diagnostics) => this.#replaceInstall(next, diagnostics),
+            refused: (diagnostics) => this.#refuse(diagnostics),
+          });
     this.#metrics = new MetricsAggregator(install.metrics.buckets);
     const { accessLog } = install;
     this.#accessLog =
@@ -222,18 +241,18 @@ export class Standalone {
       config: install.admin,
       version: VERSION,
       endpoints: endpointsOf({
-        install,
+        install: () => this.#pipeline.install,
         pipeline: this.#pipeline,
         events: this.#events,
         version: VERSION,
-        startedAt: new Date(this.#clock.wall()),
+        startedAt: new Date(this.#startedAt),
         workers: () => this.#supervisor.workers(),
         healthOf: (service) => this.#supervisor.healthOf(service),
         certificates: () => this.#acme?.status() ?? [],
         staples: () => this.#ocsp?.status() ?? [],
         ports: () => this.#ports(),
       }),
-      rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline, install),
+      rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline),
       metrics: () => this.#renderMetrics(),
       dashboard: () =>
         dashboardPage(
@@ -243,6 +262,25 @@ export class Standalone {
           (service) => this.#supervisor.healthOf(service),
           VERSION,
         ),
+    });
+  }
+
+  /** Puts another install configuration into force as far as a running process can; settles when it is. */
+  async #replaceInstall(next: InstallConfig, diagnostics: readonly Diagnostic[]): Promise<void> {
+    this.log.setLevel(next.log.level);
+    const before = this.#pipeline.current.entryPoints;
+    await changeEntryPoints(
+      {
+        inForce: () => this.#pipeline.current.entryPoints,
+        boundTo: (name) => this.#supervisor.addressOf(name),
+        open: (spec) => this.#supervisor.openEntryPoint(spec),
+        publish: (install, found) => this.#pipeline.replaceInstall(install, found),
+      },
+      withLiveOptions(this.#pipeline.install, next),
+      diagnostics,
+    );
+    this.log.info('install configuration in force', {
+      ...entryPointDifferences(before, this.#pipeline.current.entryPoints),
     });
   }
 
@@ -281,6 +319,7 @@ export class Standalone {
       name,
       address: this.#supervisor.addressOf(name)!,
     }));
+    await this.#watch?.start();
     const internal = await this.#admin.start();
     if (internal !== null) bound.push({ name: INTERNAL_ENTRY_POINT, address: internal });
     return bound;
@@ -307,6 +346,7 @@ export class Standalone {
   /** SIGHUP. */
   async reload(): Promise<void> {
     this.log.info('reading the configuration again');
+    await this.#watch?.reload();
     await this.#pipeline.reload();
   }
 
@@ -331,10 +371,11 @@ export class Standalone {
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    const { requestAcceptGraceMs, graceMs } = this.#options.install;
+    const { requestAcceptGraceMs, graceMs } = this.#pipeline.install;
     this.#admin.isTerminating = true;
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
     if (requestAcceptGraceMs > 0) await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
+    await this.#watch?.stop();
     this.#ocsp?.stop();
     await this.#pipeline.stop();
     await this.#supervisor.stop(graceMs);
@@ -374,6 +415,13 @@ export class Standalone {
     this.#events.emit('diagnostics', { diagnostics: fresh });
   }
 
+  /** A changed install configuration has errors. */
+  #refuse(diagnostics: readonly Diagnostic[]): void {
+    this.log.error('the changed install configuration has errors; what is in force stays');
+    this.#options.onDiagnostics(diagnostics);
+    this.#events.emit('diagnostics', { diagnostics });
+  }
+
   async #closeState(): Promise<void> {
     await this.#state?.history.flush();
     await this.#state?.store.stop();
@@ -393,13 +441,13 @@ export class Standalone {
   }
 
   #renderMetrics(): { contentType: string; body: string } {
-    const { metrics } = this.#options.install;
+    const { metrics } = this.#pipeline.install;
     const samples = [...this.#metrics.collect(), ...this.#processSamples()];
     return { contentType: PROMETHEUS_CONTENT_TYPE, body: renderPrometheus(samples, metrics.prefix, metrics.buckets) };
   }
 
   #serverSamples(): readonly Sample[] {
-    if (!this.#options.install.metrics.addServicesLabels) return [];
+    if (!this.#pipeline.install.metrics.addServicesLabels) return [];
     const samples: Sample[] = [];
     for (const service of Object.keys(this.#pipeline.current.services)) {
       if (service.endsWith(`@${INTERNAL_PROVIDER}`)) continue;
@@ -474,6 +522,9 @@ export class Standalone {
       single('config_reloads_total', this.#pipeline.reloads),
       single('config_last_reload_success', this.#pipeline.lastSuccessWallMs / 1000),
       single('config_version', this.#supervisor.version),
+      single('config_install_reloads_total', this.#watch?.applied ?? 0, { outcome: 'applied' }),
+      single('config_install_reloads_total', this.#watch?.refused ?? 0, { outcome: 'refused' }),
+      single('process_start_time_seconds', this.#startedAt / 1000),
       ...[...open.byEntryPoint].map(([entrypoint, count]) =>
         single('open_connections', count, {
           entrypoint,

@@ -16,6 +16,7 @@ export interface EntryPointSpec {
   readonly middlewares: readonly string[];
   readonly forwardedHeaders: ForwardedHeadersSpec;
   readonly timeouts: DownstreamTimeouts;
+  readonly lifeCycle: LifeCycleSpec;
   readonly limits: DownstreamLimits;
   readonly http2: Http2Spec;
   readonly path: PathPolicy;
@@ -56,6 +57,13 @@ export interface ForwardedHeadersSpec {
   /** Lower-case header names that a client's Connection header may not remove. */
   readonly connection: readonly string[];
   readonly notAppendXForwardedFor: boolean;
+}
+
+export interface LifeCycleSpec {
+  /** How long the entry point goes on accepting when the process ends. */
+  readonly requestAcceptGraceMs: number;
+  /** How long what is in flight may take when the process ends or the entry point goes. */
+  readonly graceMs: number;
 }
 
 /** Milliseconds; 0 switches a timeout off. */

@@ -58,6 +58,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Time of the last published configuration, in Unix seconds.',
     labels: [],
   },
+  config_install_reloads_total: {
+    type: 'counter',
+    help: 'Times the install configuration was read again, by outcome: applied or refused.',
+    labels: ['outcome'],
+  },
   open_connections: { type: 'gauge', help: 'Open client connections.', labels: ['entrypoint', 'protocol'] },
   ...requestFamilies('entrypoint', ['entrypoint']),
   ...requestFamilies('router', ['router', 'service']),
@@ -154,5 +159,6 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Series not kept because a worker had no room for more.',
     labels: [],
   },
+  process_start_time_seconds: { type: 'gauge', help: 'Start of the process, in Unix seconds.', labels: [] },
   process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory of the process.', labels: [] },
 };

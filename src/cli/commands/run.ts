@@ -9,7 +9,7 @@ import {
   type InstallConfig,
   type InstallRequest,
 } from '../../controlplane/config/install-config.ts';
-import { Standalone, type BoundEntryPoint } from '../../app/standalone.ts';
+import { Standalone, type BoundEntryPoint, type StandaloneOptions } from '../../app/standalone.ts';
 import type { Arguments } from '../arguments.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Io } from '../io.ts';
@@ -57,7 +57,7 @@ function hasOptions(environment: Io['environment']): boolean {
 /** Settles with the exit code when the router has ended. */
 export async function runRouter(options: RunOptions, io: Io): Promise<number> {
   const { request } = options;
-  const { value: install, diagnostics } = await loadInstallConfig(request);
+  const { value: install, diagnostics, document } = await loadInstallConfig(request);
   const show = (list: readonly Diagnostic[]): void =>
     io.err(
       options.isJson === true
@@ -76,11 +76,12 @@ export async function runRouter(options: RunOptions, io: Io): Promise<number> {
     io.err(EMPTY_HINT);
     return EXIT_USAGE;
   }
-  return serve(install, options, io, show);
+  const source = document === null ? {} : { source: { request, document } };
+  return serve({ install, ...source }, options, io, show);
 }
 
 async function serve(
-  install: InstallConfig,
+  { install, ...source }: Pick<StandaloneOptions, 'install' | 'source'>,
   options: RunOptions,
   io: Io,
   show: (list: readonly Diagnostic[]) => void,
@@ -93,6 +94,7 @@ async function serve(
   try {
     router = await Standalone.create({
       install,
+      ...source,
       workers: options.workers ?? availableParallelism(),
       environment: options.request.environment,
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),

@@ -94,6 +94,8 @@ test('the codes without a case here belong to files and runtimes', () => {
     'file-too-large',
     'document-too-complex',
     'duplicate-object',
+    'not-bound',
+    'needs-restart',
     'not-in-runtime',
   ]);
 });

@@ -149,7 +149,8 @@ function compileEntryPoints(
         column: 0,
       });
     }
-    specs[name] = { ...spec, middlewares: stages, tls: resolveTls(spec, install, tlsOptions, findings) };
+    const tls = resolveTls(spec, install, tlsOptions, findings);
+    if (!install.unboundEntryPoints.has(name)) specs[name] = { ...spec, middlewares: stages, tls };
   }
   return { specs, broken };
 }

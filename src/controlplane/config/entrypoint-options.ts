@@ -287,6 +287,10 @@ export function entryPointSpec(
       idleMs: timeouts.idleTimeout,
       tunnelIdleMs: timeouts.tunnelIdleTimeout,
     },
+    lifeCycle: {
+      requestAcceptGraceMs: options.transport.lifeCycle.requestAcceptGraceTimeout,
+      graceMs: options.transport.lifeCycle.graceTimeOut,
+    },
     limits: {
       maxHeaderBytes: options.http.maxHeaderBytes,
       maxHeaderCount: given.maxHeaderCount,

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/publisher.ts';
+import type { MiddlewareSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
@@ -14,6 +15,7 @@ import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
+import { InstallProvider } from '../providers/install/install-provider.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 
@@ -40,7 +42,10 @@ export interface PipelineOptions {
 
 export class Pipeline {
   readonly #options: PipelineOptions;
-  readonly #providers: readonly Provider[];
+  readonly #providers: Provider[];
+  #install: InstallConfig;
+  /** Of the install configuration in force. */
+  #installDiagnostics: readonly Diagnostic[] = [];
   readonly #configs = new Map<string, RoutingConfig>();
   readonly #builder: SnapshotBuilder;
   /** When a change of the provider was last applied. */
@@ -61,6 +66,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#install = options.install;
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
     this.#providers = [
       ...(options.providers ?? createProviders(options.install, options.log, options.clock)),
@@ -96,6 +102,10 @@ export class Pipeline {
     return this.#result!;
   }
 
+  get install(): InstallConfig {
+    return this.#install;
+  }
+
   get providers(): readonly Provider[] {
     return this.#providers;
   }
@@ -113,7 +123,7 @@ export class Pipeline {
   dryRun(configs: readonly RoutingConfig[]): CompileResult {
     const merged = new Map(this.#configs);
     for (const config of configs) merged.set(config.provider, config);
-    return compile(this.#options.install, [...merged.values()], this.#options.internalServices);
+    return compile(this.#install, [...merged.values()], this.#options.internalServices);
   }
 
   /** Goes back to an earlier snapshot, which stays until `release`. False when there is none of that version. */
@@ -142,6 +152,24 @@ export class Pipeline {
     await this.#running;
   }
 
+  /** Goes on with another install configuration; settles when it is in force. `diagnostics` are shown with all others. */
+  async replaceInstall(install: InstallConfig, diagnostics: readonly Diagnostic[]): Promise<void> {
+    this.#install = install;
+    this.#installDiagnostics = diagnostics;
+    await this.#replaceOwnRouting(install);
+    await this.#applyAnew();
+  }
+
+  async #replaceOwnRouting(install: InstallConfig): Promise<void> {
+    const provider = this.#providers.find((one) => one instanceof InstallProvider);
+    if (provider !== undefined) return provider.replace(install);
+    if (install.routing === null) return;
+    const { routing, readRoutingAgain } = install;
+    const fresh = new InstallProvider(routing, readRoutingAgain, this.#options.log);
+    this.#providers.push(fresh);
+    await fresh.start((config) => this.#receive(config));
+  }
+
   /** Reads all sources anew and settles when what they hold is in force. */
   async reload(): Promise<void> {
     await Promise.all(this.#providers.map((provider) => provider.reload()));
@@ -161,7 +189,7 @@ export class Pipeline {
     if (!this.#isStarted || this.#publisher === null) return;
     const since = this.#options.clock.now() - (this.#applied.get(config.provider) ?? Number.NEGATIVE_INFINITY);
     // The first change at once, then one per period: the newest.
-    this.#schedule(this.#options.install.providersThrottleMs - since);
+    this.#schedule(this.#install.providersThrottleMs - since);
   }
 
   #schedule(delayMs: number): void {
@@ -204,9 +232,15 @@ export class Pipeline {
     const { history, internalServices } = this.#options;
     const pinned = history.pinned === null ? null : history.get(history.pinned);
     if (pinned === null) return sections;
-    const { routes, middlewares, services, tlsOptions, tlsHosts } = pinned;
+    const { routes, services, tlsOptions, tlsHosts } = pinned;
     const { tcpRoutes, tcpMiddlewares, tcpServices, udpRoutes, udpServices } = pinned;
     const { entryPoints, certificates } = sections;
+    const middlewares: Record<string, MiddlewareSpec> = { ...pinned.middlewares };
+    // What entry points of today put before routers of then.
+    for (const name of Object.values(entryPoints).flatMap((spec) => spec.middlewares)) {
+      const spec = sections.middlewares[name];
+      if (spec !== undefined) middlewares[name] ??= spec;
+    }
     return {
       entryPoints,
       routes,
@@ -248,8 +282,9 @@ export class Pipeline {
 
   #compile(): CompileResult {
     if (this.#ruleErrors.size > MAX_RULES) this.#ruleErrors = new Map();
-    const { install, internalServices } = this.#options;
-    const result = compile(install, [...this.#configs.values()], internalServices, this.#ruleErrors);
+    const { internalServices } = this.#options;
+    const compiled = compile(this.#install, [...this.#configs.values()], internalServices, this.#ruleErrors);
+    const result = { ...compiled, diagnostics: [...this.#installDiagnostics, ...compiled.diagnostics] };
     this.#result = result;
     this.#options.onDiagnostics(result.diagnostics);
     this.#options.onCompiled?.(result);

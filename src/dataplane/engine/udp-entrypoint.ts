@@ -126,7 +126,8 @@ export class UdpEntryPoint implements UdpSessionOwner {
   #endStranded(): void {
     const route = this.#dependencies.routing.routeOf(this.name);
     for (const session of this.#sessions.values()) {
-      if (session.route !== route || session.isStranded) session.end(UDP_ENDS.changed);
+      const isSame = session.route.name === route?.name && session.route.service === route.service;
+      if (!isSame || session.isStranded) session.end(UDP_ENDS.changed);
     }
   }
 

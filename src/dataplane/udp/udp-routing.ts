@@ -30,7 +30,7 @@ export class UdpRouting {
     this.#observe = observe;
   }
 
-  /** Null when the entry point has no router. The same object as long as router and service are the same. */
+  /** Null when the entry point has no router. */
   routeOf(entryPoint: string): UdpRoute | null {
     return this.#routes.get(entryPoint) ?? null;
   }
@@ -49,7 +49,9 @@ export class UdpRouting {
     const routes = Object.values(changed.udpRoutes ?? {});
     const goneServices = removed.udpServices ?? [];
     const goneRoutes = removed.udpRoutes ?? [];
-    if (services.length + routes.length + goneServices.length + goneRoutes.length === 0) return;
+    const entryPoints = new Set(Object.keys(changed.entryPoints ?? {}));
+    const changes = services.length + routes.length + goneServices.length + goneRoutes.length + entryPoints.size;
+    if (changes === 0) return;
     for (const spec of services) {
       let service = this.#services.get(spec.name);
       if (service === undefined) {
@@ -67,18 +69,19 @@ export class UdpRouting {
     }
     for (const name of goneRoutes) this.#specs.delete(name);
     for (const spec of routes) this.#specs.set(spec.name, spec);
-    this.#rebuild();
+    this.#rebuild(entryPoints);
     for (const listener of this.#listeners) listener();
   }
 
-  #rebuild(): void {
+  /** What is reported may have changed on the entry points that have. */
+  #rebuild(changed: ReadonlySet<string>): void {
     const routes = new Map<string, UdpRoute>();
     for (const spec of this.#specs.values()) {
       const service = this.#services.get(spec.service);
       if (service === undefined) throw new Error(`UDP router ${spec.name}: there is no service ${spec.service}`);
       for (const entryPoint of spec.entryPoints) {
         const before = this.#routes.get(entryPoint);
-        const isSame = before?.name === spec.name && before.service === service;
+        const isSame = before?.name === spec.name && before.service === service && !changed.has(entryPoint);
         routes.set(
           entryPoint,
           isSame ? before : { name: spec.name, service, observation: this.#observe(spec, entryPoint) },
