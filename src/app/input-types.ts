@@ -264,10 +264,12 @@ export interface InstallInput {
       readonly responseHeaderTimeout?: number | string;
       /** Kept connection without a request. */
       readonly idleConnTimeout?: number | string;
-      /** Longest pause in a response body. 0 is no limit. */
+      /** HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off. */
       readonly readIdleTimeout?: number | string;
       /** Longest time a server may take no byte of a request body. */
       readonly writeIdleTimeout?: number | string;
+      /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
+      readonly pingTimeout?: number | string;
     };
     /** Kept connections to one server, over all workers. */
     readonly maxIdleConnsPerHost?: number | string;
@@ -673,6 +675,11 @@ export interface MiddlewareInput {
     /** Fields of the request that are sent along; all when left out. */
     readonly errorRequestHeaders?: ReadonlyArray<string> | string;
   };
+  /** Lets browsers call gRPC services. */
+  readonly grpcWeb?: {
+    /** Origins whose pages may call; `*` is any, without credentials. */
+    readonly allowOrigins?: ReadonlyArray<string> | string;
+  };
   /** Sets or removes fields of requests and responses, and answers CORS preflights. */
   readonly headers?: {
     /** Fields to set on the request; an empty value removes the field. `Host` changes the host. */
@@ -857,10 +864,12 @@ export interface TransportInput {
     readonly responseHeaderTimeout?: number | string;
     /** Kept connection without a request. */
     readonly idleConnTimeout?: number | string;
-    /** Longest pause in a response body. 0 is no limit. */
+    /** HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off. */
     readonly readIdleTimeout?: number | string;
     /** Longest time a server may take no byte of a request body. */
     readonly writeIdleTimeout?: number | string;
+    /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
+    readonly pingTimeout?: number | string;
   };
   /** Kept connections to one server, over all workers. */
   readonly maxIdleConnsPerHost?: number | string;
@@ -876,7 +885,7 @@ export interface TransportInput {
   readonly insecureSkipVerify?: boolean | string;
   /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
   readonly rootCAs?: ReadonlyArray<string> | string;
-  /** Servers are spoken to in HTTP/1.1 in any case. */
+  /** `https` servers are not offered HTTP/2. */
   readonly disableHTTP2?: boolean | string;
   /** Name sent to servers and looked for in their certificates; that of the URL when left out. */
   readonly serverName?: string;

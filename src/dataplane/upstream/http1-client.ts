@@ -81,7 +81,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.requestDone = false;
     this.endpoint.context.wheel.disarm(this.deadline);
     const { downstream } = exchange;
-    this.bodyOwner = { claim: () => downstream.claimBody() };
+    this.bodyOwner = { claim: () => exchange.claimBody() };
     const body = exchange.retryAttempts > 0 ? takeParkedBody(exchange) : null;
     if (body !== null) {
       const bytes = Buffer.from(body.text, 'latin1');
@@ -89,7 +89,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     }
     if (body?.isComplete === true) this.end(body.trailers);
     else {
-      downstream.readBody(this);
+      exchange.readBody(this);
       if (body !== null) downstream.resumeBody();
     }
     if (this.exchange === exchange) writer.flush();

@@ -101,7 +101,7 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     }
     if (exchange.requestFraming === BODY_LENGTH) this.requestLeft = exchange.requestLength;
     const body = exchange.retryAttempts > 0 ? takeParkedBody(exchange) : null;
-    if (body === null) exchange.downstream.readBody(this);
+    if (body === null) exchange.readBody(this);
     else this.replay(exchange, body);
   }
 
@@ -110,7 +110,7 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     this.write(bytes, 0, bytes.length);
     if (body.isComplete) this.end(body.trailers);
     else {
-      exchange.downstream.readBody(this);
+      exchange.readBody(this);
       exchange.downstream.resumeBody();
     }
   }
