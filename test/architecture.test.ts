@@ -22,6 +22,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'dataplane/upstream': 4,
   'dataplane/balance': 5,
   'dataplane/middleware': 6,
+  'dataplane/tcp': 6,
   'dataplane/engine': 7,
   supervisor: 8,
   'controlplane/config': 7,
@@ -30,6 +31,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'controlplane/store': 8,
   'controlplane/pipeline': 9,
   'controlplane/acme': 9,
+  'controlplane/ocsp': 9,
   api: 10,
   app: 11,
   cli: 11,
@@ -50,6 +52,9 @@ const THIRD_PARTY: Readonly<Record<string, readonly string[]>> = {
   pino: ['core'],
   'acme-client': ['controlplane/acme'],
   '@peculiar/x509': ['controlplane/acme'],
+  '@peculiar/asn1-ocsp': ['controlplane/ocsp'],
+  '@peculiar/asn1-schema': ['controlplane/ocsp'],
+  '@peculiar/asn1-x509': ['controlplane/ocsp'],
 };
 
 function sources(directory: string): string[] {

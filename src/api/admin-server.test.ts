@@ -12,7 +12,7 @@ import { AdminServer, type AdminSources } from './admin-server.ts';
 import { ok, type Endpoint } from './endpoint.ts';
 
 const ON: AdminConfig = {
-  address: { host: '127.0.0.1', port: 0 },
+  address: { host: '127.0.0.1', port: 0, protocol: 'tcp' },
   socket: null,
   token: null,
   api: { basePath: '/base/', hasDashboard: true, isOnAddress: true },
@@ -204,7 +204,7 @@ test('ping says when the process is ending', async () => {
 
 test('an address in use is an error with its option', async () => {
   const { port } = await start();
-  const second = new AdminServer(sources({ address: { host: '127.0.0.1', port } }));
+  const second = new AdminServer(sources({ address: { host: '127.0.0.1', port, protocol: 'tcp' } }));
   const error: unknown = await second.start().catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(SignalboxError);
   expect(error).toMatchObject({ code: 'ERR_LISTEN_ADDRESS_IN_USE' });

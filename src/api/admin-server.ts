@@ -99,7 +99,7 @@ export class AdminServer {
     const bound = await this.#listen(door, { host: address.host || '::', port: address.port }, (code) =>
       listenError(INTERNAL_ENTRY_POINT, address, code),
     );
-    return { host: address.host, port: bound ?? address.port };
+    return { ...address, port: bound ?? address.port };
   }
 
   /** Opens the socket behind an internal service. */

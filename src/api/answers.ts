@@ -86,6 +86,12 @@ export const certificate = shape({
   notBefore: text,
   notAfter: text,
   isDefault: flag,
+  'ocsp?': shape({
+    state: { enum: ['good', 'revoked', 'pending', 'none'] },
+    'nextUpdate?': text,
+    'nextTry?': text,
+    'problem?': text,
+  }),
   status,
   'error?': strings,
 });

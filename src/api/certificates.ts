@@ -1,6 +1,7 @@
 // Certificates in force, as they may be shown: never a key.
 
 import { X509Certificate } from 'node:crypto';
+import type { StapleStatus } from '../model/staple.ts';
 import type { CertificateSpec } from '../model/tls.ts';
 
 export interface ShownCertificate {
@@ -18,16 +19,26 @@ export interface ShownCertificate {
   readonly notBefore: string;
   readonly notAfter: string;
   readonly isDefault: boolean;
+  /** What its authority says of it; only where it is asked. */
+  readonly ocsp?: ShownStaple;
   readonly status: 'enabled' | 'warning' | 'disabled';
   /** Why it is not simply enabled; only then. */
   readonly error?: readonly string[];
+}
+
+export interface ShownStaple {
+  readonly state: StapleStatus['state'];
+  /** ISO 8601. */
+  readonly nextUpdate?: string;
+  readonly nextTry?: string;
+  readonly problem?: string;
 }
 
 const DAY_MS = 86_400_000;
 /** Renewal should long have happened. */
 const SOON_MS = 7 * DAY_MS;
 
-type Details = Omit<ShownCertificate, 'status' | 'error'>;
+type Details = Omit<ShownCertificate, 'status' | 'error' | 'ocsp'>;
 
 /** Parsing takes some 50 µs, and certificates are shown again and again. */
 const known = new WeakMap<CertificateSpec, Details>();
@@ -54,8 +65,9 @@ function detailsOf(spec: CertificateSpec): Details {
 }
 
 /** `nowMs` is since the epoch. */
-export function shownCertificate(spec: CertificateSpec, nowMs: number): ShownCertificate {
-  const details = detailsOf(spec);
+export function shownCertificate(spec: CertificateSpec, nowMs: number, staple?: StapleStatus): ShownCertificate {
+  const details = { ...detailsOf(spec), ...(staple === undefined ? {} : { ocsp: shownStaple(staple) }) };
+  if (staple?.state === 'revoked') return { ...details, status: 'warning', error: [staple.problem ?? 'it is revoked'] };
   if (nowMs > spec.notAfter) return { ...details, status: 'disabled', error: [`it expired on ${details.notAfter}`] };
   if (nowMs < spec.notBefore)
     return { ...details, status: 'disabled', error: [`it is valid from ${details.notBefore} on`] };
@@ -63,4 +75,13 @@ export function shownCertificate(spec: CertificateSpec, nowMs: number): ShownCer
     return { ...details, status: 'warning', error: [`it expires on ${details.notAfter}`] };
   }
   return { ...details, status: 'enabled' };
+}
+
+function shownStaple({ state, nextUpdate, nextTry, problem }: StapleStatus): ShownStaple {
+  return {
+    state,
+    ...(nextUpdate === null ? {} : { nextUpdate: new Date(nextUpdate).toISOString() }),
+    ...(nextTry === null ? {} : { nextTry: new Date(nextTry).toISOString() }),
+    ...(problem === null ? {} : { problem }),
+  };
 }

@@ -6,6 +6,7 @@ import { parseConfig } from '../controlplane/config/document.ts';
 import { diffResults } from '../controlplane/pipeline/diff.ts';
 import { explain } from '../controlplane/pipeline/explain.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
+import type { StapleStatus } from '../model/staple.ts';
 import type { CertificateStatus } from '../model/certificate.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { EventBus } from '../observe/event-bus.ts';
@@ -29,6 +30,8 @@ export interface ApiSources {
   readonly healthOf: view.HealthOf;
   /** Of the certificates resolvers. */
   readonly certificates: () => readonly CertificateStatus[];
+  /** What authorities say of certificates; empty when nobody asks them. */
+  readonly staples: () => readonly StapleStatus[];
   /** Bound port by entry point. */
   readonly ports: () => ReadonlyMap<string, number>;
 }
@@ -42,7 +45,7 @@ export function endpointsOf(sources: ApiSources): readonly Endpoint[] {
 }
 
 function readEndpoints(sources: ApiSources): readonly Endpoint[] {
-  const { install, pipeline, version, startedAt, healthOf, ports, certificates } = sources;
+  const { install, pipeline, version, startedAt, healthOf, ports, certificates, staples } = sources;
   const entryPoints = (): readonly Readonly<Record<string, unknown>>[] =>
     Object.values(pipeline.current.entryPoints).map((spec) => ({
       ...view.entryPoint(
@@ -88,9 +91,12 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
     ...listAndOne('/api/http/middlewares', 'HTTP middlewares', answers.shownObject, () =>
       view.middlewares(pipeline.result),
     ),
-    ...listAndOne('/api/certificates', 'TLS certificates', answers.certificate, () =>
-      Object.values(pipeline.current.certificates).map((spec) => ({ ...shownCertificate(spec, Date.now()) })),
-    ),
+    ...listAndOne('/api/certificates', 'TLS certificates', answers.certificate, () => {
+      const known = new Map(staples().map((one) => [one.certificate, one]));
+      return Object.values(pipeline.current.certificates).map((spec) => ({
+        ...shownCertificate(spec, Date.now(), known.get(spec.name)),
+      }));
+    }),
     ...['tcp/routers', 'tcp/services', 'tcp/middlewares', 'udp/routers', 'udp/services'].flatMap((path) =>
       listAndOne(`/api/${path}`, path.replace('/', ' '), answers.shownObject, () => []),
     ),

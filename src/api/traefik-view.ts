@@ -138,7 +138,7 @@ export function entryPoint(spec: EntryPointSpec, port: number, requestAcceptGrac
   const { timeouts, forwardedHeaders, limits } = spec;
   return {
     name: spec.name,
-    address: `${host}:${port}`,
+    address: `${host}:${port}${spec.address.protocol === 'udp' ? '/udp' : ''}`,
     transport: {
       lifeCycle: { requestAcceptGraceTimeout: goDuration(requestAcceptGraceMs), graceTimeOut: goDuration(graceMs) },
       respondingTimeouts: {

@@ -3,6 +3,7 @@
 
 import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
+import type { ListenAddress } from '../model/entrypoint.ts';
 import { decodeInstallDocument, INSTALL_PROVIDER } from '../controlplane/config/install-config.ts';
 import { operatorSubstitutions } from '../controlplane/config/operator-substitutions.ts';
 import { loadInstalledPlugins } from '../controlplane/config/plugins.ts';
@@ -73,7 +74,7 @@ export async function startRouter(config: InstallInput, options: StartOptions = 
   let ending: Promise<void> | null = null;
   const stop = (): Promise<void> => (ending ??= router.stop());
   return {
-    addresses: Object.fromEntries(bound.map(({ name, address }) => [name, toAddress(address.host, address.port)])),
+    addresses: Object.fromEntries(bound.map(({ name, address }) => [name, toAddress(address)])),
     get diagnostics() {
       return router.diagnostics;
     },
@@ -95,7 +96,11 @@ function inline(value: unknown): ConfigDocument {
   return { source: 'inline', text: '', value: structuredClone(value), diagnostics: [], locate: () => null };
 }
 
-function toAddress(host: string, port: number): RouterAddress {
+function toAddress({ host, port, protocol }: ListenAddress): RouterAddress {
   const shown = host === '' ? '127.0.0.1' : host;
-  return { host, port, url: `http://${shown.includes(':') ? `[${shown}]` : shown}:${port}` };
+  return {
+    host,
+    port,
+    url: `${protocol === 'udp' ? 'udp' : 'http'}://${shown.includes(':') ? `[${shown}]` : shown}:${port}`,
+  };
 }

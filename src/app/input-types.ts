@@ -3,7 +3,7 @@
 export interface InstallInput {
   /** Named listeners. */
   readonly entryPoints?: Readonly<Record<string, {
-    /** `[host]:port[/tcp]`; without a host, every address of the machine. */
+    /** `[host]:port[/tcp|/udp]`; without a host, every address of the machine. */
     readonly address: string;
     /** Used by routers that name no entry point; when none has it, all do. */
     readonly asDefault?: boolean | string;
@@ -139,6 +139,15 @@ export interface InstallInput {
       readonly maxDecoderHeaderTableSize?: number | string;
       /** Bytes of response header fields that a client is asked to remember; it may offer less. */
       readonly maxEncoderHeaderTableSize?: number | string;
+    };
+    /** Proxies in front that say for whom they connect, by a header of the PROXY protocol (version 1 or 2). */
+    readonly proxyProtocol?: {
+      /** Believe the header of every peer. */
+      readonly insecure?: boolean | string;
+      /** Peers whose header is believed. From others it is no header, but the first bytes of a request that is refused. */
+      readonly trustedIPs?: ReadonlyArray<string> | string;
+      /** Refuse connections of these peers that do not begin with a header. */
+      readonly required?: boolean | string;
     };
   }>>;
   /** Where routing configuration comes from. */
@@ -286,6 +295,40 @@ export interface InstallInput {
     /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
     readonly rootCAs?: ReadonlyArray<string> | string;
   };
+  /** Connections to servers of TCP services, where a service names no transport of its own. */
+  readonly tcpServersTransport?: {
+    /** Connecting to one server, all its addresses together. */
+    readonly dialTimeout?: number | string;
+    /** Time after which a silent connection to a server is probed; 0 switches probes off. */
+    readonly dialKeepAlive?: number | string;
+    /** Once one side has ended its direction: the time the other side may be silent before the connection is closed; negative for as long as it likes. When left out, 100ms after the server has ended, and no limit after the client has. */
+    readonly terminationDelay?: number | string;
+    /** For servers with `tls: true`. */
+    readonly tls?: {
+      /** Name sent to servers and looked for in their certificates; that of the address when left out. */
+      readonly serverName?: string;
+      /** Take any certificate of a server. Everyone on the way can then be the server. */
+      readonly insecureSkipVerify?: boolean | string;
+      /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
+      readonly rootCAs?: ReadonlyArray<string> | string;
+      /** Certificates for servers that ask for one. */
+      readonly certificates?: ReadonlyArray<{
+        /** Certificate and those of its issuers: a path, or the PEM itself. */
+        readonly certFile: string;
+        /** Its private key: a path, or the PEM itself. */
+        readonly keyFile: string;
+      }> | string;
+      /** Subject alternative names of which a server’s certificate must have one. */
+      readonly peerCertSANs?: ReadonlyArray<{
+        /** Type of the name. */
+        readonly type?: 'DNS' | 'URI';
+        /** The name. */
+        readonly value: string;
+      }> | string;
+      /** A URI that a server’s certificate must have as subject alternative name. */
+      readonly peerCertURI?: string;
+    };
+  };
   /** What concerns all routers. */
   readonly core?: {
     /** Syntax of rules whose router does not say. */
@@ -384,6 +427,11 @@ export interface InstallInput {
     /** Its package, looked for in `node_modules` from the directory of the install file upwards. */
     readonly package?: string;
   }>>;
+  /** Hand clients what the authority says of a certificate (OCSP stapling). An empty section switches it on. */
+  readonly ocsp?: {
+    /** Responders to ask in place of those that certificates name: URL, or host, to URL. */
+    readonly responderOverrides?: Readonly<Record<string, string>>;
+  };
   /** Routing configuration in the same file. */
   readonly http?: RoutingInput['http'];
 }

@@ -20,12 +20,15 @@ import { FileStore } from '../controlplane/store/file-store.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
 import { ACME_PROVIDER, AcmeProvider } from '../controlplane/acme/acme-provider.ts';
 import type { CreateManagerOptions } from '../controlplane/acme/create-manager.ts';
+import type { CreateStaplerOptions } from '../controlplane/ocsp/create-stapler.ts';
+import type { Stapler } from '../controlplane/ocsp/stapler.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import { parseCertificate } from '../controlplane/config/certificate.ts';
 import type { StateStore } from '../controlplane/store/define.ts';
 import { processSecret } from '../controlplane/store/process-secret.ts';
 import { StoredHistory } from '../controlplane/store/stored-history.ts';
 import type { SavedHistory } from '../model/history.ts';
+import { tcpServiceKey } from '../model/tcp.ts';
 import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
@@ -87,9 +90,21 @@ interface State {
 /** Null without certificates resolvers: what they need is not loaded then. */
 type CreateAcme = ((options: CreateManagerOptions) => AcmeManager) | null;
 
+/** Null when nothing is stapled. */
+type CreateOcsp = ((options: CreateStaplerOptions) => Stapler) | null;
+
+async function loadOcsp(install: InstallConfig): Promise<CreateOcsp> {
+  return install.ocsp === null ? null : (await import('../controlplane/ocsp/create-stapler.ts')).createStapler;
+}
+
 async function loadAcme(install: InstallConfig): Promise<CreateAcme> {
   if (install.certificatesResolvers.length === 0) return null;
   return (await import('../controlplane/acme/create-manager.ts')).createAcmeManager;
+}
+
+interface Create {
+  readonly acme: CreateAcme;
+  readonly ocsp: CreateOcsp;
 }
 
 export class Standalone {
@@ -104,6 +119,7 @@ export class Standalone {
   readonly #admin: AdminServer;
   readonly #events: EventBus;
   readonly #acme: AcmeManager | null;
+  readonly #ocsp: Stapler | null;
   /** Requests are served: an authority that comes by is answered. */
   #isServing = false;
   /** Sockets of the internal services; readable by this user alone. */
@@ -115,8 +131,8 @@ export class Standalone {
   static async create(options: StandaloneOptions): Promise<Standalone> {
     const { install } = options;
     const log = new ApplicationLog(install.log);
-    const createAcme = await loadAcme(install);
-    if (install.state === null) return new Standalone(options, log, null, await processSecret(null), createAcme);
+    const create: Create = { acme: await loadAcme(install), ocsp: await loadOcsp(install) };
+    if (install.state === null) return new Standalone(options, log, null, await processSecret(null), create);
     const store = new FileStore({
       directory: install.state.directory,
       now: () => Date.now(),
@@ -125,7 +141,7 @@ export class Standalone {
     await store.start();
     const history = new StoredHistory(store, (error) => log.error('state cannot be written', { error: String(error) }));
     const state = { store, history, saved: await history.load() };
-    return new Standalone(options, log, state, await processSecret(store), createAcme);
+    return new Standalone(options, log, state, await processSecret(store), create);
   }
 
   private constructor(
@@ -133,7 +149,7 @@ export class Standalone {
     log: ApplicationLog,
     state: State | null,
     secret: Uint8Array,
-    createAcme: CreateAcme,
+    create: Create,
   ) {
     const { install } = options;
     this.#options = options;
@@ -142,7 +158,7 @@ export class Standalone {
     this.#events = new EventBus(() => this.#clock.wall());
     this.#socketDirectory = mkdtempSync(join(tmpdir(), 'signalbox-'));
     this.#acme =
-      createAcme?.({
+      create.acme?.({
         resolvers: install.certificatesResolvers,
         environment: options.environment ?? {},
         clock: this.#clock,
@@ -151,6 +167,13 @@ export class Standalone {
         publishHttpChallenges: (challenges) => this.#supervisor.setHttpChallenges(challenges),
         publishAlpnCertificates: (certificates) => this.#supervisor.setAlpnCertificates(certificates),
         event: (event) => this.#events.emit('certificate', event),
+      }) ?? null;
+    this.#ocsp =
+      create.ocsp?.({
+        responderOverrides: install.ocsp?.responderOverrides ?? {},
+        clock: this.#clock,
+        log,
+        publish: (staples) => this.#supervisor.setStaples(staples),
       }) ?? null;
     this.#pipeline = new Pipeline({
       install,
@@ -161,7 +184,10 @@ export class Standalone {
       internalServices: internalServices(install.admin),
       onDiagnostics: (diagnostics) => this.#showNew(diagnostics),
       moreProviders: this.#acme === null ? [] : [new AcmeProvider(this.#acme)],
-      onCompiled: (result) => this.#orderCertificates(result),
+      onCompiled: (result) => {
+        this.#orderCertificates(result);
+        this.#stapleCertificates(result);
+      },
     });
     this.#metrics = new MetricsAggregator(install.metrics.buckets);
     const { accessLog } = install;
@@ -204,6 +230,7 @@ export class Standalone {
         workers: () => this.#supervisor.workers(),
         healthOf: (service) => this.#supervisor.healthOf(service),
         certificates: () => this.#acme?.status() ?? [],
+        staples: () => this.#ocsp?.status() ?? [],
         ports: () => this.#ports(),
       }),
       rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline, install),
@@ -240,6 +267,7 @@ export class Standalone {
     await this.#supervisor.start(snapshot);
     this.#isServing = true;
     this.#orderCertificates(this.#pipeline.result);
+    this.#stapleCertificates(this.#pipeline.result);
     yieldToWorkers();
     this.#pipeline.attach({
       publish: async (next, delta) => {
@@ -307,6 +335,7 @@ export class Standalone {
     this.#admin.isTerminating = true;
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
     if (requestAcceptGraceMs > 0) await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
+    this.#ocsp?.stop();
     await this.#pipeline.stop();
     await this.#supervisor.stop(graceMs);
     await this.#accessLog?.stop();
@@ -329,6 +358,13 @@ export class Standalone {
     this.#acme.setWanted(wantedCertificates, elsewhere);
   }
 
+  /** Those that clients get; not what is shown to servers. */
+  #stapleCertificates({ sections }: CompileResult): void {
+    if (!this.#isServing) return;
+    const shown = Object.values(sections.certificates).filter(({ hosts, isDefault }) => isDefault || hosts.length > 0);
+    this.#ocsp?.setCertificates(shown);
+  }
+
   #showNew(diagnostics: readonly Diagnostic[]): void {
     const key = (one: Diagnostic): string => `${one.source}:${one.line}:${one.column} ${one.path} ${one.message}`;
     const fresh = diagnostics.filter((one) => !this.#shown.has(key(one)));
@@ -349,8 +385,11 @@ export class Standalone {
   }
 
   #updateLiveNames(): void {
-    const { routes, services } = this.#pipeline.current;
-    this.#metrics.setLive({ routers: new Set(Object.keys(routes)), services: new Set(Object.keys(services)) });
+    const { routes, services, tcpRoutes, tcpServices } = this.#pipeline.current;
+    this.#metrics.setLive({
+      routers: new Set([...Object.keys(routes), ...Object.keys(tcpRoutes)]),
+      services: new Set([...Object.keys(services), ...Object.keys(tcpServices)]),
+    });
   }
 
   #renderMetrics(): { contentType: string; body: string } {
@@ -373,6 +412,15 @@ export class Standalone {
         );
       }
     }
+    for (const service of Object.keys(this.#pipeline.current.tcpServices)) {
+      for (const { url, isUp, inFlight } of this.#supervisor.healthOf(tcpServiceKey(service)) ?? []) {
+        const labels = { service, url };
+        samples.push(
+          { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
+          { metric: 'service_server_open_connections', labels, values: [inFlight] },
+        );
+      }
+    }
     return samples;
   }
 
@@ -389,6 +437,18 @@ export class Standalone {
       { metric: 'acme_orders_total', labels: { resolver, outcome: 'failed' }, values: [failed] },
     ]);
     return [...states.values(), ...orders];
+  }
+
+  #ocspSamples(): readonly Sample[] {
+    if (this.#ocsp === null) return [];
+    const counts = new Map<string, number>();
+    for (const { state } of this.#ocsp.status()) counts.set(state, (counts.get(state) ?? 0) + 1);
+    const { answered, failed } = this.#ocsp;
+    return [
+      ...[...counts].map(([state, count]) => ({ metric: 'tls_ocsp_certificates', labels: { state }, values: [count] })),
+      { metric: 'tls_ocsp_requests_total', labels: { outcome: 'answered' }, values: [answered] },
+      { metric: 'tls_ocsp_requests_total', labels: { outcome: 'failed' }, values: [failed] },
+    ];
   }
 
   #certificateSamples(): readonly Sample[] {
@@ -420,6 +480,7 @@ export class Standalone {
       ...this.#serverSamples(),
       ...this.#certificateSamples(),
       ...this.#acmeSamples(),
+      ...this.#ocspSamples(),
       ...open.byWorker.map((count, slot) => single('worker_open_connections', count, { worker: String(slot) })),
       single('worker_restarts_total', this.#supervisor.restarts),
       single('access_log_dropped_total', this.#accessLog?.dropped ?? 0),

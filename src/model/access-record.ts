@@ -1,6 +1,35 @@
 // One served request as access log, metrics and traces see it. The data plane's Exchange has this shape; observe/ reads
 // it when the request is over and keeps no reference.
 
+/** One TCP connection, when it is over. */
+export interface TcpAccessRecord {
+  /** Milliseconds since the epoch at its acceptance. */
+  readonly startWallMs: number;
+  readonly durationMs: number;
+  readonly entryPointName: string;
+  /** Qualified names. */
+  readonly routerName: string;
+  readonly serviceName: string;
+  /** Address as configured of the server it was connected to, or tried last; '' when there was none. */
+  readonly serviceUrl: string;
+  readonly clientIp: string;
+  readonly clientPort: number;
+  /** Server name of the ClientHello; '' without one. */
+  readonly serverName: string;
+  /** The server ended TLS. */
+  readonly isPassthrough: boolean;
+  /** `1.3`; '' where the router did not end TLS. */
+  readonly tlsVersion: string;
+  readonly tlsCipher: string;
+  readonly tlsClientSubject: string;
+  /** Bytes of the client. */
+  readonly receivedBytes: number;
+  /** Bytes for the client. */
+  readonly sentBytes: number;
+  /** Why it ended; '' when both sides ended it in order. */
+  readonly responseFlag: string;
+}
+
 /** Header fields by lower-case name. */
 export interface HeaderView {
   /** First value, or undefined. */

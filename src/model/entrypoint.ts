@@ -1,9 +1,10 @@
 // An entry point as the data plane runs it: a named listener with its protocol options, every default filled in.
 
-/** Host and port to bind. `host` is '' for every address of both families. */
+/** What to bind. `host` is '' for every address of both families. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
 }
 
 export interface EntryPointSpec {
@@ -28,6 +29,17 @@ export interface EntryPointSpec {
   readonly httpChallenges: 'none' | 'all' | 'own';
   /** Routers that say nothing of TLS take requests over TLS here, with these options; '' for the default ones. */
   readonly tls: { readonly options: string } | null;
+  /** Who may say by a PROXY protocol header for whom it connects; null when nobody may. */
+  readonly proxyProtocol: ProxyProtocolSpec | null;
+}
+
+export interface ProxyProtocolSpec {
+  /** Every peer may. */
+  readonly insecure: boolean;
+  /** IPs and CIDRs of peers that may. */
+  readonly trustedIps: readonly string[];
+  /** Those that may, must. */
+  readonly required: boolean;
 }
 
 export interface ForwardedHeadersSpec {

@@ -30,8 +30,22 @@ export interface StickyCookieSpec {
   readonly secret: string;
 }
 
+/** When checks come, and how many say that a server is up or down. */
+export interface CheckSchedule {
+  readonly intervalMs: number;
+  /** Between checks of a server that is down. */
+  readonly unhealthyIntervalMs: number;
+  readonly timeoutMs: number;
+  /** A check comes up to this much later, at random, so that those of many servers do not come together. */
+  readonly jitterMs: number;
+  /** Checks in a row that bring a server up, and down. */
+  readonly healthyThreshold: number;
+  readonly unhealthyThreshold: number;
+  readonly initialState: 'up' | 'down';
+}
+
 /** Requests of the router's own that tell whether a server is up. Made once per process. */
-export interface HealthCheckSpec {
+export interface HealthCheckSpec extends CheckSchedule {
   readonly mode: 'http' | 'grpc';
   /** Null for the server's. */
   readonly scheme: 'http' | 'https' | null;
@@ -45,16 +59,6 @@ export interface HealthCheckSpec {
   readonly followRedirects: boolean;
   /** Statuses of a server that is up, inclusive ranges. */
   readonly status: readonly (readonly [from: number, to: number])[];
-  readonly intervalMs: number;
-  /** Between checks of a server that is down. */
-  readonly unhealthyIntervalMs: number;
-  readonly timeoutMs: number;
-  /** A check comes up to this much later, at random, so that those of many servers do not come together. */
-  readonly jitterMs: number;
-  /** Checks in a row that bring a server up, and down. */
-  readonly healthyThreshold: number;
-  readonly unhealthyThreshold: number;
-  readonly initialState: 'up' | 'down';
 }
 
 /** What requests tell about a server: so many failures within the window, and it is ejected for as long as the window. */

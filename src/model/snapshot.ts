@@ -5,6 +5,8 @@
 import type { EntryPointSpec } from './entrypoint.ts';
 import type { MiddlewareSpec, RouteSpec } from './route.ts';
 import type { ServiceSpec } from './service.ts';
+import type { TcpMiddlewareSpec, TcpRouteSpec, TcpServiceSpec } from './tcp.ts';
+import type { UdpRouteSpec, UdpServiceSpec } from './udp.ts';
 import type { CertificateSpec, TlsHostSpec, TlsOptionsSpec } from './tls.ts';
 
 /** The named objects of a snapshot by section. Keys are qualified names, `name@provider` (entry points: plain names). */
@@ -16,6 +18,11 @@ export interface SnapshotSections {
   readonly certificates: Readonly<Record<string, CertificateSpec>>;
   readonly tlsOptions: Readonly<Record<string, TlsOptionsSpec>>;
   readonly tlsHosts: Readonly<Record<string, TlsHostSpec>>;
+  readonly tcpRoutes: Readonly<Record<string, TcpRouteSpec>>;
+  readonly tcpMiddlewares: Readonly<Record<string, TcpMiddlewareSpec>>;
+  readonly tcpServices: Readonly<Record<string, TcpServiceSpec>>;
+  readonly udpRoutes: Readonly<Record<string, UdpRouteSpec>>;
+  readonly udpServices: Readonly<Record<string, UdpServiceSpec>>;
 }
 
 export interface Snapshot extends SnapshotSections {

@@ -3,6 +3,7 @@
 import type { AlpnCertificate, HttpChallenges } from './certificate.ts';
 import type { PluginModule } from './plugin.ts';
 import type { Snapshot, SnapshotDelta } from './snapshot.ts';
+import type { Staple } from './staple.ts';
 import type { TlsSharedState } from './tls.ts';
 
 /** Everything a worker needs before its first connection; passed as workerData. */
@@ -11,7 +12,10 @@ export interface WorkerInit {
   /** Row of this worker in shared tables: 0 ≤ slot < workerSlots; a replacement reuses the slot of the dead one. */
   readonly slot: number;
   readonly workerSlots: number;
-  /** File descriptor of the bound socket per entry point; the worker duplicates it before it listens. */
+  /**
+   * File descriptor of the bound socket per entry point; the worker duplicates it before it listens. Those of UDP entry
+   * points are given to one worker only.
+   */
   readonly listeners: readonly ListenerInit[];
   readonly snapshot: Snapshot;
   readonly rows: EndpointRows;
@@ -25,6 +29,7 @@ export interface WorkerInit {
 export interface ListenerInit {
   readonly entryPoint: string;
   readonly fd: number;
+  readonly protocol: 'tcp' | 'udp';
 }
 
 /** Shared memory that outlives a worker. Layouts belong to the modules named. */
@@ -85,6 +90,8 @@ export type ToWorker =
   | { readonly kind: 'delta'; readonly delta: SnapshotDelta; readonly rows: EndpointRows }
   /** Health of servers of these services has changed in the endpoint table. */
   | { readonly kind: 'health'; readonly services: readonly string[] }
+  /** Answers that clients get with certificates, as far as they have changed. */
+  | { readonly kind: 'staples'; readonly staples: readonly Staple[] }
   /** From now on session tickets are under these keys. */
   | { readonly kind: 'ticketKeys'; readonly keys: Uint8Array }
   /** What certificate authorities are answered with from now on, whole; confirmed by 'challenged'. */

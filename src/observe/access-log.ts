@@ -2,10 +2,11 @@
 // however many workers. A line is printable ASCII; whatever else a client sends is escaped, so that no request can forge
 // a line or move a terminal's cursor.
 
-import type { AccessRecord } from '../model/access-record.ts';
+import type { AccessRecord, TcpAccessRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
 import { renderCommonLine } from './access-log-common.ts';
 import { JsonLines } from './access-log-json.ts';
+import { renderTcpCommonLine, tcpJsonLines } from './access-log-tcp.ts';
 
 const CHUNK_BYTES = 128 * 1024;
 /** Longest line that is kept: heads are bounded, but their escapes grow. */
@@ -20,6 +21,7 @@ export class AccessLog {
   readonly #outstanding: Int32Array;
   readonly #slot: number;
   readonly #json: JsonLines | null;
+  readonly #renderTcp: (record: TcpAccessRecord, count: number) => string;
   readonly #hasFilters: boolean;
   #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #used = 0;
@@ -38,7 +40,9 @@ export class AccessLog {
     this.#outstanding = new Int32Array(outstanding);
     this.#slot = slot;
     this.#json = init.format === 'json' ? new JsonLines(init) : null;
-    const { filters } = init;
+    const { filters, format } = init;
+    this.#renderTcp =
+      format === 'json' ? tcpJsonLines(init) : (record, count) => renderTcpCommonLine(record, format, count);
     this.#hasFilters = filters.statusCodes.length > 0 || filters.retryAttempts || filters.minDurationMs > 0;
   }
 
@@ -49,6 +53,18 @@ export class AccessLog {
       this.#json === null
         ? renderCommonLine(record, this.#init.format === 'genericCLF' ? 'genericCLF' : 'common', this.#requests)
         : this.#json.render(record, this.#requests);
+    this.#add(line);
+  }
+
+  /** Filters by status or retries let no connection through: it has neither. */
+  appendTcp(record: TcpAccessRecord): void {
+    this.#requests++;
+    const { minDurationMs } = this.#init.filters;
+    if (this.#hasFilters && !(minDurationMs > 0 && record.durationMs >= minDurationMs)) return;
+    this.#add(this.#renderTcp(record, this.#requests));
+  }
+
+  #add(line: string): void {
     if (line.length > MAX_LINE_CHARS) {
       this.#dropped++;
       return;

@@ -11,6 +11,27 @@ export interface Family {
 
 const REQUEST = ['code', 'method', 'protocol'] as const;
 
+function connectionFamilies(subject: string, labels: readonly string[]): Record<string, Family> {
+  const all = [...labels, 'protocol'];
+  return {
+    [`${subject}_connections_total`]: {
+      type: 'counter',
+      help: `Connections of TCP routers, by ${subject}.`,
+      labels: all,
+    },
+    [`${subject}_received_bytes_total`]: {
+      type: 'counter',
+      help: `Bytes of clients on connections of TCP routers, by ${subject}.`,
+      labels: all,
+    },
+    [`${subject}_sent_bytes_total`]: {
+      type: 'counter',
+      help: `Bytes for clients on connections of TCP routers, by ${subject}.`,
+      labels: all,
+    },
+  };
+}
+
 function requestFamilies(subject: string, labels: readonly string[]): Record<string, Family> {
   const all = [...REQUEST, ...labels];
   return {
@@ -41,6 +62,19 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   ...requestFamilies('entrypoint', ['entrypoint']),
   ...requestFamilies('router', ['router', 'service']),
   ...requestFamilies('service', ['service']),
+  ...connectionFamilies('entrypoint', ['entrypoint']),
+  ...connectionFamilies('router', ['router', 'service']),
+  ...connectionFamilies('service', ['service']),
+  entrypoint_connections_broken_total: {
+    type: 'counter',
+    help: 'Connections of TCP routers that did not end in order, by response flag.',
+    labels: ['entrypoint', 'flag', 'protocol'],
+  },
+  service_dial_failures_total: {
+    type: 'counter',
+    help: 'Servers of TCP services that could not be connected to, by response flag.',
+    labels: ['service', 'url', 'flag', 'protocol'],
+  },
   tls_certs_not_after: {
     type: 'gauge',
     help: 'End of a certificate’s life, in Unix seconds.',
@@ -51,6 +85,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'TLS handshakes that came to nothing: unknown_name, certificate, client_certificate, no_shared_cipher, no_shared_protocol, version, malformed, alert, timeout, closed, handshake.',
     labels: ['entrypoint', 'reason'],
   },
+  proxy_protocol_failures_total: {
+    type: 'counter',
+    help: 'Connections of trusted proxies that were closed for their PROXY protocol header: malformed, missing, cut_off.',
+    labels: ['entrypoint', 'reason'],
+  },
   service_server_up: {
     type: 'gauge',
     help: 'Whether the server gets requests: 1, or 0 while health checks or failed requests keep it away.',
@@ -59,6 +98,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   service_server_requests_in_flight: {
     type: 'gauge',
     help: 'Requests of the server in progress.',
+    labels: ['service', 'url'],
+  },
+  service_server_open_connections: {
+    type: 'gauge',
+    help: 'Connections of clients to the server of a TCP service.',
     labels: ['service', 'url'],
   },
   service_server_response_seconds: {
@@ -81,6 +125,16 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     type: 'counter',
     help: 'Orders of certificates that came to an end, by outcome: issued or failed.',
     labels: ['resolver', 'outcome'],
+  },
+  tls_ocsp_certificates: {
+    type: 'gauge',
+    help: 'Certificates by what is known of them by OCSP: good, revoked, pending, or none where nobody is asked.',
+    labels: ['state'],
+  },
+  tls_ocsp_requests_total: {
+    type: 'counter',
+    help: 'Questions to OCSP responders that came to an end, by outcome: answered or failed.',
+    labels: ['outcome'],
   },
   config_version: { type: 'gauge', help: 'Version of the configuration being served.', labels: [] },
   worker_open_connections: { type: 'gauge', help: 'Open client connections of each worker.', labels: ['worker'] },

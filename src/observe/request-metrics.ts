@@ -161,6 +161,10 @@ export class RequestMetrics {
     this.#count('tls_handshake_failures_total', { entrypoint: entryPoint, reason });
   }
 
+  countProxyHeaderFailure(entryPoint: string, reason: string): void {
+    this.#count('proxy_protocol_failures_total', { entrypoint: entryPoint, reason });
+  }
+
   #get(subject: string, labels: Labels): RequestSeries {
     const key = `${subject} ${Object.values(labels).join('\0')}`;
     let series = this.#series.get(key);

@@ -3,12 +3,37 @@
 // them.
 
 import type { LoadBalancerSpec, ServiceSpec } from '../model/service.ts';
-import type { SnapshotDelta } from '../model/snapshot.ts';
+import type { SnapshotDelta, SnapshotSections } from '../model/snapshot.ts';
+import { tcpServiceKey, type TcpLoadBalancerSpec, type TcpServiceSpec } from '../model/tcp.ts';
 import type { EndpointRows as RowsByService } from '../model/sync.ts';
 import { MAX_ENDPOINTS, type EndpointTable } from '../dataplane/upstream/endpoint-table.ts';
 
+/** Services of every kind of connection. */
+export type AnyService = ServiceSpec | TcpServiceSpec;
+/** Those with servers of their own. */
+export type ServedService = LoadBalancerSpec | TcpLoadBalancerSpec;
+
+/** What a service's rows are filed under. */
+export function serviceKey(spec: AnyService): string {
+  return spec.kind === 'tcpLoadBalancer' || spec.kind === 'tcpWeighted' ? tcpServiceKey(spec.name) : spec.name;
+}
+
+export function hasServers(spec: AnyService): spec is ServedService {
+  return spec.kind === 'loadBalancer' || spec.kind === 'tcpLoadBalancer';
+}
+
+/** Of all sections; for a delta, of those that have changed. */
+export function servicesIn(sections: Partial<Pick<SnapshotSections, 'services' | 'tcpServices'>>): AnyService[] {
+  return [...Object.values(sections.services ?? {}), ...Object.values(sections.tcpServices ?? {})];
+}
+
+/** Keys of the services that a delta takes away. */
+export function removedServices({ removed }: Pick<SnapshotDelta, 'removed'>): string[] {
+  return [...(removed.services ?? []), ...(removed.tcpServices ?? []).map(tcpServiceKey)];
+}
+
 interface ServiceRows {
-  readonly spec: LoadBalancerSpec;
+  readonly spec: ServedService;
   readonly byUrl: ReadonlyMap<string, number>;
 }
 
@@ -38,18 +63,19 @@ export class EndpointRows {
   }
 
   /** Gives rows to the servers of these services. */
-  assign(services: Iterable<ServiceSpec>): RowsByService {
+  assign(services: Iterable<AnyService>): RowsByService {
     const assigned: Record<string, readonly number[]> = {};
     for (const spec of services) {
-      if (spec.kind !== 'loadBalancer') continue;
-      const before = this.#services.get(spec.name);
+      if (!hasServers(spec)) continue;
+      const key = serviceKey(spec);
+      const before = this.#services.get(key);
       const byUrl = new Map<string, number>();
       for (const { url } of spec.servers) {
         if (!byUrl.has(url)) byUrl.set(url, before?.byUrl.get(url) ?? this.#take());
       }
       const rows = { spec, byUrl };
-      this.#services.set(spec.name, rows);
-      assigned[spec.name] = listOf(rows);
+      this.#services.set(key, rows);
+      assigned[key] = listOf(rows);
     }
     return assigned;
   }
@@ -59,11 +85,12 @@ export class EndpointRows {
    * applied the delta or is gone.
    */
   apply(delta: SnapshotDelta): { rows: RowsByService; release: () => void } {
-    const changed = Object.values(delta.changed.services ?? {});
-    const affected = [...changed.map((spec) => spec.name), ...(delta.removed.services ?? [])];
+    const changed = servicesIn(delta.changed);
+    const removed = removedServices(delta);
+    const affected = [...changed.map(serviceKey), ...removed];
     const before = affected.map((name) => this.#services.get(name)?.byUrl ?? new Map<string, number>());
-    for (const name of delta.removed.services ?? []) this.#services.delete(name);
-    for (const spec of changed) if (spec.kind !== 'loadBalancer') this.#services.delete(spec.name);
+    for (const key of removed) this.#services.delete(key);
+    for (const spec of changed) if (!hasServers(spec)) this.#services.delete(serviceKey(spec));
     const rows = this.assign(changed);
     const gone = affected.flatMap((name, index) => {
       const now = this.#services.get(name)?.byUrl;

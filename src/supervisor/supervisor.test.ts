@@ -19,6 +19,11 @@ function snapshot(version: number, wish: string): Snapshot {
     certificates: {},
     tlsOptions: {},
     tlsHosts: {},
+    tcpRoutes: {},
+    tcpMiddlewares: {},
+    tcpServices: {},
+    udpRoutes: {},
+    udpServices: {},
   };
 }
 

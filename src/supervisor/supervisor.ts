@@ -7,6 +7,7 @@ import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { selfSigned } from '../core/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
+import type { Staple } from '../model/staple.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { Publisher, PublishResult } from '../model/publisher.ts';
@@ -21,7 +22,8 @@ import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
 import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
 import { ChallengeSender } from './challenge-sender.ts';
-import { EndpointRows } from './endpoint-rows.ts';
+import { StapleSender } from './staple-sender.ts';
+import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
@@ -36,6 +38,8 @@ const MAX_CRASHES = 5;
 /** Name, HMAC key and cipher key, as OpenSSL wants them. */
 const TICKET_KEY_BYTES = 48;
 const FALLBACK_DAYS = 365;
+/** Worker that has the UDP sockets: several that read from one would split its sessions. Its replacement gets them anew. */
+const UDP_SLOT = 0;
 
 export interface SupervisorOptions {
   readonly workers: number;
@@ -70,6 +74,7 @@ export class Supervisor implements Publisher, WorkerListener {
   readonly #sockets = new Map<string, BoundSocket>();
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #challenges = new ChallengeSender();
+  readonly #staples = new StapleSender();
   #entryPoints: readonly string[] = [];
   #snapshot: Snapshot | null = null;
   #nextId = 1;
@@ -124,8 +129,8 @@ export class Supervisor implements Publisher, WorkerListener {
 
   async #startAll(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot;
-    this.#rows.assign(Object.values(snapshot.services));
-    this.#health.update(Object.values(snapshot.services), []);
+    this.#rows.assign(servicesIn(snapshot));
+    this.#health.update(servicesIn(snapshot), []);
     const specs: readonly EntryPointSpec[] = Object.values(snapshot.entryPoints);
     this.#entryPoints = specs.map((spec) => spec.name);
     for (const spec of specs) this.#sockets.set(spec.name, await bindSocket(spec.name, spec.address, spec.reusePort));
@@ -156,7 +161,7 @@ export class Supervisor implements Publisher, WorkerListener {
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
     this.#snapshot = snapshot;
     const { rows, release } = this.#rows.apply(delta);
-    this.#health.update(Object.values(delta.changed.services ?? {}), delta.removed.services ?? []);
+    this.#health.update(servicesIn(delta.changed), removedServices(delta));
     const nacks: string[] = [];
     let acked = 0;
     await Promise.all(
@@ -185,6 +190,11 @@ export class Supervisor implements Publisher, WorkerListener {
     return this.#challenges.setAlpn(certificates, [...this.#workers.values()]);
   }
 
+  /** Every worker gives clients these answers from now on. */
+  setStaples(changed: readonly Staple[]): void {
+    this.#staples.send(changed, this.#workers.values());
+  }
+
   /** What each worker runs, by slot. */
   workers(): readonly WorkerStatus[] {
     return [...this.#workers.values()]
@@ -192,7 +202,7 @@ export class Supervisor implements Publisher, WorkerListener {
       .toSorted((a, b) => a.slot - b.slot);
   }
 
-  /** What is known of a service's servers; null when it has none of its own. */
+  /** What is known of a service's servers; null when it has none of its own. Of a TCP service by its key. */
   healthOf(service: string): readonly ServerHealth[] | null {
     return this.#health.healthOf(service);
   }
@@ -224,10 +234,9 @@ export class Supervisor implements Publisher, WorkerListener {
   #startWorker(slot: number): WorkerHandle {
     const id = this.#nextId++;
     const shared = this.#memory.forWorker();
-    const listeners: ListenerInit[] = [...this.#sockets].map(([entryPoint, socket]) => ({
-      entryPoint,
-      fd: socket.handle.fd,
-    }));
+    const listeners: ListenerInit[] = [...this.#sockets]
+      .filter(([, { address }]) => address.protocol === 'tcp' || slot === UDP_SLOT)
+      .map(([entryPoint, { handle, address }]) => ({ entryPoint, fd: handle.fd, protocol: address.protocol }));
     const worker = new WorkerHandle(
       this.#options.workerUrl,
       {
@@ -247,6 +256,7 @@ export class Supervisor implements Publisher, WorkerListener {
     );
     this.#workers.set(slot, worker);
     this.#challenges.started(worker);
+    this.#staples.started(worker);
     this.#options.metrics.add(id, shared.metrics);
     return worker;
   }

@@ -53,7 +53,7 @@ function defaultSpec(): EntryPointSpec {
   const context = new DecodeContext('test', () => null);
   const options = entryPointOptions.decode({ address: ':0' }, context);
   if (typeof options === 'symbol') throw new Error('an address alone is a whole entry point');
-  return entryPointSpec('web', { host: '', port: 0 }, options);
+  return entryPointSpec('web', { host: '', port: 0, protocol: 'tcp' }, options);
 }
 
 const SPEC = defaultSpec();

@@ -14,10 +14,13 @@ import type { ServiceOptions } from '../config/service-options.ts';
 import type { CertificateOptions, TlsOptions } from '../config/tls-options.ts';
 import type { TransportOptions } from '../config/transport-options.ts';
 import { collect, danglingMessage, Findings, qualify, type Compiled } from './compilation.ts';
+import { entryPointsFor } from './entry-points.ts';
 import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
+import { compileTcp, type TcpObjects } from './tcp.ts';
+import { compileUdp, type UdpObjects } from './udp.ts';
 import { compileWantedCertificates } from './wanted-certificates.ts';
 import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
 
@@ -30,6 +33,8 @@ export interface CompileResult {
   readonly serversTransports: ReadonlyMap<string, Compiled<TransportOptions>>;
   readonly certificates: ReadonlyMap<string, Compiled<CertificateOptions>>;
   readonly tlsOptions: ReadonlyMap<string, Compiled<TlsOptions>>;
+  readonly tcp: TcpObjects;
+  readonly udp: UdpObjects;
   /** What certificates resolvers are asked for. */
   readonly wantedCertificates: readonly WantedCertificate[];
 }
@@ -68,9 +73,7 @@ export function compile(
       compiledMiddlewares,
       compiledServices,
       compiledTlsOptions,
-      entryPoints: Object.keys(install.entryPoints),
-      brokenEntryPoints: entryPoints.broken,
-      defaultEntryPoints: install.defaultEntryPoints,
+      knownEntryPoints: entryPointsFor('tcp', install, entryPoints.broken),
       precedence: install.precedence,
       ruleErrors,
       defaultRuleSyntax: install.defaultRuleSyntax,
@@ -78,16 +81,24 @@ export function compile(
     },
     findings,
   );
-  const wanted = compileWantedCertificates(install, routes, routers, findings);
+  const tcp = compileTcp(install, configs, compiledTlsOptions, ruleErrors, findings);
+  const udp = compileUdp(install, configs, findings);
+  const wanted = compileWantedCertificates(install, routes, routers, tcp, findings);
   return {
     sections: {
       entryPoints: entryPoints.specs,
       routes: Object.fromEntries(routes),
       middlewares: Object.fromEntries(compiledMiddlewares.specs),
       services: Object.fromEntries(compiledServices),
-      certificates: Object.fromEntries([...compiledCertificates, ...compileClientCertificates(transports)]),
+      certificates: Object.fromEntries([
+        ...compiledCertificates,
+        ...compileClientCertificates(transports),
+        ...tcp.certificates,
+      ]),
       tlsOptions: Object.fromEntries(compiledTlsOptions.specs),
       tlsHosts: compileTlsHosts(routes, routers, entryPoints.specs, findings),
+      ...tcp.sections,
+      ...udp.sections,
     },
     diagnostics: [...configs.flatMap((config) => config.diagnostics), ...findings.diagnostics],
     routers,
@@ -96,6 +107,8 @@ export function compile(
     serversTransports: transports,
     certificates,
     tlsOptions,
+    tcp: tcp.objects,
+    udp: udp.objects,
     wantedCertificates: wanted,
   };
 }

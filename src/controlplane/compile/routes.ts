@@ -1,7 +1,6 @@
 // Routers: rules, entry points, middlewares and service resolved; a router that lacks one of them is left out.
 
-import { didYouMean } from '../../core/did-you-mean.ts';
-import { defaultPriority, parseRule } from '../../dataplane/match/rule.ts';
+import { defaultPriority, HTTP_RULES, parseRule, type RuleLanguage } from '../../dataplane/match/rule.ts';
 import type { RuleError } from '../../dataplane/match/rule-error.ts';
 import { translateV2 } from '../../dataplane/match/rule-v2.ts';
 import type { RouteSpec } from '../../model/route.ts';
@@ -12,6 +11,7 @@ import type { MiddlewareOptions, RouterOptions } from '../config/routing-options
 import type { ServiceOptions } from '../config/service-options.ts';
 import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { resolveEntryPoints, type KnownEntryPoints } from './entry-points.ts';
 import type { CompiledMiddlewares } from './middlewares.ts';
 import { RouterFamily } from './router-family.ts';
 import type { CompiledTlsOptions } from './tls.ts';
@@ -26,10 +26,7 @@ export interface RouteInputs {
   readonly compiledMiddlewares: CompiledMiddlewares;
   readonly compiledServices: ReadonlyMap<string, ServiceSpec>;
   readonly compiledTlsOptions: CompiledTlsOptions;
-  readonly entryPoints: readonly string[];
-  readonly defaultEntryPoints: readonly string[];
-  /** A middleware of theirs cannot be used. */
-  readonly brokenEntryPoints: ReadonlySet<string>;
+  readonly knownEntryPoints: KnownEntryPoints;
   readonly precedence: readonly string[];
   /** Errors of rules parsed before, by text. */
   readonly ruleErrors: Map<string, readonly RuleError[]>;
@@ -64,7 +61,7 @@ function compileRoute(
   const rule = isV2 ? translateRule(router, options.rule, findings) : options.rule;
   if (router.errors.length === 0) checkRule(router, rule, inputs.ruleErrors, findings);
   const parents = family.resolve(router, options, findings);
-  const entryPoints = parents.length > 0 ? [] : resolveEntryPoints(router, options, inputs, findings);
+  const entryPoints = parents.length > 0 ? [] : resolveEntryPoints(router, options, inputs.knownEntryPoints, findings);
   const middlewares = resolveMiddlewares(router, options, inputs, findings);
   const service = resolveService(router, options, family, inputs, findings);
   const tlsOptions = resolveTlsOptions(router, options, inputs, findings);
@@ -130,8 +127,13 @@ function checkUndecoded(router: Compiled<RouterOptions>, inputs: RouteInputs, fi
 }
 
 /** Old rules are translated before they are looked at; errors of names stand where they were written. */
-function translateRule(router: Compiled<RouterOptions>, text: string, findings: Findings): string {
-  const { rule, errors } = translateV2(text);
+export function translateRule(
+  router: Compiled<unknown>,
+  text: string,
+  findings: Findings,
+  matchers?: Parameters<typeof translateV2>[1],
+): string {
+  const { rule, errors } = translateV2(text, matchers);
   for (const error of errors) {
     const place = placeInRule(router.object.document, [...router.object.path, 'rule'], text, error.offset);
     findings.report(router, 'error', 'rule-syntax', error.message, ['rule'], place === null ? {} : { place });
@@ -139,15 +141,17 @@ function translateRule(router: Compiled<RouterOptions>, text: string, findings: 
   return rule;
 }
 
-function checkRule(
-  router: Compiled<RouterOptions>,
+/** `known` are errors by the text of rules of this language. */
+export function checkRule(
+  router: Compiled<unknown>,
   rule: string,
   known: Map<string, readonly RuleError[]>,
   findings: Findings,
+  language: RuleLanguage = HTTP_RULES,
 ): void {
   let errors = known.get(rule);
   if (errors === undefined) {
-    errors = parseRule(rule).errors;
+    errors = parseRule(rule, language).errors;
     known.set(rule, errors);
   }
   for (const error of errors) {
@@ -172,45 +176,6 @@ function placeInRule(
   const line = document.text.split('\n', place.line)[place.line - 1] ?? '';
   const start = line.indexOf(rule, place.column - 1);
   return start < 0 || rule === '' ? place : { line: place.line, column: start + 1 + offset };
-}
-
-function resolveEntryPoints(
-  router: Compiled<RouterOptions>,
-  options: RouterOptions,
-  inputs: RouteInputs,
-  findings: Findings,
-): readonly string[] {
-  const used = options.entryPoints ?? inputs.defaultEntryPoints;
-  const broken = used.find((name) => inputs.brokenEntryPoints.has(name));
-  if (broken !== undefined) {
-    findings.report(
-      router,
-      'error',
-      'unusable-reference',
-      `a middleware of the entry point "${broken}" cannot be used`,
-    );
-  }
-  if (options.entryPoints === undefined) {
-    if (inputs.defaultEntryPoints.length === 0) {
-      findings.report(
-        router,
-        'error',
-        'no-entry-point',
-        'there is no entry point to listen on; define one under "entryPoints"',
-      );
-    }
-    return inputs.defaultEntryPoints;
-  }
-  for (const [index, name] of options.entryPoints.entries()) {
-    if (inputs.entryPoints.includes(name)) continue;
-    const near = didYouMean(name, inputs.entryPoints);
-    const hint = near === null ? `; known: ${inputs.entryPoints.join(', ') || 'none'}` : `; did you mean "${near}"?`;
-    findings.report(router, 'error', 'dangling-reference', `there is no entry point "${name}"${hint}`, [
-      'entryPoints',
-      index,
-    ]);
-  }
-  return options.entryPoints;
 }
 
 function resolveMiddlewares(

@@ -12,6 +12,11 @@ const SECTIONS = [
   'certificates',
   'tlsOptions',
   'tlsHosts',
+  'tcpRoutes',
+  'tcpMiddlewares',
+  'tcpServices',
+  'udpRoutes',
+  'udpServices',
 ] as const;
 
 type Section = Readonly<Record<string, object>>;

@@ -68,15 +68,22 @@ export function compileClientCertificates(
   transports: ReadonlyMap<string, Compiled<TransportOptions>>,
 ): ReadonlyMap<string, CertificateSpec> {
   const specs = new Map<string, CertificateSpec>();
-  for (const { name: transport, object } of transports.values()) {
-    for (const [index, pair] of (object.value?.certificates ?? []).entries()) {
-      const parsed = parseCertificate(pair.certFile, pair.keyFile);
-      if (typeof parsed === 'string') continue;
-      const name = clientCertificateName(transport, index);
-      specs.set(name, { ...parsed, name, hosts: [], isDefault: false });
-    }
+  for (const { name, object } of transports.values()) {
+    for (const spec of clientCertificates(name, object.value?.certificates ?? [])) specs.set(spec.name, spec);
   }
   return specs;
+}
+
+/** Of one transport, under the name they are filed under; pairs that cannot be used are left out. */
+export function clientCertificates(
+  transport: string,
+  pairs: readonly { readonly certFile: string; readonly keyFile: string }[],
+): readonly CertificateSpec[] {
+  return pairs.flatMap((pair, index) => {
+    const parsed = parseCertificate(pair.certFile, pair.keyFile);
+    if (typeof parsed === 'string') return [];
+    return [{ ...parsed, name: clientCertificateName(transport, index), hosts: [], isDefault: false }];
+  });
 }
 
 /** Specifications made of each parsed certificate: a snapshot compares by identity first. */

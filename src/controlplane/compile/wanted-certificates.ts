@@ -2,38 +2,53 @@
 // which of them there are already; that is the certificate manager's.
 
 import { formatIp, parseIp } from '../../core/ip.ts';
-import { parseRule, type RuleNode } from '../../dataplane/match/rule.ts';
+import { parseRule, type RuleLanguage, type RuleNode } from '../../dataplane/match/rule.ts';
+import { TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
 import type { WantedCertificate } from '../../model/certificate.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import { missingResolver, type AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
 import type { CertificateDefaults, InstallConfig } from '../config/install-config.ts';
 import type { RouterOptions } from '../config/routing-options.ts';
 import type { Compiled, Findings } from './compilation.ts';
+import type { CompiledTcp } from './tcp.ts';
 
 /** Of the routers in force. What cannot be had is reported at the router and left out. */
 export function compileWantedCertificates(
   install: Pick<InstallConfig, 'certificatesResolvers' | 'entryPointCertificates'>,
   routes: ReadonlyMap<string, RouteSpec>,
   routers: ReadonlyMap<string, Compiled<RouterOptions>>,
+  tcp: Pick<CompiledTcp, 'objects' | 'sections'>,
   findings: Findings,
 ): readonly WantedCertificate[] {
   const resolvers = new Map(install.certificatesResolvers.map((resolver) => [resolver.name, resolver]));
   const asking: RouterWithTls[] = [];
+  const asked = new Map<string, Compiled<unknown>>();
+  const ask = (name: string, router: Compiled<unknown> | undefined, wish: CertificateDefaults, route: Ruled): void => {
+    const { certResolver, domains } = wish;
+    const missing = missingResolver(certResolver, [...resolvers.keys()]);
+    if (missing === null) asking.push({ name, certResolver, domains, ruleDomains: () => domainsOfRule(route) });
+    else report(router, 'dangling-reference', missing, findings);
+    if (router !== undefined) asked.set(name, router);
+  };
   for (const route of routes.values()) {
     if (route.parents.length > 0) continue;
-    for (const { certResolver, domains } of wishesOf(route, routers.get(route.name), install)) {
-      const missing = missingResolver(certResolver, [...resolvers.keys()]);
-      if (missing === null) {
-        asking.push({ name: route.name, certResolver, domains, ruleDomains: () => domainsOfRule(route) });
-      } else report(routers.get(route.name), 'dangling-reference', missing, findings);
-    }
+    const router = routers.get(route.name);
+    for (const wish of wishesOf(route, router, install)) ask(route.name, router, wish, route);
+  }
+  for (const route of Object.values(tcp.sections.tcpRoutes)) {
+    const router = tcp.objects.routers.get(route.name);
+    const tls = router?.object.value?.tls;
+    if (tls === undefined || tls === false || tls.passthrough || tls.certResolver === undefined) continue;
+    // An HTTP router may have the same name.
+    const { certResolver, domains } = tls;
+    ask(`${route.name} (tcp)`, router, { certResolver, domains }, { rule: route.rule, language: TCP_RULES });
   }
   const { wanted, problems } = wantedCertificates(asking);
-  for (const { router, message } of problems) report(routers.get(router), 'no-certificate', message, findings);
+  for (const { router, message } of problems) report(asked.get(router), 'no-certificate', message, findings);
   return wanted.filter(({ resolver, domains, routers: names }) => {
     const problem = unreachable(resolvers.get(resolver)!, domains);
     if (problem === null) return true;
-    for (const name of names) report(routers.get(name), 'no-certificate', problem, findings);
+    for (const name of names) report(asked.get(name), 'no-certificate', problem, findings);
     return false;
   });
 }
@@ -53,7 +68,7 @@ function wishesOf(
 }
 
 function report(
-  router: Compiled<RouterOptions> | undefined,
+  router: Compiled<unknown> | undefined,
   code: 'dangling-reference' | 'no-certificate',
   message: string,
   findings: Findings,
@@ -74,13 +89,19 @@ function unreachable({ name, dns, http, tls }: AcmeResolverConfig, domains: read
   return null;
 }
 
-const domainsOfRoutes = new WeakMap<RouteSpec, readonly string[]>();
+/** What names hosts. */
+interface Ruled {
+  readonly rule: string;
+  readonly language?: RuleLanguage;
+}
+
+const domainsOfRoutes = new WeakMap<Ruled, readonly string[]>();
 
 /** Hosts that the rule matches by name; parsed once per route. */
-function domainsOfRule(route: RouteSpec): readonly string[] {
+function domainsOfRule(route: Ruled): readonly string[] {
   let known = domainsOfRoutes.get(route);
   if (known === undefined) {
-    const { rule } = parseRule(route.rule);
+    const { rule } = parseRule(route.rule, route.language);
     known = rule === null ? [] : domainsIn(rule);
     domainsOfRoutes.set(route, known);
   }

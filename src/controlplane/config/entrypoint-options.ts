@@ -1,7 +1,7 @@
 // Options of an entry point as people write them, and the specification the data plane runs.
 
 import { parseNetwork } from '../../core/ip.ts';
-import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress, ProxyProtocolSpec } from '../../model/entrypoint.ts';
 import {
   boolean,
   differing,
@@ -21,6 +21,7 @@ import {
   type Infer,
   type Schema,
 } from '../../schema/schema.ts';
+import { INVALID } from '../../schema/invalid.ts';
 import { routerTls } from './tls-options.ts';
 
 const KIB = 1024;
@@ -168,8 +169,33 @@ const observability = object({
   traceVerbosity: later('Traces.'),
 });
 
+const proxyProtocolFields = object({
+  insecure: flag(false, 'Believe the header of every peer.'),
+  trustedIPs: withDefault(
+    networks,
+    [],
+    'Peers whose header is believed. From others it is no header, but the first bytes of a request that is refused.',
+  ),
+  required: own(flag(false, 'Refuse connections of these peers that do not begin with a header.')),
+});
+
+const proxyProtocol: typeof proxyProtocolFields = {
+  ...proxyProtocolFields,
+  decode(input, context) {
+    const options = proxyProtocolFields.decode(input, context);
+    if (options !== INVALID && !options.insecure && options.trustedIPs.length === 0) {
+      context.report(
+        'warning',
+        'option-without-effect',
+        'no peer is trusted, and no header is read: name the proxies in trustedIPs',
+      );
+    }
+    return options;
+  },
+};
+
 export const entryPointOptions = object({
-  address: required(string(), '`[host]:port[/tcp]`; without a host, every address of the machine.'),
+  address: required(string(), '`[host]:port[/tcp|/udp]`; without a host, every address of the machine.'),
   asDefault: flag(false, 'Used by routers that name no entry point; when none has it, all do.'),
   reusePort: flag(
     false,
@@ -192,14 +218,17 @@ export const entryPointOptions = object({
   ),
   http2: withDefault(http2, defaultsOf(http2), 'HTTP/2.'),
   http3: later('HTTP/3.'),
-  proxyProtocol: later('The PROXY protocol.', 'refused'),
+  proxyProtocol: optional(
+    proxyProtocol,
+    'Proxies in front that say for whom they connect, by a header of the PROXY protocol (version 1 or 2).',
+  ),
   udp: later('UDP.'),
 });
 
 export type EntryPointOptions = Infer<typeof entryPointOptions>;
 
 /** Null when the text is no address; `protocol` is tcp when none is given. */
-export function parseAddress(text: string): (ListenAddress & { protocol: 'tcp' | 'udp' }) | null {
+export function parseAddress(text: string): ListenAddress | null {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/]*)):([0-9]{1,5})(?:\/(tcp|udp))?$/.exec(text);
   if (match === null || Number(match[3]) > 65_535) return null;
   const host = match[1] ?? match[2] ?? '';
@@ -216,7 +245,7 @@ export function entryPointSpec(
   const allow = options.http.encodedCharacters;
   return {
     name,
-    address: { host: address.host, port: address.port },
+    address,
     reusePort: options.reusePort,
     middlewares: options.http.middlewares,
     forwardedHeaders: {
@@ -261,7 +290,13 @@ export function entryPointSpec(
     underscoreHeaders: options.http.underscoreHeadersStrategy,
     observability: options.observability,
     httpChallenges,
+    proxyProtocol: proxyProtocolSpec(options.proxyProtocol),
     tls:
       options.http.tls === undefined || options.http.tls === false ? null : { options: options.http.tls.options ?? '' },
   };
+}
+
+function proxyProtocolSpec(options: EntryPointOptions['proxyProtocol']): ProxyProtocolSpec | null {
+  if (options === undefined || (!options.insecure && options.trustedIPs.length === 0)) return null;
+  return { insecure: options.insecure, trustedIps: options.trustedIPs, required: options.required };
 }

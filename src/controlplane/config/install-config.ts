@@ -7,6 +7,7 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
 import type { UpstreamTransportSpec } from '../../model/service.ts';
 import type { AccessLogInit, ObserveInit } from '../../model/sync.ts';
+import type { TcpTransportSpec } from '../../model/tcp.ts';
 import { DecodeContext } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { isMap } from '../../schema/schema.ts';
@@ -20,10 +21,11 @@ import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
 import { decodeRouting, type RoutingConfig } from './routing-config.ts';
+import { tcpTransportSpec, type TcpTransportOptions } from './tcp-options.ts';
 import { transportSpec } from './transport-options.ts';
 
 /** Loopback: what is served there is for the operator alone. */
-const INTERNAL_ADDRESS: ListenAddress = { host: '127.0.0.1', port: 8080 };
+const INTERNAL_ADDRESS: ListenAddress = { host: '127.0.0.1', port: 8080, protocol: 'tcp' };
 /** Provider name of routing sections in the install file itself. */
 export const INSTALL_PROVIDER = 'install';
 
@@ -49,11 +51,16 @@ export interface InstallConfig {
   readonly internals: { readonly accessLogs: boolean; readonly metrics: boolean };
   readonly defaultRuleSyntax: 'v2' | 'v3';
   readonly ticketKeyLifeMs: number;
+  /** Null when nothing is stapled. */
+  readonly ocsp: { readonly responderOverrides: Readonly<Record<string, string>> } | null;
   readonly state: { readonly directory: string; readonly maxSnapshots: number } | null;
   /** Longest over all entry points. */
   readonly requestAcceptGraceMs: number;
   readonly graceMs: number;
   readonly serversTransport: UpstreamTransportSpec;
+  readonly tcpServersTransport: TcpTransportSpec;
+  /** Client certificates of `tcpServersTransport`. */
+  readonly tcpTransportCertificates: TcpTransportOptions['tls']['certificates'];
   /** Routing configuration of the same file; null when it has none. */
   readonly routing: RoutingConfig | null;
   /** The same with the files as they are now that its options name. */
@@ -208,9 +215,11 @@ function decodeEntryPoints(options: InstallOptions, context: DecodeContext): Rec
               '[host]:port',
               given.address,
             );
-          } else if (address.protocol === 'udp') context.notSupported(false);
-          else if (name !== INTERNAL_ENTRY_POINT)
+          } else if (name !== INTERNAL_ENTRY_POINT) {
             specs[name] = entryPointSpec(name, address, given, httpChallengesOf(name, options));
+          } else if (address.protocol === 'udp') {
+            context.invalid('what is served there is HTTP; write ":8080"', 'an address for TCP', given.address);
+          }
         }),
       ),
     );
@@ -273,7 +282,7 @@ function adminConfig(options: InstallOptions, context: DecodeContext): AdminConf
     rest: providers.rest === undefined ? null : { isOnAddress: providers.rest.insecure && isGuarded },
   };
   const isUsed = [config.api, config.ping, config.metrics, config.rest].some((one) => one?.isOnAddress === true);
-  return { address: isUsed ? { host: address.host, port: address.port } : null, ...config };
+  return { address: isUsed ? address : null, ...config };
 }
 
 export function isLoopback(host: string): boolean {
@@ -296,12 +305,14 @@ interface Parts {
 function assemble(options: InstallOptions, parts: Parts): InstallConfig {
   const declared = parts.entryPoints;
   const names = Object.keys(declared);
-  const asDefault = names.filter((name) => options.entryPoints[name]!.asDefault);
+  // HTTP needs TCP; a router of datagrams has defaults of its own.
+  const forStreams = names.filter((name) => declared[name]!.address.protocol === 'tcp');
+  const asDefault = forStreams.filter((name) => options.entryPoints[name]!.asDefault);
   const lifeCycles = names.map((name) => options.entryPoints[name]!.transport.lifeCycle);
   const prometheus = options.metrics?.prometheus;
   return {
     ...parts,
-    defaultEntryPoints: asDefault.length > 0 ? asDefault : names,
+    defaultEntryPoints: asDefault.length > 0 ? asDefault : forStreams,
     fileProvider: options.providers.file ?? null,
     providersThrottleMs: options.providers.providersThrottleDuration,
     precedence: options.providers.precedence.map((name) => name.toLowerCase()),
@@ -340,9 +351,12 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     },
     defaultRuleSyntax: options.core.defaultRuleSyntax,
     ticketKeyLifeMs: options.core.ticketKeyLifetime,
+    ocsp: options.ocsp ?? null,
     state: options.state ?? null,
     requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceTimeout)),
     graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceTimeOut)),
     serversTransport: transportSpec(INSTALL_PROVIDER, options.serversTransport),
+    tcpServersTransport: tcpTransportSpec(INSTALL_PROVIDER, options.tcpServersTransport),
+    tcpTransportCertificates: options.tcpServersTransport.tls.certificates,
   };
 }

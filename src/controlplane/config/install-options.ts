@@ -23,6 +23,7 @@ import {
   defaultsOf,
   type Infer,
 } from '../../schema/schema.ts';
+import { installTcpTransportOptions } from './tcp-options.ts';
 import { installTransportOptions } from './transport-options.ts';
 import { statusRange } from '../../schema/status-range.ts';
 import { certificatesResolversSection } from './certificates-resolver-options.ts';
@@ -263,6 +264,16 @@ const pluginModule = checked(
 /** The section `plugins` alone: it is read before everything else, since what it names takes part in decoding. */
 export const pluginsSection = record(pluginModule);
 
+const ocsp = object({
+  responderOverrides: withDefault(
+    record(
+      string({ pattern: /^https?:\/\/[^\s]+$/, expected: 'a URL that begins with http:// or https://' }),
+    ),
+    {},
+    'Responders to ask in place of those that certificates name: URL, or host, to URL.',
+  ),
+});
+
 export const installOptions = object({
   entryPoints: withDefault(record(entryPointOptions), {}, 'Named listeners.'),
   providers: withDefault(providers, defaultsOf(providers), 'Where routing configuration comes from.'),
@@ -275,6 +286,11 @@ export const installOptions = object({
     installTransportOptions,
     defaultsOf(installTransportOptions),
     'Connections to servers, where a service names no transport of its own.',
+  ),
+  tcpServersTransport: withDefault(
+    installTcpTransportOptions,
+    defaultsOf(installTcpTransportOptions),
+    'Connections to servers of TCP services, where a service names no transport of its own.',
   ),
   core: withDefault(core, defaultsOf(core), 'What concerns all routers.'),
   state: own(optional(state, 'What survives a restart. Without it, history is kept in memory.')),
@@ -296,9 +312,11 @@ export const installOptions = object({
   ),
   global: later('Neither version checks nor statistics are sent.'),
   hostResolver: later('CNAME flattening.'),
-  ocsp: later('OCSP stapling.'),
+  ocsp: optional(
+    ocsp,
+    'Hand clients what the authority says of a certificate (OCSP stapling). An empty section switches it on.',
+  ),
   spiffe: later('SPIFFE.'),
-  tcpServersTransport: later('TCP services.'),
   tracing: later('Traces.'),
 });
 

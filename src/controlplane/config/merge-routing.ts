@@ -40,6 +40,12 @@ export function mergeRouting(provider: string, parts: readonly RoutingConfig[]):
     certificates: merge((config) => config.certificates),
     tlsOptions: merge((config) => config.tlsOptions),
     tlsStores: merge((config) => config.tlsStores),
+    tcpRouters: merge((config) => config.tcpRouters),
+    tcpServices: merge((config) => config.tcpServices),
+    tcpMiddlewares: merge((config) => config.tcpMiddlewares),
+    tcpServersTransports: merge((config) => config.tcpServersTransports),
+    udpRouters: merge((config) => config.udpRouters),
+    udpServices: merge((config) => config.udpServices),
   };
   for (const part of parts) diagnostics.push(...part.diagnostics);
   const filesRead = new Set(parts.flatMap((part) => [...part.filesRead]));

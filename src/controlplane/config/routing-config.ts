@@ -16,6 +16,17 @@ import {
   type StoreOptions,
   type TlsOptions,
 } from './tls-options.ts';
+import {
+  tcpMiddlewareOptions,
+  tcpRouterOptions,
+  tcpServiceOptions,
+  tcpTransportOptions,
+  type TcpMiddlewareOptions,
+  type TcpRouterOptions,
+  type TcpServiceOptions,
+  type TcpTransportOptions,
+} from './tcp-options.ts';
+import { udpRouterOptions, udpServiceOptions, type UdpRouterOptions, type UdpServiceOptions } from './udp-options.ts';
 import { namedTransportOptions, type TransportOptions } from './transport-options.ts';
 
 export interface RoutingObject<T> {
@@ -43,6 +54,12 @@ export interface RoutingSections {
   readonly certificates: ReadonlyMap<string, RoutingObject<CertificateOptions>>;
   readonly tlsOptions: ReadonlyMap<string, RoutingObject<TlsOptions>>;
   readonly tlsStores: ReadonlyMap<string, RoutingObject<StoreOptions>>;
+  readonly tcpRouters: ReadonlyMap<string, RoutingObject<TcpRouterOptions>>;
+  readonly tcpServices: ReadonlyMap<string, RoutingObject<TcpServiceOptions>>;
+  readonly tcpMiddlewares: ReadonlyMap<string, RoutingObject<TcpMiddlewareOptions>>;
+  readonly tcpServersTransports: ReadonlyMap<string, RoutingObject<TcpTransportOptions>>;
+  readonly udpRouters: ReadonlyMap<string, RoutingObject<UdpRouterOptions>>;
+  readonly udpServices: ReadonlyMap<string, RoutingObject<UdpServiceOptions>>;
 }
 
 export interface RoutingConfig extends RoutingSections {
@@ -54,7 +71,13 @@ export interface RoutingConfig extends RoutingSections {
 
 /** Sections of `http` that later work brings. */
 const LATER_HTTP = ['models'];
-const LATER_SECTIONS = ['tcp', 'udp'];
+const SECTIONS: Readonly<Record<string, { readonly expected: string; readonly decode: DecodeSection }>> = {
+  http: { expected: 'a section with routers, services and middlewares', decode: decodeHttp },
+  tcp: { expected: 'a section with routers, services and middlewares', decode: decodeTcp },
+  udp: { expected: 'a section with routers and services', decode: decodeUdp },
+  tls: { expected: 'a section with certificates', decode: decodeTls },
+};
+type DecodeSection = (section: Readonly<Record<string, unknown>>, decoder: Decoder) => void;
 
 export interface DecodeRoutingOptions {
   /** Values are taken over where their text is the same. */
@@ -79,15 +102,10 @@ export function decodeRouting(
     for (const [key, section] of Object.entries(given)) {
       context.at(key, () => {
         const name = key.toLowerCase();
-        if (LATER_SECTIONS.includes(name)) context.notSupported(false);
-        else if (name !== 'http' && name !== 'tls') context.unknownOption(key, ['http', 'tls', ...LATER_SECTIONS]);
-        else if (section !== null && !isMap(section)) {
-          context.wrongType(
-            name === 'http' ? 'a section with routers, services and middlewares' : 'a section with certificates',
-            section,
-          );
-        } else if (name === 'http') decodeHttp(section ?? {}, decoder);
-        else decodeTls(section ?? {}, decoder);
+        const known = Object.hasOwn(SECTIONS, name) ? SECTIONS[name] : undefined;
+        if (known === undefined) context.unknownOption(key, Object.keys(SECTIONS));
+        else if (section !== null && !isMap(section)) context.wrongType(known.expected, section);
+        else known.decode(section ?? {}, decoder);
       });
     }
   }
@@ -122,6 +140,12 @@ function emptySections(): Sections {
     certificates: new Map(),
     tlsOptions: new Map(),
     tlsStores: new Map(),
+    tcpRouters: new Map(),
+    tcpServices: new Map(),
+    tcpMiddlewares: new Map(),
+    tcpServersTransports: new Map(),
+    udpRouters: new Map(),
+    udpServices: new Map(),
   };
 }
 
@@ -151,6 +175,63 @@ function decodeHttp(http: Readonly<Record<string, unknown>>, decoder: Decoder): 
         default:
           if (LATER_HTTP.some((name) => name.toLowerCase() === key.toLowerCase())) context.notSupported(false);
           else context.unknownOption(key, ['routers', 'services', 'middlewares', 'serversTransports', ...LATER_HTTP]);
+      }
+    });
+  }
+}
+
+function decodeTcp(tcp: Readonly<Record<string, unknown>>, decoder: Decoder): void {
+  const { context, into, previous } = decoder;
+  const services = oneKind(tcpServiceOptions, 'loadBalancer');
+  const middlewares = oneKind(tcpMiddlewareOptions, 'ipAllowList');
+  for (const [key, section] of Object.entries(tcp)) {
+    context.at(key, () => {
+      switch (key.toLowerCase()) {
+        case 'routers':
+          decodeObjects(section, tcpRouterOptions, decoder, into.tcpRouters, previous?.tcpRouters);
+          return;
+        case 'services':
+          decodeObjects(section, services, decoder, into.tcpServices, previous?.tcpServices);
+          return;
+        case 'middlewares':
+          decodeObjects(section, middlewares, decoder, into.tcpMiddlewares, previous?.tcpMiddlewares);
+          return;
+        case 'serverstransports':
+          decodeObjects(
+            section,
+            tcpTransportOptions,
+            decoder,
+            into.tcpServersTransports,
+            previous?.tcpServersTransports,
+          );
+          return;
+        default:
+          if (key.toLowerCase() === 'models') context.notSupported(false);
+          else context.unknownOption(key, ['routers', 'services', 'middlewares', 'serversTransports']);
+      }
+    });
+  }
+}
+
+function decodeUdp(udp: Readonly<Record<string, unknown>>, decoder: Decoder): void {
+  const { context, into, previous } = decoder;
+  for (const [key, section] of Object.entries(udp)) {
+    context.at(key, () => {
+      switch (key.toLowerCase()) {
+        case 'routers':
+          decodeObjects(section, udpRouterOptions, decoder, into.udpRouters, previous?.udpRouters);
+          return;
+        case 'services':
+          decodeObjects(
+            section,
+            oneKind(udpServiceOptions, 'loadBalancer'),
+            decoder,
+            into.udpServices,
+            previous?.udpServices,
+          );
+          return;
+        default:
+          context.unknownOption(key, ['routers', 'services']);
       }
     });
   }

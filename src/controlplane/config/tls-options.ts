@@ -241,7 +241,7 @@ const certificateDomains = object({
 });
 
 /** What a router says about TLS. `tls: true` stands for an empty section. */
-const routerTlsSection = object({
+const routerTlsFields = {
   options: optional(string(), 'TLS options: `name` or `name@provider`; the default ones when left out.'),
   certResolver: optional(string(), 'Certificates resolver that gets its certificates.'),
   domains: withDefault(
@@ -249,16 +249,30 @@ const routerTlsSection = object({
     [],
     'Certificates to get, by their names; one for the hosts in the rule when left out.',
   ),
-});
+};
+const routerTlsSection = object(routerTlsFields);
 export type RouterTls = Infer<typeof routerTlsSection>;
 
-export const routerTls: Schema<RouterTls | false> = {
-  ...routerTlsSection,
-  decode(input, context) {
-    const given = context.substitute(input);
-    if (given === INVALID) return INVALID;
-    if (given === true || given === 'true') return routerTlsSection.decode({}, context);
-    if (given === false || given === 'false') return false;
-    return routerTlsSection.decode(given, context);
-  },
-};
+/** `true` stands for an empty section, `false` for none. */
+function switchable<T>(section: Schema<T>): Schema<T | false> {
+  return {
+    ...section,
+    decode(input, context) {
+      const given = context.substitute(input);
+      if (given === INVALID) return INVALID;
+      if (given === true || given === 'true') return section.decode({}, context);
+      if (given === false || given === 'false') return false;
+      return section.decode(given, context);
+    },
+  };
+}
+
+export const routerTls: Schema<RouterTls | false> = switchable(routerTlsSection);
+
+/** What a TCP router says about TLS. */
+export const tcpRouterTls = switchable(
+  object({
+    passthrough: flag(false, 'Connections go to the server as they come, and the server ends TLS.'),
+    ...routerTlsFields,
+  }),
+);

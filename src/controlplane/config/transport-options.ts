@@ -107,9 +107,11 @@ export function clientCertificateName(transport: string, index: number): string 
   return `${transport}#${index}`;
 }
 
-function tlsSpec(
+/** `name` is what the certificates are filed under. */
+export function tlsSpec(
   name: string,
-  options: Infer<typeof installTransportOptions> & Partial<Omit<TransportOptions, keyof typeof shared>>,
+  options: Pick<TransportOptions, 'insecureSkipVerify' | 'rootCAs'> &
+    Partial<Omit<TransportOptions, keyof typeof shared>>,
 ): UpstreamTlsSpec {
   const { peerCertURI: uri, peerCertSANs: names = [], certificates = [] } = options;
   return {

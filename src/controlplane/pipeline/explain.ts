@@ -99,9 +99,10 @@ function chooseEntryPoint(
   name: string | null,
   url: URL,
 ): EntryPointSpec | string {
-  const names = Object.keys(entryPoints);
+  const names = Object.keys(entryPoints).filter((one) => entryPoints[one]!.address.protocol === 'tcp');
   const known = `known: ${names.join(', ') || 'none'}`;
-  if (name !== null) return entryPoints[name] ?? `there is no entry point "${name}"; ${known}`;
+  if (name !== null)
+    return entryPoints[names.includes(name) ? name : ''] ?? `there is no entry point "${name}"; ${known}`;
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
   const byPort = names.find((one) => ports.get(one) === port);
   if (byPort !== undefined) return entryPoints[byPort]!;

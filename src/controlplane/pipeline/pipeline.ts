@@ -205,6 +205,7 @@ export class Pipeline {
     const pinned = history.pinned === null ? null : history.get(history.pinned);
     if (pinned === null) return sections;
     const { routes, middlewares, services, tlsOptions, tlsHosts } = pinned;
+    const { tcpRoutes, tcpMiddlewares, tcpServices, udpRoutes, udpServices } = pinned;
     const { entryPoints, certificates } = sections;
     return {
       entryPoints,
@@ -214,6 +215,11 @@ export class Pipeline {
       certificates,
       tlsOptions,
       tlsHosts,
+      tcpRoutes,
+      tcpMiddlewares,
+      tcpServices,
+      udpRoutes,
+      udpServices,
     };
   }
 

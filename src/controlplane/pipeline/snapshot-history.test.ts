@@ -13,6 +13,11 @@ function snapshot(version: number): Snapshot {
     certificates: {},
     tlsOptions: {},
     tlsHosts: {},
+    tcpRoutes: {},
+    tcpMiddlewares: {},
+    tcpServices: {},
+    udpRoutes: {},
+    udpServices: {},
   };
 }
 

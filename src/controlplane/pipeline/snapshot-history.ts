@@ -35,9 +35,8 @@ export class SnapshotHistory {
   }
 
   append(snapshot: Snapshot, createdAt: number): void {
-    const { version, digest, entryPoints, routes, middlewares, services, tlsOptions, tlsHosts } = snapshot;
-    const sections = { entryPoints, routes, middlewares, services, tlsOptions, tlsHosts };
-    const entry: HistoryEntry = { version, digest, ...sections, createdAt };
+    const { certificates: _, ...kept } = snapshot;
+    const entry: HistoryEntry = { ...kept, createdAt };
     this.#entries.push(entry);
     this.#store?.append(entry);
     while (this.#entries.length > this.#max) {

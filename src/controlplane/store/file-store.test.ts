@@ -115,7 +115,19 @@ test('keys are names, not paths', async () => {
 });
 
 test('history comes back with its pin, and a pin of what is gone does not', async () => {
-  const sections = { entryPoints: {}, routes: {}, middlewares: {}, services: {}, tlsOptions: {}, tlsHosts: {} };
+  const sections = {
+    entryPoints: {},
+    routes: {},
+    middlewares: {},
+    services: {},
+    tlsOptions: {},
+    tlsHosts: {},
+    tcpRoutes: {},
+    tcpMiddlewares: {},
+    tcpServices: {},
+    udpRoutes: {},
+    udpServices: {},
+  };
   const store = await start();
   const history = new StoredHistory(store, (error) => {
     throw error;

@@ -7,7 +7,7 @@ import type { StateStore } from './define.ts';
 const SNAPSHOTS = 'snapshots/';
 const PIN = 'pin';
 /** Counts up when a snapshot of before can no longer be run: such ones are left out. */
-const FORMAT = 3;
+const FORMAT = 5;
 /** Keys sort as their numbers do. */
 const DIGITS = 12;
 

@@ -1,6 +1,7 @@
 // Smooth weighted round robin: over one round every candidate is picked exactly `weight` times, spread as evenly as
 // possible (the interleaving nginx made known: add each weight, pick the largest, subtract the total).
 
+import type { Exchange } from '../http/exchange.ts';
 import type { BalancerDefinition, Candidate, Picker } from './define.ts';
 
 /** Rounds up to this long are laid out once, so that a pick is an array read. */
@@ -30,7 +31,12 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
-class SequencePicker<T> implements Picker<T> {
+/** It looks at nothing but whose turn it is. */
+export interface TurnPicker<T> extends Picker<T> {
+  pick(exchange?: Exchange): T | null;
+}
+
+class SequencePicker<T> implements TurnPicker<T> {
   position: number;
   private readonly targets: readonly T[];
   private readonly sequence: Int32Array;
@@ -51,7 +57,7 @@ class SequencePicker<T> implements Picker<T> {
 }
 
 /** For weights whose round is too long to lay out. */
-class SteppingPicker<T> implements Picker<T> {
+class SteppingPicker<T> implements TurnPicker<T> {
   private readonly targets: readonly T[];
   private readonly weights: readonly number[];
   private readonly current: number[];
@@ -69,7 +75,7 @@ class SteppingPicker<T> implements Picker<T> {
   }
 }
 
-export function createWrr<T>(candidates: readonly Candidate<T>[], previous: Picker<T> | null): Picker<T> {
+export function createWrr<T>(candidates: readonly Candidate<T>[], previous: Picker<T> | null): TurnPicker<T> {
   const targets = candidates.map(({ target }) => target);
   const divisor = candidates.reduce((common, { weight }) => gcd(common, weight), 0) || 1;
   const weights = candidates.map(({ weight }) => weight / divisor);

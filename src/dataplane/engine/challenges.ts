@@ -51,7 +51,7 @@ export class Challenges {
   choose(serverName: string, protocols: readonly string[]): TlsChoice | null {
     if (protocols.length !== 1 || protocols[0] !== ACME_TLS) return null;
     const context = this.#alpn.get(serverName);
-    return context === undefined ? null : { options: OPTIONS, context };
+    return context === undefined ? null : { options: OPTIONS, context, staple: null };
   }
 
   /** False when the request is the routers': only `own` leaves them tokens that nobody here waits for. */

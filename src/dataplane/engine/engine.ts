@@ -5,6 +5,7 @@ import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { AlpnCertificate, HttpChallenges } from '../../model/certificate.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
+import type { Staple } from '../../model/staple.ts';
 import type { EndpointRows } from '../../model/sync.ts';
 import type { TlsSharedState } from '../../model/tls.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
@@ -18,11 +19,15 @@ import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { lookUpAll, Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
+import { tcpServiceOf } from '../../model/tcp.ts';
+import { TcpGeneration } from '../tcp/tcp-generation.ts';
 import { Challenges } from './challenges.ts';
-import { EntryPointRuntime, type HandshakeFailed } from './entrypoint-runtime.ts';
+import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
+import type { TcpInstrument } from './tcp-instrument.ts';
 import { runInSlices } from './slices.ts';
+import { UdpEntryPoint } from './udp-entrypoint.ts';
 
 export interface EngineOptions {
   readonly snapshot: Snapshot;
@@ -39,18 +44,22 @@ export interface EngineOptions {
   /** Those that could be loaded. */
   readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
   readonly instrument: Instrument;
+  readonly tcpInstrument: TcpInstrument;
   /** Failed requests have ejected a server of a service. */
   readonly ejected: (service: string, serverUrl: string) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly handshakeFailed: HandshakeFailed;
+  readonly proxyHeaderFailed: ProxyHeaderFailed;
   /** See MiddlewareResources. */
   readonly middlewareUnusable: (middleware: string, error: unknown) => void;
 }
 
 export class Engine {
   readonly entryPoints = new Map<string, EntryPointRuntime>();
+  readonly udpEntryPoints = new Map<string, UdpEntryPoint>();
   readonly #generation: Generation;
+  readonly #tcpGeneration: TcpGeneration;
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
   readonly #tls: TlsStore;
@@ -82,6 +91,10 @@ export class Engine {
     this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
     const specs = Object.values(options.snapshot.entryPoints);
     specs.forEach((spec, index) => {
+      if (spec.address.protocol === 'udp') {
+        this.udpEntryPoints.set(spec.name, new UdpEntryPoint(spec, { wheel }));
+        return;
+      }
       const runtime = new EntryPointRuntime(spec, {
         wheel,
         limits: options.limits,
@@ -91,6 +104,7 @@ export class Engine {
         challenges: this.#challenges,
         handlerFailed: options.handlerFailed,
         handshakeFailed: options.handshakeFailed,
+        proxyHeaderFailed: options.proxyHeaderFailed,
       });
       this.entryPoints.set(spec.name, runtime);
     });
@@ -105,6 +119,12 @@ export class Engine {
       },
       (route, front) => options.instrument.observeRoute(route, front.spec),
     );
+    this.#tcpGeneration = new TcpGeneration(
+      [...this.entryPoints.values()].map(({ tcp }) => tcp),
+      this.#upstream,
+      options.limits,
+      (route, entryPoint) => options.tcpInstrument.observeRoute(route, this.entryPoints.get(entryPoint)!.spec),
+    );
   }
 
   get version(): number {
@@ -115,19 +135,37 @@ export class Engine {
     return this.#digest;
   }
 
+  /** Accepts or reads on a handle that this worker alone owns. Settles when the kernel listens. */
+  async listen(entryPoint: string, handle: object): Promise<void> {
+    const udp = this.udpEntryPoints.get(entryPoint);
+    if (udp !== undefined) {
+      udp.listen(handle);
+      return;
+    }
+    const tcp = this.entryPoints.get(entryPoint);
+    if (tcp === undefined) throw new Error(`no entry point ${entryPoint} in the snapshot`);
+    await tcp.listen(handle);
+  }
+
   /** Builds everything the snapshot names; before the first connection, so nothing is sliced. */
   start(): void {
-    const { version, digest, routes, middlewares, services } = this.#initial;
-    const work = this.#generation.build(
-      { baseVersion: 0, version, digest, changed: { routes, middlewares, services }, removed: {} },
-      this.#initialRows,
-    );
+    const { version, digest, ...changed } = this.#initial;
+    const work = this.#build({ baseVersion: 0, version, digest, changed, removed: {} }, this.#initialRows);
     let step = work.next();
     while (step.done !== true) step = work.next();
     step.value();
     this.#tls.apply(this.#initial);
     this.#version = version;
     this.#digest = digest;
+  }
+
+  *#build(delta: SnapshotDelta, rows: EndpointRows): Generator<void, () => void> {
+    const commit = yield* this.#generation.build(delta, rows);
+    const commitTcp = yield* this.#tcpGeneration.build(delta, rows);
+    return () => {
+      commit();
+      commitTcp();
+    };
   }
 
   /**
@@ -138,7 +176,7 @@ export class Engine {
     if (delta.baseVersion !== this.#version) {
       throw new Error(`delta for version ${delta.baseVersion} does not fit version ${this.#version}`);
     }
-    const commit = await runInSlices(this.#generation.build(delta, rows));
+    const commit = await runInSlices(this.#build(delta, rows));
     commit();
     this.#tls.apply(delta.changed, delta.removed);
     this.#version = delta.version;
@@ -150,24 +188,34 @@ export class Engine {
     this.#challenges.set(http, alpn);
   }
 
+  setStaples(staples: readonly Staple[]): void {
+    this.#tls.setStaples(staples);
+  }
+
   setTicketKeys(keys: Uint8Array): void {
     this.#tls.setTicketKeys(keys);
   }
 
   /** Looks at the endpoint table anew for these services. */
   refreshHealth(services: readonly string[]): void {
-    for (const name of services) this.#generation.services.get(name)?.refresh();
+    for (const key of services) {
+      const tcp = tcpServiceOf(key);
+      if (tcp === null) this.#generation.services.get(key)?.refresh();
+      else this.#tcpGeneration.refresh(tcp);
+    }
   }
 
   /** Stops accepting and waits for connections to end. */
   async drain(): Promise<void> {
-    await Promise.all([...this.entryPoints.values()].map((entryPoint) => entryPoint.drain()));
+    const all = [...this.entryPoints.values(), ...this.udpEntryPoints.values()];
+    await Promise.all(all.map((entryPoint) => entryPoint.drain()));
   }
 
   /** Breaks off what is left; returns the number of connections. */
   destroy(): number {
     let count = 0;
     for (const entryPoint of this.entryPoints.values()) count += entryPoint.destroy();
+    for (const entryPoint of this.udpEntryPoints.values()) count += entryPoint.destroy();
     this.#upstream.resolver.stop();
     this.#passwords.stop();
     return count;

@@ -4,8 +4,9 @@ import net from 'node:net';
 import type tls from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { IpSet } from '../../core/ip.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
+import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
 import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
 import { Http1Connection, PREFACE_HEAD } from '../http/http1-connection.ts';
 import { Http1RequestParser } from '../http/http1-request-parser.ts';
@@ -14,12 +15,18 @@ import { Http2RequestReader } from '../http/http2-request.ts';
 import type { ServerConnection } from '../http/server-connection.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
-import { Arrival, type Admitted, type ArrivalOwner } from './arrival.ts';
+import type { HostCoverage } from '../match/route-table.ts';
+import { TcpConnection, type TcpOwner } from '../tcp/tcp-connection.ts';
+import { TcpFront, type TcpRoute } from '../tcp/tcp-front.ts';
+import { Arrival, type Admitted, type ArrivalOwner, type TcpArrival } from './arrival.ts';
 import type { Challenges } from './challenges.ts';
 import { HttpFront, type HttpFrontOwner } from './http-front.ts';
+import { ProxiedArrival, type ProxiedArrivalOwner } from './proxied-arrival.ts';
 
 /** Tells of handshakes that came to nothing. */
 export type HandshakeFailed = (entryPoint: string, reason: string) => void;
+/** Tells of PROXY protocol headers that were wrong, or not there. */
+export type ProxyHeaderFailed = (entryPoint: string, reason: string) => void;
 
 export interface EntryPointDependencies {
   readonly wheel: TimerWheel;
@@ -31,6 +38,7 @@ export interface EntryPointDependencies {
   readonly observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly handshakeFailed: HandshakeFailed;
+  readonly proxyHeaderFailed: ProxyHeaderFailed;
 }
 
 /** A connection, whatever it has become. */
@@ -43,7 +51,7 @@ interface OpenConnection {
 /** What an entry point can speak inside of TLS. */
 const SERVED_PROTOCOLS = new Set(['h2', 'http/1.1']);
 
-export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
+export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedArrivalOwner, TcpOwner {
   readonly spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly tls: TlsStore;
@@ -54,9 +62,12 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly plain: HttpFront;
   readonly secure: HttpFront;
+  readonly tcp: TcpFront;
   isDraining = false;
   readonly #dependencies: EntryPointDependencies;
   readonly #trusted: IpSet;
+  /** Peers that may speak for others. */
+  readonly #proxies: IpSet;
   readonly #connections = new Set<OpenConnection>();
   #server: net.Server | null = null;
   #onEmpty: (() => void) | null = null;
@@ -72,8 +83,10 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
     this.parser = new Http1RequestParser(spec);
     this.requestReader = new Http2RequestReader(spec);
     this.#trusted = new IpSet(spec.forwardedHeaders.trustedIps);
+    this.#proxies = new IpSet(spec.proxyProtocol?.trustedIps ?? []);
     this.plain = new HttpFront(this, null);
     this.secure = new HttpFront(this, dependencies.tls.hostsOf(spec.name));
+    this.tcp = new TcpFront(spec.name);
   }
 
   get name(): string {
@@ -82,6 +95,14 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
 
   get handshakeMs(): number {
     return this.spec.timeouts.headerMs;
+  }
+
+  get tunnelIdleMs(): number {
+    return this.spec.timeouts.tunnelIdleMs;
+  }
+
+  get isProxyHeaderRequired(): boolean {
+    return this.spec.proxyProtocol?.required === true;
   }
 
   get openConnections(): number {
@@ -110,14 +131,44 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
       return;
     }
     const ip = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-    const ticket = this.#dependencies.limits.tryOpen(this.#dependencies.index, ip, this.spec.limits);
-    if (ticket < 0) {
-      // Before a byte is read there is nothing to answer to: a reset costs an attacker's target the least.
-      socket.resetAndDestroy();
+    const port = socket.remotePort ?? 0;
+    if (this.#isProxy(ip)) {
+      // Its clients are limited by their own addresses.
+      const ticket = this.#admit(socket, ip, { ...this.spec.limits, maxConnectionsPerIp: 0 });
+      if (ticket < 0) return;
+      this.#connections.add(new ProxiedArrival(this, socket, { ip, port, ticket, proxied: null }));
       return;
     }
-    const admitted: Admitted = { ip, port: socket.remotePort ?? 0, ticket };
-    if (this.spec.tls !== null || this.secure.routes.size > 0 || this.challenges.awaitsHandshake) {
+    const ticket = this.#admit(socket, ip, this.spec.limits);
+    if (ticket >= 0) this.#serve(socket, { ip, port, ticket, proxied: null });
+  }
+
+  #isProxy(ip: string): boolean {
+    const { proxyProtocol } = this.spec;
+    return proxyProtocol !== null && (proxyProtocol.insecure || this.#proxies.has(ip));
+  }
+
+  /** Returns a ticket; a negative one says that the connection is refused, and gone. */
+  #admit(socket: net.Socket, ip: string, limits: DownstreamLimits): number {
+    const ticket = this.#dependencies.limits.tryOpen(this.#dependencies.index, ip, limits);
+    // Before a byte is read there is nothing to answer to: a reset costs an attacker's target the least.
+    if (ticket < 0) socket.resetAndDestroy();
+    return ticket;
+  }
+
+  #serve(socket: net.Socket, admitted: Admitted): void {
+    const { ticket } = admitted;
+    const { tcp } = this;
+    const hasTls = this.secure.routes.size > 0 || tcp.secure.size > 0;
+    if (!hasTls && tcp.plain.size > 0) {
+      // Nothing is read before: the server may be the one who speaks first.
+      const route = tcp.plain.match({ serverName: '', protocols: [], clientIp: admitted.ip });
+      if (route !== null) {
+        this.#beginTcp(socket, admitted, route, { serverName: '', session: null, startTls: false });
+        return;
+      }
+    }
+    if (hasTls || this.spec.tls !== null || this.challenges.awaitsHandshake) {
       this.#connections.add(new Arrival(this, socket, admitted));
       return;
     }
@@ -132,6 +183,22 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
       tls: session,
       isTrusted: this.spec.forwardedHeaders.insecure || this.#trusted.has(ip),
     };
+  }
+
+  proxied(arrival: ProxiedArrival, socket: net.Socket, addresses: ProxiedAddresses | null): void {
+    const { ip, port, ticket } = arrival.admitted;
+    const client = { ip: addresses?.sourceIp ?? ip, port: addresses?.sourcePort ?? port, proxied: addresses };
+    this.#connections.delete(arrival);
+    this.#dependencies.limits.close(this.#dependencies.index, ticket);
+    const own = this.#admit(socket, client.ip, this.spec.limits);
+    if (own < 0) return this.#noteEmpty();
+    this.#serve(socket, { ...client, ticket: own });
+    socket.resume();
+  }
+
+  proxyHeaderFailed(arrival: ProxiedArrival, reason: string): void {
+    if (reason !== '') this.#dependencies.proxyHeaderFailed(this.name, reason);
+    this.#left(arrival, arrival.admitted.ticket);
   }
 
   protocolsOf(offered: readonly string[]): readonly string[] {
@@ -153,6 +220,27 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
     const Connection = session.protocol === 'h2' ? Http2Connection : Http1Connection;
     this.#connections.add(new Connection(this.secure, socket, client, admitted.ticket, false));
     socket.resume();
+  }
+
+  coverage(serverName: string): HostCoverage {
+    return this.secure.routes.coverage(serverName);
+  }
+
+  serveTcp(arrival: Arrival, socket: net.Socket, route: TcpRoute, how: TcpArrival): void {
+    this.#connections.delete(arrival);
+    this.#beginTcp(socket, arrival.admitted, route, how);
+  }
+
+  #beginTcp(socket: net.Socket, { ip, port, ticket, proxied }: Admitted, route: TcpRoute, how: TcpArrival): void {
+    const localIp = proxied?.destinationIp ?? socket.localAddress ?? '';
+    const localPort = proxied?.destinationPort ?? socket.localPort ?? 0;
+    const connection = new TcpConnection(this, socket, { ip, port, ticket, localIp, localPort, ...how }, route);
+    this.#connections.add(connection);
+    connection.start();
+  }
+
+  tcpClosed(connection: TcpConnection, ticket: number): void {
+    this.#left(connection, ticket);
   }
 
   arrivalFailed(arrival: Arrival, reason: string): void {
@@ -177,6 +265,10 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner {
   #left(connection: OpenConnection, ticket: number): void {
     this.#connections.delete(connection);
     this.#dependencies.limits.close(this.#dependencies.index, ticket);
+    this.#noteEmpty();
+  }
+
+  #noteEmpty(): void {
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 

@@ -8,6 +8,7 @@ import type { PluginModule } from '../../model/plugin.ts';
 import type { EndpointRows, FromWorker, ToWorker, WorkerInit } from '../../model/sync.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import { AccessLog } from '../../observe/access-log.ts';
+import { ConnectionMetrics } from '../../observe/connection-metrics.ts';
 import { WorkerMetrics } from '../../observe/metrics.ts';
 import { RequestMetrics } from '../../observe/request-metrics.ts';
 import type { MiddlewareDefinition } from '../middleware/define.ts';
@@ -19,6 +20,7 @@ import { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { LineLimit } from './line-limit.ts';
 import { Instrument } from './instrument.ts';
+import { TcpInstrument } from './tcp-instrument.ts';
 
 const ACCESS_LOG_FLUSH_MS = 100;
 const MAX_FAILURE_LINES_PER_SECOND = 100;
@@ -98,6 +100,10 @@ const engine = new Engine({
   tls: init.shared.tls,
   plugins: await loadPlugins(init.plugins),
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
+  tcpInstrument: new TcpInstrument(
+    init.observe.metrics.enabled ? new ConnectionMetrics(metrics, init.observe.metrics, 'tcp') : null,
+    accessLog,
+  ),
   ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
   handlerFailed(exchange, error) {
     const unreported = failureLines.admit(performance.now());
@@ -121,6 +127,7 @@ const engine = new Engine({
     });
   },
   handshakeFailed: (entryPoint, reason) => requestMetrics?.countHandshakeFailure(entryPoint, reason),
+  proxyHeaderFailed: (entryPoint, reason) => requestMetrics?.countProxyHeaderFailure(entryPoint, reason),
   middlewareUnusable: (middleware, error) =>
     send({
       kind: 'log',
@@ -142,12 +149,8 @@ function takeNormalPriority(): void {
 async function start(): Promise<void> {
   takeNormalPriority();
   engine.start();
-  const handles = await duplicateSockets(init.listeners.map(({ fd }) => fd));
-  for (const [index, { entryPoint }] of init.listeners.entries()) {
-    const runtime = engine.entryPoints.get(entryPoint);
-    if (runtime === undefined) throw new Error(`no entry point ${entryPoint} in the snapshot`);
-    await runtime.listen(handles[index]!);
-  }
+  const handles = await duplicateSockets(init.listeners);
+  for (const [index, { entryPoint }] of init.listeners.entries()) await engine.listen(entryPoint, handles[index]!);
   send({ kind: 'ready', version: engine.version });
 }
 
@@ -185,6 +188,9 @@ port.on('message', (message: ToWorker) => {
       return;
     case 'health':
       engine.refreshHealth(message.services);
+      return;
+    case 'staples':
+      engine.setStaples(message.staples);
       return;
     case 'ticketKeys':
       engine.setTicketKeys(message.keys);

@@ -36,8 +36,13 @@ export function isSamePlace<T>(a: Candidate<T>, b: Candidate<T>): boolean {
   return a.terms === b.terms && compareCandidates(a, b) === 0;
 }
 
+/** What has a place in the order. */
+export interface Ranked {
+  readonly entry: { readonly name: string; readonly priority: number; readonly providerRank: number };
+}
+
 /** Negative when `a` is asked before `b`. */
-export function compareCandidates<T>(a: Candidate<T>, b: Candidate<T>): number {
+export function compareCandidates(a: Ranked, b: Ranked): number {
   const first = a.entry;
   const second = b.entry;
   if (first.priority !== second.priority) return second.priority - first.priority;
@@ -46,7 +51,7 @@ export function compareCandidates<T>(a: Candidate<T>, b: Candidate<T>): number {
 }
 
 /** Inserts at the place of the order; lists of one host and path are short. */
-export function insertInOrder<T>(list: Candidate<T>[], candidate: Candidate<T>): void {
+export function insertInOrder<C extends Ranked>(list: C[], candidate: C): void {
   let low = 0;
   let high = list.length;
   while (low < high) {
@@ -57,7 +62,7 @@ export function insertInOrder<T>(list: Candidate<T>[], candidate: Candidate<T>):
   list.splice(low, 0, candidate);
 }
 
-export function removeFrom<T>(list: Candidate<T>[], candidate: Candidate<T>): void {
+export function removeFrom<C>(list: C[], candidate: C): void {
   const index = list.indexOf(candidate);
   if (index >= 0) list.splice(index, 1);
 }

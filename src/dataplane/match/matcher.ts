@@ -23,7 +23,8 @@ export interface MatchRequest {
 
 export type Predicate = (request: MatchRequest) => boolean;
 
-export interface MatcherDefinition {
+/** What the parser of rules knows of a matcher. */
+export interface MatcherSyntax {
   readonly name: string;
   readonly minArgs: number;
   readonly maxArgs: number;
@@ -36,6 +37,9 @@ export interface MatcherDefinition {
   readonly checked: number;
   /** The arguments in the one form that a rule tree holds; also called with arguments that did not pass. */
   canonical(args: readonly string[]): readonly string[];
+}
+
+export interface MatcherDefinition extends MatcherSyntax {
   compile(args: readonly string[]): Predicate;
 }
 
@@ -43,7 +47,7 @@ export interface MatcherDefinition {
 const PLACEHOLDER = /\{[A-Za-z0-9_-]*:[^/]*\}/;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/;
 
-function checkHost([host = '']: readonly string[]): string | null {
+export function checkHost([host = '']: readonly string[]): string | null {
   if (PLACEHOLDER.test(host) || /[{}]/.test(host)) {
     return 'placeholders are the old v2 syntax; use HostRegexp(`^…$`) instead';
   }
@@ -77,7 +81,7 @@ function checkPath(matcher: string): (args: readonly string[]) => string | null 
   };
 }
 
-function checkPattern(index: number): (args: readonly string[]) => string | null {
+export function checkPattern(index: number): (args: readonly string[]) => string | null {
   return (args) => {
     const pattern = args[index];
     if (pattern === undefined) return null;
@@ -306,15 +310,20 @@ export const MATCHERS: readonly MatcherDefinition[] = [
   },
 ];
 
-const BY_SPELLING = new Map<string, MatcherDefinition>();
-for (const matcher of MATCHERS) {
-  const { name } = matcher;
-  for (const spelling of [name, name.toLowerCase(), name.toUpperCase(), name[0]! + name.slice(1).toLowerCase()]) {
-    BY_SPELLING.set(spelling, matcher);
+/** Names are accepted as written, all lower, all upper and with one capital. */
+export function bySpelling<M extends MatcherSyntax>(matchers: readonly M[]): ReadonlyMap<string, M> {
+  const found = new Map<string, M>();
+  for (const matcher of matchers) {
+    const { name } = matcher;
+    for (const spelling of [name, name.toLowerCase(), name.toUpperCase(), name[0]! + name.slice(1).toLowerCase()]) {
+      found.set(spelling, matcher);
+    }
   }
+  return found;
 }
 
-/** Names are accepted as written, all lower, all upper and with one capital. */
+const BY_SPELLING = bySpelling(MATCHERS);
+
 export function findMatcher(spelling: string): MatcherDefinition | null {
   return BY_SPELLING.get(spelling) ?? null;
 }

@@ -8,6 +8,9 @@ import { PathIndex } from './path-index.ts';
 
 const BRACKET = 0x5b;
 
+/** What is known of a host before there is a request: a rule names it, some rule takes any host, or none does. */
+export type HostCoverage = 'named' | 'any' | 'none';
+
 export class RouteIndex<T> {
   readonly candidates = new Map<string, Candidate<T>>();
   /** Counts changes: tells a table whether its successor has taken over. */
@@ -55,6 +58,14 @@ export class RouteIndex<T> {
       if (parent !== undefined) best = parent.best(request, best);
     }
     return this.#anyHost.isEmpty ? best : this.#anyHost.best(request, best);
+  }
+
+  /** Whether a rule names this host, or takes any. */
+  coverage(host: string): HostCoverage {
+    if (this.#byHost.has(host)) return 'named';
+    const dot = this.#byParent.size > 0 ? host.indexOf('.') : -1;
+    if (dot > 0 && this.#byParent.has(host.slice(dot + 1))) return 'named';
+    return this.#anyHost.isEmpty ? 'none' : 'any';
   }
 
   #indexFor(term: IndexTerm): PathIndex<T> {

@@ -9,10 +9,11 @@
 
 import { compareCandidates, prepareCandidate, type Candidate, type RouteEntry } from './candidate.ts';
 import type { MatchRequest } from './matcher.ts';
-import { RouteIndex } from './route-index.ts';
+import { RouteIndex, type HostCoverage } from './route-index.ts';
 import { sortInSteps } from './sort-in-steps.ts';
 
 export type { RouteEntry } from './candidate.ts';
+export type { HostCoverage } from './route-index.ts';
 
 /** Larger changes build a new index: taking this many over takes about a millisecond. */
 const MAX_IN_PLACE = 500;
@@ -62,6 +63,11 @@ export class RouteTable<T> {
     const index = this.#changes === null ? this.#index : this.#current();
     const best = index.best(request);
     return best === null ? null : best.entry.value;
+  }
+
+  /** Whether requests for this host may find a router, by what rules say of hosts. */
+  coverage(host: string): HostCoverage {
+    return this.#current().coverage(host);
   }
 
   /** The routers as they stand, by name; the caller does not change them. */

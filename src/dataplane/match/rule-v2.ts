@@ -11,31 +11,41 @@ const ANY_LABEL = '[^.]+';
 const ANY_SEGMENT = '[^/]+';
 
 type Translate = (args: readonly string[]) => string;
+type V2Matchers = Readonly<
+  Record<string, { readonly minArgs: number; readonly maxArgs: number; readonly translate: Translate }>
+>;
 
-const MATCHERS: Readonly<Record<string, { readonly minArgs: number; readonly maxArgs: number; translate: Translate }>> =
-  {
-    Host: variadic((host) => call('Host', host)),
-    HostHeader: variadic((host) => call('Host', host)),
-    HostRegexp: variadic((host) => call('HostRegexp', `^${toPattern(host, ANY_LABEL)}$`)),
-    ClientIP: variadic((range) => call('ClientIP', range)),
-    Path: variadic((path) =>
-      hasPlaceholder(path) ? call('PathRegexp', `^${toPattern(path, ANY_SEGMENT)}$`) : call('Path', path),
-    ),
-    PathPrefix: variadic((path) =>
-      hasPlaceholder(path) ? call('PathRegexp', `^${toPattern(path, ANY_SEGMENT)}`) : call('PathPrefix', path),
-    ),
-    Method: variadic((method) => call('Method', method)),
-    Headers: { minArgs: 2, maxArgs: 2, translate: ([name = '', value = '']) => call('Header', name, value) },
-    HeadersRegexp: {
-      minArgs: 2,
-      maxArgs: 2,
-      translate: ([name = '', value = '']) => call('HeaderRegexp', name, value),
-    },
-    Query: variadic((pair) => {
-      const equals = pair.indexOf('=');
-      return equals < 0 ? call('Query', pair) : call('Query', pair.slice(0, equals), pair.slice(equals + 1));
-    }),
-  };
+/** Of TCP routers. */
+export const TCP_V2_MATCHERS: V2Matchers = {
+  HostSNI: variadic((name) => call('HostSNI', name)),
+  HostSNIRegexp: variadic((name) => call('HostSNIRegexp', `^${toPattern(name, ANY_LABEL)}$`)),
+  ClientIP: variadic((range) => call('ClientIP', range)),
+  ALPN: variadic((protocol) => call('ALPN', protocol)),
+};
+
+const MATCHERS: V2Matchers = {
+  Host: variadic((host) => call('Host', host)),
+  HostHeader: variadic((host) => call('Host', host)),
+  HostRegexp: variadic((host) => call('HostRegexp', `^${toPattern(host, ANY_LABEL)}$`)),
+  ClientIP: variadic((range) => call('ClientIP', range)),
+  Path: variadic((path) =>
+    hasPlaceholder(path) ? call('PathRegexp', `^${toPattern(path, ANY_SEGMENT)}$`) : call('Path', path),
+  ),
+  PathPrefix: variadic((path) =>
+    hasPlaceholder(path) ? call('PathRegexp', `^${toPattern(path, ANY_SEGMENT)}`) : call('PathPrefix', path),
+  ),
+  Method: variadic((method) => call('Method', method)),
+  Headers: { minArgs: 2, maxArgs: 2, translate: ([name = '', value = '']) => call('Header', name, value) },
+  HeadersRegexp: {
+    minArgs: 2,
+    maxArgs: 2,
+    translate: ([name = '', value = '']) => call('HeaderRegexp', name, value),
+  },
+  Query: variadic((pair) => {
+    const equals = pair.indexOf('=');
+    return equals < 0 ? call('Query', pair) : call('Query', pair.slice(0, equals), pair.slice(equals + 1));
+  }),
+};
 
 function variadic(one: (arg: string) => string): { minArgs: number; maxArgs: number; translate: Translate } {
   return {
@@ -81,13 +91,16 @@ function toPattern(text: string, any: string): string {
   return pattern;
 }
 
-function findMatcher(name: string): (typeof MATCHERS)[string] | null {
-  const found = Object.keys(MATCHERS).find((known) => known.toLowerCase() === name.toLowerCase());
-  return found === undefined ? null : MATCHERS[found]!;
+function findMatcher(name: string, matchers: V2Matchers): V2Matchers[string] | null {
+  const found = Object.keys(matchers).find((known) => known.toLowerCase() === name.toLowerCase());
+  return found === undefined ? null : matchers[found]!;
 }
 
 /** The rule in the present syntax; it is parsed as such afterwards. Errors are those of names and numbers of arguments. */
-export function translateV2(text: string): { rule: string; errors: readonly RuleError[] } {
+export function translateV2(
+  text: string,
+  matchers: V2Matchers = MATCHERS,
+): { rule: string; errors: readonly RuleError[] } {
   const { tokens, errors: lexical } = tokenize(text);
   const errors = [...lexical];
   let rule = '';
@@ -98,7 +111,7 @@ export function translateV2(text: string): { rule: string; errors: readonly Rule
     const close = tokens.findIndex((token, at) => at > index && token.text === ')');
     if (close < 0) break;
     const args = tokens.slice(index + 2, close).filter((token) => token.kind === 'string');
-    const translated = translateCall(name, args, errors);
+    const translated = translateCall(name, args, matchers, errors);
     const end = tokens[close]!;
     rule += text.slice(copied, name.offset) + translated;
     copied = end.offset + end.length;
@@ -107,17 +120,17 @@ export function translateV2(text: string): { rule: string; errors: readonly Rule
   return { rule: rule + text.slice(copied), errors };
 }
 
-function translateCall(name: Token, args: readonly Token[], errors: RuleError[]): string {
-  const matcher = findMatcher(name.text);
+function translateCall(name: Token, args: readonly Token[], matchers: V2Matchers, errors: RuleError[]): string {
+  const matcher = findMatcher(name.text, matchers);
   const problem = (message: string): string => {
     errors.push({ message, offset: name.offset, length: name.length });
     return '';
   };
   if (matcher === null) {
-    const near = didYouMean(name.text, Object.keys(MATCHERS));
+    const near = didYouMean(name.text, Object.keys(matchers));
     return problem(
       near === null
-        ? `"${name.text}" is no matcher of the v2 syntax; known: ${Object.keys(MATCHERS).join(', ')}`
+        ? `"${name.text}" is no matcher of the v2 syntax; known: ${Object.keys(matchers).join(', ')}`
         : `"${name.text}" is no matcher of the v2 syntax; did you mean "${near}"?`,
     );
   }

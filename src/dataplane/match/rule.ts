@@ -2,7 +2,7 @@
 // (raw) or double quotes (escaped). Every error of a rule is reported with its place, and says what to write instead.
 
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { findMatcher, MATCHERS, type MatcherDefinition } from './matcher.ts';
+import { findMatcher, MATCHERS, type MatcherSyntax } from './matcher.ts';
 import type { RuleError } from './rule-error.ts';
 import { tokenize, type Token, type Tokens } from './rule-lexer.ts';
 
@@ -26,15 +26,28 @@ export function defaultPriority(rule: string): number {
   return Buffer.byteLength(rule);
 }
 
+/** The matchers a rule may be made of, and what to say about those of other languages. */
+export interface RuleLanguage {
+  readonly matchers: readonly MatcherSyntax[];
+  find(spelling: string): MatcherSyntax | null;
+  /** Lower-case names, with what they are. */
+  readonly foreign: ReadonlyMap<string, string>;
+  /** One matcher of it, for messages. */
+  readonly example: string;
+}
+
 /** `rule` is null when there are errors. */
-export function parseRule(text: string): { rule: RuleNode | null; errors: readonly RuleError[] } {
+export function parseRule(
+  text: string,
+  language: RuleLanguage = HTTP_RULES,
+): { rule: RuleNode | null; errors: readonly RuleError[] } {
   if (text.length > MAX_RULE_LENGTH) {
     return {
       rule: null,
       errors: [{ message: `the rule is longer than ${MAX_RULE_LENGTH} characters`, offset: 0, length: 1 }],
     };
   }
-  const parser = new RuleParser(tokenize(text), text.length);
+  const parser = new RuleParser(language, tokenize(text), text.length);
   const rule = parser.parse();
   const errors = parser.errors.sort((a, b) => a.offset - b.offset).slice(0, MAX_ERRORS);
   return { rule: errors.length > 0 ? null : rule, errors };
@@ -44,7 +57,7 @@ export function parseRule(text: string): { rule: RuleNode | null; errors: readon
 const BROKEN: MatcherNode = { kind: 'matcher', name: '', args: [], negated: false };
 
 /** Matchers of other rule languages people write here, with what to say. */
-const FOREIGN_MATCHERS = new Map([
+const FOREIGN_MATCHERS: ReadonlyMap<string, string> = new Map([
   ['hostheader', 'the old v2 name; write Host'],
   ['headers', 'the old v2 name; write Header'],
   ['headersregexp', 'the old v2 name; write HeaderRegexp'],
@@ -53,6 +66,13 @@ const FOREIGN_MATCHERS = new Map([
   ['alpn', 'a matcher of TCP routers'],
 ]);
 
+export const HTTP_RULES: RuleLanguage = {
+  matchers: MATCHERS,
+  find: findMatcher,
+  foreign: FOREIGN_MATCHERS,
+  example: 'Host(`example.com`)',
+};
+
 const WORD_OPERATORS = new Map([
   ['and', '&&'],
   ['or', '||'],
@@ -60,6 +80,7 @@ const WORD_OPERATORS = new Map([
 
 class RuleParser {
   readonly errors: RuleError[];
+  private readonly language: RuleLanguage;
   private readonly tokens: readonly Token[];
   private readonly end: number;
   /** The text ended inside of a string: what is missing at its end says nothing. */
@@ -67,7 +88,8 @@ class RuleParser {
   private position = 0;
   private depth = 0;
 
-  constructor({ tokens, errors, isCut }: Tokens, end: number) {
+  constructor(language: RuleLanguage, { tokens, errors, isCut }: Tokens, end: number) {
+    this.language = language;
     this.tokens = tokens;
     this.errors = [...errors];
     this.isCut = isCut;
@@ -77,7 +99,7 @@ class RuleParser {
   parse(): RuleNode {
     if (this.tokens.length === 0) {
       if (this.errors.length === 0) {
-        this.fail('the rule is empty', 0, 1, 'a matcher such as Host(`example.com`)');
+        this.fail('the rule is empty', 0, 1, `a matcher such as ${this.language.example}`);
       }
       return BROKEN;
     }
@@ -179,7 +201,7 @@ class RuleParser {
   }
 
   private parseMatcher(name: Token, negated: boolean): RuleNode {
-    const definition = findMatcher(name.text);
+    const definition = this.language.find(name.text);
     if (definition === null) this.failUnknown(name);
     if (!this.expect('(')) {
       this.skip();
@@ -198,8 +220,8 @@ class RuleParser {
   }
 
   private failUnknown({ text, offset, length }: Token): void {
-    const names = MATCHERS.map((matcher) => matcher.name);
-    const foreign = FOREIGN_MATCHERS.get(text.toLowerCase());
+    const names = this.language.matchers.map((matcher) => matcher.name);
+    const foreign = this.language.foreign.get(text.toLowerCase());
     const near = didYouMean(text, names);
     const hint = foreign !== undefined ? `: ${foreign}` : near === null ? '' : `; did you mean "${near}"?`;
     this.fail(`unknown matcher "${text}"${hint}`, offset, length, names.join(', '), text);
@@ -239,7 +261,7 @@ class RuleParser {
     }
   }
 
-  private checkArguments(definition: MatcherDefinition, args: readonly Token[], name: Token): void {
+  private checkArguments(definition: MatcherSyntax, args: readonly Token[], name: Token): void {
     const { minArgs, maxArgs } = definition;
     if (args.length < minArgs || args.length > maxArgs) {
       const expected = minArgs === maxArgs ? `${minArgs}` : `${minArgs} or ${maxArgs}`;

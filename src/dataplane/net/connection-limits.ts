@@ -69,6 +69,15 @@ export class ConnectionLimits {
     const total = entryPoint * (1 + this.workerSlots);
     Atomics.sub(this.cells, total, 1);
     Atomics.sub(this.cells, total + 1 + this.slot, 1);
+    this.leave(ticket);
+  }
+
+  /** Counts one more under a key; returns a ticket for `leave`, or CONNECTION_REFUSED when `max` are in. */
+  enter(key: string, max: number): number {
+    return this.openAddress(key, max);
+  }
+
+  leave(ticket: number): void {
     if (ticket === UNTRACKED) return;
     Atomics.sub(this.cells, ticket + 2 + this.slot, 1);
     Atomics.sub(this.cells, ticket + 1, 1);

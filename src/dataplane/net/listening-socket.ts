@@ -10,8 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
 import { SignalboxError } from '../../core/errors.ts';
 import type { ListenAddress } from '../../model/entrypoint.ts';
+import { bindDatagrams } from './datagram-handle.ts';
 
-/** The part of Node's TCP handle that is used; the same in Node 20, 24 and 26. */
+/** The part of Node's TCP and UDP handles that is used; the same in Node 20, 24 and 26. */
 export interface SocketHandle {
   readonly fd: number;
   close(): void;
@@ -34,7 +35,12 @@ export interface BoundSocket {
   readonly address: ListenAddress;
 }
 
-/** Binds without accepting. `entryPoint` names the option in errors. */
+export interface SharedSocket {
+  readonly fd: number;
+  readonly protocol: ListenAddress['protocol'];
+}
+
+/** Binds without accepting or reading. `entryPoint` names the option in errors. */
 export async function bindSocket(entryPoint: string, address: ListenAddress, reusePort = false): Promise<BoundSocket> {
   if (reusePort && !CAN_REUSE_PORT) {
     throw new SignalboxError(
@@ -42,17 +48,16 @@ export async function bindSocket(entryPoint: string, address: ListenAddress, reu
       `entryPoints.${entryPoint}.reusePort needs Node.js 22.12 or newer, and Linux; this is Node.js ${process.versions.node} on ${process.platform}`,
     );
   }
-  const flags = reusePort ? UV_TCP_REUSEPORT : 0;
-  const { host, port } = address;
+  const { host, port, protocol } = address;
+  const bind = protocol === 'udp' ? bindDatagrams : bindTcp;
   if (host === '') {
     // '' is every address of both families; without IPv6 in the kernel that is IPv4.
-    const both = bind('::', port, 6, flags);
-    const bound =
-      typeof both === 'number' && getSystemErrorName(both) !== 'EADDRINUSE' ? bind('0.0.0.0', port, 4, flags) : both;
-    return finish(entryPoint, address, bound);
+    const both = await bind('::', port, 6, reusePort);
+    const isWithoutIpv6 = typeof both === 'string' && both !== 'EADDRINUSE';
+    return finish(entryPoint, address, isWithoutIpv6 ? await bind('0.0.0.0', port, 4, reusePort) : both);
   }
   const family = net.isIP(host);
-  if (family !== 0) return finish(entryPoint, address, bind(host, port, family === 6 ? 6 : 4, flags));
+  if (family !== 0) return finish(entryPoint, address, await bind(host, port, family === 6 ? 6 : 4, reusePort));
   const found = await lookup(host).catch((error: unknown) => {
     throw new SignalboxError(
       'ERR_LISTEN_FAILED',
@@ -60,7 +65,7 @@ export async function bindSocket(entryPoint: string, address: ListenAddress, reu
       { cause: error },
     );
   });
-  return finish(entryPoint, address, bind(found.address, port, found.family === 6 ? 6 : 4, flags));
+  return finish(entryPoint, address, await bind(found.address, port, found.family === 6 ? 6 : 4, reusePort));
 }
 
 /** libuv's flag, since 1.49. */
@@ -68,36 +73,35 @@ const UV_TCP_REUSEPORT = 2;
 const [MAJOR = 0, MINOR = 0] = process.versions.uv.split('.').map(Number);
 const CAN_REUSE_PORT = process.platform === 'linux' && (MAJOR > 1 || MINOR >= 49);
 
-function bind(host: string, port: number, family: 4 | 6, flags: number): SocketHandle | number {
+/** The handle, or the code of the error. */
+function bindTcp(host: string, port: number, family: 4 | 6, reusePort: boolean): SocketHandle | string {
   // Internal but long-lived: node:cluster is built on it.
   const create = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
-  const handle = create(host, port, family, undefined, flags);
-  if (typeof handle === 'number') return handle;
+  const handle = create(host, port, family, undefined, reusePort ? UV_TCP_REUSEPORT : 0);
+  if (typeof handle === 'number') return getSystemErrorName(handle);
   // libuv reports an address in use only when it listens; an unbound socket shows as port 0.
   const name: { port?: number } = {};
   if (handle.getsockname(name) === 0 && (name.port ?? 0) !== 0) return handle;
   handle.close();
-  return EADDRINUSE;
+  return 'EADDRINUSE';
 }
 
-const EADDRINUSE = -98;
-
-function finish(entryPoint: string, address: ListenAddress, bound: SocketHandle | number): BoundSocket {
-  if (typeof bound === 'number') throw listenError(entryPoint, address, getSystemErrorName(bound));
+function finish(entryPoint: string, address: ListenAddress, bound: SocketHandle | string): BoundSocket {
+  if (typeof bound === 'string') throw listenError(entryPoint, address, bound);
   const name: { port?: number } = {};
   bound.getsockname(name);
-  return { handle: bound, address: { host: address.host, port: name.port ?? address.port } };
+  return { handle: bound, address: { ...address, port: name.port ?? address.port } };
 }
 
 /** What a person can do about a socket that cannot be had. */
-export function listenError(entryPoint: string, { host, port }: ListenAddress, code: string): SignalboxError {
+export function listenError(entryPoint: string, { host, port, protocol }: ListenAddress, code: string): SignalboxError {
   const option = `entryPoints.${entryPoint}.address`;
-  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const place = `${host.includes(':') ? `[${host}]` : host}:${port}${protocol === 'udp' ? '/udp' : ''}`;
   switch (code) {
     case 'EADDRINUSE':
       return new SignalboxError(
         'ERR_LISTEN_ADDRESS_IN_USE',
-        `${option}: another process listens on ${place}; stop it (ss -ltnp "sport = :${port}" names it) or choose another port`,
+        `${option}: another process listens on ${place}; stop it (ss -l${protocol[0]}np "sport = :${port}" names it) or choose another port`,
       );
     case 'EACCES':
       return new SignalboxError(
@@ -113,21 +117,25 @@ export function listenError(entryPoint: string, { host, port }: ListenAddress, c
   }
 }
 
-/** New descriptors for the same sockets, each wrapped in a handle that `server.listen({ _handle })` takes; in order. */
-export function duplicateSockets(fds: readonly number[]): Promise<readonly object[]> {
-  if (fds.length === 0) return Promise.resolve([]);
+/**
+ * New descriptors for the same sockets, in order. Each is wrapped in a handle: `server.listen({ _handle })` takes that of a
+ * TCP socket, `adoptDatagrams` that of a UDP socket.
+ */
+export function duplicateSockets(sockets: readonly SharedSocket[]): Promise<readonly object[]> {
+  if (sockets.length === 0) return Promise.resolve([]);
   const program = fileURLToPath(new URL('./socket-duplicator.js', import.meta.url));
   return new Promise((resolve, reject) => {
     const handles: object[] = [];
-    const child = fork(program, [String(fds.length)], {
+    const protocols = sockets.map(({ protocol }) => protocol);
+    const child = fork(program, protocols, {
       env: {},
       execArgv: [],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...fds],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...sockets.map(({ fd }) => fd)],
     });
     const timer = setTimeout(() => child.kill('SIGKILL'), DUPLICATE_TIMEOUT_MS);
     child.on('message', (_, handle) => {
       if (handle !== undefined) handles.push(handle);
-      if (handles.length < fds.length) return;
+      if (handles.length < sockets.length) return;
       clearTimeout(timer);
       child.disconnect();
       resolve(handles);
@@ -135,7 +143,7 @@ export function duplicateSockets(fds: readonly number[]): Promise<readonly objec
     child.on('error', reject);
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
-      if (handles.length < fds.length) {
+      if (handles.length < sockets.length) {
         reject(
           new SignalboxError('ERR_WORKER_START', `the socket duplicator ended early (${signal ?? `exit ${code}`})`),
         );

@@ -31,6 +31,8 @@ export interface TlsSession {
 export interface TlsHandshake {
   readonly options: TlsOptionsSpec;
   readonly context: tls.SecureContext;
+  /** Handed to a client that asks for it (RFC 6066 §8); null for nothing. */
+  readonly staple: Uint8Array | null;
   readonly serverName: string;
   /** Protocols that are offered, in order of preference. */
   readonly protocols: readonly string[];
@@ -54,7 +56,10 @@ export function refuseServerName(socket: net.Socket): void {
 }
 
 interface InternalSocket extends tls.TLSSocket {
-  _handle: { verifyError?: () => (Error & { code?: string }) | null } | null;
+  _handle: {
+    verifyError?: () => (Error & { code?: string }) | null;
+    setOCSPResponse?: (response: Uint8Array) => void;
+  } | null;
 }
 
 /** `socket` is paused and has the ClientHello to read. Returns what ends the attempt. */
@@ -74,6 +79,8 @@ export function acceptTls(
     rejectUnauthorized: mode === 'require' || mode === 'requireAndVerify',
     ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
   }) as InternalSocket;
+  // Node's own server does the same once it has asked its listeners: here it is known before.
+  if (handshake.staple !== null) secure._handle?.setOCSPResponse?.(handshake.staple);
   const deadline = new Deadline(() => {
     reason = 'timeout';
     secure.destroy();

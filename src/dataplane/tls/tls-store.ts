@@ -2,6 +2,7 @@
 
 import type tls from 'node:tls';
 import type { SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
+import type { Staple } from '../../model/staple.ts';
 import type { CertificateSpec, TlsOptionsSpec, TlsSharedState } from '../../model/tls.ts';
 import { CertificateIndex } from './certificate-index.ts';
 import { SecureContexts } from './secure-contexts.ts';
@@ -11,12 +12,16 @@ import { TlsHosts } from './tls-hosts.ts';
 export interface TlsChoice {
   readonly options: TlsOptionsSpec;
   readonly context: tls.SecureContext;
+  /** What the certificate's authority says of it; null when there is nothing to hand out. */
+  readonly staple: Uint8Array | null;
 }
 
 export class TlsStore {
   readonly #certificates = new CertificateIndex();
   readonly #options = new Map<string, TlsOptionsSpec>();
   readonly #hosts = new Map<string, TlsHosts>();
+  /** By name of the certificate. */
+  readonly #staples = new Map<string, Uint8Array>();
   readonly #contexts: SecureContexts;
   readonly #fallback: readonly CertificateSpec[];
 
@@ -30,6 +35,13 @@ export class TlsStore {
 
   setTicketKeys(ticketKeys: Uint8Array): void {
     this.#contexts.setTicketKeys(ticketKeys);
+  }
+
+  setStaples(changed: readonly Staple[]): void {
+    for (const { certificate, response } of changed) {
+      if (response === null) this.#staples.delete(certificate);
+      else this.#staples.set(certificate, response);
+    }
   }
 
   /** Takes over what a snapshot, or a delta, holds of TLS. Connections that are open keep what they have. */
@@ -65,13 +77,23 @@ export class TlsStore {
    * when there is nothing under the name. Throws when OpenSSL cannot make a context.
    */
   choose(entryPoint: string, serverName: string, localAddress: string): TlsChoice | null {
-    const name = this.hostsOf(entryPoint).optionsOf(serverName);
+    return this.chooseWith(this.hostsOf(entryPoint).optionsOf(serverName), serverName, localAddress);
+  }
+
+  /** As `choose`, with the options of this name. */
+  chooseWith(name: string, serverName: string, localAddress: string): TlsChoice | null {
     const options = this.#options.get(name);
     if (options === undefined) return null;
     const found = this.#certificates.find(serverName === '' ? localAddress : serverName, Date.now());
-    if (found.length > 0) return { options, context: this.#contexts.get(options, found) };
+    if (found.length > 0) return this.#choice(options, found);
     if (options.sniStrict) return null;
     const defaults = this.#certificates.defaults();
-    return { options, context: this.#contexts.get(options, defaults.length > 0 ? defaults : this.#fallback) };
+    return this.#choice(options, defaults.length > 0 ? defaults : this.#fallback);
+  }
+
+  #choice(options: TlsOptionsSpec, certificates: readonly CertificateSpec[]): TlsChoice {
+    // Of several the handshake chooses, and the answer about another would be worse than none.
+    const staple = certificates.length === 1 ? (this.#staples.get(certificates[0]!.name) ?? null) : null;
+    return { options, context: this.#contexts.get(options, certificates), staple };
   }
 }

@@ -6,13 +6,15 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import type { HealthChange, ServerHealth } from '../../model/server-health.ts';
-import type { HealthCheckSpec, LoadBalancerSpec, ServerSpec, ServiceSpec } from '../../model/service.ts';
+import type { CheckSchedule, ServerSpec } from '../../model/service.ts';
+import { tcpServiceOf, type TcpServerSpec } from '../../model/tcp.ts';
 import type { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
 import type { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import type { Resolver } from '../../dataplane/upstream/resolver.ts';
-import type { EndpointRows } from '../endpoint-rows.ts';
+import { hasServers, serviceKey, type AnyService, type EndpointRows, type ServedService } from '../endpoint-rows.ts';
 import { GrpcProbe } from './grpc-probe.ts';
-import { HttpProbe, type Probe, type Verdict } from './http-probe.ts';
+import { HttpProbe, type Probe, type ProbeContext, type Verdict } from './http-probe.ts';
+import { TcpProbe } from './tcp-probe.ts';
 
 /** A server that is new is checked within this time, or its interval if that is shorter. */
 const FIRST_CHECK_MS = 1_000;
@@ -36,7 +38,7 @@ export interface HealthMonitorOptions {
 /** One server with active checks. */
 interface Checked {
   readonly probe: Probe;
-  readonly spec: HealthCheckSpec;
+  readonly spec: CheckSchedule;
   readonly specText: string;
   readonly deadline: Deadline;
   isUp: boolean;
@@ -53,8 +55,9 @@ interface Ejection {
 }
 
 interface Monitored {
+  /** Key of the service. */
   readonly service: string;
-  readonly server: ServerSpec;
+  readonly server: ServerSpec | TcpServerSpec;
   readonly row: number;
   checked: Checked | null;
   ejection: Ejection | null;
@@ -63,7 +66,7 @@ interface Monitored {
 export class HealthMonitor {
   readonly #options: HealthMonitorOptions;
   readonly #wheel: TimerWheel;
-  readonly #services = new Map<string, { spec: LoadBalancerSpec; servers: Map<string, Monitored> }>();
+  readonly #services = new Map<string, { spec: ServedService; servers: Map<string, Monitored> }>();
   readonly #pending = new Set<string>();
 
   constructor(options: HealthMonitorOptions) {
@@ -72,11 +75,11 @@ export class HealthMonitor {
   }
 
   /** Takes over these services, whose servers have their rows. */
-  update(changed: Iterable<ServiceSpec>, removed: readonly string[]): void {
-    for (const name of removed) this.#drop(name);
+  update(changed: Iterable<AnyService>, removed: readonly string[]): void {
+    for (const key of removed) this.#drop(key);
     for (const spec of changed) {
-      if (spec.kind === 'loadBalancer') this.#updateService(spec);
-      else this.#drop(spec.name);
+      if (hasServers(spec)) this.#updateService(spec);
+      else this.#drop(serviceKey(spec));
     }
   }
 
@@ -130,45 +133,42 @@ export class HealthMonitor {
     this.#wheel.stop();
   }
 
-  #updateService(spec: LoadBalancerSpec): void {
-    const before = this.#services.get(spec.name)?.servers ?? new Map<string, Monitored>();
+  #updateService(spec: ServedService): void {
+    const key = serviceKey(spec);
+    const before = this.#services.get(key)?.servers ?? new Map<string, Monitored>();
     const servers = new Map<string, Monitored>();
     for (const server of spec.servers) {
       if (servers.has(server.url)) continue;
       servers.set(server.url, this.#take(spec, server, before.get(server.url)));
     }
     for (const [url, monitored] of before) if (!servers.has(url)) this.#end(monitored);
-    this.#services.set(spec.name, { spec, servers });
+    this.#services.set(key, { spec, servers });
   }
 
-  #take(spec: LoadBalancerSpec, server: ServerSpec, before: Monitored | undefined): Monitored {
-    const row = this.#options.rows.rowOf(spec.name, server.url);
-    const monitored = before ?? { service: spec.name, server, row, checked: null, ejection: null };
+  #take(spec: ServedService, server: ServerSpec | TcpServerSpec, before: Monitored | undefined): Monitored {
+    const key = serviceKey(spec);
+    const row = this.#options.rows.rowOf(key, server.url);
+    const monitored = before ?? { service: key, server, row, checked: null, ejection: null };
     if (spec.passiveHealthCheck === null) this.#readmit(monitored, 'failed requests do not count any more');
-    const text = spec.healthCheck === null || row < 0 ? '' : JSON.stringify([spec.healthCheck, spec.transport.tls]);
+    const text =
+      spec.healthCheck === null || row < 0
+        ? ''
+        : JSON.stringify([spec.healthCheck, spec.transport.tls, isSecure(server)]);
     if ((monitored.checked?.specText ?? '') === text) return monitored;
     const wasUp = monitored.checked?.isUp;
     if (monitored.checked !== null) stopChecks(monitored.checked, this.#wheel);
     monitored.checked = text === '' ? null : this.#createChecks(monitored, spec, text, wasUp);
     const isDown = monitored.checked?.isUp === false;
     this.#options.table.setDown(row, isDown);
-    if (wasUp === false && !isDown) this.#changed(spec.name);
+    if (wasUp === false && !isDown) this.#changed(key);
     if (monitored.checked !== null) this.#wheel.arm(monitored.checked.deadline, this.#firstDelay(spec.healthCheck!));
     return monitored;
   }
 
-  #createChecks(
-    monitored: Monitored,
-    { healthCheck, transport }: LoadBalancerSpec,
-    specText: string,
-    wasUp: boolean | undefined,
-  ): Checked {
-    const spec = healthCheck!;
-    const { server } = monitored;
+  #createChecks(monitored: Monitored, service: ServedService, specText: string, wasUp: boolean | undefined): Checked {
     const { resolver, tls } = this.#options;
-    const context = { wheel: this.#wheel, resolver, tls };
-    const Kind = spec.mode === 'grpc' ? GrpcProbe : HttpProbe;
-    const probe: Probe = new Kind(spec, server, transport.tls, context);
+    const spec: CheckSchedule = service.healthCheck!;
+    const probe = createProbe(service, monitored.server, { wheel: this.#wheel, resolver, tls });
     const settled = (verdict: Verdict): void => this.#result(monitored, checked, verdict);
     const checked: Checked = {
       probe,
@@ -185,7 +185,7 @@ export class HealthMonitor {
   }
 
   /** Servers that appear together are not checked together. */
-  #firstDelay(spec: HealthCheckSpec): number {
+  #firstDelay(spec: CheckSchedule): number {
     // One that waits for its first check to get requests is not kept waiting.
     return spec.initialState === 'down' ? 1 : 1 + this.#options.random() * Math.min(FIRST_CHECK_MS, spec.intervalMs);
   }
@@ -217,7 +217,8 @@ export class HealthMonitor {
     if (this.#options.table.isUp(monitored.row)) this.#announce(monitored, true, reason);
   }
 
-  #announce({ service, server, row }: Monitored, isUp: boolean, reason: string): void {
+  #announce({ service: key, server, row }: Monitored, isUp: boolean, reason: string): void {
+    const service = tcpServiceOf(key) ?? key;
     const change: HealthChange = { service, url: server.url, isUp: isUp && this.#options.table.isUp(row), reason };
     this.#options.log[isUp ? 'info' : 'warn'](isUp ? 'a server is up' : 'a server is down', {
       service,
@@ -225,7 +226,7 @@ export class HealthMonitor {
       reason,
     });
     this.#options.event(change);
-    this.#changed(service);
+    this.#changed(key);
   }
 
   /** What changes in one turn is told in one message. */
@@ -251,6 +252,21 @@ export class HealthMonitor {
     if (checked !== null) stopChecks(checked, this.#wheel);
     if (ejection !== null) this.#wheel.remove(ejection.deadline);
   }
+}
+
+function createProbe(service: ServedService, server: ServerSpec | TcpServerSpec, context: ProbeContext): Probe {
+  const { tls } = service.transport;
+  if (service.kind === 'tcpLoadBalancer') {
+    return new TcpProbe(service.healthCheck!, server as TcpServerSpec, tls, context); // A service's servers are of its kind.
+  }
+  const spec = service.healthCheck!;
+  const Kind = spec.mode === 'grpc' ? GrpcProbe : HttpProbe;
+  return new Kind(spec, server as ServerSpec, tls, context); // As above.
+}
+
+/** Of servers that are spoken to over TLS by a word of their own: their address does not say so. */
+function isSecure(server: ServerSpec | TcpServerSpec): boolean {
+  return 'isSecure' in server && server.isSecure;
 }
 
 function stopChecks(checked: Checked, wheel: TimerWheel): void {

@@ -1,0 +1,81 @@
+// Which entry points routers of a transport can stand on, and those that one names.
+
+import { didYouMean } from '../../core/did-you-mean.ts';
+import type { InstallConfig } from '../config/install-config.ts';
+import type { Compiled, Findings } from './compilation.ts';
+
+export interface KnownEntryPoints {
+  readonly transport: 'tcp' | 'udp';
+  readonly entryPoints: readonly string[];
+  /** Those of the other transport. */
+  readonly otherEntryPoints: readonly string[];
+  /** Of routers that name none. */
+  readonly defaultEntryPoints: readonly string[];
+  /** Routers on them are disabled: a middleware that would come first cannot be used. */
+  readonly brokenEntryPoints: ReadonlySet<string>;
+}
+
+export function entryPointsFor(
+  transport: 'tcp' | 'udp',
+  install: Pick<InstallConfig, 'entryPoints' | 'defaultEntryPoints'>,
+  brokenEntryPoints: ReadonlySet<string> = new Set(),
+): KnownEntryPoints {
+  const all = Object.values(install.entryPoints);
+  const own = all.filter(({ address }) => address.protocol === transport).map(({ name }) => name);
+  return {
+    transport,
+    entryPoints: own,
+    otherEntryPoints: all.map(({ name }) => name).filter((name) => !own.includes(name)),
+    defaultEntryPoints: transport === 'udp' ? own : install.defaultEntryPoints,
+    brokenEntryPoints,
+  };
+}
+
+export function resolveEntryPoints(
+  router: Compiled<unknown>,
+  options: { readonly entryPoints: readonly string[] | undefined },
+  known: KnownEntryPoints,
+  findings: Findings,
+): readonly string[] {
+  const used = options.entryPoints ?? known.defaultEntryPoints;
+  const broken = used.find((name) => known.brokenEntryPoints.has(name));
+  if (broken !== undefined) {
+    findings.report(
+      router,
+      'error',
+      'unusable-reference',
+      `a middleware of the entry point "${broken}" cannot be used`,
+    );
+  }
+  if (options.entryPoints === undefined) {
+    if (known.defaultEntryPoints.length === 0) {
+      findings.report(
+        router,
+        'error',
+        'no-entry-point',
+        known.transport === 'tcp'
+          ? 'there is no entry point to listen on; define one under "entryPoints"'
+          : 'there is no entry point for UDP; define one under "entryPoints", with an address such as ":53/udp"',
+      );
+    }
+    return known.defaultEntryPoints;
+  }
+  for (const [index, name] of options.entryPoints.entries()) {
+    if (known.entryPoints.includes(name)) continue;
+    if (known.otherEntryPoints.includes(name)) {
+      const message =
+        known.transport === 'tcp'
+          ? `the entry point "${name}" is for UDP; this router needs one for TCP`
+          : `the entry point "${name}" is for TCP; this router needs one for UDP, whose address ends in "/udp"`;
+      findings.report(router, 'error', 'dangling-reference', message, ['entryPoints', index]);
+      continue;
+    }
+    const near = didYouMean(name, known.entryPoints);
+    const hint = near === null ? `; known: ${known.entryPoints.join(', ') || 'none'}` : `; did you mean "${near}"?`;
+    findings.report(router, 'error', 'dangling-reference', `there is no entry point "${name}"${hint}`, [
+      'entryPoints',
+      index,
+    ]);
+  }
+  return options.entryPoints;
+}

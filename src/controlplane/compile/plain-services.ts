@@ -1,0 +1,127 @@
+// What services of plain connections have in common, whatever their protocol: addresses of servers, and services that
+// divide between others.
+
+import type { ChildSpec } from '../../model/service.ts';
+import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { findCycle } from './cycle.ts';
+
+export interface HostPort {
+  /** Without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port`; a text says what is wrong with it. */
+export function parseHostPort(text: string): HostPort | string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    const rest = text.replace(/^[^/]*\/\//, '').replace(/\/.*$/, '');
+    return `"${text}" is a URL; write the address alone, "${rest}"`;
+  }
+  const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):([0-9]{1,5})$/.exec(text);
+  if (parts === null) {
+    const hint = /^[^:[\]]+$/.test(text) ? `; the port is missing, as in "${text}:5432"` : '';
+    return `"${text}" is no address; write host:port, or [::1]:port${hint}`;
+  }
+  const port = Number(parts[3]);
+  if (port < 1 || port > 65_535) return `"${text}" has the port ${parts[3]}, which nothing can listen on`;
+  return { host: parts[1] ?? parts[2]!, port };
+}
+
+interface Division {
+  readonly services: readonly { readonly name: string; readonly weight: number }[];
+}
+
+/** Qualified children; what is wrong with them is reported. `noneLeft` says what happens when every weight is 0. */
+export function compileChildren(
+  service: Compiled<unknown>,
+  { services }: Division,
+  noneLeft: string,
+  findings: Findings,
+): readonly ChildSpec[] {
+  const children = services.map(({ name, weight }) => ({ service: qualify(name, service.provider), weight }));
+  const twice = children.findIndex(
+    (child, index) => children.findIndex((one) => one.service === child.service) < index,
+  );
+  if (twice >= 0) {
+    const message = `the service "${services[twice]!.name}" is named twice; give it the sum of both weights once`;
+    findings.report(service, 'error', 'invalid-value', message, ['weighted', 'services', twice, 'name']);
+  }
+  if (children.every((child) => child.weight === 0)) {
+    const message = `every weight is 0: ${noneLeft}`;
+    findings.report(service, 'warning', 'option-without-effect', message, ['weighted', 'services']);
+  }
+  return children;
+}
+
+/** What is followed from service to service. */
+interface Divided {
+  readonly kind: string;
+  readonly children?: readonly ChildSpec[];
+  readonly followsHealth?: boolean;
+  readonly healthCheck?: unknown;
+}
+
+/**
+ * Follows children of services; those that cannot be used leave `specs`, and so does who names them, until nothing changes.
+ */
+export function resolveChildren<S extends Divided>(
+  specs: Map<string, S>,
+  services: ReadonlyMap<string, Compiled<unknown>>,
+  findings: Findings,
+): void {
+  const members = new Map<string, readonly string[]>();
+  for (const [name, { children }] of specs) {
+    if (children === undefined) continue;
+    for (const child of children) services.get(child.service)?.usedBy.add(name);
+    members.set(
+      name,
+      children.map((child) => child.service),
+    );
+  }
+  for (const name of members.keys()) {
+    const cycle = findCycle(name, members);
+    if (cycle === null) continue;
+    const message = `the service contains itself: ${cycle.join(' → ')}`;
+    findings.report(services.get(name)!, 'error', 'reference-cycle', message, ['weighted', 'services']);
+  }
+  for (let isChanging = true; isChanging;) {
+    isChanging = false;
+    for (const [name, spec] of specs) {
+      const service = services.get(name)!;
+      if (service.errors.length === 0) checkChildren(service, spec, specs, services, findings);
+      if (service.errors.length === 0) continue;
+      specs.delete(name);
+      isChanging = true;
+    }
+  }
+}
+
+function checkChildren(
+  service: Compiled<unknown>,
+  { children = [], followsHealth = false }: Divided,
+  specs: ReadonlyMap<string, Divided>,
+  services: ReadonlyMap<string, Compiled<unknown>>,
+  findings: Findings,
+): void {
+  for (const [index, { service: name }] of children.entries()) {
+    if (specs.has(name)) continue;
+    const { provider } = service;
+    const written = name.endsWith(`@${provider}`) ? name.slice(0, -provider.length - 1) : name;
+    const option = ['weighted', 'services', index, 'name'];
+    if (services.has(name)) {
+      findings.report(service, 'error', 'unusable-reference', `the service "${written}" is disabled`, option);
+    } else {
+      const message = danglingMessage('service', written, provider, services.keys());
+      findings.report(service, 'error', 'dangling-reference', message, option);
+    }
+  }
+  if (!followsHealth || service.errors.length > 0) return;
+  const without = children.find((child) => !hasHealth(specs.get(child.service)));
+  if (without === undefined) return;
+  const message = `the service "${without.service}" has no health check to follow; give it one, or take this one away`;
+  findings.report(service, 'error', 'invalid-value', message, ['weighted', 'healthCheck']);
+}
+
+function hasHealth(spec: Divided | undefined): boolean {
+  return spec?.children === undefined ? (spec?.healthCheck ?? null) !== null : spec.followsHealth === true;
+}

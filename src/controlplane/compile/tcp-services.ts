@@ -1,0 +1,133 @@
+// TCP services in the data plane's terms.
+
+import type {
+  TcpHealthCheckSpec,
+  TcpLoadBalancerSpec,
+  TcpServerSpec,
+  TcpServiceSpec,
+  TcpTransportSpec,
+} from '../../model/tcp.ts';
+import {
+  tcpTransportSpec,
+  terminationDelays,
+  type TcpLoadBalancerOptions,
+  type TcpServiceOptions,
+  type TcpTransportOptions,
+} from '../config/tcp-options.ts';
+import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { compileChildren, parseHostPort, resolveChildren } from './plain-services.ts';
+
+export interface TcpServiceInputs {
+  readonly services: ReadonlyMap<string, Compiled<TcpServiceOptions>>;
+  readonly transports: ReadonlyMap<string, Compiled<TcpTransportOptions>>;
+  /** Of services that name none. */
+  readonly defaultTransport: TcpTransportSpec;
+}
+
+/** Services that can be used. */
+export function compileTcpServices(inputs: TcpServiceInputs, findings: Findings): ReadonlyMap<string, TcpServiceSpec> {
+  const specs = new Map<string, TcpServiceSpec>();
+  for (const service of inputs.services.values()) {
+    const options = service.object.value;
+    if (options === null) continue;
+    const spec = compileService(service, options, inputs, findings);
+    if (spec !== null && service.errors.length === 0) specs.set(service.name, sameAsBefore(options, spec));
+  }
+  resolveChildren(specs, inputs.services, findings);
+  return specs;
+}
+
+/** The last specification made of each decoded service, with its text. */
+const made = new WeakMap<TcpServiceOptions, { readonly spec: TcpServiceSpec; readonly text: string }>();
+
+/** The earlier object when it says the same: snapshots compare by identity first. */
+function sameAsBefore(options: TcpServiceOptions, spec: TcpServiceSpec): TcpServiceSpec {
+  const before = made.get(options);
+  const text = JSON.stringify(spec);
+  if (before?.text === text) return before.spec;
+  made.set(options, { spec, text });
+  return spec;
+}
+
+function compileService(
+  service: Compiled<TcpServiceOptions>,
+  { loadBalancer, weighted }: TcpServiceOptions,
+  inputs: TcpServiceInputs,
+  findings: Findings,
+): TcpServiceSpec | null {
+  if (loadBalancer !== undefined) return compileLoadBalancer(service, loadBalancer, inputs, findings);
+  if (weighted === undefined) return null;
+  return {
+    kind: 'tcpWeighted',
+    name: service.name,
+    children: compileChildren(service, weighted, 'connections are closed', findings),
+    followsHealth: weighted.healthCheck !== undefined,
+  };
+}
+
+function compileLoadBalancer(
+  service: Compiled<TcpServiceOptions>,
+  options: TcpLoadBalancerOptions,
+  inputs: TcpServiceInputs,
+  findings: Findings,
+): TcpLoadBalancerSpec {
+  if (options.servers.length === 0) {
+    const message = 'the service has no servers: connections are closed';
+    findings.report(service, 'warning', 'no-servers', message, ['loadBalancer']);
+  }
+  const servers: TcpServerSpec[] = [];
+  for (const [index, { address, tls: isSecure }] of options.servers.entries()) {
+    const parsed = parseHostPort(address);
+    if (typeof parsed === 'string') {
+      findings.report(service, 'error', 'bad-server-url', parsed, ['loadBalancer', 'servers', index, 'address']);
+    } else servers.push({ url: address, ...parsed, isSecure });
+  }
+  const transport = resolveTransport(service, options.serversTransport, inputs, findings);
+  const { proxyProtocol, terminationDelay } = options;
+  return {
+    kind: 'tcpLoadBalancer',
+    name: service.name,
+    servers,
+    transport: {
+      ...transport,
+      ...(proxyProtocol === undefined ? {} : { proxyProtocol: proxyProtocol.version === 1 ? 1 : 2 }),
+      ...(terminationDelay === undefined ? {} : terminationDelays(terminationDelay)),
+    },
+    healthCheck: options.healthCheck === undefined ? null : healthCheckSpec(options.healthCheck),
+    passiveHealthCheck: null,
+  };
+}
+
+function resolveTransport(
+  service: Compiled<TcpServiceOptions>,
+  reference: string | undefined,
+  inputs: TcpServiceInputs,
+  findings: Findings,
+): TcpTransportSpec {
+  if (reference === undefined) return inputs.defaultTransport;
+  const option = ['loadBalancer', 'serversTransport'];
+  const transport = inputs.transports.get(qualify(reference, service.provider));
+  transport?.usedBy.add(service.name);
+  if (transport === undefined) {
+    const message = danglingMessage('serversTransport', reference, service.provider, inputs.transports.keys());
+    findings.report(service, 'error', 'dangling-reference', message, option);
+  } else if (transport.object.value === null) {
+    findings.report(service, 'error', 'unusable-reference', `the transport "${reference}" is disabled`, option);
+  } else return tcpTransportSpec(transport.name, transport.object.value);
+  return inputs.defaultTransport;
+}
+
+function healthCheckSpec(options: NonNullable<TcpLoadBalancerOptions['healthCheck']>): TcpHealthCheckSpec {
+  return {
+    port: options.port ?? 0,
+    send: options.send,
+    expect: options.expect,
+    intervalMs: options.interval,
+    unhealthyIntervalMs: options.unhealthyInterval ?? options.interval,
+    timeoutMs: options.timeout,
+    jitterMs: options.jitter ?? options.interval / 10,
+    healthyThreshold: options.healthyThreshold,
+    unhealthyThreshold: options.unhealthyThreshold,
+    initialState: options.initialState,
+  };
+}

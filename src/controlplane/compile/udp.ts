@@ -1,0 +1,125 @@
+// The UDP part of a configuration, compiled: services with their servers taken apart, and one router for each entry point.
+
+import type { SnapshotSections } from '../../model/snapshot.ts';
+import type { UdpLoadBalancerSpec, UdpRouteSpec, UdpServerSpec, UdpServiceSpec } from '../../model/udp.ts';
+import type { InstallConfig } from '../config/install-config.ts';
+import type { RoutingConfig } from '../config/routing-config.ts';
+import type { UdpLoadBalancerOptions, UdpRouterOptions, UdpServiceOptions } from '../config/udp-options.ts';
+import { collect, danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { entryPointsFor, resolveEntryPoints } from './entry-points.ts';
+import { compileChildren, parseHostPort, resolveChildren } from './plain-services.ts';
+
+/** The objects by qualified name, with what is wrong with each. */
+export interface UdpObjects {
+  readonly routers: ReadonlyMap<string, Compiled<UdpRouterOptions>>;
+  readonly services: ReadonlyMap<string, Compiled<UdpServiceOptions>>;
+}
+
+export interface CompiledUdp {
+  readonly objects: UdpObjects;
+  readonly sections: Pick<SnapshotSections, 'udpRoutes' | 'udpServices'>;
+}
+
+export function compileUdp(install: InstallConfig, configs: readonly RoutingConfig[], findings: Findings): CompiledUdp {
+  const objects: UdpObjects = {
+    routers: collect(configs, (config) => config.udpRouters),
+    services: collect(configs, (config) => config.udpServices),
+  };
+  const services = compileServices(objects.services, findings);
+  const routes = compileRoutes(objects, services, install, findings);
+  return {
+    objects,
+    sections: { udpRoutes: Object.fromEntries(routes), udpServices: Object.fromEntries(services) },
+  };
+}
+
+function compileServices(services: UdpObjects['services'], findings: Findings): Map<string, UdpServiceSpec> {
+  const specs = new Map<string, UdpServiceSpec>();
+  for (const service of services.values()) {
+    const { loadBalancer, weighted } = service.object.value ?? {};
+    const { name } = service;
+    if (loadBalancer !== undefined) specs.set(name, compileLoadBalancer(service, loadBalancer, findings));
+    else if (weighted !== undefined) {
+      const children = compileChildren(service, weighted, 'datagrams are dropped', findings);
+      specs.set(name, { kind: 'udpWeighted', name, children });
+    }
+  }
+  resolveChildren(specs, services, findings);
+  return specs;
+}
+
+function compileLoadBalancer(
+  service: Compiled<UdpServiceOptions>,
+  options: UdpLoadBalancerOptions,
+  findings: Findings,
+): UdpLoadBalancerSpec {
+  if (options.servers.length === 0) {
+    const message = 'the service has no servers: datagrams are dropped';
+    findings.report(service, 'warning', 'no-servers', message, ['loadBalancer']);
+  }
+  const servers: UdpServerSpec[] = [];
+  for (const [index, { address, weight }] of options.servers.entries()) {
+    const parsed = parseHostPort(address);
+    if (typeof parsed === 'string') {
+      findings.report(service, 'error', 'bad-server-url', parsed, ['loadBalancer', 'servers', index, 'address']);
+    } else servers.push({ url: address, ...parsed, weight });
+  }
+  return { kind: 'udpLoadBalancer', name: service.name, servers };
+}
+
+function compileRoutes(
+  { routers, services }: UdpObjects,
+  compiledServices: ReadonlyMap<string, UdpServiceSpec>,
+  install: InstallConfig,
+  findings: Findings,
+): ReadonlyMap<string, UdpRouteSpec> {
+  const specs = new Map<string, UdpRouteSpec>();
+  const taken = new Map<string, string>();
+  const known = entryPointsFor('udp', install);
+  for (const router of inOrder(routers, install.precedence)) {
+    const options = router.object.value;
+    if (options === null) continue;
+    const entryPoints = resolveEntryPoints(router, options, known, findings);
+    const service = resolveService(router, options, services, compiledServices, findings);
+    if (router.errors.length > 0) continue;
+    const own = entryPoints.filter((entryPoint) => !taken.has(entryPoint));
+    for (const entryPoint of entryPoints) {
+      const other = taken.get(entryPoint);
+      if (other === undefined) taken.set(entryPoint, router.name);
+      else {
+        const message = `the datagrams of the entry point "${entryPoint}" are those of the router "${other}" already: nothing in a datagram says which of two is meant; give each an entry point of its own`;
+        findings.report(router, 'warning', 'option-without-effect', message, ['entryPoints']);
+      }
+    }
+    specs.set(router.name, { name: router.name, entryPoints: own, service });
+  }
+  return specs;
+}
+
+/** Of two routers for one entry point the first counts: by the provider's precedence, then by name. */
+function inOrder(routers: UdpObjects['routers'], precedence: readonly string[]): readonly Compiled<UdpRouterOptions>[] {
+  const rank = ({ provider }: Compiled<UdpRouterOptions>): number => {
+    const index = precedence.indexOf(provider);
+    return index < 0 ? precedence.length : index;
+  };
+  return [...routers.values()].toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}
+
+function resolveService(
+  router: Compiled<UdpRouterOptions>,
+  options: UdpRouterOptions,
+  services: UdpObjects['services'],
+  compiled: ReadonlyMap<string, UdpServiceSpec>,
+  findings: Findings,
+): string {
+  const name = qualify(options.service, router.provider);
+  const target = services.get(name);
+  target?.usedBy.add(router.name);
+  if (target === undefined) {
+    const message = danglingMessage('service', options.service, router.provider, services.keys());
+    findings.report(router, 'error', 'dangling-reference', message, ['service']);
+  } else if (!compiled.has(name)) {
+    findings.report(router, 'error', 'unusable-reference', `the service "${options.service}" is disabled`, ['service']);
+  }
+  return name;
+}

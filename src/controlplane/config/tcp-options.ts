@@ -1,0 +1,289 @@
+// The section `tcp` as people write it: routers, services, middlewares and transports of connections that are carried
+// without a look at what is in them.
+
+import type { TcpTransportSpec } from '../../model/tcp.ts';
+import { network } from '../../dataplane/middleware/option-types.ts';
+import { pem } from '../../schema/file-option.ts';
+import {
+  boolean,
+  checked,
+  defaultsOf,
+  duration,
+  integer,
+  later,
+  list,
+  object,
+  oneOf,
+  optional,
+  own,
+  required,
+  string,
+  withDefault,
+  type Infer,
+  type Schema,
+} from '../../schema/schema.ts';
+import type { DecodeContext } from '../../schema/decode-context.ts';
+import { clientCertificateOptions, tcpRouterTls } from './tls-options.ts';
+import { tlsSpec } from './transport-options.ts';
+
+const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
+const weight = integer({ min: 0, max: 1_000_000 });
+
+export const tcpRouterOptions = checked(
+  object({
+    rule: required(
+      string(),
+      'Which connections this router takes: TCP matchers joined by `&&`, `||`, `!` and parentheses.',
+    ),
+    service: required(string(), 'TCP service that gets them; `name` or `name@provider`.'),
+    entryPoints: optional(list(string(), { min: 1 }), 'Entry points it listens on; all default ones when left out.'),
+    middlewares: withDefault(list(string()), [], 'TCP middlewares a connection passes on its way, in order.'),
+    priority: withDefault(
+      integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER - 1_000 }),
+      0,
+      'Higher is asked first; 0 stands for the length of the rule in bytes, and for -1 where the rule is HostSNI(`*`) alone.',
+    ),
+    tls: optional(tcpRouterTls, 'Take connections over TLS, and no others.'),
+    ruleSyntax: optional(oneOf('v2', 'v3'), 'Syntax of the rule; `core.defaultRuleSyntax` when left out.'),
+  }),
+  ({ tls }, context) => {
+    if (tls === undefined || tls === false || !tls.passthrough) return;
+    const idle = (['options', 'certResolver', 'domains'] as const).filter((name) => (tls[name]?.length ?? 0) > 0);
+    for (const name of idle) {
+      inTls(context, name, () =>
+        context.report(
+          'warning',
+          'option-without-effect',
+          `with passthrough the server ends TLS: its options and certificates count, "${name}" has no effect`,
+        ),
+      );
+    }
+  },
+);
+export type TcpRouterOptions = Infer<typeof tcpRouterOptions>;
+
+function inTls(context: DecodeContext, name: string, report: () => void): void {
+  context.at('tls', () => context.at(name, report));
+}
+
+const server = object({
+  address: required(string(), '`host:port`.'),
+  tls: flag(false, 'Speak TLS to it, as the transport says.'),
+});
+
+/** Traefik's word for the header that it sends. */
+const proxyProtocol = object({
+  version: withDefault(integer({ min: 1, max: 2 }), 2, 'Version of the header: 1 is a line of text, 2 is binary.'),
+});
+
+const healthCheck = checked(
+  object({
+    port: optional(integer({ min: 1, max: 65_535 }), 'Port of the check; the server’s when left out.'),
+    send: withDefault(string(), '', 'Sent once the connection is there.'),
+    expect: withDefault(
+      string(),
+      '',
+      'What the answer has to begin with. When left out, a connection (with TLS, a handshake) is enough.',
+    ),
+    interval: withDefault(duration(), 30_000, 'Time between two checks of a server.'),
+    unhealthyInterval: optional(
+      duration(),
+      'Time between two checks of a server that is down; `interval` when left out.',
+    ),
+    timeout: withDefault(duration(), 5_000, 'A check that takes longer has failed.'),
+    healthyThreshold: own(
+      withDefault(integer({ min: 1, max: 100 }), 1, 'Good checks in a row that bring a server up.'),
+    ),
+    unhealthyThreshold: own(withDefault(integer({ min: 1, max: 100 }), 1, 'Failed checks in a row that take it down.')),
+    initialState: own(
+      withDefault(
+        oneOf('up', 'down'),
+        'up',
+        'Of a server not checked yet. `down` keeps connections away until it has passed.',
+      ),
+    ),
+    jitter: own(
+      optional(duration(), 'Each check comes up to this much later, at random; a tenth of the interval when left out.'),
+    ),
+  }),
+  ({ interval, unhealthyInterval, timeout, expect }, context) => {
+    if (timeout <= 0) context.at('timeout', () => context.invalid('a check needs a time limit', 'more than 0', '0'));
+    for (const [name, value] of Object.entries({ interval, unhealthyInterval })) {
+      if (value !== undefined && value < 100) {
+        context.at(name, () =>
+          context.invalid('servers are checked at most ten times a second', 'at least 100ms', `${value}ms`),
+        );
+      }
+    }
+    if (Buffer.byteLength(expect) > MAX_EXPECT_BYTES) {
+      context.at('expect', () =>
+        context.invalid('the answer that is expected is too long', `at most ${MAX_EXPECT_BYTES} bytes`, 'more'),
+      );
+    }
+  },
+);
+const MAX_EXPECT_BYTES = 16 * 1024;
+
+const loadBalancer = checked(
+  object({
+    servers: withDefault(list(server), [], 'Servers that get connections in turn.'),
+    serversTransport: optional(
+      string(),
+      'Transport under `tcp.serversTransports`; that of the install file when left out.',
+    ),
+    healthCheck: optional(healthCheck, 'Asks every server regularly; those that fail get no new connections.'),
+    proxyProtocol: optional(proxyProtocol, 'Deprecated: belongs to the transport.'),
+    terminationDelay: optional(integer(), 'Deprecated: belongs to the transport. Milliseconds.'),
+  }),
+  (value, context) => {
+    for (const name of ['proxyProtocol', 'terminationDelay'] as const) {
+      if (value[name] === undefined) continue;
+      context.at(name, () =>
+        context.report('warning', 'deprecated-option', `"${name}" is deprecated here; set it in a serversTransport`),
+      );
+    }
+  },
+);
+export type TcpLoadBalancerOptions = Infer<typeof loadBalancer>;
+
+const child = object({
+  name: required(string(), 'The service; `name` or `name@provider`.'),
+  weight: withDefault(weight, 1, 'Its share; 0 gets nothing.'),
+});
+
+const weighted = object({
+  services: required(list(child, { min: 1 }), 'TCP services to divide connections between.'),
+  healthCheck: optional(
+    object({}),
+    'An empty section: children that are down get nothing, and with all of them down it is down itself. Each needs a health check.',
+  ),
+});
+
+export const tcpServiceOptions = object({
+  loadBalancer: optional(loadBalancer, 'Balances over servers.'),
+  weighted: optional(weighted, 'Divides connections between services by weight.'),
+});
+export type TcpServiceOptions = Infer<typeof tcpServiceOptions>;
+
+const ipAllowList = object({
+  sourceRange: required(list(network, { min: 1 }), 'Addresses and networks that may connect; others are closed.'),
+});
+
+export const tcpMiddlewareOptions = object({
+  ipAllowList: optional(ipAllowList, 'Lets only clients with certain addresses through.'),
+  ipWhiteList: optional(
+    checked(ipAllowList, (_, context) => {
+      context.report('warning', 'deprecated-option', 'ipWhiteList is deprecated; its new name is ipAllowList');
+    }),
+    'The old name of ipAllowList.',
+  ),
+  inFlightConn: optional(
+    object({
+      amount: required(
+        integer({ min: 1, max: 2_000_000_000 }),
+        'Connections one address may have open at a time, over all workers; further ones are closed.',
+      ),
+    }),
+    'Limits how many connections an address has open.',
+  ),
+});
+export type TcpMiddlewareOptions = Infer<typeof tcpMiddlewareOptions>;
+
+const transportTls = object({
+  serverName: optional(
+    string(),
+    'Name sent to servers and looked for in their certificates; that of the address when left out.',
+  ),
+  insecureSkipVerify: flag(false, 'Take any certificate of a server. Everyone on the way can then be the server.'),
+  rootCAs: withDefault(
+    list(pem('certificate')),
+    [],
+    'Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out.',
+  ),
+  certificates: withDefault(list(clientCertificateOptions), [], 'Certificates for servers that ask for one.'),
+  peerCertSANs: withDefault(
+    list(
+      object({
+        type: withDefault(oneOf('DNS', 'URI'), 'DNS', 'Type of the name.'),
+        value: required(string(), 'The name.'),
+      }),
+    ),
+    [],
+    'Subject alternative names of which a server’s certificate must have one.',
+  ),
+  peerCertURI: optional(string(), 'A URI that a server’s certificate must have as subject alternative name.'),
+  spiffe: later('SPIFFE.'),
+});
+
+const sharedTransport = {
+  dialTimeout: withDefault(duration(), 30_000, 'Connecting to one server, all its addresses together.'),
+  dialKeepAlive: withDefault(
+    duration(),
+    15_000,
+    'Time after which a silent connection to a server is probed; 0 switches probes off.',
+  ),
+  terminationDelay: {
+    ...optional(
+      signedDuration(),
+      'Once one side has ended its direction: the time the other side may be silent before the connection is closed; negative for as long as it likes. When left out, 100ms after the server has ended, and no limit after the client has.',
+    ),
+    differs:
+      'The time begins anew with every byte of the other side, and when it is left out a client that has ended its direction still gets the whole answer.',
+  },
+};
+
+/** Also negative: "for ever". */
+function signedDuration(): Schema<number> {
+  const plain = duration();
+  return {
+    ...plain,
+    decode(input, context) {
+      const text = typeof input === 'string' ? input.trim() : String(input);
+      if (typeof input !== 'object' && text.startsWith('-')) {
+        const positive = plain.decode(text.slice(1), context);
+        return typeof positive === 'number' ? -positive : positive;
+      }
+      return plain.decode(input, context);
+    },
+  };
+}
+
+export const installTcpTransportOptions = object({
+  ...sharedTransport,
+  tls: withDefault(transportTls, defaultsOf(transportTls), 'For servers with `tls: true`.'),
+});
+
+export const tcpTransportOptions = object({
+  ...sharedTransport,
+  proxyProtocol: optional(
+    proxyProtocol,
+    'Tell servers who the client is, in a PROXY protocol header before everything else. An empty section sends version 2.',
+  ),
+  tls: withDefault(transportTls, defaultsOf(transportTls), 'For servers with `tls: true`.'),
+});
+export type TcpTransportOptions = Infer<typeof tcpTransportOptions>;
+
+/** The decoded section in the data plane's terms; `name` is qualified. */
+export function tcpTransportSpec(
+  name: string,
+  options: Infer<typeof installTcpTransportOptions> & Partial<Pick<TcpTransportOptions, 'proxyProtocol'>>,
+): TcpTransportSpec {
+  return {
+    dialTimeoutMs: options.dialTimeout,
+    dialKeepAliveMs: options.dialKeepAlive,
+    ...terminationDelays(options.terminationDelay),
+    proxyProtocol: (options.proxyProtocol?.version ?? 0) as TcpTransportSpec['proxyProtocol'], // 1 or 2, by its schema.
+    tls: tlsSpec(tcpCertificateOwner(name), options.tls),
+  };
+}
+
+export function terminationDelays(
+  delayMs: number | undefined,
+): Pick<TcpTransportSpec, 'clientEndDelayMs' | 'serverEndDelayMs'> {
+  return { clientEndDelayMs: delayMs ?? -1, serverEndDelayMs: delayMs ?? 100 };
+}
+
+/** What the certificates of a TCP transport are filed under: its name may be an HTTP transport's as well. */
+export function tcpCertificateOwner(transport: string): string {
+  return `tcp:${transport}`;
+}

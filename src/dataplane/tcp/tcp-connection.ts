@@ -1,0 +1,266 @@
+// A client's TCP connection and the one to a server that belongs to it, from the router's decision to the last byte. Both
+// directions end by themselves: an end is passed on once everything before it is.
+//
+//   START ──gates, pick──▶ DIALING ──connected──▶ OPEN ──one end──▶ HALF OPEN ──other end──▶ DEAD
+//                             └─ failed: next server, or ──▶ DEAD
+
+import type net from 'node:net';
+import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
+import { Reading } from '../net/fixed-read.ts';
+import { renderProxyHeader } from '../net/proxy-protocol.ts';
+import type { TlsSession } from '../tls/tls-acceptor.ts';
+import { TcpDial } from './tcp-dial.ts';
+import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
+import type { TcpEndpoint } from './tcp-endpoint.ts';
+import type { TcpRoute } from './tcp-front.ts';
+import { TcpLeg } from './tcp-leg.ts';
+import type { TcpServiceObservation } from './tcp-observer.ts';
+
+/** Servers that are tried before the client is given up. */
+const MAX_SERVERS = 5;
+
+/** Who connects. */
+export interface TcpClient {
+  readonly ip: string;
+  readonly port: number;
+  /** Where the client has connected to. */
+  readonly localIp: string;
+  readonly localPort: number;
+  readonly serverName: string;
+  /** Null where the router does not end TLS. */
+  readonly session: TlsSession | null;
+  /** It has asked for TLS as PostgreSQL clients do. */
+  readonly startTls: boolean;
+  /** Of the connection limits. */
+  readonly ticket: number;
+}
+
+export interface TcpOwner {
+  readonly name: string;
+  readonly wheel: TimerWheel;
+  /** Longest time without a byte in either direction; 0 is off. */
+  readonly tunnelIdleMs: number;
+  tcpClosed(connection: TcpConnection, ticket: number): void;
+}
+
+export class TcpConnection {
+  private readonly owner: TcpOwner;
+  private readonly route: TcpRoute;
+  private readonly client: TcpClient;
+  private readonly deadline: Deadline;
+  private readonly startWallMs = Date.now();
+  private readonly startMs = performance.now();
+  private readonly downstream: TcpLeg;
+  private upstream: TcpLeg | null = null;
+  private dial: TcpDial | null = null;
+  private endpoint: TcpEndpoint | null = null;
+  private observed: TcpServiceObservation | null = null;
+  private readonly tickets: number[] = [];
+  private readonly tried = new Set<TcpEndpoint>();
+  /** Bytes that came before the server was there. */
+  private pending: Buffer[] = [];
+  private cause: TcpEnd | null = null;
+  private patienceMs: number;
+  private hasFinished = false;
+
+  /** `socket` may have bytes to read; nothing is read before a server is connected. */
+  constructor(owner: TcpOwner, socket: net.Socket, client: TcpClient, route: TcpRoute) {
+    this.owner = owner;
+    this.client = client;
+    this.route = route;
+    this.deadline = new Deadline(() => this.expired());
+    this.patienceMs = owner.tunnelIdleMs;
+    socket.pause();
+    this.downstream = new TcpLeg(this, socket, new Reading(), client.session !== null, false);
+    this.downstream.pause();
+  }
+
+  start(): void {
+    const { route, client } = this;
+    route.observation.opened();
+    for (const gate of route.gates) {
+      const ticket = gate.enter(client.ip);
+      if (ticket < 0) {
+        this.abort(gate.refusal);
+        return;
+      }
+      this.tickets.push(ticket);
+    }
+    this.dialNext();
+  }
+
+  private dialNext(): void {
+    const endpoint = this.pick();
+    if (endpoint === null) {
+      this.abort(this.cause ?? (this.route.service.hasServers ? TCP_ENDS.noHealthyServer : TCP_ENDS.noServer));
+      return;
+    }
+    this.tried.add(endpoint);
+    this.endpoint = endpoint;
+    const { ip, port, localIp, localPort, startTls } = this.client;
+    const { proxyProtocol } = endpoint.transport;
+    this.dial = new TcpDial(
+      endpoint,
+      {
+        proxyHeader:
+          proxyProtocol === 0
+            ? null
+            : renderProxyHeader(proxyProtocol, {
+                sourceIp: ip,
+                sourcePort: port,
+                destinationIp: localIp,
+                destinationPort: localPort,
+              }),
+        // Where the router has ended TLS, a server without it is spoken to in plain.
+        startTls: startTls && (this.client.session === null || endpoint.server.isSecure),
+      },
+      this,
+    );
+    this.dial.start();
+  }
+
+  /** The next in turn that has not been tried. */
+  private pick(): TcpEndpoint | null {
+    if (this.tried.size >= MAX_SERVERS) return null;
+    // Others take turns, too: the picker may come back to one that was tried.
+    for (let attempt = 0; attempt <= 2 * this.tried.size; attempt++) {
+      const endpoint = this.route.service.pick();
+      if (endpoint === null || !this.tried.has(endpoint)) return endpoint;
+    }
+    return null;
+  }
+
+  dialFailed(end: TcpEnd): void {
+    const { endpoint, route } = this;
+    this.dial = null;
+    if (endpoint !== null) route.observation.dialFailed(endpoint.service, endpoint.server.url, end);
+    this.cause = end;
+    this.dialNext();
+  }
+
+  connected(socket: net.Socket, reading: Reading, isFixed: boolean): void {
+    const endpoint = this.endpoint!;
+    const { downstream } = this;
+    this.dial = null;
+    this.cause = null;
+    const upstream = new TcpLeg(this, socket, reading, endpoint.server.isSecure, isFixed);
+    this.upstream = upstream;
+    endpoint.opened();
+    this.observed = this.route.observation.served(endpoint.service);
+    downstream.peer = upstream;
+    upstream.peer = downstream;
+    for (const chunk of this.pending) {
+      this.carried(downstream, chunk.length);
+      socket.write(chunk);
+    }
+    this.pending = [];
+    this.touch();
+    if (downstream.hasEnded) this.ended(downstream);
+    downstream.resume();
+  }
+
+  // ── what the sides say ─────────────────────────────────────────────────────────────────────────────────────────
+
+  carried(leg: TcpLeg, bytes: number): void {
+    const { observation } = this.route;
+    this.touch();
+    if (leg === this.downstream) {
+      observation.received(bytes);
+      this.observed?.received(bytes);
+    } else {
+      observation.sent(bytes);
+      this.observed?.sent(bytes);
+    }
+  }
+
+  early(chunk: Buffer): void {
+    this.pending.push(chunk);
+  }
+
+  ended(leg: TcpLeg): void {
+    const other = leg.peer;
+    if (other === null) return; // Passed on once there is another side.
+    other.finish(() => {
+      if (!other.hasEnded) this.startTermination(leg);
+    });
+  }
+
+  /** One direction is over, and its end has been passed on. */
+  private startTermination(leg: TcpLeg): void {
+    const { transport } = this.endpoint!;
+    const delayMs = leg === this.downstream ? transport.clientEndDelayMs : transport.serverEndDelayMs;
+    if (delayMs < 0) return;
+    this.patienceMs = Math.max(1, delayMs);
+    this.touch();
+  }
+
+  private touch(): void {
+    this.owner.wheel.arm(this.deadline, this.patienceMs);
+  }
+
+  private expired(): void {
+    const isHalfOpen = this.downstream.hasEnded || this.upstream?.hasEnded === true;
+    this.abort(isHalfOpen && this.patienceMs !== this.owner.tunnelIdleMs ? TCP_ENDS.halfOpen : TCP_ENDS.idle);
+  }
+
+  closed(leg: TcpLeg, error: Error | null): void {
+    const { downstream, upstream } = this;
+    const other = leg === downstream ? upstream : downstream;
+    if (leg === downstream && this.dial !== null) {
+      this.cause = TCP_ENDS.clientGone;
+      this.dial.stop();
+      this.dial = null;
+    }
+    // In order it closes when both directions have ended.
+    if ((error !== null || !leg.hasEnded) && this.cause === null) {
+      this.cause = leg === downstream ? TCP_ENDS.clientReset : TCP_ENDS.upstreamReset;
+      other?.reset();
+    }
+    if (downstream.isClosed && (upstream === null || upstream.isClosed)) this.finish();
+  }
+
+  // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private finish(): void {
+    if (this.hasFinished) return;
+    this.hasFinished = true;
+    const { owner, client, route, endpoint } = this;
+    owner.wheel.remove(this.deadline);
+    if (this.upstream !== null) endpoint?.closed();
+    for (const [index, ticket] of this.tickets.entries()) route.gates[index]!.leave(ticket);
+    route.observation.finished({
+      startWallMs: this.startWallMs,
+      durationMs: performance.now() - this.startMs,
+      entryPointName: owner.name,
+      routerName: route.name,
+      serviceName: endpoint?.service ?? route.service.name,
+      serviceUrl: endpoint?.server.url ?? '',
+      clientIp: client.ip,
+      clientPort: client.port,
+      serverName: client.serverName,
+      isPassthrough: route.tls?.passthrough === true,
+      tlsVersion: client.session?.version ?? '',
+      tlsCipher: client.session?.cipher ?? '',
+      tlsClientSubject: client.session?.clientSubject ?? '',
+      receivedBytes: this.downstream.bytesRead,
+      sentBytes: this.upstream?.bytesRead ?? 0,
+      responseFlag: this.cause?.flag ?? '',
+    });
+    owner.tcpClosed(this, client.ticket);
+  }
+
+  private abort(cause: TcpEnd): void {
+    this.cause = cause;
+    this.dial?.stop();
+    this.dial = null;
+    this.downstream.destroy();
+    this.upstream?.destroy();
+  }
+
+  /** The worker stops accepting: what is open goes on until it ends, or the worker's time is over. */
+  drain(): void {}
+
+  destroy(): void {
+    this.abort(this.cause ?? TCP_ENDS.drained);
+  }
+}

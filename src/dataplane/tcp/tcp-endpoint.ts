@@ -1,0 +1,72 @@
+// One server of a TCP service in one worker: whether it is up, and how many connections it has here.
+
+import type { TcpServerSpec, TcpTransportSpec } from '../../model/tcp.ts';
+import type { TimerWheel } from '../../core/timer-wheel.ts';
+import type { UpstreamTls } from '../tls/upstream-tls.ts';
+import type { UpstreamSession } from '../upstream/connection-owner.ts';
+import type { EndpointTable } from '../upstream/endpoint-table.ts';
+import type { Resolver } from '../upstream/resolver.ts';
+
+/** What all TCP endpoints of a worker share. */
+export interface TcpContext {
+  readonly wheel: TimerWheel;
+  readonly resolver: Resolver;
+  readonly tls: UpstreamTls;
+  readonly table: EndpointTable;
+}
+
+export class TcpEndpoint {
+  readonly server: TcpServerSpec;
+  readonly transport: TcpTransportSpec;
+  readonly context: TcpContext;
+  /** Of the service it belongs to. */
+  readonly service: string;
+  tlsSession: UpstreamSession | null = null;
+  private row = -1;
+  private connections = 0;
+  private nextAddress = 0;
+
+  constructor(service: string, server: TcpServerSpec, transport: TcpTransportSpec, context: TcpContext) {
+    this.service = service;
+    this.server = server;
+    this.transport = transport;
+    this.context = context;
+    context.resolver.retain(server.host);
+  }
+
+  /** Its row of the endpoint table; -1 for none. */
+  setRow(row: number): void {
+    this.row = row;
+    this.show();
+  }
+
+  get isUp(): boolean {
+    return this.row < 0 || this.context.table.isUp(this.row);
+  }
+
+  opened(): void {
+    this.connections++;
+    this.show();
+  }
+
+  closed(): void {
+    this.connections--;
+    this.show();
+  }
+
+  /** Which of several addresses a dial begins with. */
+  takeTurn(addresses: number): number {
+    return this.nextAddress++ % addresses;
+  }
+
+  /** No service has it any longer: open connections stay. */
+  retire(): void {
+    if (this.row >= 0) this.context.table.setInFlight(this.row, 0);
+    this.row = -1;
+    this.context.resolver.release(this.server.host);
+  }
+
+  private show(): void {
+    if (this.row >= 0) this.context.table.setInFlight(this.row, this.connections);
+  }
+}

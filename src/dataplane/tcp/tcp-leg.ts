@@ -1,0 +1,163 @@
+// One side of a TCP connection through the router: what is read here is written there, and no more is read than the other
+// side takes. Reads of little bytes go through shared memory and are copied; a side that brings much reads into slabs, from
+// which it is written without a copy. bench/load, TCP throughput.
+
+import type net from 'node:net';
+import { copyToSlab, readPlainly, refit, releaseSlab, type Reading, type ReadTarget } from '../net/fixed-read.ts';
+
+/** A read of this much says that more is coming. */
+const LARGE_BYTES = 16 * 1024;
+/** Up to here a copy of its own is cheaper than a slab. */
+const SMALL_BYTES = 4 * 1024;
+/** A side that takes bytes more slowly than the other one gives them costs this much and no more. */
+const HIGH_WATER_BYTES = 256 * 1024;
+/** An accepted socket changes to fixed memory once it has brought this much: before that it would not pay. */
+const REFIT_BYTES = 64 * 1024;
+/** Sides of one worker that may hold a slab between two reads; further ones are copied. */
+const MAX_HOLDERS = 256;
+
+let holders = 0;
+
+/** The connection both sides belong to. */
+export interface LegOwner {
+  /** Bytes have come; false drops them: the other side is not there. */
+  carried(leg: TcpLeg, bytes: number): void;
+  /** Bytes have come before there was another side. */
+  early(chunk: Buffer): void;
+  ended(leg: TcpLeg): void;
+  closed(leg: TcpLeg, error: Error | null): void;
+}
+
+export class TcpLeg implements ReadTarget {
+  socket: net.Socket;
+  /** Null until the server is connected. */
+  peer: TcpLeg | null = null;
+  bytesRead = 0;
+  /** Its side has said that nothing more comes. */
+  hasEnded = false;
+  isClosed = false;
+  private readonly owner: LegOwner;
+  private readonly reading: Reading;
+  private readonly isSecure: boolean;
+  private isFixed: boolean;
+  private isHolder = false;
+  private isPaused = false;
+
+  /** `isFixed`: the socket reads into fixed memory already. */
+  constructor(owner: LegOwner, socket: net.Socket, reading: Reading, isSecure: boolean, isFixed: boolean) {
+    this.owner = owner;
+    this.socket = socket;
+    this.reading = reading;
+    this.isSecure = isSecure;
+    this.isFixed = isFixed;
+    readPlainly(socket, this, reading);
+  }
+
+  onRead(chunk: Buffer, length: number): void {
+    const { peer } = this;
+    this.bytesRead += length;
+    if (peer === null) {
+      this.pause();
+      this.owner.early(Buffer.from(chunk.subarray(0, length)));
+      return;
+    }
+    this.owner.carried(this, length);
+    peer.take(chunk, length, this.reading);
+    if (this.isFixed) this.chooseMemory(length);
+    if (peer.socket.writableLength >= HIGH_WATER_BYTES) this.pause();
+    else if (!this.isFixed && !this.isSecure && this.bytesRead >= REFIT_BYTES) this.makeFixed();
+  }
+
+  private chooseMemory(length: number): void {
+    if (length < LARGE_BYTES) this.releaseMemory();
+    else if (!this.isHolder && holders < MAX_HOLDERS) {
+      holders++;
+      this.isHolder = true;
+      this.reading.useSlabs();
+    }
+  }
+
+  private releaseMemory(): void {
+    if (!this.isHolder) return;
+    holders--;
+    this.isHolder = false;
+    this.reading.useShared();
+  }
+
+  private makeFixed(): void {
+    if (this.socket.writableEnded) return;
+    const fixed = refit(this.socket, this, this.reading);
+    if (fixed === null) return;
+    this.socket = fixed;
+    this.isFixed = true;
+  }
+
+  /** Writes what the other side has read. */
+  private take(chunk: Buffer, length: number, from: Reading): void {
+    const { socket } = this;
+    if (length <= SMALL_BYTES) socket.write(Buffer.from(chunk.subarray(0, length)));
+    else if (from.claim()) socket.write(chunk.subarray(0, length), () => releaseSlab(chunk));
+    else {
+      const slab = copyToSlab(chunk, 0, length);
+      socket.write(slab.subarray(0, length), () => releaseSlab(slab));
+    }
+  }
+
+  /**
+   * libuv says the same of a reset that comes with the last bytes as of an orderly end, and half a stream would pass for the
+   * whole. The kernel knows: after a reset even a write of nothing fails, and `onClose` gets the error.
+   */
+  onEnd(): void {
+    const { socket } = this;
+    if (this.isSecure || socket.writableEnded || socket.writableLength > 0) {
+      this.end();
+      return;
+    }
+    socket.write('');
+    setImmediate(() => {
+      if (socket.errored === null && !this.isClosed) this.end();
+    });
+  }
+
+  private end(): void {
+    this.hasEnded = true;
+    this.owner.ended(this);
+  }
+
+  /** Passes on that nothing more comes; `done` is called when everything before is on its way. */
+  finish(done: () => void): void {
+    this.socket.end(done);
+  }
+
+  onDrain(): void {
+    this.peer?.resume();
+  }
+
+  onClose(error: Error | null): void {
+    this.isClosed = true;
+    this.releaseMemory();
+    this.owner.closed(this, error);
+  }
+
+  pause(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.socket.resume();
+  }
+
+  /** Ends it so that what was carried does not pass for whole. */
+  reset(): void {
+    if (this.isSecure) this.socket.destroy();
+    else this.socket.resetAndDestroy();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+}

@@ -1,0 +1,60 @@
+// Access log lines of TCP connections, one when a connection is over. Fields have the names they have for requests where
+// they mean the same.
+
+import type { TcpAccessRecord } from '../model/access-record.ts';
+import type { AccessLogInit } from '../model/sync.ts';
+import { jsonString, plainText, timestampOf } from './access-log-text.ts';
+
+type Encode = (record: TcpAccessRecord, count: number) => string;
+
+const FIELDS: Readonly<Record<string, Encode>> = {
+  ClientAddr: ({ clientIp, clientPort }) => `"${clientIp.includes(':') ? `[${clientIp}]` : clientIp}:${clientPort}"`,
+  ClientHost: ({ clientIp }) => `"${clientIp}"`,
+  ClientPort: ({ clientPort }) => `"${clientPort}"`,
+  DownstreamContentSize: ({ sentBytes }) => String(sentBytes),
+  Duration: ({ durationMs }) => String(Math.round(durationMs * 1e6)),
+  EntryPointName: ({ entryPointName }) => jsonString(entryPointName),
+  RequestContentSize: ({ receivedBytes }) => String(receivedBytes),
+  RequestCount: (_, count) => String(count),
+  RequestProtocol: () => '"TCP"',
+  // Flags are our own words.
+  ResponseFlag: ({ responseFlag }) => `"${responseFlag}"`,
+  RouterName: ({ routerName }) => jsonString(routerName),
+  ServiceAddr: ({ serviceUrl }) => jsonString(serviceUrl),
+  ServiceName: ({ serviceName }) => jsonString(serviceName),
+  ServiceURL: ({ serviceUrl }) => jsonString(serviceUrl),
+  StartLocal: ({ startWallMs }) => timestampOf(startWallMs).local,
+  StartUTC: ({ startWallMs }) => timestampOf(startWallMs).utc,
+  TLSCipher: ({ tlsCipher }) => jsonString(tlsCipher),
+  TLSClientSubject: ({ tlsClientSubject }) => jsonString(tlsClientSubject),
+  TLSPassthrough: ({ isPassthrough }) => String(isPassthrough),
+  TLSServerName: ({ serverName }) => jsonString(serverName),
+  TLSVersion: ({ tlsVersion }) => jsonString(tlsVersion),
+};
+
+/** Every field, for the reference page. */
+export const TCP_LOG_FIELDS: readonly string[] = Object.keys(FIELDS);
+
+/** Renders JSON lines with the fields that are kept. */
+export function tcpJsonLines({ fields }: AccessLogInit): Encode {
+  const kept = Object.entries(FIELDS).filter(([name]) => (fields.names[name] ?? fields.defaultMode) === 'keep');
+  return (record, count) => {
+    let line = '{';
+    for (const [name, encode] of kept) line += `"${name}":${encode(record, count)},`;
+    return `${line}"level":"info","msg":"","time":${timestampOf(record.startWallMs).utc}}\n`;
+  };
+}
+
+/**
+ * In the place of method, path and protocol of a request: `TCP`, the server name, and the version of TLS or `passthrough`.
+ * There is no status. At the end, behind the duration, bytes of the client and why the connection ended.
+ */
+export function renderTcpCommonLine(record: TcpAccessRecord, format: 'common' | 'genericCLF', count: number): string {
+  const orDash = (text: string): string => (text === '' ? '-' : plainText(text));
+  const tls = record.isPassthrough ? 'passthrough' : record.tlsVersion === '' ? '-' : `TLS/${record.tlsVersion}`;
+  const line =
+    `${record.clientIp} - - [${timestampOf(record.startWallMs).common}] ` +
+    `"TCP ${orDash(record.serverName)} ${tls}" - ${record.sentBytes} "-" "-"`;
+  if (format === 'genericCLF') return `${line}\n`;
+  return `${line} ${count} "${orDash(record.routerName)}" "${orDash(record.serviceUrl)}" ${Math.floor(record.durationMs)}ms ${record.receivedBytes} "${orDash(record.responseFlag)}"\n`;
+}

@@ -1,0 +1,165 @@
+// One server's health as a connection tells it: that there is one, that TLS can be spoken on it, or what the server answers to
+// a few bytes. Every check has a connection of its own.
+
+import type net from 'node:net';
+import type tls from 'node:tls';
+import { Deadline } from '../../core/timer-wheel.ts';
+import type { UpstreamTlsSpec } from '../../model/service.ts';
+import type { TcpHealthCheckSpec, TcpServerSpec } from '../../model/tcp.ts';
+import { connectFixed, Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
+import { isUntrusted, pinProblem } from '../../dataplane/tls/upstream-tls.ts';
+import type { Probe, ProbeContext, Verdict } from './http-probe.ts';
+
+/** The wheel turns every 50 ms; what is later than this says that the thread was held up. */
+const MAX_LATE_MS = 250;
+/** Of an answer, in a verdict. */
+const MAX_SHOWN = 40;
+
+export class TcpProbe implements Probe {
+  readonly #spec: TcpHealthCheckSpec;
+  readonly #server: TcpServerSpec;
+  readonly #tls: UpstreamTlsSpec;
+  readonly #context: ProbeContext;
+  readonly #expected: Buffer;
+  readonly #deadline: Deadline;
+  #socket: net.Socket | null = null;
+  #received = Buffer.alloc(0);
+  #isConnected = false;
+  #dueMs = 0;
+  #done: ((verdict: Verdict) => void) | null = null;
+
+  /** `tls` is the transport's. */
+  constructor(spec: TcpHealthCheckSpec, server: TcpServerSpec, tls: UpstreamTlsSpec, context: ProbeContext) {
+    this.#spec = spec;
+    this.#server = server;
+    this.#tls = tls;
+    this.#context = context;
+    this.#expected = Buffer.from(spec.expect);
+    this.#deadline = new Deadline(() => this.#expired());
+    context.resolver.retain(server.host);
+  }
+
+  check(done: (verdict: Verdict) => void): void {
+    this.#done = done;
+    this.#received = Buffer.alloc(0);
+    this.#isConnected = false;
+    this.#arm(this.#spec.timeoutMs);
+    this.#dial();
+  }
+
+  stop(): void {
+    this.#done = null;
+    this.#context.wheel.remove(this.#deadline);
+    this.#context.resolver.release(this.#server.host);
+    this.#drop();
+  }
+
+  #arm(ms: number): void {
+    const { wheel } = this.#context;
+    this.#dueMs = wheel.nowMs + ms;
+    wheel.arm(this.#deadline, ms);
+  }
+
+  /** A main thread that was held up has not read what servers have long answered. */
+  #expired(): void {
+    const lateMs = this.#context.wheel.nowMs - this.#dueMs;
+    if (lateMs > MAX_LATE_MS) {
+      this.#arm(Math.min(lateMs, this.#spec.timeoutMs));
+      return;
+    }
+    const done = this.#done;
+    // Behind the reads that are due in this turn.
+    setImmediate(() => {
+      if (done !== null && this.#done === done && this.#deadline.atMs === Number.POSITIVE_INFINITY) {
+        this.#settle(
+          this.#isConnected
+            ? `no expected answer within ${this.#spec.timeoutMs} ms`
+            : `no connection within ${this.#spec.timeoutMs} ms`,
+        );
+      }
+    });
+  }
+
+  #dial(): void {
+    const addresses = this.#context.resolver.addresses(this.#server.host);
+    if (addresses instanceof Promise) {
+      void addresses.then(() => {
+        if (this.#socket === null && this.#done !== null) this.#dial();
+      });
+      return;
+    }
+    const [address] = addresses;
+    if (address === undefined) {
+      this.#settle(`the name "${this.#server.host}" has no address`);
+      return;
+    }
+    const { isSecure, host } = this.#server;
+    let secure: tls.ConnectionOptions | null;
+    try {
+      secure = isSecure ? this.#context.tls.optionsFor(this.#tls, host, []) : null;
+    } catch (error) {
+      this.#settle(`TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    if (secure !== null) delete secure.ALPNProtocols;
+    const port = this.#spec.port === 0 ? this.#server.port : this.#spec.port;
+    // What a connection says after it was given up is not this check's.
+    const isCurrent = (): boolean => this.#socket === socket;
+    const target: ReadTarget = {
+      onRead: (chunk, length) => isCurrent() && this.#onRead(chunk, length),
+      onEnd: () => isCurrent() && this.#settle(this.#unexpected('the connection was closed without an answer')),
+      onDrain: () => {},
+      onClose: (error) => isCurrent() && this.#onClose(error),
+    };
+    const where = { host: address.host, port, family: address.family };
+    const socket = connectFixed(where, target, new Reading(), secure);
+    this.#socket = socket;
+    socket.once(isSecure ? 'secureConnect' : 'connect', () => {
+      if (!isCurrent()) return;
+      const problem = isSecure ? pinProblem(this.#tls, (socket as tls.TLSSocket).getPeerCertificate()) : null; // One of TLS, as it was asked for.
+      if (problem === null) this.#connected(socket);
+      else socket.destroy(problem);
+    });
+  }
+
+  #connected(socket: net.Socket): void {
+    this.#isConnected = true;
+    if (this.#spec.send !== '') socket.write(this.#spec.send);
+    if (this.#expected.length === 0) this.#settle(null);
+  }
+
+  #onRead(chunk: Buffer, length: number): void {
+    const wanted = this.#expected.length - this.#received.length;
+    this.#received = Buffer.concat([this.#received, chunk.subarray(0, Math.min(length, wanted))]);
+    if (!this.#expected.subarray(0, this.#received.length).equals(this.#received)) {
+      this.#settle(this.#unexpected('the answer is another one'));
+    } else if (this.#received.length === this.#expected.length) this.#settle(null);
+  }
+
+  #unexpected(reason: string): string {
+    if (this.#received.length === 0) return reason;
+    return `the answer begins with ${JSON.stringify(this.#received.toString('latin1').slice(0, MAX_SHOWN))}`;
+  }
+
+  #onClose(error: Error | null): void {
+    const code = error !== null && 'code' in error ? String(error.code) : '';
+    if (error !== null && isUntrusted(error)) {
+      this.#settle(`its certificate is not trusted (${code === 'SERVER_UNTRUSTED' ? error.message : code})`);
+    } else if (this.#isConnected) this.#settle(this.#unexpected(`the connection failed (${code || 'closed'})`));
+    else this.#settle(code === 'ECONNREFUSED' ? 'the connection was refused' : `no connection (${code || 'closed'})`);
+  }
+
+  #drop(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.destroy();
+  }
+
+  #settle(verdict: Verdict): void {
+    const done = this.#done;
+    this.#done = null;
+    this.#context.wheel.remove(this.#deadline);
+    this.#drop();
+    done?.(verdict);
+  }
+}
