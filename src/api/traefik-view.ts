@@ -84,12 +84,13 @@ function serverStatus(servers: readonly ServerHealth[]): Record<string, 'UP' | '
   return Object.fromEntries(servers.map(({ url, isUp }) => [url, isUp ? 'UP' : 'DOWN']));
 }
 
-function shownServer({ url, isUp, inFlight, responseMs, ejectedUntil, check }: ServerHealth): object {
+function shownServer({ url, isUp, inFlight, connections, responseMs, ejectedUntil, check }: ServerHealth): object {
   const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
   return {
     url,
     status: isUp ? 'UP' : 'DOWN',
     inFlight,
+    connections,
     responseMs: Math.round(responseMs * 1000) / 1000,
     ...(ejectedUntil === null ? {} : { ejectedUntil: time(ejectedUntil) }),
     ...(check === null

@@ -730,6 +730,11 @@ export interface MiddlewareInput {
     /** Fields of the request that are sent along; all when left out. */
     readonly errorRequestHeaders?: ReadonlyArray<string> | string;
   };
+  /** Lets browsers call gRPC services. */
+  readonly grpcWeb?: {
+    /** Origins whose pages may call; `*` is any, without credentials. */
+    readonly allowOrigins?: ReadonlyArray<string> | string;
+  };
   /** Sets or removes fields of requests and responses, and answers CORS preflights. */
   readonly headers?: {
     /** Fields to set on the request; an empty value removes the field. `Host` changes the host. */

@@ -451,11 +451,17 @@ export class Standalone {
     const samples: Sample[] = [];
     for (const service of Object.keys(this.#pipeline.current.services)) {
       if (service.endsWith(`@${INTERNAL_PROVIDER}`)) continue;
-      for (const { url, isUp, inFlight, responseMs } of this.#supervisor.healthOf(service) ?? []) {
+      for (const { url, isUp, inFlight, connections, responseMs } of this.#supervisor.healthOf(service) ?? []) {
         const labels = { service, url };
         samples.push(
           { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
           { metric: 'service_server_requests_in_flight', labels, values: [inFlight] },
+          {
+            metric: 'service_server_connections',
+            labels: { ...labels, protocol: 'http/1.1' },
+            values: [connections.http1],
+          },
+          { metric: 'service_server_connections', labels: { ...labels, protocol: 'h2' }, values: [connections.http2] },
           { metric: 'service_server_response_seconds', labels, values: [responseMs / 1000] },
         );
       }

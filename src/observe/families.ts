@@ -110,6 +110,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Requests of the server in progress.',
     labels: ['service', 'url'],
   },
+  service_server_connections: {
+    type: 'gauge',
+    help: 'Open connections to the server of an HTTP service, by protocol: http/1.1 or h2.',
+    labels: ['service', 'url', 'protocol'],
+  },
   service_server_open_connections: {
     type: 'gauge',
     help: 'Connections of clients to the server of a TCP service.',
