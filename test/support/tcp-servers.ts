@@ -103,7 +103,8 @@ export class Gatherer {
   /** Settles when the condition holds; rejects when the connection is gone before. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
-      if (this.isClosed) throw new Error(`closed (${this.error?.message ?? 'in order'}) after ${this.text}`);
+      if (this.isEnded || this.isClosed)
+        throw new Error(`closed (${this.error?.message ?? 'in order'}) after ${this.text}`);
       await this.#change();
     }
   }
