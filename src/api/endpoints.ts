@@ -93,7 +93,14 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
         ...shownCertificate(spec, Date.now(), known.get(spec.name)),
       }));
     }),
-    ...['tcp/routers', 'tcp/services', 'tcp/middlewares', 'udp/routers', 'udp/services'].flatMap((path) =>
+    ...listAndOne('/api/tcp/routers', 'TCP routers', answers.shownObject, () => view.tcpRouters(pipeline.result)),
+    ...listAndOne('/api/tcp/services', 'TCP services', answers.shownObject, () =>
+      view.tcpServices(pipeline.result, healthOf),
+    ),
+    ...listAndOne('/api/tcp/middlewares', 'TCP middlewares', answers.shownObject, () =>
+      view.tcpMiddlewares(pipeline.result),
+    ),
+    ...['udp/routers', 'udp/services'].flatMap((path) =>
       listAndOne(`/api/${path}`, path.replace('/', ' '), answers.shownObject, () => []),
     ),
     {
@@ -147,7 +154,7 @@ function listAndOne(
 }
 
 function overview(install: InstallConfig, pipeline: Pipeline): object {
-  const { routers, services, middlewares } = pipeline.result;
+  const { routers, services, middlewares, tcp } = pipeline.result;
   const count = (objects: Iterable<{ errors: readonly string[]; warnings: readonly string[] }>): object => {
     const all = [...objects];
     const errors = all.filter((one) => one.errors.length > 0).length;
@@ -162,7 +169,11 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
       services: count(services.values()),
       middlewares: count(middlewares.values()),
     },
-    tcp: { routers: NO_OBJECTS, services: NO_OBJECTS, middlewares: NO_OBJECTS },
+    tcp: {
+      routers: count(tcp.routers.values()),
+      services: count(tcp.services.values()),
+      middlewares: count(tcp.middlewares.values()),
+    },
     udp: { routers: NO_OBJECTS, services: NO_OBJECTS },
     features: {
       tracing: '',

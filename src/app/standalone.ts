@@ -327,10 +327,14 @@ export class Standalone {
 
   /** Objects in force that people wrote. */
   get counts(): { routers: number; services: number; middlewares: number } {
-    const { routes, services, middlewares } = this.#pipeline.current;
+    const { routes, services, middlewares, tcpRoutes, tcpServices, tcpMiddlewares } = this.#pipeline.current;
     const written = (objects: object): number =>
       Object.keys(objects).filter((name) => !name.endsWith(`@${INTERNAL_PROVIDER}`)).length;
-    return { routers: written(routes), services: written(services), middlewares: written(middlewares) };
+    return {
+      routers: written(routes) + written(tcpRoutes),
+      services: written(services) + written(tcpServices),
+      middlewares: written(middlewares) + written(tcpMiddlewares),
+    };
   }
 
   /** Of the newest routing configuration. */

@@ -3,6 +3,12 @@
 import { installOptions } from '../controlplane/config/install-options.ts';
 import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
 import { serviceOptions } from '../controlplane/config/service-options.ts';
+import {
+  tcpMiddlewareOptions,
+  tcpRouterOptions,
+  tcpServiceOptions,
+  tcpTransportOptions,
+} from '../controlplane/config/tcp-options.ts';
 import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import { jsonSchemaOf } from '../schema/json-schema.ts';
 import type { JsonSchema } from '../schema/schema.ts';
@@ -26,7 +32,17 @@ function routingProperties(): Readonly<Record<string, JsonSchema>> {
         serversTransports: mapOf(jsonSchemaOf(namedTransportOptions)),
       },
     },
-    tcp: { description: 'Not supported yet.' },
+    tcp: {
+      description: 'TCP routers, services, middlewares and transports by name.',
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: {
+        routers: mapOf(jsonSchemaOf(tcpRouterOptions)),
+        services: mapOf(jsonSchemaOf(tcpServiceOptions)),
+        middlewares: mapOf(jsonSchemaOf(tcpMiddlewareOptions)),
+        serversTransports: mapOf(jsonSchemaOf(tcpTransportOptions)),
+      },
+    },
     udp: { description: 'Not supported yet.' },
     tls: { description: 'Not supported yet.' },
   };
