@@ -42,6 +42,8 @@ export const rawData = shape({
   'tcpRouters?': rawObjects,
   'tcpMiddlewares?': rawObjects,
   'tcpServices?': rawObjects,
+  'udpRouters?': rawObjects,
+  'udpServices?': rawObjects,
 });
 
 export const version = shape({ Version: text, Codename: text, startDate: text, node: text });

@@ -37,7 +37,6 @@ export interface ApiSources {
   readonly ports: () => ReadonlyMap<string, number>;
 }
 
-const NO_OBJECTS = { total: 0, warnings: 0, errors: 0 };
 const JSON_TYPES = ['application/json'];
 const MAX_WAIT_MS = 600_000;
 
@@ -100,9 +99,8 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
     ...listAndOne('/api/tcp/middlewares', 'TCP middlewares', answers.shownObject, () =>
       view.tcpMiddlewares(pipeline.result),
     ),
-    ...['udp/routers', 'udp/services'].flatMap((path) =>
-      listAndOne(`/api/${path}`, path.replace('/', ' '), answers.shownObject, () => []),
-    ),
+    ...listAndOne('/api/udp/routers', 'UDP routers', answers.shownObject, () => view.udpRouters(pipeline.result)),
+    ...listAndOne('/api/udp/services', 'UDP services', answers.shownObject, () => view.udpServices(pipeline.result)),
     {
       method: 'GET',
       path: '/api/acme/certificates',
@@ -154,7 +152,7 @@ function listAndOne(
 }
 
 function overview(install: InstallConfig, pipeline: Pipeline): object {
-  const { routers, services, middlewares, tcp } = pipeline.result;
+  const { routers, services, middlewares, tcp, udp } = pipeline.result;
   const count = (objects: Iterable<{ errors: readonly string[]; warnings: readonly string[] }>): object => {
     const all = [...objects];
     const errors = all.filter((one) => one.errors.length > 0).length;
@@ -174,7 +172,7 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
       services: count(tcp.services.values()),
       middlewares: count(tcp.middlewares.values()),
     },
-    udp: { routers: NO_OBJECTS, services: NO_OBJECTS },
+    udp: { routers: count(udp.routers.values()), services: count(udp.services.values()) },
     features: {
       tracing: '',
       metrics: install.metrics.enabled ? 'Prometheus' : '',

@@ -93,6 +93,21 @@ export function tcpServices(result: CompileResult, healthOf: HealthOf): readonly
   });
 }
 
+export function udpRouters(result: CompileResult): readonly ShownObject[] {
+  return [...result.udp.routers.values()].map((router) => {
+    const shown = common('udpRouter', router);
+    const using = result.sections.udpRoutes[router.name]?.entryPoints ?? [];
+    return { ...shown, entryPoints: shown['entryPoints'] ?? using, using };
+  });
+}
+
+export function udpServices(result: CompileResult): readonly ShownObject[] {
+  return [...result.udp.services.values()].map((service) => ({
+    ...common('udpService', service),
+    type: typeOf(service),
+  }));
+}
+
 function shownTcpServer(server: ServerHealth): object {
   const { url: address, inFlight: connections, check } = server;
   const shown = check === null ? {} : { check: shownCheck(check) };
@@ -156,17 +171,19 @@ export function rawData(result: CompileResult, healthOf: HealthOf): Record<strin
         return [shown.name, Object.fromEntries(rest)];
       }),
     );
-  const tcp = {
+  const others = {
     tcpRouters: byName(tcpRouters(result)),
     tcpMiddlewares: byName(tcpMiddlewares(result)),
     tcpServices: byName(tcpServices(result, healthOf)),
+    udpRouters: byName(udpRouters(result)),
+    udpServices: byName(udpServices(result)),
   };
   return {
     [PLURALS.router]: byName(routers(result)),
     [PLURALS.middleware]: byName(middlewares(result)),
     [PLURALS.service]: byName(services(result, healthOf)),
     // As in Traefik, sections without an object are left out.
-    ...Object.fromEntries(Object.entries(tcp).filter(([, objects]) => Object.keys(objects).length > 0)),
+    ...Object.fromEntries(Object.entries(others).filter(([, objects]) => Object.keys(objects).length > 0)),
   };
 }
 

@@ -442,6 +442,8 @@ export interface InstallInput {
   /** Routing configuration in the same file. */
   readonly http?: RoutingInput['http'];
   readonly tcp?: RoutingInput['tcp'];
+  readonly udp?: RoutingInput['udp'];
+  readonly tls?: RoutingInput['tls'];
 }
 
 export interface RoutingInput {
@@ -456,6 +458,15 @@ export interface RoutingInput {
     readonly services?: Readonly<Record<string, TcpServiceInput>>;
     readonly middlewares?: Readonly<Record<string, TcpMiddlewareInput>>;
     readonly serversTransports?: Readonly<Record<string, TcpTransportInput>>;
+  };
+  readonly udp?: {
+    readonly routers?: Readonly<Record<string, UdpRouterInput>>;
+    readonly services?: Readonly<Record<string, UdpServiceInput>>;
+  };
+  readonly tls?: {
+    readonly certificates?: readonly CertificateInput[];
+    readonly options?: Readonly<Record<string, TlsOptionsInput>>;
+    readonly stores?: Readonly<Record<string, TlsStoreInput>>;
   };
 }
 
@@ -1120,5 +1131,81 @@ export interface TcpTransportInput {
     }> | string;
     /** A URI that a server’s certificate must have as subject alternative name. */
     readonly peerCertURI?: string;
+  };
+}
+
+export interface UdpRouterInput {
+  /** UDP service that gets the datagrams; `name` or `name@provider`. */
+  readonly service: string;
+  /** Entry points for UDP whose datagrams it takes; when left out, all that no other router names. Each has one router. */
+  readonly entryPoints?: ReadonlyArray<string> | string;
+}
+
+/** Exactly one of the kinds. */
+export interface UdpServiceInput {
+  /** Balances over servers. */
+  readonly loadBalancer?: {
+    /** Servers that get sessions in turn. */
+    readonly servers?: ReadonlyArray<{
+      /** `host:port`. */
+      readonly address: string;
+      /** Its share of the sessions; 0 gets none. */
+      readonly weight?: number | string;
+    }> | string;
+  };
+  /** Divides sessions between services by weight. */
+  readonly weighted?: {
+    /** UDP services to divide sessions between. */
+    readonly services: ReadonlyArray<{
+      /** The service; `name` or `name@provider`. */
+      readonly name: string;
+      /** Its share; 0 gets nothing. */
+      readonly weight?: number | string;
+    }> | string;
+  };
+}
+
+export interface CertificateInput {
+  /** Certificate and those of its issuers: a path, or the PEM itself. */
+  readonly certFile: string;
+  /** Its private key: a path, or the PEM itself. */
+  readonly keyFile: string;
+  /** Stores it belongs to; `default` is the only one. */
+  readonly stores?: ReadonlyArray<string> | string;
+}
+
+export interface TlsOptionsInput {
+  /** Oldest version. */
+  readonly minVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
+  /** Newest version. */
+  readonly maxVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
+  /** Cipher suites up to TLS 1.2, by their names in Go. Those of TLS 1.3 are always on. */
+  readonly cipherSuites?: ReadonlyArray<string> | string;
+  /** Key exchange groups, in order of preference. */
+  readonly curvePreferences?: ReadonlyArray<string> | string;
+  /** Certificates of clients. */
+  readonly clientAuth?: {
+    /** Authorities that may have issued a client’s certificate. */
+    readonly caFiles?: ReadonlyArray<string> | string;
+    /** What is asked of clients. With authorities and nothing said here, RequireAndVerifyClientCert. */
+    readonly clientAuthType?: 'NoClientCert' | 'NOCLIENTCERT' | 'RequestClientCert' | 'REQUESTCLIENTCERT' | 'RequireAnyClientCert' | 'REQUIREANYCLIENTCERT' | 'VerifyClientCertIfGiven' | 'VERIFYCLIENTCERTIFGIVEN' | 'RequireAndVerifyClientCert' | 'REQUIREANDVERIFYCLIENTCERT';
+  };
+  /** Refuse clients whose server name no certificate has. */
+  readonly sniStrict?: boolean | string;
+  /** Protocols that are offered, in order of preference. */
+  readonly alpnProtocols?: ReadonlyArray<string> | string;
+  /** Let no client resume a session. */
+  readonly disableSessionTickets?: boolean | string;
+  /** Deprecated: the server’s order of suites counts in any case. */
+  readonly preferServerCipherSuites?: boolean | string;
+}
+
+export interface TlsStoreInput {
+  /** For clients that name no host, or one that no certificate has. */
+  readonly defaultCertificate?: {
+    /** Certificate and those of its issuers: a path, or the PEM itself. */
+    readonly certFile: string;
+    /** Its private key: a path, or the PEM itself. */
+    readonly keyFile: string;
   };
 }

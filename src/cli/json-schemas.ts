@@ -9,6 +9,8 @@ import {
   tcpServiceOptions,
   tcpTransportOptions,
 } from '../controlplane/config/tcp-options.ts';
+import { certificateOptions, storeOptions, tlsOptions } from '../controlplane/config/tls-options.ts';
+import { udpRouterOptions, udpServiceOptions } from '../controlplane/config/udp-options.ts';
 import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import { jsonSchemaOf } from '../schema/json-schema.ts';
 import type { JsonSchema } from '../schema/schema.ts';
@@ -43,8 +45,25 @@ function routingProperties(): Readonly<Record<string, JsonSchema>> {
         serversTransports: mapOf(jsonSchemaOf(tcpTransportOptions)),
       },
     },
-    udp: { description: 'Not supported yet.' },
-    tls: { description: 'Not supported yet.' },
+    udp: {
+      description: 'UDP routers and services by name.',
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: {
+        routers: mapOf(jsonSchemaOf(udpRouterOptions)),
+        services: mapOf(jsonSchemaOf(udpServiceOptions)),
+      },
+    },
+    tls: {
+      description: 'Certificates, and options and stores by name.',
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: {
+        certificates: { type: ['array', 'null'], items: jsonSchemaOf(certificateOptions) },
+        options: mapOf(jsonSchemaOf(tlsOptions)),
+        stores: mapOf(jsonSchemaOf(storeOptions)),
+      },
+    },
   };
 }
 

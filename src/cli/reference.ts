@@ -14,12 +14,14 @@ import {
   tcpServiceOptions,
   tcpTransportOptions,
 } from '../controlplane/config/tcp-options.ts';
+import { udpRouterOptions, udpServiceOptions } from '../controlplane/config/udp-options.ts';
 import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import { DIAGNOSTIC_CODES } from '../controlplane/config/diagnostic-codes.ts';
 import { FAILURES } from '../dataplane/http/failure.ts';
 import { MATCHERS } from '../dataplane/match/matcher.ts';
 import { TCP_MATCHERS } from '../dataplane/match/tcp-matcher.ts';
-import { TCP_ENDS } from '../dataplane/tcp/tcp-end.ts';
+import { TCP_ENDS, type TcpEnd } from '../dataplane/tcp/tcp-end.ts';
+import { UDP_ENDS, type UdpEnd } from '../dataplane/udp/udp-end.ts';
 import { LATER_MIDDLEWARES, MIDDLEWARES } from '../dataplane/middleware/registry.ts';
 import { ACCESS_LOG_FIELDS } from '../observe/access-log-json.ts';
 import { CONNECTION_LOG_FIELDS } from '../observe/access-log-connection.ts';
@@ -82,7 +84,13 @@ function installPage(): string {
 }
 
 function routingPage(): string {
-  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\nWhen to use which, with examples: [services](../services.md).\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n\n${tcpSections()}`;
+  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\nWhen to use which, with examples: [services](../services.md).\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n\n${tcpSections()}\n${udpSections()}`;
+}
+
+function udpSections(): string {
+  const sections = { routers: udpRouterOptions, services: udpServiceOptions };
+  const tables = Object.entries(sections).map(([name, { fields }]) => `## \`udp.${name}.<name>\`\n\n${table(fields!)}`);
+  return `With examples: [UDP](../udp.md).\n\n${tables.join('\n')}`;
 }
 
 function tcpSections(): string {
@@ -118,17 +126,17 @@ function errorsPage(): string {
   const failures = Object.values(FAILURES).map(
     ({ flag, status, side, message }) => `| \`${flag}\` | ${status} | ${side} | ${cell(message)} |\n`,
   );
-  const ends = Object.values(TCP_ENDS).map(
-    ({ flag, side, message }) => `| \`${flag}\` | ${side} | ${cell(message)} |\n`,
-  );
-  return `${NOTE}# Errors\n\n## Diagnostics\n\nWhat is said about configuration.\n\n| code | meaning |\n|---|---|\n${diagnostics.join('')}\n## Start and run\n\n| code | meaning |\n|---|---|\n${thrown.join('')}\n## Response flags\n\nWhy a request could not be served; in the access log as \`ResponseFlag\` and, for the upstream side, in \`signalbox_service_failures_total\`.\n\n| flag | status | caused by | answer |\n|---|---|---|---|\n${failures.join('')}\n## Response flags of TCP connections\n\nWhy a connection of a TCP router ended otherwise than in order.\n\n| flag | caused by | meaning |\n|---|---|---|\n${ends.join('')}`;
+  const endRow = ({ flag, side, message }: TcpEnd | UdpEnd): string => `| \`${flag}\` | ${side} | ${cell(message)} |\n`;
+  const ends = Object.values(TCP_ENDS).map(endRow);
+  const udpEnds = Object.values(UDP_ENDS).map(endRow);
+  return `${NOTE}# Errors\n\n## Diagnostics\n\nWhat is said about configuration.\n\n| code | meaning |\n|---|---|\n${diagnostics.join('')}\n## Start and run\n\n| code | meaning |\n|---|---|\n${thrown.join('')}\n## Response flags\n\nWhy a request could not be served; in the access log as \`ResponseFlag\` and, for the upstream side, in \`signalbox_service_failures_total\`.\n\n| flag | status | caused by | answer |\n|---|---|---|---|\n${failures.join('')}\n## Response flags of TCP connections\n\nWhy a connection of a TCP router ended otherwise than in order.\n\n| flag | caused by | meaning |\n|---|---|---|\n${ends.join('')}\n## Response flags of UDP sessions\n\nWhy a session of a UDP router ended otherwise than by silence.\n\n| flag | caused by | meaning |\n|---|---|---|\n${udpEnds.join('')}`;
 }
 
 function observabilityPage(): string {
   const metrics = Object.entries(FAMILIES).map(
     ([name, { type, labels, help }]) => `| \`signalbox_${name}\` | ${type} | ${labels.join(', ')} | ${cell(help)} |\n`,
   );
-  return `${NOTE}# Metrics and log fields\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${ACCESS_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}, and header fields prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n\n## Of TCP connections\n\nOne line when a connection is over: ${CONNECTION_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}. Sizes count all bytes of the connection.\n`;
+  return `${NOTE}# Metrics and log fields\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${ACCESS_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}, and header fields prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n\n## Of TCP connections and UDP sessions\n\nOne line when it is over: ${CONNECTION_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}. Sizes count all bytes of the connection.\n`;
 }
 
 function cliPage(): string {

@@ -206,6 +206,21 @@ test('connections and bytes are counted by entry point, router and service', asy
   }
 });
 
+test('the API shows routers and services', async () => {
+  const shown = (path: string): Promise<unknown> =>
+    fetch(`http://127.0.0.1:${router.ports['traefik']!}/api/${path}`).then((answer) => answer.json());
+  expect(await shown('udp/routers/shares@install')).toMatchObject({
+    service: 'shares',
+    using: ['shares'],
+    status: 'enabled',
+  });
+  expect(await shown('udp/services/shares@install')).toMatchObject({ type: 'weighted', usedBy: ['shares@install'] });
+  expect(await shown('overview')).toMatchObject({
+    udp: { routers: { total: 8, warnings: 0, errors: 0 }, services: { total: 8, warnings: 1, errors: 0 } },
+  });
+  expect(await shown('rawdata')).toMatchObject({ udpRouters: { 'few@install': { using: ['few'] } } });
+});
+
 describe('a change', () => {
   async function change(servers: readonly { readonly port: number }[]): Promise<void> {
     const applied = /"configuration changed"|configuration changed/g;

@@ -77,6 +77,24 @@ const KINDS: Readonly<Record<string, Kind>> = {
       'used by': (row) => row['usedBy'],
     },
   },
+  udprouters: {
+    path: '/api/udp/routers',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      'entry points': (row) => row['using'],
+      service: (row) => row['service'],
+    },
+  },
+  udpservices: {
+    path: '/api/udp/services',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      type: (row) => row['type'],
+      'used by': (row) => row['usedBy'],
+    },
+  },
   certificates: {
     path: '/api/certificates',
     columns: {

@@ -16,6 +16,8 @@ export const OBJECT_KINDS = [
   'tcpMiddleware',
   'tcpService',
   'tcpServersTransport',
+  'udpRouter',
+  'udpService',
 ] as const;
 export type ObjectKind = (typeof OBJECT_KINDS)[number];
 

@@ -12,6 +12,7 @@ import {
   tcpServiceOptions,
   tcpTransportOptions,
 } from '../config/tcp-options.ts';
+import { udpRouterOptions, udpServiceOptions } from '../config/udp-options.ts';
 import { tlsOptions } from '../config/tls-options.ts';
 import { namedTransportOptions } from '../config/transport-options.ts';
 import { redact } from '../config/redact.ts';
@@ -48,6 +49,8 @@ const SCHEMAS: Readonly<Record<ObjectKind, Schema<unknown>>> = {
   tcpMiddleware: tcpMiddlewareOptions,
   tcpService: tcpServiceOptions,
   tcpServersTransport: tcpTransportOptions,
+  udpRouter: udpRouterOptions,
+  udpService: udpServiceOptions,
 };
 
 export function statusOf(compiled: Compiled<unknown>): ObjectStatus {
@@ -72,6 +75,8 @@ export function diffResults(before: CompileResult, after: CompileResult): readon
     ...diffKind('tcpMiddleware', before.tcp.middlewares, after.tcp.middlewares),
     ...diffKind('tcpService', before.tcp.services, after.tcp.services),
     ...diffKind('tcpServersTransport', before.tcp.serversTransports, after.tcp.serversTransports),
+    ...diffKind('udpRouter', before.udp.routers, after.udp.routers),
+    ...diffKind('udpService', before.udp.services, after.udp.services),
   ];
 }
 
