@@ -19,6 +19,8 @@ export interface InstallInput {
       readonly connection?: ReadonlyArray<string> | string;
       /** Leave X-Forwarded-For as it came. */
       readonly notAppendXForwardedFor?: boolean | string;
+      /** Say in X-Forwarded-Scheme and X-Scheme what X-Forwarded-Proto says. */
+      readonly addXForwardedSchemeHeaders?: boolean | string;
     };
     /** Timeouts, limits, shutdown. */
     readonly transport?: {
@@ -1207,5 +1209,17 @@ export interface TlsStoreInput {
     readonly certFile: string;
     /** Its private key: a path, or the PEM itself. */
     readonly keyFile: string;
+  };
+  /** The same, from a certificates resolver. */
+  readonly defaultGeneratedCert?: {
+    /** Certificates resolver that gets it. */
+    readonly resolver: string;
+    /** What it is for. */
+    readonly domain: {
+      /** Main name of the certificate. */
+      readonly main: string;
+      /** Further names. */
+      readonly sans?: ReadonlyArray<string> | string;
+    };
   };
 }

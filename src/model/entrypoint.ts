@@ -57,6 +57,8 @@ export interface ForwardedHeadersSpec {
   /** Lower-case header names that a client's Connection header may not remove. */
   readonly connection: readonly string[];
   readonly notAppendXForwardedFor: boolean;
+  /** Say the scheme in X-Forwarded-Scheme and X-Scheme as well. */
+  readonly addScheme: boolean;
 }
 
 export interface LifeCycleSpec {

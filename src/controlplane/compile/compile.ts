@@ -84,7 +84,7 @@ export function compile(
   const tcp = compileTcp(install, configs, compiledTlsOptions, ruleErrors, findings);
   warnShadowedHttp(tcp, routes, entryPoints.specs, findings);
   const udp = compileUdp(install, configs, findings);
-  const wanted = compileWantedCertificates(install, routes, routers, tcp, findings);
+  const wanted = compileWantedCertificates(install, routes, routers, tcp, tlsStores, findings);
   return {
     sections: {
       entryPoints: entryPoints.specs,

@@ -58,7 +58,7 @@ const forwardedHeaders = object({
   trustedIPs: withDefault(networks, [], 'Clients whose X-Forwarded-* fields are believed.'),
   connection: withDefault(list(string()), [], 'Fields that a client’s Connection header may not remove.'),
   notAppendXForwardedFor: flag(false, 'Leave X-Forwarded-For as it came.'),
-  addXForwardedSchemeHeaders: later('Arrives with TLS.'),
+  addXForwardedSchemeHeaders: flag(false, 'Say in X-Forwarded-Scheme and X-Scheme what X-Forwarded-Proto says.'),
 });
 
 const respondingTimeouts = object({
@@ -277,6 +277,7 @@ export function entryPointSpec(
       trustedIps: options.forwardedHeaders.trustedIPs,
       connection: options.forwardedHeaders.connection.map((header) => header.toLowerCase()),
       notAppendXForwardedFor: options.forwardedHeaders.notAppendXForwardedFor,
+      addScheme: options.forwardedHeaders.addXForwardedSchemeHeaders,
     },
     timeouts: {
       headerMs: timeouts.headerTimeout,
