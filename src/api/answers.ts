@@ -35,7 +35,9 @@ const rawObjects = {
 };
 export const rawData = shape({ routers: rawObjects, middlewares: rawObjects, services: rawObjects });
 
-export const version = shape({ Version: text, Codename: text, startDate: text, node: text });
+export const version = shape({ Version: text, Codename: text, startDate: text, node: text, pid: integer });
+
+export const takenOver = shape({ pid: integer });
 
 export const entryPoint = shape(
   { name: text, address: text, transport: { type: 'object' }, http: { type: 'object' } },
