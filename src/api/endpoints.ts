@@ -301,7 +301,7 @@ function controlEndpoints({
   ];
 }
 
-function takeoverEndpoint({ command, begin }: TakeoverSource): Endpoint {
+function takeoverEndpoint(source: TakeoverSource): Endpoint {
   return {
     method: 'POST',
     path: '/api/takeover',
@@ -313,10 +313,10 @@ function takeoverEndpoint({ command, begin }: TakeoverSource): Endpoint {
     },
     answer: answers.takenOver,
     handle: async (request) => {
-      const asked = decodeTakeover(request, command);
+      const asked = decodeTakeover(request, source.command);
       if (typeof asked === 'string') return refuse(403, asked);
       try {
-        return ok({ pid: await begin(asked) });
+        return ok({ pid: await source.begin(asked) });
       } catch (error) {
         if (!(error instanceof SignalboxError)) throw error;
         return refuse(409, error.message);

@@ -1,9 +1,13 @@
 // One process succeeds another while clients ask.
 
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import http from 'node:http';
+import http2 from 'node:http2';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import tls from 'node:tls';
 import { expect, test } from 'vitest';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
@@ -89,10 +93,10 @@ test('what is in flight finishes where it began, and a tunnel lasts until the gr
   slow.send(REQUEST);
   await origin.until(() => origin.received.includes('GET / '));
   const tunnel = await RawClient.connect(port);
-  tunnel.send('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+  tunnel.send('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
   await origin.until(() => /GET \/ws[\s\S]*\r\n\r\n/.test(origin.received));
   origin.connections[1]!.socket.write(
-    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n',
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
   );
   await tunnel.until(() => tunnel.received.includes('101'));
   expect(await router.takeOver()).toMatchObject({ code: 0 });
@@ -258,9 +262,127 @@ test('the successor has the variables the asker was given, and no descriptor or 
   expect(environ.some((one) => /secret|ticket/i.test(one))).toBe(false);
 });
 
-test('systemd is told who the service is', async () => {
+test('the service manager is told who the service is, and that it reloads and stops', async () => {
   await using origin = await RecordingOrigin.start();
-  await using router = await Succession.start({ install: install(origin.port) });
-  void router;
-  await writeFile(join(router.directory, 'unused'), '');
+  const bin = await mkdtemp(join(tmpdir(), 'signalbox-notify-'));
+  const told = join(bin, 'told');
+  await writeFile(join(bin, 'systemd-notify'), `#!/bin/sh\necho "$@" >> ${told}\n`, { mode: 0o755 });
+  const environment = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, NOTIFY_SOCKET: join(bin, 'socket') };
+  await using router = await Succession.start({ install: install(origin.port), environment });
+  const first = router.pid;
+  process.kill(first, 'SIGHUP');
+  await router.sees('the configuration was read again');
+  expect(await router.takeOver()).toMatchObject({ code: 0 });
+  await router.firstExited;
+  await router.end();
+  const lines = (await readFile(told, 'utf8')).trim().split('\n');
+  expect(lines.map((line) => line.replace(/(MONOTONIC_USEC)=\d+/, '$1=…'))).toEqual([
+    `READY=1 MAINPID=${first}`,
+    'RELOADING=1 MONOTONIC_USEC=…',
+    `READY=1 MAINPID=${first}`,
+    expect.stringMatching(`MAINPID=${router.pid}$`),
+    expect.stringMatching(`MAINPID=${router.pid}$`),
+    'STOPPING=1',
+  ]);
+  await rm(bin, { recursive: true });
 });
+
+test('systemd would end a successor with a service that does not tell it who it is', async () => {
+  await using origin = await RecordingOrigin.start();
+  await using router = await Succession.start({
+    install: install(origin.port),
+    shell: 'SYSTEMD_EXEC_PID=$$ exec "$@"',
+  });
+  const answer = await router.takeOver();
+  expect(answer.code).toBe(1);
+  expect(answer.stderr).toContain('its unit needs Type=notify and NotifyAccess=all');
+});
+
+test('a session of TLS is resumed by the successor, and streams of HTTP/2 finish where they began', async () => {
+  await using origin = await RecordingOrigin.start(() => {});
+  await using router = await Succession.start({ install: install(origin.port) });
+  const port = router.ports['secure']!;
+  const session = await new Promise<Buffer>((resolve, reject) => {
+    const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, servername: 'a.test' });
+    socket.once('session', (ticket: Buffer) => {
+      resolve(ticket);
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+  const client = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  const goneAway = once(client, 'goaway');
+  const slow = client.request({ ':path': '/slow' });
+  await origin.until(() => origin.received.includes('GET /slow'));
+  expect(await router.takeOver()).toMatchObject({ code: 0 });
+  await goneAway;
+  origin.connections[0]!.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  const [head] = (await once(slow, 'response')) as [Record<string, unknown>];
+  expect(head[':status']).toBe(200);
+  slow.resume();
+  await once(slow, 'end');
+  client.close();
+  const isResumed = await new Promise<boolean>((resolve, reject) => {
+    const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, servername: 'a.test', session });
+    socket.once('secureConnect', () => {
+      resolve(socket.isSessionReused());
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+  expect(isResumed).toBe(true);
+  // Which was the successor: the first is gone, or does not accept.
+  await router.firstExited;
+});
+
+test('HTTP/2 clients that open streams all the time lose none', async () => {
+  await using origin = await RecordingOrigin.start();
+  await using router = await Succession.start({ install: install(origin.port), workers: 2 });
+  const port = router.ports['secure']!;
+  const failures: string[] = [];
+  let answered = 0;
+  let isStopping = false;
+  const wake = new Set<() => void>();
+  const one = (client: http2.ClientHttp2Session): Promise<void> =>
+    new Promise((resolve) => {
+      const stream = client.request({ ':path': '/' });
+      let status = 0;
+      stream.on('response', (head) => (status = Number(head[':status'])));
+      stream.on('error', () => {});
+      stream.on('close', () => {
+        if (status === 200) answered++;
+        // The client's own library takes no stream any more once it has read GOAWAY, before it says so: it was never sent.
+        else if (stream.rstCode !== http2.constants.NGHTTP2_REFUSED_STREAM)
+          failures.push(`${status} ${stream.rstCode}`);
+        for (const call of wake) call();
+        resolve();
+      });
+      stream.resume();
+    });
+  const load = async (): Promise<void> => {
+    while (!isStopping) {
+      const client = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+      client.on('error', (error) => failures.push(error.message));
+      let isUsed = true;
+      client.on('goaway', () => (isUsed = false));
+      const lane = async (): Promise<void> => {
+        while (isUsed && !isStopping) await one(client);
+      };
+      await Promise.all([lane(), lane(), lane()]);
+      client.close();
+    }
+  };
+  const more = async (count: number): Promise<void> => {
+    const goal = answered + count;
+    while (answered < goal) await new Promise<void>((resolve) => wake.add(resolve));
+  };
+  const running = Promise.all([load(), load()]);
+  for (let turn = 0; turn < 2; turn++) {
+    await more(50);
+    expect(await router.takeOver()).toMatchObject({ code: 0 });
+    await more(50);
+  }
+  isStopping = true;
+  await running;
+  expect(failures).toEqual([]);
+}, 60_000);

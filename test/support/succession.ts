@@ -16,6 +16,8 @@ export interface SuccessionOptions {
   readonly workers?: number;
   readonly environment?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** A shell that becomes the first process, as in `exec "$@"`. */
+  readonly shell?: string;
 }
 
 export class Succession implements AsyncDisposable {
@@ -49,7 +51,9 @@ export class Succession implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), 'signalbox-takeover-'));
     const config = join(directory, 'signalbox.yml');
     await writeFile(config, options.install.replaceAll('DIR', directory));
-    const child = spawn(process.execPath, [MAIN, ...argsOf(config, options)], {
+    const command = [process.execPath, MAIN, ...argsOf(config, options)];
+    const [program, ...args] = options.shell === undefined ? command : ['sh', '-c', options.shell, 'sh', ...command];
+    const child = spawn(program!, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { PATH: process.env['PATH'] ?? '', ...options.environment },
     });
