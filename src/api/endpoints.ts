@@ -52,7 +52,6 @@ export interface ApiSources {
   readonly ports: () => ReadonlyMap<string, number>;
 }
 
-const NO_OBJECTS = { total: 0, warnings: 0, errors: 0 };
 const PUSHED = 'PUT /api/providers/rest';
 const JSON_TYPES = ['application/json'];
 const MAX_WAIT_MS = 600_000;
@@ -110,9 +109,15 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
         ...shownCertificate(spec, Date.now(), known.get(spec.name)),
       }));
     }),
-    ...['tcp/routers', 'tcp/services', 'tcp/middlewares', 'udp/routers', 'udp/services'].flatMap((path) =>
-      listAndOne(`/api/${path}`, path.replace('/', ' '), answers.shownObject, () => []),
+    ...listAndOne('/api/tcp/routers', 'TCP routers', answers.shownObject, () => view.tcpRouters(pipeline.result)),
+    ...listAndOne('/api/tcp/services', 'TCP services', answers.shownObject, () =>
+      view.tcpServices(pipeline.result, healthOf),
     ),
+    ...listAndOne('/api/tcp/middlewares', 'TCP middlewares', answers.shownObject, () =>
+      view.tcpMiddlewares(pipeline.result),
+    ),
+    ...listAndOne('/api/udp/routers', 'UDP routers', answers.shownObject, () => view.udpRouters(pipeline.result)),
+    ...listAndOne('/api/udp/services', 'UDP services', answers.shownObject, () => view.udpServices(pipeline.result)),
     {
       method: 'GET',
       path: '/api/acme/certificates',
@@ -164,7 +169,7 @@ function listAndOne(
 }
 
 function overview(install: InstallConfig, pipeline: Pipeline): object {
-  const { routers, services, middlewares } = pipeline.result;
+  const { routers, services, middlewares, tcp, udp } = pipeline.result;
   const count = (objects: Iterable<{ errors: readonly string[]; warnings: readonly string[] }>): object => {
     const all = [...objects];
     const errors = all.filter((one) => one.errors.length > 0).length;
@@ -179,8 +184,12 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
       services: count(services.values()),
       middlewares: count(middlewares.values()),
     },
-    tcp: { routers: NO_OBJECTS, services: NO_OBJECTS, middlewares: NO_OBJECTS },
-    udp: { routers: NO_OBJECTS, services: NO_OBJECTS },
+    tcp: {
+      routers: count(tcp.routers.values()),
+      services: count(tcp.services.values()),
+      middlewares: count(tcp.middlewares.values()),
+    },
+    udp: { routers: count(udp.routers.values()), services: count(udp.services.values()) },
     features: {
       tracing: '',
       metrics: install.metrics.enabled ? 'Prometheus' : '',

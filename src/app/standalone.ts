@@ -18,7 +18,8 @@ import type { InstallConfig } from '../controlplane/config/install-config.ts';
 import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/internal-routing.ts';
 import { FileStore } from '../controlplane/store/file-store.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
-import { ACME_PROVIDER, AcmeProvider } from '../controlplane/acme/acme-provider.ts';
+import { AcmeProvider } from '../controlplane/acme/acme-provider.ts';
+import { ACME_PROVIDER } from '../controlplane/config/certificates-resolver-options.ts';
 import type { CreateManagerOptions } from '../controlplane/acme/create-manager.ts';
 import type { CreateStaplerOptions } from '../controlplane/ocsp/create-stapler.ts';
 import type { Stapler } from '../controlplane/ocsp/stapler.ts';
@@ -409,10 +410,14 @@ export class Standalone {
 
   /** Objects in force that people wrote. */
   get counts(): { routers: number; services: number; middlewares: number } {
-    const { routes, services, middlewares } = this.#pipeline.current;
+    const { routes, services, middlewares, tcpRoutes, tcpServices, tcpMiddlewares } = this.#pipeline.current;
     const written = (objects: object): number =>
       Object.keys(objects).filter((name) => !name.endsWith(`@${INTERNAL_PROVIDER}`)).length;
-    return { routers: written(routes), services: written(services), middlewares: written(middlewares) };
+    return {
+      routers: written(routes) + written(tcpRoutes),
+      services: written(services) + written(tcpServices),
+      middlewares: written(middlewares) + written(tcpMiddlewares),
+    };
   }
 
   /** Of the newest routing configuration. */
@@ -584,10 +589,10 @@ export class Standalone {
   }
 
   #updateLiveNames(): void {
-    const { routes, services, tcpRoutes, tcpServices } = this.#pipeline.current;
+    const { routes, services, tcpRoutes, tcpServices, udpRoutes, udpServices } = this.#pipeline.current;
     this.#metrics.setLive({
-      routers: new Set([...Object.keys(routes), ...Object.keys(tcpRoutes)]),
-      services: new Set([...Object.keys(services), ...Object.keys(tcpServices)]),
+      routers: new Set([routes, tcpRoutes, udpRoutes].flatMap((specs) => Object.keys(specs))),
+      services: new Set([services, tcpServices, udpServices].flatMap((specs) => Object.keys(specs))),
     });
   }
 
@@ -602,11 +607,17 @@ export class Standalone {
     const samples: Sample[] = [];
     for (const service of Object.keys(this.#pipeline.current.services)) {
       if (service.endsWith(`@${INTERNAL_PROVIDER}`)) continue;
-      for (const { url, isUp, inFlight, responseMs } of this.#supervisor.healthOf(service) ?? []) {
+      for (const { url, isUp, inFlight, connections, responseMs } of this.#supervisor.healthOf(service) ?? []) {
         const labels = { service, url };
         samples.push(
           { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
           { metric: 'service_server_requests_in_flight', labels, values: [inFlight] },
+          {
+            metric: 'service_server_connections',
+            labels: { ...labels, protocol: 'http/1.1' },
+            values: [connections.http1],
+          },
+          { metric: 'service_server_connections', labels: { ...labels, protocol: 'h2' }, values: [connections.http2] },
           { metric: 'service_server_response_seconds', labels, values: [responseMs / 1000] },
         );
       }
@@ -677,7 +688,10 @@ export class Standalone {
       single('config_install_reloads_total', this.#watch?.refused ?? 0, { outcome: 'refused' }),
       single('process_start_time_seconds', this.#startedAt / 1000),
       ...[...open.byEntryPoint].map(([entrypoint, count]) =>
-        single('open_connections', count, { entrypoint, protocol: 'TCP' }),
+        single('open_connections', count, {
+          entrypoint,
+          protocol: this.#supervisor.addressOf(entrypoint)?.protocol === 'udp' ? 'UDP' : 'TCP',
+        }),
       ),
       ...this.#serverSamples(),
       ...this.#certificateSamples(),

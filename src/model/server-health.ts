@@ -6,6 +6,8 @@ export interface ServerHealth {
   readonly isUp: boolean;
   /** Requests in progress, in all workers. */
   readonly inFlight: number;
+  /** Open connections to it, in all workers. */
+  readonly connections: { readonly http1: number; readonly http2: number };
   /** Mean time to the head of a response in milliseconds; 0 when none has come yet. */
   readonly responseMs: number;
   /** Milliseconds since the epoch until which failed requests keep it away; null when they do not. */

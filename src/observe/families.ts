@@ -16,17 +16,17 @@ function connectionFamilies(subject: string, labels: readonly string[]): Record<
   return {
     [`${subject}_connections_total`]: {
       type: 'counter',
-      help: `Connections of TCP routers, by ${subject}.`,
+      help: `Connections of TCP routers and sessions of UDP routers, by ${subject}.`,
       labels: all,
     },
     [`${subject}_received_bytes_total`]: {
       type: 'counter',
-      help: `Bytes of clients on connections of TCP routers, by ${subject}.`,
+      help: `Bytes of clients on connections of TCP routers and in datagrams of UDP routers, by ${subject}.`,
       labels: all,
     },
     [`${subject}_sent_bytes_total`]: {
       type: 'counter',
-      help: `Bytes for clients on connections of TCP routers, by ${subject}.`,
+      help: `Bytes for clients on connections of TCP routers and in datagrams of UDP routers, by ${subject}.`,
       labels: all,
     },
   };
@@ -72,12 +72,17 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   ...connectionFamilies('service', ['service']),
   entrypoint_connections_broken_total: {
     type: 'counter',
-    help: 'Connections of TCP routers that did not end in order, by response flag.',
+    help: 'Connections of TCP routers and sessions of UDP routers that did not end in order, by response flag.',
     labels: ['entrypoint', 'flag', 'protocol'],
+  },
+  entrypoint_datagrams_dropped_total: {
+    type: 'counter',
+    help: 'Datagrams that reached nobody: no_router; sessions, as many as may be; backlog, not taken fast enough; draining, of a new client while the router stops.',
+    labels: ['entrypoint', 'reason', 'protocol'],
   },
   service_dial_failures_total: {
     type: 'counter',
-    help: 'Servers of TCP services that could not be connected to, by response flag.',
+    help: 'Servers of TCP and UDP services that could not be connected to, by response flag.',
     labels: ['service', 'url', 'flag', 'protocol'],
   },
   tls_certs_not_after: {
@@ -104,6 +109,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     type: 'gauge',
     help: 'Requests of the server in progress.',
     labels: ['service', 'url'],
+  },
+  service_server_connections: {
+    type: 'gauge',
+    help: 'Open connections to the server of an HTTP service, by protocol: http/1.1 or h2.',
+    labels: ['service', 'url', 'protocol'],
   },
   service_server_open_connections: {
     type: 'gauge',

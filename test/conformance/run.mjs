@@ -1,10 +1,11 @@
 // `npm run conformance`: what others' programs find in the built router. h2spec asks for HTTP/2 (RFC 9113) and HPACK (RFC
-// 7541) over TLS, testssl.sh looks for weaknesses in TLS. Needs Go for the first (`go install` of its public module) and
+// 7541), in clear text and over TLS, with servers of HTTP/1.1 and of HTTP/2 behind; testssl.sh looks for weaknesses in TLS. Needs Go for the first (`go install` of its public module) and
 // Debian's package for the second; says so, and fails, where they cannot be had. `--only h2spec` or `--only testssl` runs one.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import http2 from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -22,6 +23,12 @@ const EXPECTED = {
   HTTP_headerTime: 'the clock of the machine',
   sessionresumption_ticket: 'testssl’s own client fails at it now and then; test/feature/tls.test.ts resumes sessions',
 };
+
+/**
+ * Of h2spec, in clear text alone: a port that speaks HTTP/1.1 as well answers 400 to what is neither, and closes; the tool takes
+ * the answer for a frame.
+ */
+const EXPECTED_IN_CLEAR = 'Sends invalid connection preface';
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
 const directory = mkdtempSync(join(tmpdir(), 'signalbox-conformance-'));
@@ -49,19 +56,28 @@ function makeCertificates() {
 }
 
 async function startRouter() {
-  const origin = http.createServer((request, response) => {
+  const answer = (request, response) => {
     request.resume();
     request.on('end', () => response.end('hello\n'));
-  });
-  await new Promise((resolve) => origin.listen(0, '127.0.0.1', resolve));
-  origin.unref();
+  };
+  const origins = [http.createServer(answer), http2.createServer(answer)];
+  for (const origin of origins) {
+    await new Promise((resolve) => origin.listen(0, '127.0.0.1', resolve));
+    origin.unref();
+  }
   const config = join(directory, 'signalbox.yml');
   writeFileSync(
     config,
-    `entryPoints: { secure: { address: "127.0.0.1:0", http: { tls: {} } } }
+    `entryPoints:
+  clear: { address: "127.0.0.1:0" }
+  secure: { address: "127.0.0.1:0", http: { tls: {} } }
 http:
-  routers: { all: { rule: "PathPrefix(\`/\`)", service: origin } }
-  services: { origin: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${origin.address().port}" }] } } }
+  routers:
+    http1: { rule: "PathPrefix(\`/http1\`)", service: http1 }
+    http2: { rule: "PathPrefix(\`/http2\`)", service: http2 }
+  services:
+    http1: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${origins[0].address().port}" }] } }
+    http2: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${origins[1].address().port}" }] } }
 tls:
   certificates:
     - { certFile: ${directory}/ec.pem, keyFile: ${directory}/ec.key }
@@ -76,8 +92,9 @@ tls:
   return new Promise((resolve, reject) => {
     child.stderr.on('data', (chunk) => {
       said += chunk;
-      const port = /secure\s+http:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
-      if (port !== undefined && said.includes('middleware')) resolve(Number(port));
+      const found = said.matchAll(/(clear|secure)\s+http:\/\/127\.0\.0\.1:(\d+)/g);
+      if (said.includes('middleware'))
+        resolve(Object.fromEntries([...found].map(([, name, port]) => [name, Number(port)])));
     });
     child.on('exit', () => reject(new Error(`the router ended: ${said}`)));
   });
@@ -99,7 +116,7 @@ function isThere(program) {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 }
 
-async function h2spec(port) {
+async function h2spec(ports) {
   if (!isThere('go')) {
     console.error('h2spec: Go is not installed, so the tool cannot be had: see https://go.dev/dl');
     return false;
@@ -110,16 +127,26 @@ async function h2spec(port) {
     console.error(`h2spec: "go install ${H2SPEC}" failed:\n${installed.said}`);
     return false;
   }
-  const { code, said } = await run(program, [
-    '-h', '127.0.0.1', '-p', String(port), '-t', '-k', '-o', '5', 'generic', 'http2', 'hpack',
-  ]); // prettier-ignore
-  const failures = said.split('\nFailures:')[1];
-  if (failures !== undefined) console.log(failures);
-  console.log(`h2spec: ${/\d+ tests,.*/.exec(said)?.[0] ?? 'no result'}`);
-  return code === 0;
+  let isGood = true;
+  for (const [entryPoint, port] of Object.entries(ports)) {
+    for (const server of ['http1', 'http2']) {
+      const { code, said } = await run(program, [
+        '-h', '127.0.0.1', '-p', String(port), ...(entryPoint === 'secure' ? ['-t', '-k'] : []), '-P', `/${server}`, '-o', '5',
+        'generic', 'http2', 'hpack',
+      ]); // prettier-ignore
+      const failures = said.split('\nFailures:')[1];
+      const wrong = [...said.matchAll(/× \d+: (.*)/g)].map(([, name]) => name);
+      const isExpected = entryPoint === 'clear' && wrong.every((name) => name === EXPECTED_IN_CLEAR);
+      if (failures !== undefined && !isExpected) console.log(failures);
+      const note = isExpected && wrong.length > 0 ? ' (expected: HTTP/1.1 lives on the same port)' : '';
+      console.log(`h2spec, ${entryPoint} to ${server}: ${/\d+ tests,.*/.exec(said)?.[0] ?? 'no result'}${note}`);
+      if (code !== 0 && !(isExpected && wrong.length > 0)) isGood = false;
+    }
+  }
+  return isGood;
 }
 
-async function testssl(port) {
+async function testssl({ secure: port }) {
   if (!isThere('testssl')) {
     console.error('testssl: not installed; "apt-get install testssl.sh" brings it');
     return false;
@@ -145,9 +172,9 @@ async function testssl(port) {
 }
 
 makeCertificates();
-const port = await startRouter();
+const ports = await startRouter();
 let isGood = true;
 for (const [name, check] of Object.entries({ h2spec, testssl })) {
-  if (values.only === undefined || values.only === name) isGood = (await check(port)) && isGood;
+  if (values.only === undefined || values.only === name) isGood = (await check(ports)) && isGood;
 }
 process.exit(isGood ? 0 : 1);

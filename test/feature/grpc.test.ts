@@ -213,5 +213,6 @@ test('failures of the router are statuses of gRPC', async () => {
   const found = records.find((record) => record['ResponseFlag'] === 'upstream_connect_refused');
   expect(found).toMatchObject({ DownstreamStatus: 502, RequestProtocol: 'HTTP/2.0' });
   const metrics = await (await fetch(`http://127.0.0.1:${router.ports['api']!}/metrics`)).text();
+  expect(metrics).toMatch(/service_server_connections\{service="plain@[^}]*protocol="h2"\} [1-9]/);
   expect(metrics).toMatch(/service_requests_total\{[^}]*protocol="grpc"/);
 });

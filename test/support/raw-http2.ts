@@ -1,6 +1,6 @@
-// An HTTP/2 client that sends exactly the frames it is told to, for what a well-behaved library would not send.
+// An HTTP/2 client, and a server, that send exactly the frames they are told to, for what a well-behaved library would not send.
 
-import net from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { HpackDecoder } from '../../src/dataplane/http2/hpack-decoder.ts';
 import type { Field } from '../../src/dataplane/http2/field.ts';
 
@@ -65,9 +65,12 @@ export class RawHttp2 {
   #buffer = Buffer.alloc(0);
   readonly #decoder = new HpackDecoder();
   readonly #watchers = new Set<() => void>();
+  /** Bytes of the preface still to come. */
+  #preface: number;
 
-  private constructor(socket: net.Socket) {
+  private constructor(socket: net.Socket, preface = 0) {
     this.socket = socket;
+    this.#preface = preface;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -90,6 +93,11 @@ export class RawHttp2 {
       socket.once('error', reject);
       socket.once('connect', () => resolve(new RawHttp2(socket)));
     });
+  }
+
+  /** The server's side of an accepted connection; says nothing by itself. */
+  static accept(socket: net.Socket): RawHttp2 {
+    return new RawHttp2(socket, PREFACE.length);
   }
 
   send(...pieces: readonly Buffer[]): void {
@@ -130,6 +138,11 @@ export class RawHttp2 {
     return this.frames.find(match)!;
   }
 
+  /** The request on the stream, as soon as its head is there. */
+  request(streamId: number): Promise<Frame> {
+    return this.#find((one) => one.streamId === streamId && one.type === 1);
+  }
+
   /** Status of the final response on the stream. */
   async status(streamId: number): Promise<string> {
     const found = await this.#find((one) => one.streamId === streamId && /^[2-5]/.test(one.fields[':status'] ?? ''));
@@ -168,7 +181,9 @@ export class RawHttp2 {
   }
 
   #read(chunk: Buffer): void {
-    this.#buffer = Buffer.concat([this.#buffer, chunk]);
+    const skipped = Math.min(this.#preface, chunk.length);
+    this.#preface -= skipped;
+    this.#buffer = Buffer.concat([this.#buffer, chunk.subarray(skipped)]);
     for (;;) {
       if (this.#buffer.length < 9) break;
       const length = this.#buffer.readUIntBE(0, 3);
@@ -191,4 +206,66 @@ export class RawHttp2 {
   #wake(): void {
     for (const watcher of this.#watchers) watcher();
   }
+}
+
+/** Servers of HTTP/2 in clear text: each connection is a `RawHttp2` that has sent the SETTINGS given and nothing else. */
+export class RawHttp2Server implements AsyncDisposable {
+  readonly connections: RawHttp2[] = [];
+  /** Payload of SETTINGS; null sends none. */
+  settings: Buffer | null = Buffer.alloc(0);
+  readonly #server: net.Server;
+  readonly #watchers = new Set<() => void>();
+
+  private constructor() {
+    this.#server = net.createServer({ allowHalfOpen: false, noDelay: true }, (socket) => {
+      const connection = RawHttp2.accept(socket);
+      if (this.settings !== null) connection.send(frame(4, 0, 0, this.settings));
+      this.connections.push(connection);
+      for (const watcher of this.#watchers) watcher();
+    });
+  }
+
+  static async start(): Promise<RawHttp2Server> {
+    const server = new RawHttp2Server();
+    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port; // A TCP server.
+  }
+
+  /** The connection of that index, as soon as it is there. */
+  async connection(index: number): Promise<RawHttp2> {
+    while (this.connections.length <= index) {
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.#watchers.delete(wake);
+          resolve();
+        };
+        this.#watchers.add(wake);
+      });
+    }
+    return this.connections[index]!;
+  }
+
+  /** Ends what there is, so that the next request opens a connection. */
+  async reset(): Promise<void> {
+    for (const one of this.connections) one.socket.destroy();
+    await Promise.all(this.connections.map((one) => one.closed()));
+    this.connections.length = 0;
+    this.settings = Buffer.alloc(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.reset();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+}
+
+/** Payload of SETTINGS. */
+export function settings(...pairs: readonly (readonly [id: number, value: number])[]): Buffer {
+  return Buffer.concat(pairs.map(([id, value]) => Buffer.concat([Buffer.from([id >> 8, id & 0xff]), uint32(value)])));
 }

@@ -83,7 +83,7 @@ export function compile(
   );
   const tcp = compileTcp(install, configs, compiledTlsOptions, ruleErrors, findings);
   const udp = compileUdp(install, configs, findings);
-  const wanted = compileWantedCertificates(install, routes, routers, tcp, findings);
+  const wanted = compileWantedCertificates(install, routes, routers, tcp, tlsStores, findings);
   return {
     sections: {
       entryPoints: entryPoints.specs,

@@ -68,12 +68,23 @@ function reportOtherStore(store: string, context: DecodeContext): void {
   );
 }
 
+const certificateDomains = object({
+  main: required(string(), 'Main name of the certificate.'),
+  sans: withDefault(list(string()), [], 'Further names.'),
+});
+
 export const storeOptions = object({
   defaultCertificate: optional(
     checked(object(pair), checkPair),
     'For clients that name no host, or one that no certificate has.',
   ),
-  defaultGeneratedCert: later('A default certificate from a certificates resolver.'),
+  defaultGeneratedCert: optional(
+    object({
+      resolver: required(string(), 'Certificates resolver that gets it.'),
+      domain: required(certificateDomains, 'What it is for.'),
+    }),
+    'The same, from a certificates resolver.',
+  ),
 });
 export type StoreOptions = Infer<typeof storeOptions>;
 
@@ -234,11 +245,6 @@ export function tlsOptionsSpec(name: string, options: TlsOptions): TlsOptionsSpe
     sessionTickets: !options.disableSessionTickets,
   };
 }
-
-const certificateDomains = object({
-  main: required(string(), 'Main name of the certificate.'),
-  sans: withDefault(list(string()), [], 'Further names.'),
-});
 
 /** What a router says about TLS. `tls: true` stands for an empty section. */
 const routerTlsFields = {

@@ -26,8 +26,9 @@ import { EntryPoints, type EntryPointChanges, type EntryPointRows } from './entr
 import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
-import type { TcpInstrument } from './tcp-instrument.ts';
+import type { ConnectionInstrument } from './connection-instrument.ts';
 import { runInSlices } from './slices.ts';
+import { UdpRouting } from '../udp/udp-routing.ts';
 import { UdpEntryPoint } from './udp-entrypoint.ts';
 
 export interface EngineOptions {
@@ -47,7 +48,8 @@ export interface EngineOptions {
   /** Those that could be loaded. */
   readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
   readonly instrument: Instrument;
-  readonly tcpInstrument: TcpInstrument;
+  readonly tcpInstrument: ConnectionInstrument;
+  readonly udpInstrument: ConnectionInstrument;
   /** Failed requests have ejected a server of a service. */
   readonly ejected: (service: string, serverUrl: string) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
@@ -62,6 +64,7 @@ export class Engine {
   readonly entryPoints: EntryPoints;
   readonly #generation: Generation;
   readonly #tcpGeneration: TcpGeneration;
+  readonly #udp: UdpRouting;
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
   readonly #tls: TlsStore;
@@ -93,6 +96,9 @@ export class Engine {
       keepOriginHeaders: options.instrument.needsOriginHeaders,
     };
     this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
+    this.#udp = new UdpRouting(this.#upstream.resolver, (route, entryPoint) =>
+      options.udpInstrument.observeRoute(route, this.#specOf(entryPoint)),
+    );
     this.entryPoints = new EntryPoints(Object.values(options.snapshot.entryPoints), options.entryPointRows, {
       tcp: (spec, row) =>
         new EntryPointRuntime(spec, {
@@ -106,7 +112,14 @@ export class Engine {
           handshakeFailed: options.handshakeFailed,
           proxyHeaderFailed: options.proxyHeaderFailed,
         }),
-      udp: (spec) => new UdpEntryPoint(spec, { wheel }),
+      udp: (spec, row) =>
+        new UdpEntryPoint(spec, {
+          wheel,
+          limits: options.limits,
+          row,
+          routing: this.#udp,
+          dropped: (entryPoint, reason) => options.udpInstrument.dropped(entryPoint, reason),
+        }),
     });
     this.#specOf = (entryPoint) => this.entryPoints.unchanged().specOf(entryPoint);
     this.#generation = new Generation(
@@ -145,6 +158,7 @@ export class Engine {
     while (step.done !== true) step = work.next();
     step.value();
     this.#tls.apply(this.#initial);
+    this.#udp.apply(this.#initial);
     this.#version = version;
     this.#digest = digest;
   }
@@ -172,6 +186,7 @@ export class Engine {
     const commit = await runInSlices(this.#build(delta, rows, entryPoints));
     commit();
     this.#tls.apply(delta.changed, delta.removed);
+    this.#udp.apply(delta.changed, delta.removed);
     this.#version = delta.version;
     this.#digest = delta.digest;
   }

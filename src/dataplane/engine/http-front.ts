@@ -75,12 +75,13 @@ export class HttpFront implements Http1ServerContext, Http2ServerContext {
     const hosts = this.#hosts;
     const append = !this.spec.forwardedHeaders.notAppendXForwardedFor;
     const kept = this.spec.forwardedHeaders.connection;
+    const addScheme = this.spec.forwardedHeaders.addScheme;
     const { httpChallenges } = this.spec;
     const { challenges } = this.#owner;
     // A field rather than a method: the connection calls it per request without a receiver look-up.
     return (exchange) => {
       if (exchange.connectionNames !== null) removeNominated(exchange, kept);
-      setForwardedHeaders(exchange);
+      setForwardedHeaders(exchange, addScheme);
       exchange.appendForwardedFor = append;
       if (httpChallenges !== 'none' && exchange.path.startsWith(CHALLENGE_PATH)) {
         if (challenges.answer(exchange, httpChallenges)) return;

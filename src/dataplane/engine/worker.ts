@@ -20,7 +20,7 @@ import { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { LineLimit } from './line-limit.ts';
 import { Instrument } from './instrument.ts';
-import { TcpInstrument } from './tcp-instrument.ts';
+import { ConnectionInstrument } from './connection-instrument.ts';
 
 const ACCESS_LOG_FLUSH_MS = 100;
 const MAX_FAILURE_LINES_PER_SECOND = 100;
@@ -101,8 +101,12 @@ const engine = new Engine({
   tls: init.shared.tls,
   plugins: await loadPlugins(init.plugins),
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
-  tcpInstrument: new TcpInstrument(
+  tcpInstrument: new ConnectionInstrument(
     init.observe.metrics.enabled ? new ConnectionMetrics(metrics, init.observe.metrics, 'tcp') : null,
+    accessLog,
+  ),
+  udpInstrument: new ConnectionInstrument(
+    init.observe.metrics.enabled ? new ConnectionMetrics(metrics, init.observe.metrics, 'udp') : null,
     accessLog,
   ),
   ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),

@@ -56,6 +56,12 @@ export interface TunnelEnd {
   resume(): void;
 }
 
+/** Changes the body of a request on its way to the server. */
+export interface RequestFilter {
+  /** The sink that the client's bytes go to; what comes of them goes to `sink`. Called again when another server takes over. */
+  into(sink: BodySink): BodySink;
+}
+
 export interface ExchangeObserver {
   /** The exchange is over, for better or worse; called exactly once. */
   finished(exchange: Exchange): void;
@@ -112,6 +118,8 @@ export class Exchange implements AccessRecord {
   trailerNames = '';
   /** Protocol of an Upgrade request that may be passed on, lower case; '' for none. */
   upgrade = '';
+  /** Between the request's body and its server; null for none. */
+  requestFilter: RequestFilter | null = null;
   /** A forwarded-kind header was received. */
   hasForwarded = false;
   /** Field names the client's Connection header nominated, lower case; null for none. */
@@ -170,6 +178,17 @@ export class Exchange implements AccessRecord {
     this.downstream = downstream;
     this.client = client;
     this.responseSink = downstream;
+  }
+
+  /** Delivers the request body to the server's connection: see `Downstream.readBody`. */
+  readBody(sink: BodySink): void {
+    this.downstream.readBody(this.requestFilter === null ? sink : this.requestFilter.into(sink));
+  }
+
+  /** See BodySource.claim, for the request body's current chunk. */
+  claimBody(): boolean {
+    // What a filter passes on is its own memory.
+    return this.requestFilter === null && this.downstream.claimBody();
   }
 
   /** Hooks run in reverse order of registration: the stage next to the service first. */

@@ -48,6 +48,7 @@ export const FAILURES = {
   badHost: failure('bad_host', 'downstream', 400, 'Bad Request: missing or malformed Host'),
   badFraming: failure('bad_framing', 'downstream', 400, 'Bad Request: ambiguous message length'),
   badChunk: failure('bad_chunk', 'downstream', 400, 'Bad Request: malformed chunked body'),
+  badEncoding: failure('bad_encoding', 'downstream', 400, 'Bad Request: body is not Base64'),
   badTrailer: failure('bad_trailer', 'downstream', 400, 'Bad Request: malformed or forbidden trailer field'),
   methodNotAllowed: failure('method_not_allowed', 'downstream', 405, 'Method Not Allowed'),
   requestTimeout: failure('request_timeout', 'downstream', 408, 'Request Timeout'),

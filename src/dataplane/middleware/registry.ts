@@ -12,6 +12,7 @@ import type { Middleware, MiddlewareDefinition, MiddlewareResources } from './de
 import { digestAuth } from './digest-auth.ts';
 import { encodedCharacters } from './encoded-characters.ts';
 import { errors } from './errors.ts';
+import { grpcWeb } from './grpc-web.ts';
 import { headers } from './headers.ts';
 import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
 import { maintenance } from './maintenance.ts';
@@ -35,6 +36,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   digestAuth,
   encodedCharacters,
   errors,
+  grpcWeb,
   headers,
   ipAllowList,
   ipWhiteList,
@@ -52,7 +54,7 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_MIDDLEWARES: readonly string[] = [
   'circuitBreaker',
-  'forwardAuth', 'grpcWeb', 'inFlightReq', 'passTLSClientCert', 'rateLimit',
+  'forwardAuth', 'inFlightReq', 'passTLSClientCert', 'rateLimit',
   'retry',
 ]; // prettier-ignore
 

@@ -48,3 +48,14 @@ test('requests in progress are summed over workers, and a dead one’s are clear
   main.clear(3);
   expect([main.inFlight(3), main.responseMs(3)]).toEqual([0, 0]);
 });
+
+test('connections are counted by worker and protocol', () => {
+  const { main, a, b } = tables();
+  a.setConnections(3, 2, 0);
+  b.setConnections(3, 1, 4);
+  b.setInFlight(3, 9);
+  expect([main.connections(3), main.inFlight(3)]).toEqual([{ http1: 3, http2: 4 }, 9]);
+  expect(main.connections(2)).toEqual({ http1: 0, http2: 0 });
+  main.clearWorker(1, 4);
+  expect(main.connections(3)).toEqual({ http1: 2, http2: 0 });
+});

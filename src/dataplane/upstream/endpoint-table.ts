@@ -2,13 +2,16 @@
 // whether active checks find it up; workers count their requests in progress, note how long answers take, and count
 // failures together. A worker writes to its own column alone, so that a dead worker's part can be cleared.
 //
-// Int32 row:   [isDown, failures, windowStart, isEjected, (in flight) per worker]
+// Int32 row:   [isDown, failures, windowStart, isEjected, (in flight) per worker, (connections of HTTP/1.1) per worker,
+//               (connections of HTTP/2) per worker]
 // Float64 row: [(milliseconds to the response head, mean) per worker]
 
 /** Servers beyond this many are served all the same, without shared state: nothing is known of them but by each worker. */
 export const MAX_ENDPOINTS = 131_072;
 
 const HEADER = 4;
+/** Figures of each worker. */
+const COLUMNS = 3;
 const DOWN = 0;
 const FAILURES = 1;
 const WINDOW_START = 2;
@@ -22,7 +25,7 @@ export interface EndpointTableMemory {
 /** Pages that nobody touches cost nothing. */
 export function endpointTableMemory(workerSlots: number): EndpointTableMemory {
   return {
-    counts: new SharedArrayBuffer(MAX_ENDPOINTS * (HEADER + workerSlots) * Int32Array.BYTES_PER_ELEMENT),
+    counts: new SharedArrayBuffer(MAX_ENDPOINTS * (HEADER + COLUMNS * workerSlots) * Int32Array.BYTES_PER_ELEMENT),
     times: new SharedArrayBuffer(MAX_ENDPOINTS * workerSlots * Float64Array.BYTES_PER_ELEMENT),
   };
 }
@@ -43,7 +46,7 @@ export class EndpointTable {
   constructor(memory: EndpointTableMemory, slot: number, workerSlots: number) {
     this.counts = new Int32Array(memory.counts);
     this.times = new Float64Array(memory.times);
-    this.width = HEADER + workerSlots;
+    this.width = HEADER + COLUMNS * workerSlots;
     this.slot = slot;
     this.workerSlots = workerSlots;
   }
@@ -92,7 +95,23 @@ export class EndpointTable {
 
   /** Requests in progress in all workers. */
   inFlight(row: number): number {
-    const first = row * this.width + HEADER;
+    return this.sum(row, 0);
+  }
+
+  /** Open connections of this worker. */
+  setConnections(row: number, http1: number, http2: number): void {
+    const at = row * this.width + HEADER + this.slot;
+    this.counts[at + this.workerSlots] = http1;
+    this.counts[at + 2 * this.workerSlots] = http2;
+  }
+
+  /** Open connections of all workers. */
+  connections(row: number): { http1: number; http2: number } {
+    return { http1: this.sum(row, 1), http2: this.sum(row, 2) };
+  }
+
+  private sum(row: number, column: number): number {
+    const first = row * this.width + HEADER + column * this.workerSlots;
     let sum = 0;
     for (let slot = 0; slot < this.workerSlots; slot++) sum += this.counts[first + slot]!;
     return sum;
@@ -125,7 +144,9 @@ export class EndpointTable {
   /** What a dead worker had in progress; `rows` are those ever given out. */
   clearWorker(slot: number, rows: number): void {
     for (let row = 0; row < rows; row++) {
-      this.counts[row * this.width + HEADER + slot] = 0;
+      for (let column = 0; column < COLUMNS; column++) {
+        this.counts[row * this.width + HEADER + column * this.workerSlots + slot] = 0;
+      }
       this.times[row * this.workerSlots + slot] = 0;
     }
   }

@@ -52,6 +52,8 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
   private readonly all = new Set<Http1ClientConnection>();
   /** Connections of HTTP/2 that take requests, or did. */
   private readonly shared: Http2ClientConnection[] = [];
+  /** Open ones of HTTP/2, with those that take no more. */
+  private openShared = 0;
   private readonly dials = new Set<Dial>();
   /** The dial whose waiters go to the connection when it is ready. */
   private readonly opening = new Map<Http2ClientConnection, Dial>();
@@ -88,6 +90,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     this.passive = passive;
     this.ejected = ejected;
     this.showInFlight();
+    this.showConnections();
   }
 
   /** Neither checks nor requests have found it down. */
@@ -107,6 +110,10 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
 
   private showInFlight(): void {
     if (this.row >= 0) this.context.table.setInFlight(this.row, this.inFlight);
+  }
+
+  private showConnections(): void {
+    if (this.row >= 0) this.context.table.setConnections(this.row, this.all.size, this.openShared);
   }
 
   answered(exchange: Exchange): void {
@@ -230,6 +237,8 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     const dial = this.opening.get(connection);
     this.opening.delete(connection);
     // The dial gives back what it has taken of the budget.
+    this.openShared--;
+    this.showConnections();
     if (dial !== undefined) dial.fail(failure);
     else this.giveBudget();
   }
@@ -285,6 +294,8 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
   connected(dial: Dial, socket: net.Socket, reading: Reading, isHttp2: boolean): void {
     if (isHttp2) {
       this.mayShare = true;
+      this.openShared++;
+      this.showConnections();
       this.opening.set(new Http2ClientConnection(this, socket, reading), dial);
       return;
     }
@@ -292,6 +303,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     this.dials.delete(dial);
     const connection = new Http1ClientConnection(this, socket, reading);
     this.all.add(connection);
+    this.showConnections();
     const [first, ...others] = dial.settle();
     if (first === undefined) {
       this.begin();
@@ -407,6 +419,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
   /** The connection is gone. `exchange` is what it was serving. */
   closed(connection: Http1ClientConnection, wasBusy: boolean): void {
     if (!this.all.delete(connection)) return;
+    this.showConnections();
     if (wasBusy) this.finish();
     const index = this.idle.lastIndexOf(connection);
     if (index >= 0) this.idle.splice(index, 1);
@@ -445,6 +458,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
       // The row may be another server's soon; what is still in progress is counted here alone.
       this.context.table.setInFlight(this.row, 0);
       this.context.table.setResponseMs(this.row, 0);
+      this.context.table.setConnections(this.row, 0, 0);
       this.row = -1;
     }
     for (const connection of this.idle.splice(0)) connection.destroy();

@@ -18,6 +18,7 @@ import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
+import { takeParkedBody } from './replayed-body.ts';
 import { renderRequestHead } from './request-head.ts';
 
 const STATE_IDLE = 0;
@@ -80,8 +81,17 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.requestDone = false;
     this.endpoint.context.wheel.disarm(this.deadline);
     const { downstream } = exchange;
-    this.bodyOwner = { claim: () => downstream.claimBody() };
-    downstream.readBody(this);
+    this.bodyOwner = { claim: () => exchange.claimBody() };
+    const body = exchange.retryAttempts > 0 ? takeParkedBody(exchange) : null;
+    if (body !== null) {
+      const bytes = Buffer.from(body.text, 'latin1');
+      writer.write(bytes, 0, bytes.length, null);
+    }
+    if (body?.isComplete === true) this.end(body.trailers);
+    else {
+      exchange.readBody(this);
+      if (body !== null) downstream.resumeBody();
+    }
     if (this.exchange === exchange) writer.flush();
   }
 

@@ -22,6 +22,7 @@ import { HeldBytes } from '../http2/held-bytes.ts';
 import { CANCEL, DEFAULT_WINDOW, PROTOCOL_ERROR } from '../http2/protocol.ts';
 import { ReceiveWindow } from '../http2/receive-window.ts';
 import type { ResponseOwner } from './connection-owner.ts';
+import { MAX_REPLAYED_BYTES, parkBody, ReplayedBody, takeParkedBody } from './replayed-body.ts';
 import { writeRequestHead } from './http2-request-head.ts';
 import type { Http2ResponseReader } from './http2-response.ts';
 
@@ -57,8 +58,10 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   private readonly owner: ClientStreamOwner;
   private exchange: Exchange | null;
   private isRequestDone = false;
-  /** Some of the request's body is on its way: what is left is not the request any more. */
-  private hasTakenBody = false;
+  /** What has been taken of the request's body, Latin-1; null when it is too much to be sent again, or too late. */
+  private taken: string | null = '';
+  /** The server has refused the request: what still comes of its body is for another connection. */
+  private parked: ReplayedBody | null = null;
   /** Of a request body with a known length: bytes still to come; -1 for others. */
   private requestLeft = -1;
   private requestTrailers: HeaderList | null = null;
@@ -97,11 +100,23 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
       return;
     }
     if (exchange.requestFraming === BODY_LENGTH) this.requestLeft = exchange.requestLength;
-    exchange.downstream.readBody(this);
+    const body = exchange.retryAttempts > 0 ? takeParkedBody(exchange) : null;
+    if (body === null) exchange.readBody(this);
+    else this.replay(exchange, body);
+  }
+
+  private replay(exchange: Exchange, body: ReplayedBody): void {
+    const bytes = Buffer.from(body.text, 'latin1');
+    this.write(bytes, 0, bytes.length);
+    if (body.isComplete) this.end(body.trailers);
+    else {
+      exchange.readBody(this);
+      exchange.downstream.resumeBody();
+    }
   }
 
   write(chunk: Buffer, start: number, end: number): boolean {
-    if (this.isClosed || this.isRequestDone) return true;
+    if (this.isClosed || this.isRequestDone) return this.park(chunk, start, end);
     let size = end - start;
     if (this.requestLeft >= 0) {
       // A body longer than announced would be a malformed message.
@@ -109,10 +124,21 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
       this.requestLeft -= size;
     }
     if (size === 0) return true;
-    this.hasTakenBody = true;
+    if (this.taken !== null) {
+      const isShort = this.taken.length + size <= MAX_REPLAYED_BYTES;
+      this.taken = isShort ? this.taken + chunk.latin1Slice(start, start + size) : null;
+    }
     if (this.owner.sender.write(this, chunk, start, start + size)) return true;
     this.armStall();
     return false;
+  }
+
+  /** Bytes that come while no connection has the request. */
+  private park(chunk: Buffer, start: number, end: number): boolean {
+    const { parked } = this;
+    if (parked === null) return true;
+    parked.text += chunk.latin1Slice(start, end);
+    return parked.text.length < MAX_REPLAYED_BYTES;
   }
 
   /** Frames leave by themselves when the turn of the event loop is over. */
@@ -120,6 +146,10 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
 
   /** The request is complete. */
   end(trailers: HeaderList | null): void {
+    if (this.parked !== null) {
+      this.parked.isComplete = true;
+      this.parked.trailers = trailers;
+    }
     if (this.isClosed || this.isRequestDone || this.isEnding) return;
     if (this.requestLeft > 0) {
       this.cancel();
@@ -177,6 +207,7 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     this.hasNoBody = hasNoBody(exchange.method, reader.status);
     if (endStream && !this.hasNoBody && length > 0) return false;
     this.isAnswered = true;
+    this.taken = null;
     if (this.isRequestDone) this.disarm();
     exchange.status = reader.status;
     exchange.reason = '';
@@ -355,13 +386,23 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     if (exchange === null) return;
     exchange.responseSource = null;
     const { endpoint } = this.owner;
-    if (isUnseen && !this.hasTakenBody && !exchange.isFinished) endpoint.refused(exchange, failure);
-    else if (!this.isAnswered && this.informational === 0) endpoint.failed(exchange, failure, wasReused);
+    if (isUnseen && this.taken !== null && !exchange.isFinished) {
+      if (exchange.requestFraming !== BODY_NONE) this.parkTaken(exchange, this.taken);
+      endpoint.refused(exchange, failure);
+    } else if (!this.isAnswered && this.informational === 0) endpoint.failed(exchange, failure, wasReused);
     else {
       endpoint.brokeOff(failure);
       if (this.isTunnel) exchange.downstream.abort(failure);
       else respondFailure(exchange, failure);
     }
+  }
+
+  private parkTaken(exchange: Exchange, taken: string): void {
+    const body = new ReplayedBody(taken);
+    body.isComplete = this.isRequestDone || this.isEnding;
+    body.trailers = this.requestTrailers;
+    if (!body.isComplete) this.parked = body;
+    parkBody(exchange, body);
   }
 
   /** Ends the stream for what the server did wrong on it. */

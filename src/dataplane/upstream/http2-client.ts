@@ -511,7 +511,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
   private breakAll(failure: Failure): void {
     this.endpoint.gone(this, failure);
     const wasReused = this.served > this.streams.size;
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       if (stream.isClosed) continue;
       this.closeStream(stream);
       stream.breakOff(failure, wasReused, false);

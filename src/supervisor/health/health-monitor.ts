@@ -119,6 +119,7 @@ export class HealthMonitor {
       url: server.url,
       isUp: row < 0 || table.isUp(row),
       inFlight: row < 0 ? 0 : table.inFlight(row),
+      connections: row < 0 ? { http1: 0, http2: 0 } : table.connections(row),
       responseMs: row < 0 ? 0 : table.responseMs(row),
       ejectedUntil: ejection === null ? null : ejection.untilWallMs,
       check:
