@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { h2load, handshakes, p99AtRate, pause, residentKib, wrk } from './measure.mjs';
+import { grpcMessage, h2load, handshakes, p99AtRate, pause, residentKib, wrk } from './measure.mjs';
 
 const rate = (options) => async (contestant, settings) => (await throughput(contestant, settings, options)).value;
 
@@ -39,6 +39,15 @@ const shake =
     return { value: result.rate, microseconds: result.microseconds, errors: result.errors };
   };
 
+const GRPC = {
+  connections: 16,
+  streams: 16,
+  path: '/bench/grpc',
+  scheme: 'http',
+  headers: ['content-type: application/grpc', 'te: trailers'],
+  body: grpcMessage('a question of a client'),
+};
+
 const SIGNALBOX = ['node20', 'node24'];
 const ALL = ['nginx', 'haproxy', 'envoy', 'caddy', ...SIGNALBOX];
 const CARRIERS = ['nginx', 'haproxy', 'envoy', ...SIGNALBOX];
@@ -60,6 +69,7 @@ export const SCENARIOS = [
   { key: 'h2-16x16', title: 'HTTP/2 over TLS to HTTP/1.1, 16 connections of 16 streams', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: multiplexed({ connections: 16, streams: 16 }), least: 1.1, aim: 1.5 },
   { key: 'h2-64x1', title: 'HTTP/2 over TLS to HTTP/1.1, 64 connections of one stream', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: multiplexed({ connections: 64, streams: 1 }), least: 0.75, aim: 1 },
   { key: 'h2-1m', title: '1 MB responses over HTTP/2 and TLS', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: multiplexed({ connections: 8, streams: 4, path: '/bench/1m' }), least: 0.7, aim: 1 },
+  { key: 'grpc', title: 'gRPC unary calls, HTTP/2 in clear text on both sides, 16 connections of 16 streams', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100, grpc: true }, run: multiplexed(GRPC), least: 1, aim: 1.5 },
   ...['ec', 'rsa'].flatMap((tls) => [false, true].map((isResumed) => ({ key: `handshake-${tls}${isResumed ? '-resumed' : ''}`, title: `${isResumed ? 'resumed' : 'full'} TLS 1.3 handshakes, ${tls === 'ec' ? 'P-256' : 'RSA-2048'}`, unit: 'per CPU second', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls }, run: shake(isResumed), ...(isResumed ? {} : { least: 0.5, aim: 0.7 }) }))),
   { key: 'tcp-10m', title: 'TCP: 10 MB carried to clients', unit: 'requests/s', better: 'more', base: 'nginx', contestants: CARRIERS, config: { tcp: true }, run: rate({ path: '/bench/10m', connections: 16 }), least: 0.8, aim: 1 },
   { key: 'tcp-upload-10m', title: 'TCP: 10 MB carried to servers', unit: 'requests/s', better: 'more', base: 'nginx', contestants: CARRIERS, config: { tcp: true }, run: rate({ path: '/bench/sink', connections: 16, uploadBytes: 10 * 1024 * 1024 }), least: 0.8, aim: 1 },
