@@ -46,7 +46,9 @@ export const rawData = shape({
   'udpServices?': rawObjects,
 });
 
-export const version = shape({ Version: text, Codename: text, startDate: text, node: text });
+export const version = shape({ Version: text, Codename: text, startDate: text, node: text, pid: integer });
+
+export const takenOver = shape({ pid: integer });
 
 export const entryPoint = shape(
   { name: text, address: text, transport: { type: 'object' }, http: { type: 'object' } },

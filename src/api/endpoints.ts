@@ -1,13 +1,15 @@
 // Every endpoint of the API, in the order of its description. Reading ones have Traefik's paths and shapes.
 
 import type { InstallConfig } from '../controlplane/config/install-config.ts';
-import { decodeRouting } from '../controlplane/config/routing-config.ts';
+import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { parseConfig } from '../controlplane/config/document.ts';
 import { diffResults } from '../controlplane/pipeline/diff.ts';
 import { explain } from '../controlplane/pipeline/explain.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import type { StapleStatus } from '../model/staple.ts';
+import { SignalboxError } from '../core/errors.ts';
 import type { CertificateStatus } from '../model/certificate.ts';
+import type { ProcessCommand } from '../model/takeover.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { EventBus } from '../observe/event-bus.ts';
 import { parseDuration } from '../schema/duration.ts';
@@ -16,8 +18,17 @@ import { shownCertificate } from './certificates.ts';
 import { decodeCheck } from './check-request.ts';
 import { ok, refuse, type ApiAnswer, type ApiRequest, type Endpoint } from './endpoint.ts';
 import { streamEvents } from './event-stream.ts';
+import { decodeTakeover } from './takeover-request.ts';
 import { LIST_QUERY, listAnswer } from './list-query.ts';
 import * as view from './traefik-view.ts';
+
+/** How a successor comes about. */
+export interface TakeoverSource {
+  /** Of the running process. */
+  readonly command: ProcessCommand;
+  /** Settles with the successor's process id when it serves. Rejects with a SignalboxError when it does not. */
+  begin(command: ProcessCommand): Promise<number>;
+}
 
 /** What the API reads and works on. */
 export interface ApiSources {
@@ -33,10 +44,15 @@ export interface ApiSources {
   readonly certificates: () => readonly CertificateStatus[];
   /** What authorities say of certificates; empty when nobody asks them. */
   readonly staples: () => readonly StapleStatus[];
+  /** What the provider `rest` was given, as it came. */
+  readonly pushed: (text: string) => void;
+  /** Null where the router is part of another program. */
+  readonly takeover: TakeoverSource | null;
   /** Bound port by entry point. */
   readonly ports: () => ReadonlyMap<string, number>;
 }
 
+const PUSHED = 'PUT /api/providers/rest';
 const JSON_TYPES = ['application/json'];
 const MAX_WAIT_MS = 600_000;
 
@@ -62,6 +78,7 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
           Codename: 'signalbox',
           startDate: startedAt.toISOString(),
           node: process.versions.node,
+          pid: process.pid,
         }),
     },
     {
@@ -183,7 +200,15 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
   };
 }
 
-function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSources): readonly Endpoint[] {
+function controlEndpoints({
+  install,
+  pipeline,
+  events,
+  workers,
+  ports,
+  takeover,
+  pushed,
+}: ApiSources): readonly Endpoint[] {
   const activated = (): ApiAnswer => ok({ version: pipeline.current.version, pinned: pipeline.history.pinned });
   return [
     {
@@ -280,12 +305,42 @@ function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSour
       handle: () => ok(''),
       stream: (request, response) => streamEvents(events, request.lastEventId, response),
     },
-    ...(install().admin.rest === null ? [] : [restEndpoint(pipeline)]),
+    ...(takeover === null ? [] : [takeoverEndpoint(takeover)]),
+    ...(install().admin.rest === null ? [] : [restEndpoint(pipeline, pushed)]),
   ];
 }
 
+function takeoverEndpoint(source: TakeoverSource): Endpoint {
+  return {
+    method: 'POST',
+    path: '/api/takeover',
+    summary:
+      'Starts a successor with the listening sockets of this process, which finishes and ends once the successor serves, and otherwise goes on. Only through the Unix socket, or with the token.',
+    body: {
+      doc: 'The command of the successor; `signalbox run --takeover` sends its own. Empty for the command of the running process, which is all that a token allows.',
+      types: JSON_TYPES,
+    },
+    answer: answers.takenOver,
+    handle: async (request) => {
+      const asked = decodeTakeover(request, source.command);
+      if (typeof asked === 'string') return refuse(403, asked);
+      try {
+        return ok({ pid: await source.begin(asked) });
+      } catch (error) {
+        if (!(error instanceof SignalboxError)) throw error;
+        return refuse(409, error.message);
+      }
+    },
+  };
+}
+
+/** What was sent to the provider `rest`, of an earlier process or now. */
+export function decodePushed(text: string, { plugins }: InstallConfig): RoutingConfig {
+  return decodeRouting('rest', parseConfig(PUSHED, text), { plugins: plugins.known });
+}
+
 /** PUT of a whole routing configuration; also behind `rest@internal`. */
-export function restEndpoint(pipeline: Pipeline): Endpoint {
+export function restEndpoint(pipeline: Pipeline, pushed: (text: string) => void): Endpoint {
   return {
     method: 'PUT',
     path: '/api/providers/rest',
@@ -294,11 +349,12 @@ export function restEndpoint(pipeline: Pipeline): Endpoint {
     body: { doc: 'A routing configuration; `{}` takes everything away.', types: JSON_TYPES },
     answer: answers.pushed,
     handle: async ({ body }) => {
-      const document = parseConfig('PUT /api/providers/rest', body);
+      const document = parseConfig(PUSHED, body);
       if (document.value === undefined) return refuse(400, document.diagnostics[0]!.message);
-      const config = decodeRouting('rest', document, { plugins: pipeline.install.plugins.known });
+      const config = decodePushed(body, pipeline.install);
+      pushed(body);
       await pipeline.replace(config);
-      const own = pipeline.result.diagnostics.filter(({ source }) => source === document.source);
+      const own = pipeline.result.diagnostics.filter(({ source }) => source === PUSHED);
       return ok({ diagnostics: own });
     },
   };

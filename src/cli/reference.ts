@@ -161,7 +161,13 @@ async function apiPage(): Promise<string> {
   ).value!;
   const { endpointsOf } = await import('../api/endpoints.ts');
   // Descriptions alone are read: none of the sources is asked.
-  const sources = { install: () => install, pipeline: {}, events: {}, version: '' } as unknown as ApiSources;
+  const sources = {
+    install: () => install,
+    pipeline: {},
+    events: {},
+    version: '',
+    takeover: {},
+  } as unknown as ApiSources;
   const rows = endpointsOf(sources).map(
     ({ method, path, summary, query = {} }) =>
       `| \`${method} ${path}\` | ${cell(summary)}${

@@ -56,6 +56,8 @@ export interface SupervisorOptions {
   readonly ticketKeyLifeMs: number;
   /** See SharedState.secret. */
   readonly secret: Uint8Array;
+  /** Of TLS session tickets, from the process before; fresh when left out. */
+  readonly ticketKeys?: Uint8Array;
   /** Binds when left out. */
   readonly openSocket?: OpenSocket;
   /** A server has come up or gone down. */
@@ -87,7 +89,7 @@ export class Supervisor implements Publisher, WorkerListener {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#memory = new SharedMemory(options.workers, options.secret, {
-      ticketKeys: randomBytes(TICKET_KEY_BYTES),
+      ticketKeys: options.ticketKeys?.length === TICKET_KEY_BYTES ? options.ticketKeys : randomBytes(TICKET_KEY_BYTES),
       fallback: selfSigned({
         commonName: 'SIGNALBOX DEFAULT CERT',
         hosts: [],
@@ -155,6 +157,10 @@ export class Supervisor implements Publisher, WorkerListener {
    */
   openEntryPoint(spec: EntryPointSpec): Promise<void> {
     return this.#sockets.prepare(spec);
+  }
+
+  get ticketKeys(): Uint8Array {
+    return this.#memory.ticketKeys;
   }
 
   /** What is bound, by entry point. */

@@ -32,6 +32,8 @@ export interface PipelineOptions {
   readonly internalServices: Readonly<Record<string, ServiceSpec>>;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
+  /** What providers that do not publish at start had before. */
+  readonly earlier?: readonly RoutingConfig[];
   /** Beside those. */
   readonly moreProviders?: readonly Provider[];
   /** Called with every new result, before it is in force. */
@@ -58,6 +60,7 @@ export class Pipeline {
   #isStarted = false;
   /** A change may be applied now. */
   #isDue = false;
+  #isPaused = false;
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
   /** Configurations that reached the data plane after the first. */
@@ -72,6 +75,7 @@ export class Pipeline {
       ...(options.providers ?? createProviders(options.install, options.log, options.clock)),
       ...(options.moreProviders ?? []),
     ];
+    for (const config of options.earlier ?? []) this.#configs.set(config.provider, config);
     const { routing } = options.install;
     if (options.providers !== undefined && routing !== null) this.#configs.set(routing.provider, routing);
   }
@@ -177,6 +181,17 @@ export class Pipeline {
     await this.#running;
   }
 
+  /** Changes wait from now on; settles when none is under way. */
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    await this.#running;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#isDue) this.#apply();
+  }
+
   async stop(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     await Promise.all(this.#providers.map((provider) => provider.stop()));
@@ -214,7 +229,7 @@ export class Pipeline {
   async #run(): Promise<void> {
     // Lets `#running` be assigned before the first early return.
     await Promise.resolve();
-    while (this.#isDue) {
+    while (this.#isDue && !this.#isPaused) {
       this.#isDue = false;
       const now = this.#options.clock.now();
       for (const provider of this.#received) this.#applied.set(provider, now);
