@@ -261,7 +261,9 @@ export class TcpConnection {
   /** The worker stops accepting: what is open goes on until it ends, or the worker's time is over. */
   drain(): void {}
 
+  /** The worker ends: there is no time to hear of the sockets' ends. */
   destroy(): void {
     this.abort(this.cause ?? TCP_ENDS.drained);
+    this.finish();
   }
 }
