@@ -23,6 +23,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'dataplane/balance': 5,
   'dataplane/middleware': 6,
   'dataplane/tcp': 6,
+  'dataplane/udp': 6,
   'dataplane/engine': 7,
   supervisor: 8,
   'controlplane/config': 7,

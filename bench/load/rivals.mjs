@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { envoy, need, node24, versionOf, WORK } from './engines.mjs';
+import { hasNginxStream, TCP_ARGUMENTS } from './tcp-rivals.mjs';
 
 export const ORIGIN_PORT = 19000;
 /** Of the same origin, which speaks HTTP/2 in clear text there. */
@@ -58,6 +59,9 @@ function signalbox(name, node) {
     name,
     version: versionOf(node, '--version'),
     start(options) {
+      if (options.tcp) {
+        return [node, [MAIN, ...TCP_ARGUMENTS.signalbox({ ...options, serverPort: ORIGIN_PORT })]];
+      }
       const { install, routing } = signalboxConfig(options);
       const file = join(options.directory, 'signalbox.yml');
       if (options.provider) {
@@ -256,7 +260,17 @@ export function rivals() {
     ['caddy', need('caddy', 'caddy'), caddy],
     ['envoy', envoy(), envoyRival],
   ];
-  for (const [key, program, make] of programs) if (program !== null) found[key] = make(program);
+  for (const [key, program, make] of programs) {
+    if (program === null) continue;
+    const rival = make(program);
+    const tcp = TCP_ARGUMENTS[key];
+    found[key] = {
+      ...rival,
+      carriesTcp: tcp !== undefined && (key !== 'nginx' || hasNginxStream()),
+      start: (options) =>
+        options.tcp ? [program, tcp({ ...options, serverPort: ORIGIN_PORT })] : rival.start(options),
+    };
+  }
   return found;
 }
 

@@ -50,6 +50,7 @@ const GRPC = {
 
 const SIGNALBOX = ['node20', 'node24'];
 const ALL = ['nginx', 'haproxy', 'envoy', 'caddy', ...SIGNALBOX];
+const CARRIERS = ['nginx', 'haproxy', 'envoy', ...SIGNALBOX];
 const IDLE_CONNECTIONS = 8000;
 
 /** `better` tells which way the figure goes; `base` is what ratios are to; `least` and `aim` are the project's own. */
@@ -70,6 +71,10 @@ export const SCENARIOS = [
   { key: 'h2-1m', title: '1 MB responses over HTTP/2 and TLS', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: multiplexed({ connections: 8, streams: 4, path: '/bench/1m' }), least: 0.7, aim: 1 },
   { key: 'grpc', title: 'gRPC unary calls, HTTP/2 in clear text on both sides, 16 connections of 16 streams', unit: 'requests/s', better: 'more', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100, grpc: true }, run: multiplexed(GRPC), least: 1, aim: 1.5 },
   ...['ec', 'rsa'].flatMap((tls) => [false, true].map((isResumed) => ({ key: `handshake-${tls}${isResumed ? '-resumed' : ''}`, title: `${isResumed ? 'resumed' : 'full'} TLS 1.3 handshakes, ${tls === 'ec' ? 'P-256' : 'RSA-2048'}`, unit: 'per CPU second', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, tls }, run: shake(isResumed), ...(isResumed ? {} : { least: 0.5, aim: 0.7 }) }))),
+  { key: 'tcp-10m', title: 'TCP: 10 MB carried to clients', unit: 'requests/s', better: 'more', base: 'nginx', contestants: CARRIERS, config: { tcp: true }, run: rate({ path: '/bench/10m', connections: 16 }), least: 0.8, aim: 1 },
+  { key: 'tcp-upload-10m', title: 'TCP: 10 MB carried to servers', unit: 'requests/s', better: 'more', base: 'nginx', contestants: CARRIERS, config: { tcp: true }, run: rate({ path: '/bench/sink', connections: 16, uploadBytes: 10 * 1024 * 1024 }), least: 0.8, aim: 1 },
+  { key: 'tcp-small', title: 'TCP: small messages to and fro', unit: 'requests/s', better: 'more', base: 'nginx', contestants: CARRIERS, config: { tcp: true }, run: rate({}), least: 0.8, aim: 1 },
+  { key: 'tcp-connections', title: 'TCP: a connection per small message', unit: 'requests/s', better: 'more', base: 'nginx', contestants: CARRIERS, config: { tcp: true }, run: rate({ headers: ['Connection: close'] }), least: 0.35, aim: 0.6 },
   { key: 'p99', title: 'p99 at 60 % of the slower one’s maximum', unit: 'ms', better: 'less', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100 }, run: fixedRate, least: 1.5, aim: 1.2 },
   { key: 'changes', title: 'p99 with one change per second in 10,000 routers, to none', unit: 'ms', better: 'less', base: 'quiet', contestants: SIGNALBOX, config: { routers: 10_000, provider: true }, run: changing, least: 2, aim: 1.3 },
   { key: 'idle', title: 'memory of an idle connection (8,000 of them)', unit: 'KiB', better: 'less', base: null, contestants: ['nginx', ...SIGNALBOX], config: { routers: 100 }, run: idleMemory, least: 10, aim: 6 },

@@ -8,6 +8,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { InternalService } from '../controlplane/compile/internal-services.ts';
 import type { AdminConfig } from '../controlplane/config/install-config.ts';
 import { SignalboxError } from '../core/errors.ts';
+import { bindSocket } from '../dataplane/net/listening-socket.ts';
 import { AdminServer, type AdminSources } from './admin-server.ts';
 import { ok, type Endpoint } from './endpoint.ts';
 
@@ -31,6 +32,8 @@ function sources(config: Partial<AdminConfig> = {}): AdminSources {
     version: '1',
     endpoints: [echo('GET', '/api/things/{name}'), echo('POST', '/api/check')],
     rest: echo('PUT', '/api/providers/rest'),
+    openAddress: (address) => bindSocket('traefik', address),
+    isHandingOver: () => false,
     metrics: () => ({ contentType: 'text/plain; version=0.0.4', body: 'x 1\n' }),
     dashboard: () => '<h1>page</h1>',
   };

@@ -2,7 +2,7 @@
 // request. It listens on loopback unless told otherwise, on a Unix socket if one is named, and behind the internal
 // services; each of these doors opens what belongs to it and nothing more.
 
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod, rename, stat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import net from 'node:net';
 import { SignalboxError } from '../core/errors.ts';
@@ -10,7 +10,7 @@ import type { InternalService } from '../controlplane/compile/internal-services.
 import { isLoopback, type AdminConfig } from '../controlplane/config/install-config.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
 import { MAX_FILE_BYTES } from '../controlplane/config/document.ts';
-import { listenError } from '../dataplane/net/listening-socket.ts';
+import { listenError, type BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
 import { refuseForeign, refuseWithoutToken, type Refusal } from './access.ts';
 import type { ApiRequest, Endpoint } from './endpoint.ts';
@@ -23,6 +23,10 @@ export interface AdminSources {
   /** PUT /api/providers/rest; null when the provider is off. */
   readonly rest: Endpoint | null;
   readonly version: string;
+  /** Binds, or finds what was bound before. Rejects with a SignalboxError. */
+  openAddress(address: ListenAddress): Promise<BoundSocket>;
+  /** Changes would be lost now: a successor has what this process had. */
+  isHandingOver(): boolean;
   metrics(): { readonly contentType: string; readonly body: string };
   dashboard(): string;
 }
@@ -44,6 +48,8 @@ interface Door {
   /** One thing alone, whatever the path. */
   readonly only: 'ping' | 'metrics' | 'dashboard' | 'rest' | null;
   readonly token: string | null;
+  /** A Unix socket that this user alone can open. */
+  readonly isOwners: boolean;
   /** Clients are machines of the operator, reached by address rather than by name. */
   readonly isOnLoopback: boolean;
   /** Browsers come through it directly. */
@@ -54,6 +60,10 @@ const TEXT = 'text/plain; charset=utf-8';
 const NOT_FOUND: Answer = { status: 404, type: TEXT, body: '404 page not found\n' };
 /** Targets are paths; what they are relative to does not matter. */
 const BASE = 'http://internal';
+const HANDING_OVER: Refusal = {
+  status: 503,
+  message: 'a takeover is under way; ask again in a moment, and the process that serves then answers',
+};
 const MAX_BODY_BYTES = MAX_FILE_BYTES;
 
 export class AdminServer {
@@ -61,8 +71,13 @@ export class AdminServer {
   readonly #description: string;
   readonly #servers: Server[] = [];
   isTerminating = false;
+  #bound: BoundSocket | null = null;
+  #socket: { readonly path: string; readonly inode: number } | null = null;
+  readonly #isSuccessor: boolean;
 
-  constructor(sources: AdminSources) {
+  /** A successor's predecessor still listens on the Unix socket. */
+  constructor(sources: AdminSources, isSuccessor = false) {
+    this.#isSuccessor = isSuccessor;
     this.#sources = sources;
     this.#description = JSON.stringify(openApi(sources.endpoints, sources.version));
   }
@@ -71,20 +86,26 @@ export class AdminServer {
   async start(): Promise<ListenAddress | null> {
     const { address, socket, api, ping, metrics, rest, token } = this.#sources.config;
     if (socket !== null) {
-      await removeStale(socket);
+      await refuseIfServed(socket, this.#isSuccessor);
       const door = this.#door({
         hasApi: api !== null,
         hasPing: ping !== null,
         hasMetrics: metrics !== null,
         hasRest: rest !== null,
+        isOwners: true,
       });
-      await this.#listen(door, { path: socket }, (code) => {
+      // Under a name of its own until it is ready and nobody else's: a rename puts it into place, over an earlier one.
+      const own = `${socket}.${process.pid}`;
+      await unlink(own).catch(() => {});
+      await this.#listen(door, { path: own }, (code) => {
         return new SignalboxError(
           'ERR_LISTEN_FAILED',
           `api.socket: ${socket} cannot be bound (${code}); check its directory`,
         );
       });
-      await chmod(socket, 0o600);
+      await chmod(own, 0o600);
+      await rename(own, socket);
+      this.#socket = { path: socket, inode: (await stat(socket)).ino };
     }
     if (address === null) return null;
     const door = this.#door({
@@ -96,10 +117,10 @@ export class AdminServer {
       isOnLoopback: isLoopback(address.host),
       isOnNetwork: true,
     });
-    const bound = await this.#listen(door, { host: address.host || '::', port: address.port }, (code) =>
-      listenError(INTERNAL_ENTRY_POINT, address, code),
-    );
-    return { ...address, port: bound ?? address.port };
+    const bound = await this.#sources.openAddress(address);
+    this.#bound = bound;
+    await this.#listen(door, { _handle: bound.handle }, (code) => listenError(INTERNAL_ENTRY_POINT, address, code));
+    return { ...address, port: bound.address.port };
   }
 
   /** Opens the socket behind an internal service. */
@@ -113,7 +134,21 @@ export class AdminServer {
     );
   }
 
+  /** Of the internal entry point; null when nothing listens there. */
+  get boundSocket(): BoundSocket | null {
+    return this.#bound;
+  }
+
+  /** Another process answers from now on; what is being answered goes on. */
+  leave(): void {
+    for (const server of this.#servers) {
+      server.close();
+      server.closeIdleConnections();
+    }
+  }
+
   async stop(): Promise<void> {
+    if (this.#socket !== null) await removeOwn(this.#socket);
     await Promise.all(
       this.#servers.map(
         (server) =>
@@ -133,6 +168,7 @@ export class AdminServer {
       hasRest: false,
       only: null,
       token: null,
+      isOwners: false,
       isOnLoopback: false,
       isOnNetwork: false,
       ...door,
@@ -144,7 +180,7 @@ export class AdminServer {
   /** Settles with the port. */
   #listen(
     door: Door,
-    where: { host: string; port: number } | { path: string },
+    where: { _handle: object } | { path: string },
     failure: (code: string) => SignalboxError,
   ): Promise<number | null> {
     const server = createServer(
@@ -161,7 +197,7 @@ export class AdminServer {
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(failure(error.code ?? error.message)));
-      server.listen(where, () => {
+      server.listen(where as net.ListenOptions, () => {
         const bound = server.address();
         resolve(typeof bound === 'object' && bound !== null ? bound.port : null);
       });
@@ -216,7 +252,7 @@ export class AdminServer {
       const locked = door.token === null ? null : refuseWithoutToken(door.token, request.headers);
       if (locked !== null) return refused(locked);
       if (method !== 'PUT') return notAllowed('PUT');
-      return this.#callEndpoint(rest, {}, url, request, response);
+      return this.#callEndpoint(rest, {}, url, request, response, door);
     }
     return door.hasApi ? this.#api(door, method, url, request, response) : NOT_FOUND;
   }
@@ -242,7 +278,7 @@ export class AdminServer {
       const params = matchPath(endpoint.path, path);
       if (params === null) continue;
       if (endpoint.method === method || (endpoint.method === 'GET' && method === 'HEAD')) {
-        return this.#callEndpoint(endpoint, params, url, request, response);
+        return this.#callEndpoint(endpoint, params, url, request, response, door);
       }
       allowed.push(...(endpoint.method === 'GET' ? ['GET', 'HEAD'] : [endpoint.method]));
     }
@@ -255,6 +291,7 @@ export class AdminServer {
     url: URL,
     request: IncomingMessage,
     response: ServerResponse,
+    door: Door,
   ): Promise<Answer | null> {
     const contentType = request.headers['content-type'] ?? '';
     const body = await readBody(request);
@@ -268,7 +305,9 @@ export class AdminServer {
       body,
       contentType,
       lastEventId: Number.isSafeInteger(lastEventId) ? lastEventId : null,
+      caller: door.isOwners ? 'owner' : door.token !== null ? 'token' : 'anyone',
     };
+    if (endpoint.method !== 'GET' && this.#sources.isHandingOver()) return refused(HANDING_OVER);
     if (endpoint.stream !== undefined) {
       if (request.method === 'HEAD') return { status: 200, type: 'text/event-stream', body: '' };
       endpoint.stream(asked, response);
@@ -336,8 +375,9 @@ function notAllowed(methods: string): Answer {
   return { ...refused({ status: 405, message: `Method Not Allowed; use ${methods}` }), headers: { Allow: methods } };
 }
 
-/** A socket file that nothing listens on any more is in the way of the next start. */
-async function removeStale(path: string): Promise<void> {
+/** A socket file that nothing listens on any more is replaced. */
+async function refuseIfServed(path: string, isSuccessor: boolean): Promise<void> {
+  if (isSuccessor) return;
   const isAlive = await new Promise<boolean | null>((resolve) => {
     const probe = net.connect({ path });
     probe.once('connect', () => {
@@ -352,5 +392,14 @@ async function removeStale(path: string): Promise<void> {
       `api.socket: another process listens on ${path}; stop it or choose another path`,
     );
   }
-  if (isAlive === false) await unlink(path);
+  const info = await stat(path).catch(() => null);
+  if (info !== null && !info.isSocket()) {
+    throw new SignalboxError('ERR_LISTEN_FAILED', `api.socket: ${path} is there and is no socket; choose another path`);
+  }
+}
+
+/** Unless a successor has put its own into place. */
+async function removeOwn({ path, inode }: { readonly path: string; readonly inode: number }): Promise<void> {
+  const info = await stat(path).catch(() => null);
+  if (info?.ino === inode) await unlink(path).catch(() => {});
 }

@@ -1,5 +1,6 @@
 // JSON Schemas of what the API answers, for its OpenAPI description; tests hold real answers against them.
 
+import { OBJECT_KINDS } from '../controlplane/compile/compilation.ts';
 import type { JsonSchema } from '../schema/schema.ts';
 
 const text = { type: 'string' };
@@ -33,9 +34,21 @@ const rawObjects = {
   type: 'object',
   additionalProperties: shape({ status, 'error?': strings, 'usedBy?': strings }, true),
 };
-export const rawData = shape({ routers: rawObjects, middlewares: rawObjects, services: rawObjects });
+/** Traefik's words: those of HTTP have no prefix. */
+export const rawData = shape({
+  routers: rawObjects,
+  middlewares: rawObjects,
+  services: rawObjects,
+  'tcpRouters?': rawObjects,
+  'tcpMiddlewares?': rawObjects,
+  'tcpServices?': rawObjects,
+  'udpRouters?': rawObjects,
+  'udpServices?': rawObjects,
+});
 
-export const version = shape({ Version: text, Codename: text, startDate: text, node: text });
+export const version = shape({ Version: text, Codename: text, startDate: text, node: text, pid: integer });
+
+export const takenOver = shape({ pid: integer });
 
 export const entryPoint = shape(
   { name: text, address: text, transport: { type: 'object' }, http: { type: 'object' } },
@@ -97,7 +110,7 @@ export const certificate = shape({
 });
 
 const objectChange = shape({
-  kind: { enum: ['router', 'middleware', 'service', 'serversTransport', 'tlsOptions'] },
+  kind: { enum: OBJECT_KINDS },
   name: text,
   change: { enum: ['added', 'removed', 'changed'] },
   status,

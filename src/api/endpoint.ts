@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly body: string;
   readonly contentType: string;
   readonly lastEventId: number | null;
+  /** `owner` came through the Unix socket that this user alone can open, `token` has shown the token. */
+  readonly caller: 'owner' | 'token' | 'anyone';
 }
 
 export interface ApiAnswer {

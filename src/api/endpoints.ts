@@ -1,13 +1,15 @@
 // Every endpoint of the API, in the order of its description. Reading ones have Traefik's paths and shapes.
 
 import type { InstallConfig } from '../controlplane/config/install-config.ts';
-import { decodeRouting } from '../controlplane/config/routing-config.ts';
+import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { parseConfig } from '../controlplane/config/document.ts';
 import { diffResults } from '../controlplane/pipeline/diff.ts';
 import { explain } from '../controlplane/pipeline/explain.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import type { StapleStatus } from '../model/staple.ts';
+import { SignalboxError } from '../core/errors.ts';
 import type { CertificateStatus } from '../model/certificate.ts';
+import type { ProcessCommand } from '../model/takeover.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { EventBus } from '../observe/event-bus.ts';
 import { parseDuration } from '../schema/duration.ts';
@@ -16,12 +18,22 @@ import { shownCertificate } from './certificates.ts';
 import { decodeCheck } from './check-request.ts';
 import { ok, refuse, type ApiAnswer, type ApiRequest, type Endpoint } from './endpoint.ts';
 import { streamEvents } from './event-stream.ts';
+import { decodeTakeover } from './takeover-request.ts';
 import { LIST_QUERY, listAnswer } from './list-query.ts';
 import * as view from './traefik-view.ts';
 
+/** How a successor comes about. */
+export interface TakeoverSource {
+  /** Of the running process. */
+  readonly command: ProcessCommand;
+  /** Settles with the successor's process id when it serves. Rejects with a SignalboxError when it does not. */
+  begin(command: ProcessCommand): Promise<number>;
+}
+
 /** What the API reads and works on. */
 export interface ApiSources {
-  readonly install: InstallConfig;
+  /** In force at the moment. */
+  readonly install: () => InstallConfig;
   readonly pipeline: Pipeline;
   readonly events: EventBus;
   readonly version: string;
@@ -32,11 +44,15 @@ export interface ApiSources {
   readonly certificates: () => readonly CertificateStatus[];
   /** What authorities say of certificates; empty when nobody asks them. */
   readonly staples: () => readonly StapleStatus[];
+  /** What the provider `rest` was given, as it came. */
+  readonly pushed: (text: string) => void;
+  /** Null where the router is part of another program. */
+  readonly takeover: TakeoverSource | null;
   /** Bound port by entry point. */
   readonly ports: () => ReadonlyMap<string, number>;
 }
 
-const NO_OBJECTS = { total: 0, warnings: 0, errors: 0 };
+const PUSHED = 'PUT /api/providers/rest';
 const JSON_TYPES = ['application/json'];
 const MAX_WAIT_MS = 600_000;
 
@@ -48,12 +64,7 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
   const { install, pipeline, version, startedAt, healthOf, ports, certificates, staples } = sources;
   const entryPoints = (): readonly Readonly<Record<string, unknown>>[] =>
     Object.values(pipeline.current.entryPoints).map((spec) => ({
-      ...view.entryPoint(
-        spec,
-        ports().get(spec.name) ?? spec.address.port,
-        install.requestAcceptGraceMs,
-        install.graceMs,
-      ),
+      ...view.entryPoint(spec, ports().get(spec.name) ?? spec.address.port),
     }));
   return [
     {
@@ -67,6 +78,7 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
           Codename: 'signalbox',
           startDate: startedAt.toISOString(),
           node: process.versions.node,
+          pid: process.pid,
         }),
     },
     {
@@ -74,7 +86,7 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
       path: '/api/overview',
       summary: 'How many objects of each kind there are, what is switched on, and which snapshot is in force.',
       answer: answers.overview,
-      handle: () => ok(overview(install, pipeline)),
+      handle: () => ok(overview(install(), pipeline)),
     },
     {
       method: 'GET',
@@ -97,9 +109,15 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
         ...shownCertificate(spec, Date.now(), known.get(spec.name)),
       }));
     }),
-    ...['tcp/routers', 'tcp/services', 'tcp/middlewares', 'udp/routers', 'udp/services'].flatMap((path) =>
-      listAndOne(`/api/${path}`, path.replace('/', ' '), answers.shownObject, () => []),
+    ...listAndOne('/api/tcp/routers', 'TCP routers', answers.shownObject, () => view.tcpRouters(pipeline.result)),
+    ...listAndOne('/api/tcp/services', 'TCP services', answers.shownObject, () =>
+      view.tcpServices(pipeline.result, healthOf),
     ),
+    ...listAndOne('/api/tcp/middlewares', 'TCP middlewares', answers.shownObject, () =>
+      view.tcpMiddlewares(pipeline.result),
+    ),
+    ...listAndOne('/api/udp/routers', 'UDP routers', answers.shownObject, () => view.udpRouters(pipeline.result)),
+    ...listAndOne('/api/udp/services', 'UDP services', answers.shownObject, () => view.udpServices(pipeline.result)),
     {
       method: 'GET',
       path: '/api/acme/certificates',
@@ -151,7 +169,7 @@ function listAndOne(
 }
 
 function overview(install: InstallConfig, pipeline: Pipeline): object {
-  const { routers, services, middlewares } = pipeline.result;
+  const { routers, services, middlewares, tcp, udp } = pipeline.result;
   const count = (objects: Iterable<{ errors: readonly string[]; warnings: readonly string[] }>): object => {
     const all = [...objects];
     const errors = all.filter((one) => one.errors.length > 0).length;
@@ -166,8 +184,12 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
       services: count(services.values()),
       middlewares: count(middlewares.values()),
     },
-    tcp: { routers: NO_OBJECTS, services: NO_OBJECTS, middlewares: NO_OBJECTS },
-    udp: { routers: NO_OBJECTS, services: NO_OBJECTS },
+    tcp: {
+      routers: count(tcp.routers.values()),
+      services: count(tcp.services.values()),
+      middlewares: count(tcp.middlewares.values()),
+    },
+    udp: { routers: count(udp.routers.values()), services: count(udp.services.values()) },
     features: {
       tracing: '',
       metrics: install.metrics.enabled ? 'Prometheus' : '',
@@ -178,7 +200,15 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
   };
 }
 
-function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSources): readonly Endpoint[] {
+function controlEndpoints({
+  install,
+  pipeline,
+  events,
+  workers,
+  ports,
+  takeover,
+  pushed,
+}: ApiSources): readonly Endpoint[] {
   const activated = (): ApiAnswer => ok({ version: pipeline.current.version, pinned: pipeline.history.pinned });
   return [
     {
@@ -192,8 +222,8 @@ function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSour
       answer: answers.check,
       handle: (request) => {
         const configs = decodeCheck(request, {
-          substitutions: install.substitutions.known,
-          plugins: install.plugins.known,
+          substitutions: install().substitutions.known,
+          plugins: install().plugins.known,
         });
         if (typeof configs === 'string') return refuse(400, configs);
         const after = pipeline.dryRun(configs);
@@ -275,12 +305,42 @@ function controlEndpoints({ install, pipeline, events, workers, ports }: ApiSour
       handle: () => ok(''),
       stream: (request, response) => streamEvents(events, request.lastEventId, response),
     },
-    ...(install.admin.rest === null ? [] : [restEndpoint(pipeline, install)]),
+    ...(takeover === null ? [] : [takeoverEndpoint(takeover)]),
+    ...(install().admin.rest === null ? [] : [restEndpoint(pipeline, pushed)]),
   ];
 }
 
+function takeoverEndpoint(source: TakeoverSource): Endpoint {
+  return {
+    method: 'POST',
+    path: '/api/takeover',
+    summary:
+      'Starts a successor with the listening sockets of this process, which finishes and ends once the successor serves, and otherwise goes on. Only through the Unix socket, or with the token.',
+    body: {
+      doc: 'The command of the successor; `signalbox run --takeover` sends its own. Empty for the command of the running process, which is all that a token allows.',
+      types: JSON_TYPES,
+    },
+    answer: answers.takenOver,
+    handle: async (request) => {
+      const asked = decodeTakeover(request, source.command);
+      if (typeof asked === 'string') return refuse(403, asked);
+      try {
+        return ok({ pid: await source.begin(asked) });
+      } catch (error) {
+        if (!(error instanceof SignalboxError)) throw error;
+        return refuse(409, error.message);
+      }
+    },
+  };
+}
+
+/** What was sent to the provider `rest`, of an earlier process or now. */
+export function decodePushed(text: string, { plugins }: InstallConfig): RoutingConfig {
+  return decodeRouting('rest', parseConfig(PUSHED, text), { plugins: plugins.known });
+}
+
 /** PUT of a whole routing configuration; also behind `rest@internal`. */
-export function restEndpoint(pipeline: Pipeline, { plugins }: InstallConfig): Endpoint {
+export function restEndpoint(pipeline: Pipeline, pushed: (text: string) => void): Endpoint {
   return {
     method: 'PUT',
     path: '/api/providers/rest',
@@ -289,11 +349,12 @@ export function restEndpoint(pipeline: Pipeline, { plugins }: InstallConfig): En
     body: { doc: 'A routing configuration; `{}` takes everything away.', types: JSON_TYPES },
     answer: answers.pushed,
     handle: async ({ body }) => {
-      const document = parseConfig('PUT /api/providers/rest', body);
+      const document = parseConfig(PUSHED, body);
       if (document.value === undefined) return refuse(400, document.diagnostics[0]!.message);
-      const config = decodeRouting('rest', document, { plugins: plugins.known });
+      const config = decodePushed(body, pipeline.install);
+      pushed(body);
       await pipeline.replace(config);
-      const own = pipeline.result.diagnostics.filter(({ source }) => source === document.source);
+      const own = pipeline.result.diagnostics.filter(({ source }) => source === PUSHED);
       return ok({ diagnostics: own });
     },
   };

@@ -6,6 +6,7 @@ import type { Compiled, ObjectKind } from '../controlplane/compile/compilation.t
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import type { EntryPointSpec } from '../model/entrypoint.ts';
 import type { ServerHealth } from '../model/server-health.ts';
+import { tcpServiceKey } from '../model/tcp.ts';
 
 export interface ShownObject {
   readonly name: string;
@@ -63,6 +64,56 @@ export function middlewares(result: CompileResult): readonly ShownObject[] {
   });
 }
 
+export function tcpRouters(result: CompileResult): readonly ShownObject[] {
+  return [...result.tcp.routers.values()].map((router) => {
+    const spec = result.sections.tcpRoutes[router.name];
+    const shown = common('tcpRouter', router);
+    const using = spec?.entryPoints ?? [];
+    const priority = spec?.priority ?? 0;
+    return { ...shown, entryPoints: shown['entryPoints'] ?? using, priority, priorityStr: String(priority), using };
+  });
+}
+
+export function tcpMiddlewares(result: CompileResult): readonly ShownObject[] {
+  return [...result.tcp.middlewares.values()].map((middleware) => ({
+    ...common('tcpMiddleware', middleware),
+    type: typeOf(middleware),
+  }));
+}
+
+export function tcpServices(result: CompileResult, healthOf: HealthOf): readonly ShownObject[] {
+  return [...result.tcp.services.values()].map((service) => {
+    const shown = common('tcpService', service);
+    const servers = service.errors.length > 0 ? null : healthOf(tcpServiceKey(service.name));
+    return {
+      ...shown,
+      type: typeOf(service),
+      ...(servers === null ? {} : { serverStatus: serverStatus(servers), serverHealth: servers.map(shownTcpServer) }),
+    };
+  });
+}
+
+export function udpRouters(result: CompileResult): readonly ShownObject[] {
+  return [...result.udp.routers.values()].map((router) => {
+    const shown = common('udpRouter', router);
+    const using = result.sections.udpRoutes[router.name]?.entryPoints ?? [];
+    return { ...shown, entryPoints: shown['entryPoints'] ?? using, using };
+  });
+}
+
+export function udpServices(result: CompileResult): readonly ShownObject[] {
+  return [...result.udp.services.values()].map((service) => ({
+    ...common('udpService', service),
+    type: typeOf(service),
+  }));
+}
+
+function shownTcpServer(server: ServerHealth): object {
+  const { url: address, inFlight: connections, check } = server;
+  const shown = check === null ? {} : { check: shownCheck(check) };
+  return { address, status: server.isUp ? 'UP' : 'DOWN', connections, ...shown };
+}
+
 /** Servers of a service; null for one that has none of its own. */
 export type HealthOf = (service: string) => readonly ServerHealth[] | null;
 
@@ -84,8 +135,13 @@ function serverStatus(servers: readonly ServerHealth[]): Record<string, 'UP' | '
   return Object.fromEntries(servers.map(({ url, isUp }) => [url, isUp ? 'UP' : 'DOWN']));
 }
 
+const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+
+function shownCheck({ isUp, lastAt, lastError }: NonNullable<ServerHealth['check']>): object {
+  return { status: isUp ? 'UP' : 'DOWN', lastAt: time(lastAt), lastError };
+}
+
 function shownServer({ url, isUp, inFlight, connections, responseMs, ejectedUntil, check }: ServerHealth): object {
-  const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
   return {
     url,
     status: isUp ? 'UP' : 'DOWN',
@@ -93,9 +149,7 @@ function shownServer({ url, isUp, inFlight, connections, responseMs, ejectedUnti
     connections,
     responseMs: Math.round(responseMs * 1000) / 1000,
     ...(ejectedUntil === null ? {} : { ejectedUntil: time(ejectedUntil) }),
-    ...(check === null
-      ? {}
-      : { check: { status: check.isUp ? 'UP' : 'DOWN', lastAt: time(check.lastAt), lastError: check.lastError } }),
+    ...(check === null ? {} : { check: shownCheck(check) }),
   };
 }
 
@@ -117,10 +171,19 @@ export function rawData(result: CompileResult, healthOf: HealthOf): Record<strin
         return [shown.name, Object.fromEntries(rest)];
       }),
     );
+  const others = {
+    tcpRouters: byName(tcpRouters(result)),
+    tcpMiddlewares: byName(tcpMiddlewares(result)),
+    tcpServices: byName(tcpServices(result, healthOf)),
+    udpRouters: byName(udpRouters(result)),
+    udpServices: byName(udpServices(result)),
+  };
   return {
     [PLURALS.router]: byName(routers(result)),
     [PLURALS.middleware]: byName(middlewares(result)),
     [PLURALS.service]: byName(services(result, healthOf)),
+    // As in Traefik, sections without an object are left out.
+    ...Object.fromEntries(Object.entries(others).filter(([, objects]) => Object.keys(objects).length > 0)),
   };
 }
 
@@ -134,7 +197,8 @@ function goDuration(ms: number): string {
   return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
 }
 
-export function entryPoint(spec: EntryPointSpec, port: number, requestAcceptGraceMs: number, graceMs: number): object {
+export function entryPoint(spec: EntryPointSpec, port: number): object {
+  const { requestAcceptGraceMs, graceMs } = spec.lifeCycle;
   const host = spec.address.host.includes(':') ? `[${spec.address.host}]` : spec.address.host;
   const { timeouts, forwardedHeaders, limits } = spec;
   return {

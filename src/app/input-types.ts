@@ -19,6 +19,8 @@ export interface InstallInput {
       readonly connection?: ReadonlyArray<string> | string;
       /** Leave X-Forwarded-For as it came. */
       readonly notAppendXForwardedFor?: boolean | string;
+      /** Say in X-Forwarded-Scheme and X-Scheme what X-Forwarded-Proto says. */
+      readonly addXForwardedSchemeHeaders?: boolean | string;
     };
     /** Timeouts, limits, shutdown. */
     readonly transport?: {
@@ -148,6 +150,13 @@ export interface InstallInput {
       readonly trustedIPs?: ReadonlyArray<string> | string;
       /** Refuse connections of these peers that do not begin with a header. */
       readonly required?: boolean | string;
+    };
+    /** Sessions of an entry point for UDP. */
+    readonly udp?: {
+      /** A session, the datagrams of one client address and port, ends when neither side has sent any for this long. */
+      readonly timeout?: number | string;
+      /** Sessions at a time; datagrams of further clients are dropped. Each has a socket. */
+      readonly maxSessions?: number | string;
     };
   }>>;
   /** Where routing configuration comes from. */
@@ -434,6 +443,9 @@ export interface InstallInput {
   };
   /** Routing configuration in the same file. */
   readonly http?: RoutingInput['http'];
+  readonly tcp?: RoutingInput['tcp'];
+  readonly udp?: RoutingInput['udp'];
+  readonly tls?: RoutingInput['tls'];
 }
 
 export interface RoutingInput {
@@ -442,6 +454,21 @@ export interface RoutingInput {
     readonly services?: Readonly<Record<string, ServiceInput>>;
     readonly middlewares?: Readonly<Record<string, MiddlewareInput>>;
     readonly serversTransports?: Readonly<Record<string, TransportInput>>;
+  };
+  readonly tcp?: {
+    readonly routers?: Readonly<Record<string, TcpRouterInput>>;
+    readonly services?: Readonly<Record<string, TcpServiceInput>>;
+    readonly middlewares?: Readonly<Record<string, TcpMiddlewareInput>>;
+    readonly serversTransports?: Readonly<Record<string, TcpTransportInput>>;
+  };
+  readonly udp?: {
+    readonly routers?: Readonly<Record<string, UdpRouterInput>>;
+    readonly services?: Readonly<Record<string, UdpServiceInput>>;
+  };
+  readonly tls?: {
+    readonly certificates?: readonly CertificateInput[];
+    readonly options?: Readonly<Record<string, TlsOptionsInput>>;
+    readonly stores?: Readonly<Record<string, TlsStoreInput>>;
   };
 }
 
@@ -959,4 +986,240 @@ export interface TransportInput {
   }> | string;
   /** A URI that a server’s certificate must have as subject alternative name. */
   readonly peerCertURI?: string;
+}
+
+export interface TcpRouterInput {
+  /** Which connections this router takes: TCP matchers joined by `&&`, `||`, `!` and parentheses. */
+  readonly rule: string;
+  /** TCP service that gets them; `name` or `name@provider`. */
+  readonly service: string;
+  /** Entry points it listens on; all default ones when left out. */
+  readonly entryPoints?: ReadonlyArray<string> | string;
+  /** TCP middlewares a connection passes on its way, in order. */
+  readonly middlewares?: ReadonlyArray<string> | string;
+  /** Higher is asked first; 0 stands for the length of the rule in bytes, and for -1 where the rule is HostSNI(`*`) alone. */
+  readonly priority?: number | string;
+  /** Take connections over TLS, and no others. */
+  readonly tls?: {
+    /** Connections go to the server as they come, and the server ends TLS. */
+    readonly passthrough?: boolean | string;
+    /** TLS options: `name` or `name@provider`; the default ones when left out. */
+    readonly options?: string;
+    /** Certificates resolver that gets its certificates. */
+    readonly certResolver?: string;
+    /** Certificates to get, by their names; one for the hosts in the rule when left out. */
+    readonly domains?: ReadonlyArray<{
+      /** Main name of the certificate. */
+      readonly main: string;
+      /** Further names. */
+      readonly sans?: ReadonlyArray<string> | string;
+    }> | string;
+  };
+  /** Syntax of the rule; `core.defaultRuleSyntax` when left out. */
+  readonly ruleSyntax?: 'v2' | 'V2' | 'v3' | 'V3';
+}
+
+/** Exactly one of the kinds. */
+export interface TcpServiceInput {
+  /** Balances over servers. */
+  readonly loadBalancer?: {
+    /** Servers that get connections in turn. */
+    readonly servers?: ReadonlyArray<{
+      /** `host:port`. */
+      readonly address: string;
+      /** Speak TLS to it, as the transport says. */
+      readonly tls?: boolean | string;
+    }> | string;
+    /** Transport under `tcp.serversTransports`; that of the install file when left out. */
+    readonly serversTransport?: string;
+    /** Asks every server regularly; those that fail get no new connections. */
+    readonly healthCheck?: {
+      /** Port of the check; the server’s when left out. */
+      readonly port?: number | string;
+      /** Sent once the connection is there. */
+      readonly send?: string;
+      /** What the answer has to begin with. When left out, a connection (with TLS, a handshake) is enough. */
+      readonly expect?: string;
+      /** Time between two checks of a server. */
+      readonly interval?: number | string;
+      /** Time between two checks of a server that is down; `interval` when left out. */
+      readonly unhealthyInterval?: number | string;
+      /** A check that takes longer has failed. */
+      readonly timeout?: number | string;
+      /** Good checks in a row that bring a server up. */
+      readonly healthyThreshold?: number | string;
+      /** Failed checks in a row that take it down. */
+      readonly unhealthyThreshold?: number | string;
+      /** Of a server not checked yet. `down` keeps connections away until it has passed. */
+      readonly initialState?: 'up' | 'UP' | 'down' | 'DOWN';
+      /** Each check comes up to this much later, at random; a tenth of the interval when left out. */
+      readonly jitter?: number | string;
+    };
+    /** Deprecated: belongs to the transport. */
+    readonly proxyProtocol?: {
+      /** Version of the header: 1 is a line of text, 2 is binary. */
+      readonly version?: number | string;
+    };
+    /** Deprecated: belongs to the transport. Milliseconds. */
+    readonly terminationDelay?: number | string;
+  };
+  /** Divides connections between services by weight. */
+  readonly weighted?: {
+    /** TCP services to divide connections between. */
+    readonly services: ReadonlyArray<{
+      /** The service; `name` or `name@provider`. */
+      readonly name: string;
+      /** Its share; 0 gets nothing. */
+      readonly weight?: number | string;
+    }> | string;
+    /** An empty section: children that are down get nothing, and with all of them down it is down itself. Each needs a health check. */
+    readonly healthCheck?: {
+    };
+  };
+}
+
+/** Exactly one of the kinds. */
+export interface TcpMiddlewareInput {
+  /** Lets only clients with certain addresses through. */
+  readonly ipAllowList?: {
+    /** Addresses and networks that may connect; others are closed. */
+    readonly sourceRange: ReadonlyArray<string> | string;
+  };
+  /** The old name of ipAllowList. */
+  readonly ipWhiteList?: {
+    /** Addresses and networks that may connect; others are closed. */
+    readonly sourceRange: ReadonlyArray<string> | string;
+  };
+  /** Limits how many connections an address has open. */
+  readonly inFlightConn?: {
+    /** Connections one address may have open at a time, over all workers; further ones are closed. */
+    readonly amount: number | string;
+  };
+}
+
+export interface TcpTransportInput {
+  /** Connecting to one server, all its addresses together. */
+  readonly dialTimeout?: number | string;
+  /** Time after which a silent connection to a server is probed; 0 switches probes off. */
+  readonly dialKeepAlive?: number | string;
+  /** Once one side has ended its direction: the time the other side may be silent before the connection is closed; negative for as long as it likes. When left out, 100ms after the server has ended, and no limit after the client has. */
+  readonly terminationDelay?: number | string;
+  /** Tell servers who the client is, in a PROXY protocol header before everything else. An empty section sends version 2. */
+  readonly proxyProtocol?: {
+    /** Version of the header: 1 is a line of text, 2 is binary. */
+    readonly version?: number | string;
+  };
+  /** For servers with `tls: true`. */
+  readonly tls?: {
+    /** Name sent to servers and looked for in their certificates; that of the address when left out. */
+    readonly serverName?: string;
+    /** Take any certificate of a server. Everyone on the way can then be the server. */
+    readonly insecureSkipVerify?: boolean | string;
+    /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
+    readonly rootCAs?: ReadonlyArray<string> | string;
+    /** Certificates for servers that ask for one. */
+    readonly certificates?: ReadonlyArray<{
+      /** Certificate and those of its issuers: a path, or the PEM itself. */
+      readonly certFile: string;
+      /** Its private key: a path, or the PEM itself. */
+      readonly keyFile: string;
+    }> | string;
+    /** Subject alternative names of which a server’s certificate must have one. */
+    readonly peerCertSANs?: ReadonlyArray<{
+      /** Type of the name. */
+      readonly type?: 'DNS' | 'URI';
+      /** The name. */
+      readonly value: string;
+    }> | string;
+    /** A URI that a server’s certificate must have as subject alternative name. */
+    readonly peerCertURI?: string;
+  };
+}
+
+export interface UdpRouterInput {
+  /** UDP service that gets the datagrams; `name` or `name@provider`. */
+  readonly service: string;
+  /** Entry points for UDP whose datagrams it takes; when left out, all that no other router names. Each has one router. */
+  readonly entryPoints?: ReadonlyArray<string> | string;
+}
+
+/** Exactly one of the kinds. */
+export interface UdpServiceInput {
+  /** Balances over servers. */
+  readonly loadBalancer?: {
+    /** Servers that get sessions in turn. */
+    readonly servers?: ReadonlyArray<{
+      /** `host:port`. */
+      readonly address: string;
+      /** Its share of the sessions; 0 gets none. */
+      readonly weight?: number | string;
+    }> | string;
+  };
+  /** Divides sessions between services by weight. */
+  readonly weighted?: {
+    /** UDP services to divide sessions between. */
+    readonly services: ReadonlyArray<{
+      /** The service; `name` or `name@provider`. */
+      readonly name: string;
+      /** Its share; 0 gets nothing. */
+      readonly weight?: number | string;
+    }> | string;
+  };
+}
+
+export interface CertificateInput {
+  /** Certificate and those of its issuers: a path, or the PEM itself. */
+  readonly certFile: string;
+  /** Its private key: a path, or the PEM itself. */
+  readonly keyFile: string;
+  /** Stores it belongs to; `default` is the only one. */
+  readonly stores?: ReadonlyArray<string> | string;
+}
+
+export interface TlsOptionsInput {
+  /** Oldest version. */
+  readonly minVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
+  /** Newest version. */
+  readonly maxVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
+  /** Cipher suites up to TLS 1.2, by their names in Go. Those of TLS 1.3 are always on. */
+  readonly cipherSuites?: ReadonlyArray<string> | string;
+  /** Key exchange groups, in order of preference. */
+  readonly curvePreferences?: ReadonlyArray<string> | string;
+  /** Certificates of clients. */
+  readonly clientAuth?: {
+    /** Authorities that may have issued a client’s certificate. */
+    readonly caFiles?: ReadonlyArray<string> | string;
+    /** What is asked of clients. With authorities and nothing said here, RequireAndVerifyClientCert. */
+    readonly clientAuthType?: 'NoClientCert' | 'NOCLIENTCERT' | 'RequestClientCert' | 'REQUESTCLIENTCERT' | 'RequireAnyClientCert' | 'REQUIREANYCLIENTCERT' | 'VerifyClientCertIfGiven' | 'VERIFYCLIENTCERTIFGIVEN' | 'RequireAndVerifyClientCert' | 'REQUIREANDVERIFYCLIENTCERT';
+  };
+  /** Refuse clients whose server name no certificate has. */
+  readonly sniStrict?: boolean | string;
+  /** Protocols that are offered, in order of preference. */
+  readonly alpnProtocols?: ReadonlyArray<string> | string;
+  /** Let no client resume a session. */
+  readonly disableSessionTickets?: boolean | string;
+  /** Deprecated: the server’s order of suites counts in any case. */
+  readonly preferServerCipherSuites?: boolean | string;
+}
+
+export interface TlsStoreInput {
+  /** For clients that name no host, or one that no certificate has. */
+  readonly defaultCertificate?: {
+    /** Certificate and those of its issuers: a path, or the PEM itself. */
+    readonly certFile: string;
+    /** Its private key: a path, or the PEM itself. */
+    readonly keyFile: string;
+  };
+  /** The same, from a certificates resolver. */
+  readonly defaultGeneratedCert?: {
+    /** Certificates resolver that gets it. */
+    readonly resolver: string;
+    /** What it is for. */
+    readonly domain: {
+      /** Main name of the certificate. */
+      readonly main: string;
+      /** Further names. */
+      readonly sans?: ReadonlyArray<string> | string;
+    };
+  };
 }

@@ -12,13 +12,14 @@ import type { ListenAddress } from '../model/entrypoint.ts';
 import { internalSocket } from '../model/service.ts';
 import { AdminServer } from '../api/admin-server.ts';
 import { dashboardPage } from '../api/dashboard-page.ts';
-import { endpointsOf, restEndpoint } from '../api/endpoints.ts';
+import { decodePushed, endpointsOf, restEndpoint } from '../api/endpoints.ts';
 import { enabledInternalServices, internalServices } from '../controlplane/compile/internal-services.ts';
 import type { InstallConfig } from '../controlplane/config/install-config.ts';
 import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/internal-routing.ts';
 import { FileStore } from '../controlplane/store/file-store.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
-import { ACME_PROVIDER, AcmeProvider } from '../controlplane/acme/acme-provider.ts';
+import { AcmeProvider } from '../controlplane/acme/acme-provider.ts';
+import { ACME_PROVIDER } from '../controlplane/config/certificates-resolver-options.ts';
 import type { CreateManagerOptions } from '../controlplane/acme/create-manager.ts';
 import type { CreateStaplerOptions } from '../controlplane/ocsp/create-stapler.ts';
 import type { Stapler } from '../controlplane/ocsp/stapler.ts';
@@ -38,6 +39,16 @@ import { EventBus } from '../observe/event-bus.ts';
 import { MetricsAggregator, type Sample } from '../observe/metrics-aggregator.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../observe/prometheus.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
+import { DRAIN_PATIENCE_MS } from '../dataplane/engine/entry-points.ts';
+import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
+import type { Inheritance } from '../model/takeover.ts';
+import type { Predecessor } from './predecessor.ts';
+import { ServiceManager } from './service-manager.ts';
+import type { InheritedSockets } from './socket-activation.ts';
+import { ownCommand, Takeover } from './takeover.ts';
+import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.ts';
+import { withLiveOptions } from './install-changes.ts';
+import { InstallWatch, type InstallSource } from './install-watch.ts';
 import { VERSION } from './version.ts';
 
 export interface StandaloneOptions {
@@ -45,6 +56,14 @@ export interface StandaloneOptions {
   readonly workers: number;
   /** Where DNS providers of certificates resolvers find their credentials; empty when left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Followed and read again; null for a router whose configuration is inline. */
+  readonly source?: InstallSource;
+  /** Sockets that were bound before this process began. */
+  readonly inherited?: InheritedSockets;
+  /** The process to succeed. */
+  readonly predecessor?: Predecessor;
+  /** A successor serves: this router has stopped accepting and is finishing. Without it there are no takeovers. */
+  readonly onHandedOver?: (pid: number) => void;
   /** For tests that want a worker which misbehaves. */
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
@@ -102,6 +121,12 @@ async function loadAcme(install: InstallConfig): Promise<CreateAcme> {
   return (await import('../controlplane/acme/create-manager.ts')).createAcmeManager;
 }
 
+interface Kept {
+  readonly secret: Uint8Array;
+  /** Null without a predecessor. */
+  readonly inheritance: Inheritance | null;
+}
+
 interface Create {
   readonly acme: CreateAcme;
   readonly ocsp: CreateOcsp;
@@ -118,6 +143,7 @@ export class Standalone {
   readonly #supervisor: Supervisor;
   readonly #admin: AdminServer;
   readonly #events: EventBus;
+  readonly #watch: InstallWatch | null;
   readonly #acme: AcmeManager | null;
   readonly #ocsp: Stapler | null;
   /** Requests are served: an authority that comes by is answered. */
@@ -125,14 +151,26 @@ export class Standalone {
   /** Sockets of the internal services; readable by this user alone. */
   readonly #socketDirectory: string;
   #shown = new Set<string>();
-  #isStopping = false;
+  readonly #startedAt: number;
+  readonly #manager: ServiceManager;
+  /** Null in a program of somebody else's. */
+  readonly #takeover: Takeover | null;
+  /** What the provider `rest` was last given. */
+  #pushed: string | null;
+  readonly #secret: Uint8Array;
+  #ending: Promise<void> | null = null;
 
   /** Opens what lasts and puts the parts together. Rejects when a log file or the state directory cannot be used. */
   static async create(options: StandaloneOptions): Promise<Standalone> {
     const { install } = options;
     const log = new ApplicationLog(install.log);
     const create: Create = { acme: await loadAcme(install), ocsp: await loadOcsp(install) };
-    if (install.state === null) return new Standalone(options, log, null, await processSecret(null), create);
+    // From here on it writes no state any more, and the lock of the directory is free.
+    const inheritance = (await options.predecessor?.claim()) ?? null;
+    if (install.state === null) {
+      const secret = inheritance === null ? await processSecret(null) : Buffer.from(inheritance.secret, 'base64');
+      return new Standalone(options, log, null, { secret, inheritance }, create);
+    }
     const store = new FileStore({
       directory: install.state.directory,
       now: () => Date.now(),
@@ -141,20 +179,21 @@ export class Standalone {
     await store.start();
     const history = new StoredHistory(store, (error) => log.error('state cannot be written', { error: String(error) }));
     const state = { store, history, saved: await history.load() };
-    return new Standalone(options, log, state, await processSecret(store), create);
+    return new Standalone(options, log, state, { secret: await processSecret(store), inheritance }, create);
   }
 
   private constructor(
     options: StandaloneOptions,
     log: ApplicationLog,
     state: State | null,
-    secret: Uint8Array,
+    { secret, inheritance }: Kept,
     create: Create,
   ) {
     const { install } = options;
     this.#options = options;
     this.#state = state;
     this.log = log;
+    this.#startedAt = this.#clock.wall();
     this.#events = new EventBus(() => this.#clock.wall());
     this.#socketDirectory = mkdtempSync(join(tmpdir(), 'signalbox-'));
     this.#acme =
@@ -180,7 +219,12 @@ export class Standalone {
       log: this.log,
       clock: this.#clock,
       events: this.#events,
-      history: new SnapshotHistory(install.state?.maxSnapshots ?? DEFAULT_SNAPSHOTS, state?.saved, state?.history),
+      history: new SnapshotHistory(
+        install.state?.maxSnapshots ?? DEFAULT_SNAPSHOTS,
+        state?.saved ?? inheritance?.history,
+        state?.history,
+      ),
+      earlier: inheritance?.rest == null ? [] : [decodePushed(inheritance.rest, install)],
       internalServices: internalServices(install.admin),
       onDiagnostics: (diagnostics) => this.#showNew(diagnostics),
       moreProviders: this.#acme === null ? [] : [new AcmeProvider(this.#acme)],
@@ -189,6 +233,17 @@ export class Standalone {
         this.#stapleCertificates(result);
       },
     });
+    const { source } = options;
+    this.#watch =
+      source === undefined
+        ? null
+        : new InstallWatch({
+            ...source,
+            install,
+            log,
+            changed: (next, diagnostics) => this.#replaceInstall(next, diagnostics),
+            refused: (diagnostics) => this.#refuse(diagnostics),
+          });
     this.#metrics = new MetricsAggregator(install.metrics.buckets);
     const { accessLog } = install;
     this.#accessLog =
@@ -212,37 +267,100 @@ export class Standalone {
       metrics: this.#metrics,
       accessLog: this.#accessLog,
       secret,
+      ...(inheritance === null ? {} : { ticketKeys: Buffer.from(inheritance.ticketKeys, 'base64') }),
+      openSocket: (spec) => this.#openSocket(spec.name, spec.address, spec.reusePort),
       ticketKeyLifeMs: install.ticketKeyLifeMs,
       healthChanged: (change) => this.#events.emit('health', change),
       replaced: (worker, reason) =>
         this.#events.emit('worker', { worker, reason, restarts: this.#supervisor.restarts }),
       fatal: options.onFatal,
     });
-    this.#admin = new AdminServer({
-      config: install.admin,
-      version: VERSION,
-      endpoints: endpointsOf({
-        install,
-        pipeline: this.#pipeline,
-        events: this.#events,
+    this.#pushed = inheritance?.rest ?? null;
+    this.#secret = secret;
+    this.#manager = new ServiceManager(process.env, log);
+    const { onHandedOver } = options;
+    this.#takeover =
+      onHandedOver === undefined
+        ? null
+        : new Takeover({
+            log,
+            sockets: () => this.#passedSockets(),
+            suspend: () => this.#suspend(),
+            resume: () => this.#resume(),
+          });
+    const takeover = this.#takeover;
+    this.#admin = new AdminServer(
+      {
+        openAddress: (address) => this.#openSocket(INTERNAL_ENTRY_POINT, address, false),
+        isHandingOver: () => this.#takeover?.isUnderWay === true,
+        config: install.admin,
         version: VERSION,
-        startedAt: new Date(this.#clock.wall()),
-        workers: () => this.#supervisor.workers(),
-        healthOf: (service) => this.#supervisor.healthOf(service),
-        certificates: () => this.#acme?.status() ?? [],
-        staples: () => this.#ocsp?.status() ?? [],
-        ports: () => this.#ports(),
-      }),
-      rest: install.admin.rest === null ? null : restEndpoint(this.#pipeline, install),
-      metrics: () => this.#renderMetrics(),
-      dashboard: () =>
-        dashboardPage(
-          this.#pipeline.result,
-          this.#pipeline.current,
-          this.#pipeline.history.pinned,
-          (service) => this.#supervisor.healthOf(service),
-          VERSION,
-        ),
+        endpoints: endpointsOf({
+          install: () => this.#pipeline.install,
+          pipeline: this.#pipeline,
+          events: this.#events,
+          version: VERSION,
+          startedAt: new Date(this.#startedAt),
+          workers: () => this.#supervisor.workers(),
+          healthOf: (service) => this.#supervisor.healthOf(service),
+          certificates: () => this.#acme?.status() ?? [],
+          staples: () => this.#ocsp?.status() ?? [],
+          pushed: (text) => {
+            this.#pushed = text;
+          },
+          takeover:
+            takeover === null
+              ? null
+              : {
+                  command: ownCommand(),
+                  begin: async (command) => {
+                    const pid = await takeover.begin(command);
+                    await this.#manager.succeededBy(pid);
+                    // The answer leaves first.
+                    setImmediate(() => onHandedOver?.(pid));
+                    return pid;
+                  },
+                },
+          ports: () => this.#ports(),
+        }),
+        rest:
+          install.admin.rest === null
+            ? null
+            : restEndpoint(this.#pipeline, (text) => {
+                this.#pushed = text;
+              }),
+        metrics: () => this.#renderMetrics(),
+        dashboard: () =>
+          dashboardPage(
+            this.#pipeline.result,
+            this.#pipeline.current,
+            this.#pipeline.history.pinned,
+            (service) => this.#supervisor.healthOf(service),
+            VERSION,
+          ),
+      },
+      options.predecessor !== undefined,
+    );
+  }
+
+  /** Puts another install configuration into force as far as a running process can; settles when it is. */
+  async #replaceInstall(next: InstallConfig, diagnostics: readonly Diagnostic[]): Promise<void> {
+    this.log.setLevel(next.log.level);
+    const before = this.#pipeline.current.entryPoints;
+    // The successor reads it; if it fails, it is read here once more.
+    if (this.#takeover?.isUnderWay === true) return;
+    await changeEntryPoints(
+      {
+        inForce: () => this.#pipeline.current.entryPoints,
+        boundTo: (name) => this.#supervisor.addressOf(name),
+        open: (spec) => this.#supervisor.openEntryPoint(spec),
+        publish: (install, found) => this.#pipeline.replaceInstall(install, found),
+      },
+      withLiveOptions(this.#pipeline.install, next),
+      diagnostics,
+    );
+    this.log.info('install configuration in force', {
+      ...entryPointDifferences(before, this.#pipeline.current.entryPoints),
     });
   }
 
@@ -281,17 +399,25 @@ export class Standalone {
       name,
       address: this.#supervisor.addressOf(name)!,
     }));
+    await this.#watch?.start();
     const internal = await this.#admin.start();
     if (internal !== null) bound.push({ name: INTERNAL_ENTRY_POINT, address: internal });
+    this.#options.inherited?.finish(this.log);
+    await this.#options.predecessor?.ready();
+    await this.#manager.ready();
     return bound;
   }
 
   /** Objects in force that people wrote. */
   get counts(): { routers: number; services: number; middlewares: number } {
-    const { routes, services, middlewares } = this.#pipeline.current;
+    const { routes, services, middlewares, tcpRoutes, tcpServices, tcpMiddlewares } = this.#pipeline.current;
     const written = (objects: object): number =>
       Object.keys(objects).filter((name) => !name.endsWith(`@${INTERNAL_PROVIDER}`)).length;
-    return { routers: written(routes), services: written(services), middlewares: written(middlewares) };
+    return {
+      routers: written(routes) + written(tcpRoutes),
+      services: written(services) + written(tcpServices),
+      middlewares: written(middlewares) + written(tcpMiddlewares),
+    };
   }
 
   /** Of the newest routing configuration. */
@@ -306,8 +432,16 @@ export class Standalone {
 
   /** SIGHUP. */
   async reload(): Promise<void> {
+    if (this.#takeover?.isUnderWay === true) {
+      this.log.warn('a takeover is under way; the successor reads the configuration anyway');
+      return;
+    }
     this.log.info('reading the configuration again');
+    await this.#manager.reloading();
+    await this.#watch?.reload();
     await this.#pipeline.reload();
+    await this.#manager.ready();
+    this.log.info('the configuration was read again');
   }
 
   /** SIGUSR1. */
@@ -328,21 +462,84 @@ export class Standalone {
   }
 
   /** Goes on accepting for the grace time, then drains and stops everything. */
-  async stop(): Promise<void> {
-    if (this.#isStopping) return;
-    this.#isStopping = true;
-    const { requestAcceptGraceMs, graceMs } = this.#options.install;
+  stop(): Promise<void> {
+    this.#ending ??= this.#stop();
+    return this.#ending;
+  }
+
+  async #stop(): Promise<void> {
+    const { requestAcceptGraceMs, graceMs } = this.#pipeline.install;
+    await this.#takeover?.abort();
     this.#admin.isTerminating = true;
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
+    await this.#manager.stopping();
     if (requestAcceptGraceMs > 0) await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
+    await this.#end(graceMs, 0);
+  }
+
+  /** A successor serves: stops accepting, and ends when what is in flight has finished or the grace time is over. */
+  leave(): Promise<void> {
+    this.#ending ??= this.#leave();
+    return this.#ending;
+  }
+
+  async #leave(): Promise<void> {
+    this.#admin.leave();
+    await this.#end(this.#pipeline.install.graceMs, DRAIN_PATIENCE_MS);
+  }
+
+  async #end(graceMs: number, patienceMs: number): Promise<void> {
+    await this.#watch?.stop();
     this.#ocsp?.stop();
     await this.#pipeline.stop();
-    await this.#supervisor.stop(graceMs);
+    await this.#supervisor.stop(graceMs, patienceMs);
     await this.#accessLog?.stop();
     await this.#admin.stop();
     await this.#closeState();
     rmSync(this.#socketDirectory, { recursive: true, force: true });
     this.log.info('stopped');
+  }
+
+  async #openSocket(name: string, address: ListenAddress, reusePort: boolean): Promise<BoundSocket> {
+    const passed = this.#options.inherited?.take(name, address) ?? null;
+    if (passed === null) return bindSocket(name, address, reusePort);
+    this.log.info('an entry point has the socket that was passed for it', { entryPoint: name, ...passed.address });
+    return passed;
+  }
+
+  #passedSockets(): ReadonlyMap<string, { readonly fd: number }> {
+    const all = new Map([...this.#supervisor.sockets].map(([name, { handle }]) => [name, handle]));
+    const internal = this.#admin.boundSocket;
+    if (internal !== null) all.set(INTERNAL_ENTRY_POINT, internal.handle);
+    return all;
+  }
+
+  /** A successor takes what there is: nothing changes here from now on. */
+  async #suspend(): Promise<Inheritance> {
+    await this.#pipeline.pause();
+    await this.#acme?.stop();
+    await this.#closeState();
+    const { history } = this.#pipeline;
+    const entries = history.entries.filter(
+      (entry) => entry.version === history.lastVersion || entry.version === history.pinned,
+    );
+    return {
+      ticketKeys: Buffer.from(this.#supervisor.ticketKeys).toString('base64'),
+      secret: Buffer.from(this.#secret).toString('base64'),
+      rest: this.#pushed,
+      history: this.#state === null ? { entries, pinned: history.pinned } : { entries: [], pinned: null },
+    };
+  }
+
+  async #resume(): Promise<void> {
+    try {
+      await this.#state?.store.start();
+    } catch (error) {
+      this.log.error('the state directory cannot be opened again', { error: String(error) });
+    }
+    await this.#acme?.resume();
+    this.#pipeline.resume();
+    await this.#watch?.reload();
   }
 
   /** What routers ask for goes to the resolvers, but for what people have given certificates for. */
@@ -374,6 +571,13 @@ export class Standalone {
     this.#events.emit('diagnostics', { diagnostics: fresh });
   }
 
+  /** A changed install configuration has errors. */
+  #refuse(diagnostics: readonly Diagnostic[]): void {
+    this.log.error('the changed install configuration has errors; what is in force stays');
+    this.#options.onDiagnostics(diagnostics);
+    this.#events.emit('diagnostics', { diagnostics });
+  }
+
   async #closeState(): Promise<void> {
     await this.#state?.history.flush();
     await this.#state?.store.stop();
@@ -385,21 +589,21 @@ export class Standalone {
   }
 
   #updateLiveNames(): void {
-    const { routes, services, tcpRoutes, tcpServices } = this.#pipeline.current;
+    const { routes, services, tcpRoutes, tcpServices, udpRoutes, udpServices } = this.#pipeline.current;
     this.#metrics.setLive({
-      routers: new Set([...Object.keys(routes), ...Object.keys(tcpRoutes)]),
-      services: new Set([...Object.keys(services), ...Object.keys(tcpServices)]),
+      routers: new Set([routes, tcpRoutes, udpRoutes].flatMap((specs) => Object.keys(specs))),
+      services: new Set([services, tcpServices, udpServices].flatMap((specs) => Object.keys(specs))),
     });
   }
 
   #renderMetrics(): { contentType: string; body: string } {
-    const { metrics } = this.#options.install;
+    const { metrics } = this.#pipeline.install;
     const samples = [...this.#metrics.collect(), ...this.#processSamples()];
     return { contentType: PROMETHEUS_CONTENT_TYPE, body: renderPrometheus(samples, metrics.prefix, metrics.buckets) };
   }
 
   #serverSamples(): readonly Sample[] {
-    if (!this.#options.install.metrics.addServicesLabels) return [];
+    if (!this.#pipeline.install.metrics.addServicesLabels) return [];
     const samples: Sample[] = [];
     for (const service of Object.keys(this.#pipeline.current.services)) {
       if (service.endsWith(`@${INTERNAL_PROVIDER}`)) continue;
@@ -480,8 +684,14 @@ export class Standalone {
       single('config_reloads_total', this.#pipeline.reloads),
       single('config_last_reload_success', this.#pipeline.lastSuccessWallMs / 1000),
       single('config_version', this.#supervisor.version),
+      single('config_install_reloads_total', this.#watch?.applied ?? 0, { outcome: 'applied' }),
+      single('config_install_reloads_total', this.#watch?.refused ?? 0, { outcome: 'refused' }),
+      single('process_start_time_seconds', this.#startedAt / 1000),
       ...[...open.byEntryPoint].map(([entrypoint, count]) =>
-        single('open_connections', count, { entrypoint, protocol: 'TCP' }),
+        single('open_connections', count, {
+          entrypoint,
+          protocol: this.#supervisor.addressOf(entrypoint)?.protocol === 'udp' ? 'UDP' : 'TCP',
+        }),
       ),
       ...this.#serverSamples(),
       ...this.#certificateSamples(),

@@ -21,11 +21,20 @@ const CLIENT = { admin: ADMIN, config: CONFIG, json: JSON_OUTPUT };
 export const COMMANDS: readonly Command[] = [
   {
     name: 'run',
-    usage: '[--config FILE] [--workers N] [--OPTION=VALUE]…',
+    usage: '[--config FILE] [--workers N] [--takeover] [--OPTION=VALUE]…',
     summary: 'run the router',
     description:
-      'Options of the install configuration may be given as flags; they override environment variables, which override the file. SIGTERM or Ctrl-C ends it gracefully, a second one at once; SIGHUP reads the routing configuration again; SIGUSR1 reopens the log files; SIGUSR2 logs the memory of the workers.',
-    flags: { config: CONFIG, workers: WORKERS, json: { value: null, doc: 'Print diagnostics as JSON lines.' } },
+      'Options of the install configuration may be given as flags; they override environment variables, which override the file. SIGTERM or Ctrl-C ends it gracefully, a second one at once; SIGHUP reads the configuration again; SIGUSR1 reopens the log files; SIGUSR2 logs the memory of the workers.',
+    flags: {
+      config: CONFIG,
+      workers: WORKERS,
+      takeover: {
+        value: null,
+        doc: 'Have the running router start this program, with this command line, as its successor, without a request lost. Ends when the successor serves, or with 1 when it does not and the running router goes on.',
+      },
+      admin: { ...ADMIN, doc: `For --takeover. ${ADMIN.doc}` },
+      json: { value: null, doc: 'Print diagnostics as JSON lines.' },
+    },
     takesOptions: true,
     minPositionals: 0,
     maxPositionals: 0,

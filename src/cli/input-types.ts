@@ -4,6 +4,14 @@
 import { installOptions } from '../controlplane/config/install-options.ts';
 import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
 import { serviceOptions } from '../controlplane/config/service-options.ts';
+import {
+  tcpMiddlewareOptions,
+  tcpRouterOptions,
+  tcpServiceOptions,
+  tcpTransportOptions,
+} from '../controlplane/config/tcp-options.ts';
+import { certificateOptions, storeOptions, tlsOptions } from '../controlplane/config/tls-options.ts';
+import { udpRouterOptions, udpServiceOptions } from '../controlplane/config/udp-options.ts';
 import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import type { Field, Schema } from '../schema/schema.ts';
 
@@ -12,7 +20,7 @@ const INDENT = '  ';
 export function renderInputTypes(): string {
   return `// Written by npm run generate from the schemas: configuration as people write it.
 
-export interface InstallInput ${typeOf(installOptions, 0).replace(/\}$/, `  /** Routing configuration in the same file. */\n  readonly http?: RoutingInput['http'];\n}`)}
+export interface InstallInput ${typeOf(installOptions, 0).replace(/\}$/, `  /** Routing configuration in the same file. */\n  readonly http?: RoutingInput['http'];\n  readonly tcp?: RoutingInput['tcp'];\n  readonly udp?: RoutingInput['udp'];\n  readonly tls?: RoutingInput['tls'];\n}`)}
 
 export interface RoutingInput {
   readonly http?: {
@@ -20,6 +28,21 @@ export interface RoutingInput {
     readonly services?: Readonly<Record<string, ServiceInput>>;
     readonly middlewares?: Readonly<Record<string, MiddlewareInput>>;
     readonly serversTransports?: Readonly<Record<string, TransportInput>>;
+  };
+  readonly tcp?: {
+    readonly routers?: Readonly<Record<string, TcpRouterInput>>;
+    readonly services?: Readonly<Record<string, TcpServiceInput>>;
+    readonly middlewares?: Readonly<Record<string, TcpMiddlewareInput>>;
+    readonly serversTransports?: Readonly<Record<string, TcpTransportInput>>;
+  };
+  readonly udp?: {
+    readonly routers?: Readonly<Record<string, UdpRouterInput>>;
+    readonly services?: Readonly<Record<string, UdpServiceInput>>;
+  };
+  readonly tls?: {
+    readonly certificates?: readonly CertificateInput[];
+    readonly options?: Readonly<Record<string, TlsOptionsInput>>;
+    readonly stores?: Readonly<Record<string, TlsStoreInput>>;
   };
 }
 
@@ -32,6 +55,27 @@ export interface ServiceInput ${typeOf(serviceOptions, 0)}
 export interface MiddlewareInput ${typeOf(middlewareOptions, 0)}
 
 export interface TransportInput ${typeOf(namedTransportOptions, 0)}
+
+export interface TcpRouterInput ${typeOf(tcpRouterOptions, 0)}
+
+/** Exactly one of the kinds. */
+export interface TcpServiceInput ${typeOf(tcpServiceOptions, 0)}
+
+/** Exactly one of the kinds. */
+export interface TcpMiddlewareInput ${typeOf(tcpMiddlewareOptions, 0)}
+
+export interface TcpTransportInput ${typeOf(tcpTransportOptions, 0)}
+
+export interface UdpRouterInput ${typeOf(udpRouterOptions, 0)}
+
+/** Exactly one of the kinds. */
+export interface UdpServiceInput ${typeOf(udpServiceOptions, 0)}
+
+export interface CertificateInput ${typeOf(certificateOptions, 0)}
+
+export interface TlsOptionsInput ${typeOf(tlsOptions, 0)}
+
+export interface TlsStoreInput ${typeOf(storeOptions, 0)}
 `;
 }
 

@@ -3,6 +3,14 @@
 import { installOptions } from '../controlplane/config/install-options.ts';
 import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
 import { serviceOptions } from '../controlplane/config/service-options.ts';
+import {
+  tcpMiddlewareOptions,
+  tcpRouterOptions,
+  tcpServiceOptions,
+  tcpTransportOptions,
+} from '../controlplane/config/tcp-options.ts';
+import { certificateOptions, storeOptions, tlsOptions } from '../controlplane/config/tls-options.ts';
+import { udpRouterOptions, udpServiceOptions } from '../controlplane/config/udp-options.ts';
 import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import { jsonSchemaOf } from '../schema/json-schema.ts';
 import type { JsonSchema } from '../schema/schema.ts';
@@ -26,9 +34,36 @@ function routingProperties(): Readonly<Record<string, JsonSchema>> {
         serversTransports: mapOf(jsonSchemaOf(namedTransportOptions)),
       },
     },
-    tcp: { description: 'Not supported yet.' },
-    udp: { description: 'Not supported yet.' },
-    tls: { description: 'Not supported yet.' },
+    tcp: {
+      description: 'TCP routers, services, middlewares and transports by name.',
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: {
+        routers: mapOf(jsonSchemaOf(tcpRouterOptions)),
+        services: mapOf(jsonSchemaOf(tcpServiceOptions)),
+        middlewares: mapOf(jsonSchemaOf(tcpMiddlewareOptions)),
+        serversTransports: mapOf(jsonSchemaOf(tcpTransportOptions)),
+      },
+    },
+    udp: {
+      description: 'UDP routers and services by name.',
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: {
+        routers: mapOf(jsonSchemaOf(udpRouterOptions)),
+        services: mapOf(jsonSchemaOf(udpServiceOptions)),
+      },
+    },
+    tls: {
+      description: 'Certificates, and options and stores by name.',
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: {
+        certificates: { type: ['array', 'null'], items: jsonSchemaOf(certificateOptions) },
+        options: mapOf(jsonSchemaOf(tlsOptions)),
+        stores: mapOf(jsonSchemaOf(storeOptions)),
+      },
+    },
   };
 }
 

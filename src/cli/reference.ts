@@ -8,12 +8,23 @@ import { ERROR_CODES } from '../core/errors.ts';
 import { installOptions } from '../controlplane/config/install-options.ts';
 import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
 import { serviceOptions } from '../controlplane/config/service-options.ts';
+import {
+  tcpMiddlewareOptions,
+  tcpRouterOptions,
+  tcpServiceOptions,
+  tcpTransportOptions,
+} from '../controlplane/config/tcp-options.ts';
+import { udpRouterOptions, udpServiceOptions } from '../controlplane/config/udp-options.ts';
 import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import { DIAGNOSTIC_CODES } from '../controlplane/config/diagnostic-codes.ts';
 import { FAILURES } from '../dataplane/http/failure.ts';
 import { MATCHERS } from '../dataplane/match/matcher.ts';
+import { TCP_MATCHERS } from '../dataplane/match/tcp-matcher.ts';
+import { TCP_ENDS, type TcpEnd } from '../dataplane/tcp/tcp-end.ts';
+import { UDP_ENDS, type UdpEnd } from '../dataplane/udp/udp-end.ts';
 import { LATER_MIDDLEWARES, MIDDLEWARES } from '../dataplane/middleware/registry.ts';
 import { ACCESS_LOG_FIELDS } from '../observe/access-log-json.ts';
+import { CONNECTION_LOG_FIELDS } from '../observe/access-log-connection.ts';
 import { FAMILIES } from '../observe/families.ts';
 import type { Field, Fields, Schema } from '../schema/schema.ts';
 
@@ -73,7 +84,24 @@ function installPage(): string {
 }
 
 function routingPage(): string {
-  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\nWhen to use which, with examples: [services](../services.md).\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n`;
+  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\nWhen to use which, with examples: [services](../services.md).\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n\n${tcpSections()}\n${udpSections()}`;
+}
+
+function udpSections(): string {
+  const sections = { routers: udpRouterOptions, services: udpServiceOptions };
+  const tables = Object.entries(sections).map(([name, { fields }]) => `## \`udp.${name}.<name>\`\n\n${table(fields!)}`);
+  return `With examples: [UDP](../udp.md).\n\n${tables.join('\n')}`;
+}
+
+function tcpSections(): string {
+  const sections = {
+    routers: tcpRouterOptions,
+    services: tcpServiceOptions,
+    middlewares: tcpMiddlewareOptions,
+    serversTransports: tcpTransportOptions,
+  };
+  const tables = Object.entries(sections).map(([name, { fields }]) => `## \`tcp.${name}.<name>\`\n\n${table(fields!)}`);
+  return `With examples: [TCP](../tcp.md).\n\n${tables.join('\n')}`;
 }
 
 function middlewaresPage(): string {
@@ -86,7 +114,10 @@ function middlewaresPage(): string {
 
 function rulesPage(): string {
   const list = MATCHERS.map(({ usage, summary }) => `| ${cell(`\`\` ${usage} \`\``)} | ${cell(summary)} |\n`).join('');
-  return `${NOTE}# Rules\n\nMatchers joined by \`&&\`, \`||\`, \`!\` and parentheses. Texts stand in backticks, or in double quotes with escapes. Routers are asked in the order of their \`priority\`; without one it is the length of the rule in bytes.\n\n| matcher | true when |\n|---|---|\n${list}`;
+  const tcp = TCP_MATCHERS.map(({ usage, summary }) => `| ${cell(`\`\` ${usage} \`\``)} | ${cell(summary)} |\n`).join(
+    '',
+  );
+  return `${NOTE}# Rules\n\nMatchers joined by \`&&\`, \`||\`, \`!\` and parentheses. Texts stand in backticks, or in double quotes with escapes. Routers are asked in the order of their \`priority\`; without one it is the length of the rule in bytes.\n\n| matcher | true when |\n|---|---|\n${list}\n## TCP routers\n\nThe same language with other matchers. A rule that is \`\` HostSNI(\`*\`) \`\` alone has the priority -1 unless it says otherwise.\n\n| matcher | true when |\n|---|---|\n${tcp}`;
 }
 
 function errorsPage(): string {
@@ -95,14 +126,17 @@ function errorsPage(): string {
   const failures = Object.values(FAILURES).map(
     ({ flag, status, side, message }) => `| \`${flag}\` | ${status} | ${side} | ${cell(message)} |\n`,
   );
-  return `${NOTE}# Errors\n\n## Diagnostics\n\nWhat is said about configuration.\n\n| code | meaning |\n|---|---|\n${diagnostics.join('')}\n## Start and run\n\n| code | meaning |\n|---|---|\n${thrown.join('')}\n## Response flags\n\nWhy a request could not be served; in the access log as \`ResponseFlag\` and, for the upstream side, in \`signalbox_service_failures_total\`.\n\n| flag | status | caused by | answer |\n|---|---|---|---|\n${failures.join('')}`;
+  const endRow = ({ flag, side, message }: TcpEnd | UdpEnd): string => `| \`${flag}\` | ${side} | ${cell(message)} |\n`;
+  const ends = Object.values(TCP_ENDS).map(endRow);
+  const udpEnds = Object.values(UDP_ENDS).map(endRow);
+  return `${NOTE}# Errors\n\n## Diagnostics\n\nWhat is said about configuration.\n\n| code | meaning |\n|---|---|\n${diagnostics.join('')}\n## Start and run\n\n| code | meaning |\n|---|---|\n${thrown.join('')}\n## Response flags\n\nWhy a request could not be served; in the access log as \`ResponseFlag\` and, for the upstream side, in \`signalbox_service_failures_total\`.\n\n| flag | status | caused by | answer |\n|---|---|---|---|\n${failures.join('')}\n## Response flags of TCP connections\n\nWhy a connection of a TCP router ended otherwise than in order.\n\n| flag | caused by | meaning |\n|---|---|---|\n${ends.join('')}\n## Response flags of UDP sessions\n\nWhy a session of a UDP router ended otherwise than by silence.\n\n| flag | caused by | meaning |\n|---|---|---|\n${udpEnds.join('')}`;
 }
 
 function observabilityPage(): string {
   const metrics = Object.entries(FAMILIES).map(
     ([name, { type, labels, help }]) => `| \`signalbox_${name}\` | ${type} | ${labels.join(', ')} | ${cell(help)} |\n`,
   );
-  return `${NOTE}# Metrics and log fields\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${ACCESS_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}, and header fields prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n`;
+  return `${NOTE}# Metrics and log fields\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${ACCESS_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}, and header fields prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n\n## Of TCP connections and UDP sessions\n\nOne line when it is over: ${CONNECTION_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}. Sizes count all bytes of the connection.\n`;
 }
 
 function cliPage(): string {
@@ -127,7 +161,13 @@ async function apiPage(): Promise<string> {
   ).value!;
   const { endpointsOf } = await import('../api/endpoints.ts');
   // Descriptions alone are read: none of the sources is asked.
-  const sources = { install, pipeline: {}, events: {}, version: '' } as unknown as ApiSources;
+  const sources = {
+    install: () => install,
+    pipeline: {},
+    events: {},
+    version: '',
+    takeover: {},
+  } as unknown as ApiSources;
   const rows = endpointsOf(sources).map(
     ({ method, path, summary, query = {} }) =>
       `| \`${method} ${path}\` | ${cell(summary)}${

@@ -69,6 +69,10 @@ export class ApplicationLog implements Log {
     this.#logger.error(fields, message);
   }
 
+  setLevel(level: LogOptions['level']): void {
+    this.#logger.level = level;
+  }
+
   /** For log rotation. */
   reopen(): void {
     if (this.#filePath === '') return;

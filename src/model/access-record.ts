@@ -1,8 +1,9 @@
 // One served request as access log, metrics and traces see it. The data plane's Exchange has this shape; observe/ reads
 // it when the request is over and keeps no reference.
 
-/** One TCP connection, when it is over. */
-export interface TcpAccessRecord {
+/** One TCP connection, or one UDP session, when it is over. */
+export interface ConnectionRecord {
+  readonly protocol: 'TCP' | 'UDP';
   /** Milliseconds since the epoch at its acceptance. */
   readonly startWallMs: number;
   readonly durationMs: number;

@@ -16,6 +16,7 @@ export interface EntryPointSpec {
   readonly middlewares: readonly string[];
   readonly forwardedHeaders: ForwardedHeadersSpec;
   readonly timeouts: DownstreamTimeouts;
+  readonly lifeCycle: LifeCycleSpec;
   readonly limits: DownstreamLimits;
   readonly http2: Http2Spec;
   readonly path: PathPolicy;
@@ -29,6 +30,12 @@ export interface EntryPointSpec {
   readonly httpChallenges: 'none' | 'all' | 'own';
   /** Routers that say nothing of TLS take requests over TLS here, with these options; '' for the default ones. */
   readonly tls: { readonly options: string } | null;
+  /** Of an entry point for UDP. */
+  readonly udp: {
+    /** Silence of both sides that ends a session. */
+    readonly idleMs: number;
+    readonly maxSessions: number;
+  };
   /** Who may say by a PROXY protocol header for whom it connects; null when nobody may. */
   readonly proxyProtocol: ProxyProtocolSpec | null;
 }
@@ -50,6 +57,15 @@ export interface ForwardedHeadersSpec {
   /** Lower-case header names that a client's Connection header may not remove. */
   readonly connection: readonly string[];
   readonly notAppendXForwardedFor: boolean;
+  /** Say the scheme in X-Forwarded-Scheme and X-Scheme as well. */
+  readonly addScheme: boolean;
+}
+
+export interface LifeCycleSpec {
+  /** How long the entry point goes on accepting when the process ends. */
+  readonly requestAcceptGraceMs: number;
+  /** How long what is in flight may take when the process ends or the entry point goes. */
+  readonly graceMs: number;
 }
 
 /** Milliseconds; 0 switches a timeout off. */

@@ -17,6 +17,8 @@ export interface WorkerInit {
    * points are given to one worker only.
    */
   readonly listeners: readonly ListenerInit[];
+  /** Rows of the connection table by entry point. */
+  readonly entryPointRows: Readonly<Record<string, number>>;
   readonly snapshot: Snapshot;
   readonly rows: EndpointRows;
   /** Of the sockets of internal services; '' when there are none. */
@@ -30,6 +32,13 @@ export interface ListenerInit {
   readonly entryPoint: string;
   readonly fd: number;
   readonly protocol: 'tcp' | 'udp';
+}
+
+/** What the entry points of a delta need that are new, or have moved to another address. */
+export interface NewSockets {
+  /** Rows of the connection table; whoever is named here begins anew. */
+  readonly rows: Readonly<Record<string, number>>;
+  readonly listeners: readonly ListenerInit[];
 }
 
 /** Shared memory that outlives a worker. Layouts belong to the modules named. */
@@ -86,8 +95,13 @@ export interface AccessLogInit {
 }
 
 export type ToWorker =
-  /** `rows` are those of changed services. */
-  | { readonly kind: 'delta'; readonly delta: SnapshotDelta; readonly rows: EndpointRows }
+  /** `rows` are those of changed services, `sockets` of entry points that are new or have moved. */
+  | {
+      readonly kind: 'delta';
+      readonly delta: SnapshotDelta;
+      readonly rows: EndpointRows;
+      readonly sockets: NewSockets;
+    }
   /** Health of servers of these services has changed in the endpoint table. */
   | { readonly kind: 'health'; readonly services: readonly string[] }
   /** Answers that clients get with certificates, as far as they have changed. */
@@ -101,8 +115,8 @@ export type ToWorker =
       readonly http: HttpChallenges;
       readonly alpn: readonly AlpnCertificate[];
     }
-  /** Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. */
-  | { readonly kind: 'drain'; readonly deadlineMs: number }
+  /** Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. `patienceMs` as of ServerContext. */
+  | { readonly kind: 'drain'; readonly deadlineMs: number; readonly patienceMs: number }
   /** Test and operations aid: collect garbage if exposed and report memory. */
   | { readonly kind: 'memory' }
   /** Answered by 'pong' from the event loop: a worker that does not answer is replaced. */

@@ -2,11 +2,11 @@
 // however many workers. A line is printable ASCII; whatever else a client sends is escaped, so that no request can forge
 // a line or move a terminal's cursor.
 
-import type { AccessRecord, TcpAccessRecord } from '../model/access-record.ts';
+import type { AccessRecord, ConnectionRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
 import { renderCommonLine } from './access-log-common.ts';
 import { JsonLines } from './access-log-json.ts';
-import { renderTcpCommonLine, tcpJsonLines } from './access-log-tcp.ts';
+import { renderConnectionLine, connectionJsonLines } from './access-log-connection.ts';
 
 const CHUNK_BYTES = 128 * 1024;
 /** Longest line that is kept: heads are bounded, but their escapes grow. */
@@ -21,7 +21,7 @@ export class AccessLog {
   readonly #outstanding: Int32Array;
   readonly #slot: number;
   readonly #json: JsonLines | null;
-  readonly #renderTcp: (record: TcpAccessRecord, count: number) => string;
+  readonly #renderConnection: (record: ConnectionRecord, count: number) => string;
   readonly #hasFilters: boolean;
   #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #used = 0;
@@ -41,8 +41,8 @@ export class AccessLog {
     this.#slot = slot;
     this.#json = init.format === 'json' ? new JsonLines(init) : null;
     const { filters, format } = init;
-    this.#renderTcp =
-      format === 'json' ? tcpJsonLines(init) : (record, count) => renderTcpCommonLine(record, format, count);
+    this.#renderConnection =
+      format === 'json' ? connectionJsonLines(init) : (record, count) => renderConnectionLine(record, format, count);
     this.#hasFilters = filters.statusCodes.length > 0 || filters.retryAttempts || filters.minDurationMs > 0;
   }
 
@@ -57,11 +57,11 @@ export class AccessLog {
   }
 
   /** Filters by status or retries let no connection through: it has neither. */
-  appendTcp(record: TcpAccessRecord): void {
+  appendConnection(record: ConnectionRecord): void {
     this.#requests++;
     const { minDurationMs } = this.#init.filters;
     if (this.#hasFilters && !(minDurationMs > 0 && record.durationMs >= minDurationMs)) return;
-    this.#add(this.#renderTcp(record, this.#requests));
+    this.#add(this.#renderConnection(record, this.#requests));
   }
 
   #add(line: string): void {

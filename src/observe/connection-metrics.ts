@@ -73,6 +73,11 @@ export class ConnectionMetrics {
     if (this.#init.addEntryPointsLabels) this.#count('entrypoint_connections_broken_total', { entrypoint, flag });
   }
 
+  /** A datagram that reached nobody. */
+  countDropped(entrypoint: string, reason: string): void {
+    this.#count('entrypoint_datagrams_dropped_total', { entrypoint, reason });
+  }
+
   #get(subject: string, labels: Labels): ConnectionSeries {
     const key = `${subject} ${Object.values(labels).join('\0')}`;
     let series = this.#series.get(key);

@@ -16,17 +16,17 @@ function connectionFamilies(subject: string, labels: readonly string[]): Record<
   return {
     [`${subject}_connections_total`]: {
       type: 'counter',
-      help: `Connections of TCP routers, by ${subject}.`,
+      help: `Connections of TCP routers and sessions of UDP routers, by ${subject}.`,
       labels: all,
     },
     [`${subject}_received_bytes_total`]: {
       type: 'counter',
-      help: `Bytes of clients on connections of TCP routers, by ${subject}.`,
+      help: `Bytes of clients on connections of TCP routers and in datagrams of UDP routers, by ${subject}.`,
       labels: all,
     },
     [`${subject}_sent_bytes_total`]: {
       type: 'counter',
-      help: `Bytes for clients on connections of TCP routers, by ${subject}.`,
+      help: `Bytes for clients on connections of TCP routers and in datagrams of UDP routers, by ${subject}.`,
       labels: all,
     },
   };
@@ -58,6 +58,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Time of the last published configuration, in Unix seconds.',
     labels: [],
   },
+  config_install_reloads_total: {
+    type: 'counter',
+    help: 'Times the install configuration was read again, by outcome: applied or refused.',
+    labels: ['outcome'],
+  },
   open_connections: { type: 'gauge', help: 'Open client connections.', labels: ['entrypoint', 'protocol'] },
   ...requestFamilies('entrypoint', ['entrypoint']),
   ...requestFamilies('router', ['router', 'service']),
@@ -67,12 +72,17 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   ...connectionFamilies('service', ['service']),
   entrypoint_connections_broken_total: {
     type: 'counter',
-    help: 'Connections of TCP routers that did not end in order, by response flag.',
+    help: 'Connections of TCP routers and sessions of UDP routers that did not end in order, by response flag.',
     labels: ['entrypoint', 'flag', 'protocol'],
+  },
+  entrypoint_datagrams_dropped_total: {
+    type: 'counter',
+    help: 'Datagrams that reached nobody: no_router; sessions, as many as may be; backlog, not taken fast enough; draining, of a new client while the router stops.',
+    labels: ['entrypoint', 'reason', 'protocol'],
   },
   service_dial_failures_total: {
     type: 'counter',
-    help: 'Servers of TCP services that could not be connected to, by response flag.',
+    help: 'Servers of TCP and UDP services that could not be connected to, by response flag.',
     labels: ['service', 'url', 'flag', 'protocol'],
   },
   tls_certs_not_after: {
@@ -154,5 +164,6 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Series not kept because a worker had no room for more.',
     labels: [],
   },
+  process_start_time_seconds: { type: 'gauge', help: 'Start of the process, in Unix seconds.', labels: [] },
   process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory of the process.', labels: [] },
 };

@@ -48,6 +48,10 @@ export class SharedMemory {
     };
   }
 
+  get ticketKeys(): Uint8Array {
+    return this.#tls.ticketKeys;
+  }
+
   /** For workers that start from now on. */
   setTicketKeys(ticketKeys: Uint8Array): void {
     this.#tls = { ...this.#tls, ticketKeys };

@@ -12,16 +12,17 @@ import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { Publisher, PublishResult } from '../model/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
-import type { FromWorker, ListenerInit, ObserveInit } from '../model/sync.ts';
+import type { FromWorker, ObserveInit } from '../model/sync.ts';
 import type { AccessLogWriter } from '../observe/access-log-writer.ts';
 import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
-import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
+import type { BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { HealthChange, ServerHealth } from '../model/server-health.ts';
 import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
 import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
 import { ChallengeSender } from './challenge-sender.ts';
+import { bindOwn, EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
 import { StapleSender } from './staple-sender.ts';
 import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
@@ -38,8 +39,6 @@ const MAX_CRASHES = 5;
 /** Name, HMAC key and cipher key, as OpenSSL wants them. */
 const TICKET_KEY_BYTES = 48;
 const FALLBACK_DAYS = 365;
-/** Worker that has the UDP sockets: several that read from one would split its sessions. Its replacement gets them anew. */
-const UDP_SLOT = 0;
 
 export interface SupervisorOptions {
   readonly workers: number;
@@ -57,6 +56,10 @@ export interface SupervisorOptions {
   readonly ticketKeyLifeMs: number;
   /** See SharedState.secret. */
   readonly secret: Uint8Array;
+  /** Of TLS session tickets, from the process before; fresh when left out. */
+  readonly ticketKeys?: Uint8Array;
+  /** Binds when left out. */
+  readonly openSocket?: OpenSocket;
   /** A server has come up or gone down. */
   healthChanged(change: HealthChange): void;
   /** A worker is gone and another takes its place. */
@@ -71,11 +74,10 @@ export class Supervisor implements Publisher, WorkerListener {
   readonly #rows: EndpointRows;
   readonly #resolver = new Resolver(lookUpAll);
   readonly #health: HealthMonitor;
-  readonly #sockets = new Map<string, BoundSocket>();
+  readonly #sockets: EntryPointSockets;
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #challenges = new ChallengeSender();
   readonly #staples = new StapleSender();
-  #entryPoints: readonly string[] = [];
   #snapshot: Snapshot | null = null;
   #nextId = 1;
   #crashes: number[] = [];
@@ -87,7 +89,7 @@ export class Supervisor implements Publisher, WorkerListener {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#memory = new SharedMemory(options.workers, options.secret, {
-      ticketKeys: randomBytes(TICKET_KEY_BYTES),
+      ticketKeys: options.ticketKeys?.length === TICKET_KEY_BYTES ? options.ticketKeys : randomBytes(TICKET_KEY_BYTES),
       fallback: selfSigned({
         commonName: 'SIGNALBOX DEFAULT CERT',
         hosts: [],
@@ -95,6 +97,7 @@ export class Supervisor implements Publisher, WorkerListener {
         days: FALLBACK_DAYS,
       }),
     });
+    this.#sockets = new EntryPointSockets(this.#memory.connections, options.openSocket ?? bindOwn);
     this.#rows = new EndpointRows(this.#memory.endpoints);
     this.#health = new HealthMonitor({
       table: this.#memory.endpoints,
@@ -131,9 +134,8 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#snapshot = snapshot;
     this.#rows.assign(servicesIn(snapshot));
     this.#health.update(servicesIn(snapshot), []);
-    const specs: readonly EntryPointSpec[] = Object.values(snapshot.entryPoints);
-    this.#entryPoints = specs.map((spec) => spec.name);
-    for (const spec of specs) this.#sockets.set(spec.name, await bindSocket(spec.name, spec.address, spec.reusePort));
+    for (const spec of Object.values(snapshot.entryPoints)) await this.#sockets.prepare(spec);
+    this.#sockets.commitAll();
     const started: Promise<void>[] = [];
     for (let slot = 0; slot < this.#options.workers; slot++)
       started.push(this.#startWorker(slot).ready(READY_TIMEOUT_MS));
@@ -146,20 +148,38 @@ export class Supervisor implements Publisher, WorkerListener {
 
   /** Address an entry point is bound to. */
   addressOf(entryPoint: string): ListenAddress | null {
-    return this.#sockets.get(entryPoint)?.address ?? null;
+    return this.#sockets.addressOf(entryPoint);
+  }
+
+  /**
+   * Binds what an entry point needs that is new or moves to another address; the next published snapshot that has it takes
+   * it over. Rejects with a SignalboxError when the address cannot be had.
+   */
+  openEntryPoint(spec: EntryPointSpec): Promise<void> {
+    return this.#sockets.prepare(spec);
+  }
+
+  get ticketKeys(): Uint8Array {
+    return this.#memory.ticketKeys;
+  }
+
+  /** What is bound, by entry point. */
+  get sockets(): ReadonlyMap<string, BoundSocket> {
+    return this.#sockets.all();
   }
 
   /** Open client connections by entry point and by worker slot. */
   openConnections(): { byEntryPoint: ReadonlyMap<string, number>; byWorker: readonly number[] } {
     const { connections } = this.#memory;
     return {
-      byEntryPoint: new Map(this.#entryPoints.map((name, index) => [name, connections.openOf(index)])),
+      byEntryPoint: this.#sockets.openConnections(),
       byWorker: Array.from({ length: this.#options.workers }, (_, slot) => connections.openOfWorker(slot)),
     };
   }
 
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
     this.#snapshot = snapshot;
+    const sockets = this.#sockets.apply(delta);
     const { rows, release } = this.#rows.apply(delta);
     this.#health.update(servicesIn(delta.changed), removedServices(delta));
     const nacks: string[] = [];
@@ -167,7 +187,7 @@ export class Supervisor implements Publisher, WorkerListener {
     await Promise.all(
       [...this.#workers.values()].map(async (worker) => {
         try {
-          await worker.apply(delta, rows, APPLY_TIMEOUT_MS);
+          await worker.apply({ delta, rows, sockets: sockets.forWorker(worker.slot) }, APPLY_TIMEOUT_MS);
           acked++;
         } catch (error) {
           const reason = error instanceof Error ? error.message : String(error);
@@ -177,6 +197,7 @@ export class Supervisor implements Publisher, WorkerListener {
       }),
     );
     release();
+    sockets.release();
     return { version: snapshot.version, acked, nacks };
   }
 
@@ -212,16 +233,15 @@ export class Supervisor implements Publisher, WorkerListener {
     for (const worker of this.#workers.values()) worker.send({ kind: 'memory' });
   }
 
-  /** Lets requests finish until the deadline, then ends all workers and gives up the sockets. */
-  async stop(deadlineMs: number): Promise<void> {
+  /** Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of ServerContext. */
+  async stop(deadlineMs: number, patienceMs = 0): Promise<void> {
     this.#isStopping = true;
     if (this.#pinger !== null) clearInterval(this.#pinger);
     if (this.#rotation !== null) clearInterval(this.#rotation);
     this.#health.stop();
     this.#resolver.stop();
-    await Promise.all([...this.#workers.values()].map((worker) => worker.drain(deadlineMs)));
-    for (const { handle } of this.#sockets.values()) handle.close();
-    this.#sockets.clear();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.drain(deadlineMs, patienceMs)));
+    this.#sockets.close();
   }
 
   /** Whoever gets hold of a key can read the sessions of its time, and no more. Costs each client one full handshake. */
@@ -234,9 +254,7 @@ export class Supervisor implements Publisher, WorkerListener {
   #startWorker(slot: number): WorkerHandle {
     const id = this.#nextId++;
     const shared = this.#memory.forWorker();
-    const listeners: ListenerInit[] = [...this.#sockets]
-      .filter(([, { address }]) => address.protocol === 'tcp' || slot === UDP_SLOT)
-      .map(([entryPoint, { handle, address }]) => ({ entryPoint, fd: handle.fd, protocol: address.protocol }));
+    const { rows: entryPointRows, listeners } = this.#sockets.forWorker(slot);
     const worker = new WorkerHandle(
       this.#options.workerUrl,
       {
@@ -244,6 +262,7 @@ export class Supervisor implements Publisher, WorkerListener {
         slot,
         workerSlots: this.#options.workers,
         listeners,
+        entryPointRows,
         snapshot: this.#snapshot!,
         rows: this.#rows.all(),
         shared,

@@ -3,8 +3,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { SignalboxError } from '../core/errors.ts';
-import type { SnapshotDelta } from '../model/snapshot.ts';
-import type { EndpointRows, FromWorker, ToWorker, WorkerInit } from '../model/sync.ts';
+import type { FromWorker, ToWorker, WorkerInit } from '../model/sync.ts';
 
 export interface WorkerListener {
   message(worker: WorkerHandle, message: FromWorker): void;
@@ -86,13 +85,14 @@ export class WorkerHandle {
   }
 
   /** Settles with the worker's ack; rejects on a nack, its end, or silence. */
-  apply(delta: SnapshotDelta, rows: EndpointRows, timeoutMs: number): Promise<void> {
+  apply(change: Omit<Extract<ToWorker, { kind: 'delta' }>, 'kind'>, timeoutMs: number): Promise<void> {
+    const { version } = change.delta;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#waiting.delete(delta.version);
+        this.#waiting.delete(version);
         reject(new Error(`no answer within ${timeoutMs} ms`));
       }, timeoutMs);
-      this.#waiting.set(delta.version, {
+      this.#waiting.set(version, {
         resolve: () => {
           clearTimeout(timer);
           resolve();
@@ -102,7 +102,7 @@ export class WorkerHandle {
           reject(error);
         },
       });
-      this.send({ kind: 'delta', delta, rows });
+      this.send({ kind: 'delta', ...change });
     });
   }
 
@@ -111,7 +111,7 @@ export class WorkerHandle {
   }
 
   /** Stops accepting, waits for requests until the deadline, then ends the thread. */
-  async drain(deadlineMs: number): Promise<void> {
+  async drain(deadlineMs: number, patienceMs: number): Promise<void> {
     this.isEnding = true;
     if (!this.#isGone) {
       // The worker keeps the deadline itself; the second timer is for one that no longer can.
@@ -119,7 +119,7 @@ export class WorkerHandle {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
         timer = setTimeout(resolve, deadlineMs + 2_000);
-        this.send({ kind: 'drain', deadlineMs });
+        this.send({ kind: 'drain', deadlineMs, patienceMs });
       });
       clearTimeout(timer);
     }

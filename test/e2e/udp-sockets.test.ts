@@ -95,7 +95,7 @@ http:
     workers: 2,
   });
   expect(router.stderr()).toMatch(/dns +udp:\/\/127\.0\.0\.1:\d+\n/);
-  expect(router.stderr()).toContain('the entry point "dns" is for UDP; HTTP needs TCP');
+  expect(router.stderr()).toContain('the entry point "dns" is for UDP; this router needs one for TCP');
   const shown = (path: string): Promise<unknown> =>
     fetch(`http://127.0.0.1:${router!.ports['traefik']}/api/${path}`).then((answer) => answer.json());
   expect(await shown('http/routers/everywhere@install')).toMatchObject({ using: ['web'] });

@@ -72,7 +72,7 @@ describe.skipIf(missing !== null)(`the router with Pebble${missing === null ? ''
     ports: readonly [http: number, https: number],
     challenge: string,
     routers: string,
-    more: { readonly web?: string; readonly acme?: string; readonly workers?: number } = {},
+    more: { readonly web?: string; readonly acme?: string; readonly tls?: string; readonly workers?: number } = {},
   ): Promise<RouterProcess> {
     const router = await startRouter({
       workers: more.workers ?? 2,
@@ -104,6 +104,7 @@ http:
 ${routers}
   services:
     origin: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${origin.port}" }] } }
+${more.tls === undefined ? '' : `tls: { stores: { default: { defaultGeneratedCert: ${more.tls} } } }`}
 `,
       },
     });
@@ -178,6 +179,29 @@ ${routers}
     expect(await certificateFor(https, 'alpn.example.com')).toBe('DNS:alpn.example.com');
     // Nothing is waited for: whoever asks for the challenge protocol gets no handshake.
     expect(await certificateFor(https, 'alpn.example.com', ['acme-tls/1'])).toMatch(/^E/);
+  });
+
+  test('the default certificate of a resolver, for clients that name nobody', async () => {
+    const [http, https] = (await freePorts(2)) as [number, number];
+    const pebble = await Pebble.start({ httpPort: http });
+    disposables.push(pebble);
+    const router = await start(
+      pebble,
+      [http, https],
+      '      httpChallenge: { entryPoint: web }',
+      `
+    all: { rule: "PathPrefix(\`/\`)", entryPoints: [websecure], service: origin, tls: {} }`,
+      { tls: '{ resolver: test, domain: { main: Default.example.com, sans: [also.example.com] } }' },
+    );
+    await router.sees(/a certificate was issued/);
+    await router.sees(/configuration changed/);
+    for (const name of ['', 'unknown.example.org', 'also.example.com']) {
+      expect((await certificateFor(https, name)).split(', ').toSorted()).toEqual([
+        'DNS:also.example.com',
+        'DNS:default.example.com',
+      ]);
+    }
+    expect(JSON.parse(await get(router, '/api/certificates'))).toMatchObject([{ isDefault: true }]);
   });
 
   test('an authority that is down costs requests nothing, and is tried again', async () => {

@@ -65,6 +65,7 @@ beforeAll(async () => {
     observer: { finished: () => {} },
     handler: handle,
     isDraining: false,
+    patienceMs: 0,
     closed: () => {},
     switchToHttp2: (_, socket) => socket.destroy(),
     handlerFailed: (_, error) => {

@@ -73,6 +73,7 @@ export function readAsProduct(pieces: readonly Buffer[]): Reading {
     wheel: new TimerWheel(new ManualClock()),
     parser: PARSER,
     isDraining: false,
+    patienceMs: 0,
     observer: {
       finished: (exchange: Exchange) => {
         if (exchange.failure !== null) refusal = exchange.failure.flag;

@@ -47,6 +47,54 @@ const KINDS: Readonly<Record<string, Kind>> = {
       'used by': (row) => row['usedBy'],
     },
   },
+  tcprouters: {
+    path: '/api/tcp/routers',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      priority: (row) => row['priorityStr'],
+      'entry points': (row) => row['using'],
+      service: (row) => row['service'],
+      rule: (row) => row['rule'],
+    },
+  },
+  tcpservices: {
+    path: '/api/tcp/services',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      type: (row) => row['type'],
+      servers: (row) => serverCount(row['serverStatus']),
+      'used by': (row) => row['usedBy'],
+    },
+  },
+  tcpmiddlewares: {
+    path: '/api/tcp/middlewares',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      type: (row) => row['type'],
+      'used by': (row) => row['usedBy'],
+    },
+  },
+  udprouters: {
+    path: '/api/udp/routers',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      'entry points': (row) => row['using'],
+      service: (row) => row['service'],
+    },
+  },
+  udpservices: {
+    path: '/api/udp/services',
+    columns: {
+      name: (row) => row['name'],
+      status: (row) => row['status'],
+      type: (row) => row['type'],
+      'used by': (row) => row['usedBy'],
+    },
+  },
   certificates: {
     path: '/api/certificates',
     columns: {

@@ -9,7 +9,9 @@ import {
   type InstallConfig,
   type InstallRequest,
 } from '../../controlplane/config/install-config.ts';
-import { Standalone, type BoundEntryPoint } from '../../app/standalone.ts';
+import { Predecessor } from '../../app/predecessor.ts';
+import { InheritedSockets } from '../../app/socket-activation.ts';
+import { Standalone, type BoundEntryPoint, type StandaloneOptions } from '../../app/standalone.ts';
 import type { Arguments } from '../arguments.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Io } from '../io.ts';
@@ -19,6 +21,11 @@ export interface RunOptions {
   /** Diagnostics as JSON lines. */
   readonly isJson?: boolean;
   readonly workers: number | undefined;
+  /** Sockets that were passed, and the process to succeed; a demonstration has neither. */
+  readonly inherited?: InheritedSockets;
+  readonly predecessor?: Predecessor;
+  /** May be succeeded by another process. */
+  readonly canBeSucceeded?: boolean;
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
   /** Called when requests are served. */
@@ -47,7 +54,13 @@ export async function run(args: Arguments, io: Io): Promise<number> {
     );
   }
   if (path !== null && !args.flags.has('config')) io.err(`configuration: ${path}\n`);
-  return runRouter({ request, workers, isJson: args.flags.has('json') }, io);
+  const isJson = args.flags.has('json');
+  if (args.flags.has('takeover')) return (await import('./takeover.ts')).takeOver(args, request, isJson, io);
+  const predecessor = Predecessor.find(process.env);
+  const inherited = InheritedSockets.from(process.env, predecessor === null ? process.pid : null);
+  InheritedSockets.forget(process.env);
+  const options: RunOptions = { request, workers, isJson, inherited, canBeSucceeded: true };
+  return runRouter(predecessor === null ? options : { ...options, predecessor }, io);
 }
 
 function hasOptions(environment: Io['environment']): boolean {
@@ -57,7 +70,7 @@ function hasOptions(environment: Io['environment']): boolean {
 /** Settles with the exit code when the router has ended. */
 export async function runRouter(options: RunOptions, io: Io): Promise<number> {
   const { request } = options;
-  const { value: install, diagnostics } = await loadInstallConfig(request);
+  const { value: install, diagnostics, document } = await loadInstallConfig(request);
   const show = (list: readonly Diagnostic[]): void =>
     io.err(
       options.isJson === true
@@ -66,7 +79,9 @@ export async function runRouter(options: RunOptions, io: Io): Promise<number> {
     );
   if (install === null) {
     show(diagnostics);
-    io.err(`\n${request.path ?? 'the configuration'} has errors; nothing was started.\n`);
+    const problem = `${request.path ?? 'the configuration'} has errors; nothing was started.`;
+    io.err(`\n${problem}\n`);
+    await options.predecessor?.failed(problem);
     return EXIT_USAGE;
   }
   // Routing diagnostics of the same file are shown with those of all providers.
@@ -74,13 +89,15 @@ export async function runRouter(options: RunOptions, io: Io): Promise<number> {
   show(diagnostics.filter((one) => !ofRouting.has(one)));
   if (Object.keys(install.entryPoints).length === 0) {
     io.err(EMPTY_HINT);
+    await options.predecessor?.failed('the configuration names no entry point');
     return EXIT_USAGE;
   }
-  return serve(install, options, io, show);
+  const source = document === null ? {} : { source: { request, document } };
+  return serve({ install, ...source }, options, io, show);
 }
 
 async function serve(
-  install: InstallConfig,
+  { install, ...source }: Pick<StandaloneOptions, 'install' | 'source'>,
   options: RunOptions,
   io: Io,
   show: (list: readonly Diagnostic[]) => void,
@@ -89,14 +106,19 @@ async function serve(
   const ended = new Promise<number>((resolve) => {
     settle = resolve;
   });
+  const { inherited, predecessor } = options;
   let router: Standalone;
   try {
     router = await Standalone.create({
       install,
+      ...source,
       workers: options.workers ?? availableParallelism(),
       environment: options.request.environment,
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),
       ...(options.workerExecArgv === undefined ? {} : { workerExecArgv: options.workerExecArgv }),
+      ...(inherited === undefined ? {} : { inherited }),
+      ...(predecessor === undefined ? {} : { predecessor }),
+      ...(options.canBeSucceeded === true ? { onHandedOver: () => endWith(router.leave(), settle, io) } : {}),
       onDiagnostics: show,
       onFatal: (error) => {
         io.err(`${error.code}: ${error.message}\n`);
@@ -109,10 +131,22 @@ async function serve(
     announce(bound, router, install, io);
     options.onReady?.(bound);
   } catch (error) {
-    io.err(error instanceof SignalboxError ? `${error.code}: ${error.message}\n` : `${String(error)}\n`);
+    const problem = error instanceof SignalboxError ? `${error.code}: ${error.message}` : String(error);
+    io.err(`${problem}\n`);
+    await predecessor?.failed(problem);
     return EXIT_USAGE;
   }
   return ended;
+}
+
+function endWith(ending: Promise<void>, settle: (code: number) => void, io: Io): void {
+  ending.then(
+    () => settle(EXIT_OK),
+    (error: unknown) => {
+      io.err(`${String(error)}\n`);
+      settle(EXIT_FAILED);
+    },
+  );
 }
 
 function handleSignals(router: Standalone, settle: (code: number) => void, io: Io): void {
@@ -123,13 +157,7 @@ function handleSignals(router: Standalone, settle: (code: number) => void, io: I
       process.exit(EXIT_FAILED);
     }
     isEnding = true;
-    router.stop().then(
-      () => settle(EXIT_OK),
-      (error: unknown) => {
-        io.err(`${String(error)}\n`);
-        settle(EXIT_FAILED);
-      },
-    );
+    endWith(router.stop(), settle, io);
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);

@@ -100,6 +100,11 @@ export class AcmeManager {
     }));
   }
 
+  /** After a stop. */
+  async resume(): Promise<void> {
+    await Promise.all([...this.#runners.values()].map((runner) => runner.resume()));
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
   }

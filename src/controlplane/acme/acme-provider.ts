@@ -3,11 +3,10 @@
 
 import type { IssuedCertificate } from '../../model/certificate.ts';
 import type { ConfigDocument } from '../config/document.ts';
+import { ACME_PROVIDER } from '../config/certificates-resolver-options.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import type { AcmeManager } from './acme-manager.ts';
-
-export const ACME_PROVIDER = 'acme';
 
 export class AcmeProvider implements Provider {
   readonly name = ACME_PROVIDER;

@@ -43,7 +43,7 @@ const PAUSE_AFTER_STORAGE_FAILURE = 30_000;
 export class ResolverRunner {
   readonly #options: ResolverRunnerOptions;
   readonly #schedule: ResolverSchedule;
-  readonly #stop = new AbortController();
+  #stop = new AbortController();
   /** All there are, by key. */
   readonly #certificates = new Map<string, StoredCertificate>();
   #storage: ResolverStorage | null = null;
@@ -115,6 +115,12 @@ export class ResolverRunner {
     this.#cancelTimer = null;
     await this.#step;
     this.#authority?.close();
+  }
+
+  /** After a stop: goes on with what the storage has. */
+  async resume(): Promise<void> {
+    this.#stop = new AbortController();
+    await this.start();
   }
 
   #now(): number {

@@ -6,7 +6,20 @@ import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
 
-export type ObjectKind = 'router' | 'middleware' | 'service' | 'serversTransport' | 'tlsOptions';
+export const OBJECT_KINDS = [
+  'router',
+  'middleware',
+  'service',
+  'serversTransport',
+  'tlsOptions',
+  'tcpRouter',
+  'tcpMiddleware',
+  'tcpService',
+  'tcpServersTransport',
+  'udpRouter',
+  'udpService',
+] as const;
+export type ObjectKind = (typeof OBJECT_KINDS)[number];
 
 /** One object on its way through the stages. */
 export interface Compiled<T> {

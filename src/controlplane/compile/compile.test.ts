@@ -23,6 +23,20 @@ const GOLDEN = fileURLToPath(new URL('../../../test/golden/compile/', import.met
 
 test.each(readdirSync(GOLDEN).filter((name) => name.endsWith('.in.yaml')))('%s', (name) => {
   const { sections, said } = compiled(readFileSync(GOLDEN + name, 'utf8'));
+  if (name.startsWith('udp')) {
+    const { udpRoutes, udpServices } = sections;
+    expect({ udpRoutes, udpServices, said }).toEqual(
+      JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')),
+    );
+    return;
+  }
+  if (name.startsWith('tcp')) {
+    const { tcpRoutes, tcpMiddlewares, tcpServices } = sections;
+    expect({ tcpRoutes, tcpMiddlewares, tcpServices, said }).toEqual(
+      JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')),
+    );
+    return;
+  }
   const { routes, middlewares } = sections;
   const services = Object.fromEntries(
     Object.values(sections.services).map((service) => [
@@ -87,6 +101,8 @@ test('the codes without a case here belong to files and runtimes', () => {
     'file-too-large',
     'document-too-complex',
     'duplicate-object',
+    'not-bound',
+    'needs-restart',
     'not-in-runtime',
   ]);
 });

@@ -19,7 +19,7 @@ import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
-import { compileTcp, type TcpObjects } from './tcp.ts';
+import { compileTcp, warnShadowedHttp, type TcpObjects } from './tcp.ts';
 import { compileUdp, type UdpObjects } from './udp.ts';
 import { compileWantedCertificates } from './wanted-certificates.ts';
 import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
@@ -82,8 +82,9 @@ export function compile(
     findings,
   );
   const tcp = compileTcp(install, configs, compiledTlsOptions, ruleErrors, findings);
+  warnShadowedHttp(tcp, routes, entryPoints.specs, findings);
   const udp = compileUdp(install, configs, findings);
-  const wanted = compileWantedCertificates(install, routes, routers, tcp, findings);
+  const wanted = compileWantedCertificates(install, routes, routers, tcp, tlsStores, findings);
   return {
     sections: {
       entryPoints: entryPoints.specs,
@@ -149,7 +150,8 @@ function compileEntryPoints(
         column: 0,
       });
     }
-    specs[name] = { ...spec, middlewares: stages, tls: resolveTls(spec, install, tlsOptions, findings) };
+    const tls = resolveTls(spec, install, tlsOptions, findings);
+    if (!install.unboundEntryPoints.has(name)) specs[name] = { ...spec, middlewares: stages, tls };
   }
   return { specs, broken };
 }

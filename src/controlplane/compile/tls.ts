@@ -5,6 +5,7 @@ import { parseRule } from '../../dataplane/match/rule.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import { DEFAULT_TLS_OPTIONS, type CertificateSpec, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';
+import { ACME_PROVIDER } from '../config/certificates-resolver-options.ts';
 import { parseCertificate, type ParsedCertificate } from '../config/certificate.ts';
 import type { RouterOptions } from '../config/routing-options.ts';
 import {
@@ -17,6 +18,7 @@ import {
 import { clientCertificateName, type TransportOptions } from '../config/transport-options.ts';
 import { defaultsOf } from '../../schema/schema.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { canonicalDomain } from './wanted-certificates.ts';
 
 const DEFAULT_STORE = 'default';
 
@@ -46,8 +48,8 @@ export function compileCertificates(
       );
       continue;
     }
-    const pair = store.object.value?.defaultCertificate;
-    if (pair === undefined) continue;
+    const { defaultCertificate: pair, defaultGeneratedCert: generated } = store.object.value ?? {};
+    if (pair === undefined && generated === undefined) continue;
     if (chosen !== null) {
       findings.report(
         store,
@@ -58,9 +60,33 @@ export function compileCertificates(
       continue;
     }
     chosen = store;
-    add(pair, true);
+    if (pair !== undefined) {
+      add(pair, true);
+      if (generated === undefined) continue;
+      const message = 'defaultCertificate counts; defaultGeneratedCert has no effect beside it';
+      findings.report(store, 'warning', 'option-without-effect', message, ['defaultGeneratedCert']);
+    } else if (generated !== undefined) {
+      const { main, sans } = generated.domain;
+      const own = findGenerated(certificates, [main, ...sans]);
+      // Until there is one, it is as if none were configured.
+      if (own !== null) add(own, true);
+    }
   }
   return specs;
+}
+
+/** The certificate of a resolver that has all of the names. */
+function findGenerated(
+  certificates: ReadonlyMap<string, Compiled<CertificateOptions>>,
+  domains: readonly string[],
+): CertificateOptions | null {
+  for (const { provider, object } of certificates.values()) {
+    if (provider !== ACME_PROVIDER || object.value === null) continue;
+    const parsed = parseCertificate(object.value.certFile, object.value.keyFile);
+    if (typeof parsed === 'string') continue;
+    if (domains.every((domain) => parsed.hosts.includes(canonicalDomain(domain) ?? domain))) return object.value;
+  }
+  return null;
 }
 
 /** Those that transports show to servers; see `UpstreamTlsSpec.certificates`. */

@@ -86,7 +86,7 @@ function compileRoutes(
     for (const entryPoint of entryPoints) {
       const other = taken.get(entryPoint);
       if (other === undefined) taken.set(entryPoint, router.name);
-      else {
+      else if (options.entryPoints !== undefined || own.length === 0) {
         const message = `the datagrams of the entry point "${entryPoint}" are those of the router "${other}" already: nothing in a datagram says which of two is meant; give each an entry point of its own`;
         findings.report(router, 'warning', 'option-without-effect', message, ['entryPoints']);
       }
@@ -96,13 +96,17 @@ function compileRoutes(
   return specs;
 }
 
-/** Of two routers for one entry point the first counts: by the provider's precedence, then by name. */
+/** Of two routers for one entry point the first counts: who names it, then by the provider's precedence, then by name. */
 function inOrder(routers: UdpObjects['routers'], precedence: readonly string[]): readonly Compiled<UdpRouterOptions>[] {
   const rank = ({ provider }: Compiled<UdpRouterOptions>): number => {
     const index = precedence.indexOf(provider);
     return index < 0 ? precedence.length : index;
   };
-  return [...routers.values()].toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+  const isByDefault = ({ object }: Compiled<UdpRouterOptions>): number =>
+    object.value?.entryPoints === undefined ? 1 : 0;
+  return [...routers.values()].toSorted(
+    (a, b) => isByDefault(a) - isByDefault(b) || rank(a) - rank(b) || (a.name < b.name ? -1 : 1),
+  );
 }
 
 function resolveService(

@@ -9,7 +9,7 @@ certificatesResolvers:
   dns: { acme: { dnsChallenge: { provider: exec } } }
 `;
 
-function compiled(routers: string, entryPoint = ''): { wanted: readonly string[]; said: readonly string[] } {
+function compiled(routers: string, entryPoint = '', more = ''): { wanted: readonly string[]; said: readonly string[] } {
   const { value, diagnostics } = decodeInstall(
     'in.yml',
     `
@@ -19,6 +19,7 @@ http:
   routers:
 ${routers}
   services: { s: { loadBalancer: { servers: [{ url: "http://a:1" }] } } }
+${more}
 `,
   );
   const result = compile(value!, [value!.routing!]);
@@ -46,6 +47,16 @@ test('names come from the rule, whatever stands around them, or from domains', (
     'web 2001:db8::1 six@install',
   ]);
   expect(said).toEqual([]);
+});
+
+test('the default certificate may come from a resolver', () => {
+  const store = (text: string): ReturnType<typeof compiled> =>
+    compiled('    a: { rule: "Host(`a.test`)", service: s }', '', `tls: { stores: { default: { ${text} } } }`);
+  const generated = 'defaultGeneratedCert: { resolver: web, domain: { main: A.test, sans: [b.test] } }';
+  expect(store(generated)).toEqual({ wanted: ['web a.test,b.test default@install (store)'], said: [] });
+  expect(store('defaultGeneratedCert: { resolver: wbe, domain: { main: a.test } }').said).toEqual([
+    'dangling-reference tls.stores.default.defaultGeneratedCert.resolver: there is no certificates resolver "wbe"; did you mean "web"?',
+  ]);
 });
 
 test('routers that ask for the same names ask for one certificate', () => {

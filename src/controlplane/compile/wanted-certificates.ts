@@ -8,6 +8,7 @@ import type { WantedCertificate } from '../../model/certificate.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import { missingResolver, type AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
 import type { CertificateDefaults, InstallConfig } from '../config/install-config.ts';
+import type { StoreOptions } from '../config/tls-options.ts';
 import type { RouterOptions } from '../config/routing-options.ts';
 import type { Compiled, Findings } from './compilation.ts';
 import type { CompiledTcp } from './tcp.ts';
@@ -18,6 +19,7 @@ export function compileWantedCertificates(
   routes: ReadonlyMap<string, RouteSpec>,
   routers: ReadonlyMap<string, Compiled<RouterOptions>>,
   tcp: Pick<CompiledTcp, 'objects' | 'sections'>,
+  stores: ReadonlyMap<string, Compiled<StoreOptions>>,
   findings: Findings,
 ): readonly WantedCertificate[] {
   const resolvers = new Map(install.certificatesResolvers.map((resolver) => [resolver.name, resolver]));
@@ -42,6 +44,12 @@ export function compileWantedCertificates(
     // An HTTP router may have the same name.
     const { certResolver, domains } = tls;
     ask(`${route.name} (tcp)`, router, { certResolver, domains }, { rule: route.rule, language: TCP_RULES });
+  }
+  for (const store of stores.values()) {
+    const { defaultGeneratedCert, defaultCertificate } = store.object.value ?? {};
+    if (defaultGeneratedCert === undefined || defaultCertificate !== undefined) continue;
+    const { resolver, domain } = defaultGeneratedCert;
+    ask(`${store.name} (store)`, store, { certResolver: resolver, domains: [domain] }, { rule: '' });
   }
   const { wanted, problems } = wantedCertificates(asking);
   for (const { router, message } of problems) report(asked.get(router), 'no-certificate', message, findings);
@@ -73,7 +81,9 @@ function report(
   message: string,
   findings: Findings,
 ): void {
-  if (router !== undefined) findings.report(router, 'warning', code, message, ['tls', 'certResolver']);
+  // Of `tls.stores` the option has another name.
+  const option = router?.object.path[1] === 'stores' ? ['defaultGeneratedCert', 'resolver'] : ['tls', 'certResolver'];
+  if (router !== undefined) findings.report(router, 'warning', code, message, option);
 }
 
 /** Why none of the resolver's challenges can prove these names; null when one can. */

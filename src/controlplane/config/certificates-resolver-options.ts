@@ -249,6 +249,9 @@ const resolver = checked(
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 
+/** Name of the provider whose configuration the certificates of resolvers are. */
+export const ACME_PROVIDER = 'acme';
+
 export const certificatesResolversSection = record(resolver, (name) =>
   NAME.test(name) ? null : 'the name of a resolver has letters, digits, "-", "_" and ".", and at most 64 of them',
 );

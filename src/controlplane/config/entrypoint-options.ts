@@ -4,6 +4,7 @@ import { parseNetwork } from '../../core/ip.ts';
 import type { EntryPointSpec, ListenAddress, ProxyProtocolSpec } from '../../model/entrypoint.ts';
 import {
   boolean,
+  checked,
   differing,
   duration,
   integer,
@@ -57,7 +58,7 @@ const forwardedHeaders = object({
   trustedIPs: withDefault(networks, [], 'Clients whose X-Forwarded-* fields are believed.'),
   connection: withDefault(list(string()), [], 'Fields that a client’s Connection header may not remove.'),
   notAppendXForwardedFor: flag(false, 'Leave X-Forwarded-For as it came.'),
-  addXForwardedSchemeHeaders: later('Arrives with TLS.'),
+  addXForwardedSchemeHeaders: flag(false, 'Say in X-Forwarded-Scheme and X-Scheme what X-Forwarded-Proto says.'),
 });
 
 const respondingTimeouts = object({
@@ -169,6 +170,29 @@ const observability = object({
   traceVerbosity: later('Traces.'),
 });
 
+const udp = checked(
+  object({
+    timeout: withDefault(
+      duration(),
+      3_000,
+      'A session, the datagrams of one client address and port, ends when neither side has sent any for this long.',
+    ),
+    maxSessions: own(
+      withDefault(
+        integer({ min: 1, max: 1_000_000 }),
+        10_000,
+        'Sessions at a time; datagrams of further clients are dropped. Each has a socket.',
+      ),
+    ),
+  }),
+  ({ timeout }, context) => {
+    if (timeout > 0) return;
+    context.at('timeout', () =>
+      context.invalid('without an end every client would keep its session', 'more than 0', '0'),
+    );
+  },
+);
+
 const proxyProtocolFields = object({
   insecure: flag(false, 'Believe the header of every peer.'),
   trustedIPs: withDefault(
@@ -222,7 +246,7 @@ export const entryPointOptions = object({
     proxyProtocol,
     'Proxies in front that say for whom they connect, by a header of the PROXY protocol (version 1 or 2).',
   ),
-  udp: later('UDP.'),
+  udp: withDefault(udp, defaultsOf(udp), 'Sessions of an entry point for UDP.'),
 });
 
 export type EntryPointOptions = Infer<typeof entryPointOptions>;
@@ -253,6 +277,7 @@ export function entryPointSpec(
       trustedIps: options.forwardedHeaders.trustedIPs,
       connection: options.forwardedHeaders.connection.map((header) => header.toLowerCase()),
       notAppendXForwardedFor: options.forwardedHeaders.notAppendXForwardedFor,
+      addScheme: options.forwardedHeaders.addXForwardedSchemeHeaders,
     },
     timeouts: {
       headerMs: timeouts.headerTimeout,
@@ -262,6 +287,10 @@ export function entryPointSpec(
       writeTotalMs: timeouts.writeTimeout,
       idleMs: timeouts.idleTimeout,
       tunnelIdleMs: timeouts.tunnelIdleTimeout,
+    },
+    lifeCycle: {
+      requestAcceptGraceMs: options.transport.lifeCycle.requestAcceptGraceTimeout,
+      graceMs: options.transport.lifeCycle.graceTimeOut,
     },
     limits: {
       maxHeaderBytes: options.http.maxHeaderBytes,
@@ -291,6 +320,7 @@ export function entryPointSpec(
     observability: options.observability,
     httpChallenges,
     proxyProtocol: proxyProtocolSpec(options.proxyProtocol),
+    udp: { idleMs: options.udp.timeout, maxSessions: options.udp.maxSessions },
     tls:
       options.http.tls === undefined || options.http.tls === false ? null : { options: options.http.tls.options ?? '' },
   };

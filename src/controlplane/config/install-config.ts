@@ -8,7 +8,7 @@ import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
 import type { UpstreamTransportSpec } from '../../model/service.ts';
 import type { AccessLogInit, ObserveInit } from '../../model/sync.ts';
 import type { TcpTransportSpec } from '../../model/tcp.ts';
-import { DecodeContext } from '../../schema/decode-context.ts';
+import { DecodeContext, type Locate } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { isMap } from '../../schema/schema.ts';
 import { parseConfig, type ConfigDocument } from './document.ts';
@@ -38,6 +38,8 @@ export interface FileProviderConfig {
 export interface InstallConfig {
   readonly source: string;
   readonly entryPoints: Readonly<Record<string, EntryPointSpec>>;
+  /** Of those, the ones whose address cannot be had: routers may name them, and nothing is served there. */
+  readonly unboundEntryPoints: ReadonlySet<string>;
   /** Entry points that routers without `entryPoints` use. */
   readonly defaultEntryPoints: readonly string[];
   readonly admin: AdminConfig;
@@ -73,6 +75,8 @@ export interface InstallConfig {
   readonly plugins: InstalledPlugins;
   /** For sources that the operator writes. */
   readonly substitutions: OperatorSubstitutions;
+  /** Place of an option in the source. */
+  readonly locate: Locate;
 }
 
 /** `certResolver` is one that exists. */
@@ -112,6 +116,8 @@ export interface InstallRequest {
   readonly flags: readonly OptionFlag[];
   /** For programs that only ask where the router is: no plugin is loaded, and routing that names one has errors. */
   readonly withoutPlugins?: boolean;
+  /** Those that are loaded already, whatever the configuration says. */
+  readonly plugins?: InstalledPlugins;
 }
 
 export interface LoadedInstall extends Loaded<InstallConfig> {
@@ -130,9 +136,9 @@ export async function loadInstallConfig(request: InstallRequest): Promise<Loaded
   const document = mergeInstallSources({ file, environment, flags }, installOptions);
   const substitutions = operatorSubstitutions(environment);
   const directory = path === null ? '.' : dirname(path);
-  const plugins = withoutPlugins
-    ? NO_INSTALLED_PLUGINS
-    : await loadInstalledPlugins(document, directory, substitutions);
+  const plugins =
+    request.plugins ??
+    (withoutPlugins ? NO_INSTALLED_PLUGINS : await loadInstalledPlugins(document, directory, substitutions));
   return { ...decodeInstallDocument(document, substitutions, plugins), document };
 }
 
@@ -185,6 +191,7 @@ export function decodeInstallDocument(
     entryPointCertificates,
     plugins,
     substitutions,
+    locate: document.locate,
   };
   return { value: assemble(options, parts), diagnostics };
 }
@@ -300,6 +307,7 @@ interface Parts {
   readonly entryPointCertificates: Readonly<Record<string, CertificateDefaults>>;
   readonly plugins: InstalledPlugins;
   readonly substitutions: OperatorSubstitutions;
+  readonly locate: Locate;
 }
 
 function assemble(options: InstallOptions, parts: Parts): InstallConfig {
@@ -308,10 +316,11 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
   // HTTP needs TCP; a router of datagrams has defaults of its own.
   const forStreams = names.filter((name) => declared[name]!.address.protocol === 'tcp');
   const asDefault = forStreams.filter((name) => options.entryPoints[name]!.asDefault);
-  const lifeCycles = names.map((name) => options.entryPoints[name]!.transport.lifeCycle);
+  const lifeCycles = names.map((name) => declared[name]!.lifeCycle);
   const prometheus = options.metrics?.prometheus;
   return {
     ...parts,
+    unboundEntryPoints: new Set(),
     defaultEntryPoints: asDefault.length > 0 ? asDefault : forStreams,
     fileProvider: options.providers.file ?? null,
     providersThrottleMs: options.providers.providersThrottleDuration,
@@ -353,8 +362,8 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     ticketKeyLifeMs: options.core.ticketKeyLifetime,
     ocsp: options.ocsp ?? null,
     state: options.state ?? null,
-    requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceTimeout)),
-    graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceTimeOut)),
+    requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceMs)),
+    graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceMs)),
     serversTransport: transportSpec(INSTALL_PROVIDER, options.serversTransport),
     tcpServersTransport: tcpTransportSpec(INSTALL_PROVIDER, options.tcpServersTransport),
     tcpTransportCertificates: options.tcpServersTransport.tls.certificates,

@@ -266,9 +266,7 @@ export const pluginsSection = record(pluginModule);
 
 const ocsp = object({
   responderOverrides: withDefault(
-    record(
-      string({ pattern: /^https?:\/\/[^\s]+$/, expected: 'a URL that begins with http:// or https://' }),
-    ),
+    record(string({ pattern: /^https?:\/\/[^\s]+$/, expected: 'a URL that begins with http:// or https://' })),
     {},
     'Responders to ask in place of those that certificates name: URL, or host, to URL.',
   ),

@@ -4,6 +4,7 @@
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Locate, PathSegment } from '../../schema/decode-context.ts';
+import { SUCCEEDS_VARIABLE } from '../../model/takeover.ts';
 import { isMap, type Schema } from '../../schema/schema.ts';
 import type { ConfigDocument } from './document.ts';
 
@@ -23,7 +24,7 @@ export interface InstallSources {
 /** The second is read for users of Traefik; the first wins. */
 const PREFIXES = ['SIGNALBOX_', 'TRAEFIK_'] as const;
 /** Variables with the prefix that are no options: the command line reads them. */
-const RESERVED = new Set(['SIGNALBOX_ADMIN_URL', 'SIGNALBOX_ADMIN_TOKEN']);
+const RESERVED = new Set(['SIGNALBOX_ADMIN_URL', 'SIGNALBOX_ADMIN_TOKEN', SUCCEEDS_VARIABLE]);
 /** What Kubernetes sets in every container for a service that happens to be called like this program. */
 const SERVICE_LINK = /_SERVICE_(?:HOST|PORT)(?:_\w+)?$|_PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?$/;
 

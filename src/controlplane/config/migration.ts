@@ -7,6 +7,7 @@ import type { ConfigDocument } from './document.ts';
 import { installOptions } from './install-options.ts';
 import { middlewareOptions, routerOptions } from './routing-options.ts';
 import { serviceOptions } from './service-options.ts';
+import { tcpMiddlewareOptions, tcpRouterOptions, tcpServiceOptions, tcpTransportOptions } from './tcp-options.ts';
 import { namedTransportOptions } from './transport-options.ts';
 
 export type Verdict = 'works' | 'differs' | 'not yet' | 'unknown';
@@ -21,13 +22,21 @@ export interface MigrationEntry {
 }
 
 /** The routing sections a document may have, by the path of their objects. */
-const OBJECTS: Readonly<Record<string, Schema<unknown>>> = {
-  routers: routerOptions,
-  services: serviceOptions,
-  middlewares: middlewareOptions,
-  serversTransports: namedTransportOptions,
+const OBJECTS: Readonly<Record<string, Readonly<Record<string, Schema<unknown>>>>> = {
+  http: {
+    routers: routerOptions,
+    services: serviceOptions,
+    middlewares: middlewareOptions,
+    serversTransports: namedTransportOptions,
+  },
+  tcp: {
+    routers: tcpRouterOptions,
+    services: tcpServiceOptions,
+    middlewares: tcpMiddlewareOptions,
+    serversTransports: tcpTransportOptions,
+  },
 };
-const LATER_ROUTING = ['tcp', 'udp', 'tls'];
+const LATER_ROUTING = ['udp', 'tls'];
 
 function verdictOf(field: Field<unknown>): { verdict: Verdict; note: string } {
   if (field.later !== null) {
@@ -52,7 +61,9 @@ export function migrationTable(): readonly MigrationEntry[] {
     if (schema.item !== undefined) walk(schema.item, `${path}${schema.itemSuffix ?? ''}`);
   };
   walk(installOptions, '');
-  for (const [section, schema] of Object.entries(OBJECTS)) walk(schema, `http.${section}.<name>`);
+  for (const [part, sections] of Object.entries(OBJECTS)) {
+    for (const [section, schema] of Object.entries(sections)) walk(schema, `${part}.${section}.<name>`);
+  }
   for (const path of LATER_ROUTING) {
     entries.push({ path, verdict: 'not yet', note: 'It has no effect; what names it is disabled.', place: '' });
   }
@@ -94,23 +105,24 @@ export function migrationReport(document: ConfigDocument): readonly MigrationEnt
   };
   for (const [key, section] of Object.entries(isMap(document.value) ? document.value : {})) {
     const name = key.toLowerCase();
-    if (['tcp', 'udp', 'tls'].includes(name)) add([key], 'not yet', 'It has no effect.');
-    else if (name === 'http') walkHttp(section, key, walk, add);
+    if (LATER_ROUTING.includes(name)) add([key], 'not yet', 'It has no effect.');
+    else if (Object.hasOwn(OBJECTS, name)) walkRouting(section, key, OBJECTS[name]!, walk, add);
     else walk({ [key]: section }, installOptions, []);
   }
   return entries;
 }
 
-function walkHttp(
-  http: unknown,
+function walkRouting(
+  given: unknown,
   root: string,
+  sections: Readonly<Record<string, Schema<unknown>>>,
   walk: (value: unknown, schema: Schema<unknown>, path: readonly PathSegment[]) => void,
   add: (path: readonly PathSegment[], verdict: Verdict, note: string) => void,
 ): void {
-  for (const [key, objects] of Object.entries(isMap(http) ? http : {})) {
-    const schema = Object.entries(OBJECTS).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
+  for (const [key, objects] of Object.entries(isMap(given) ? given : {})) {
+    const schema = Object.entries(sections).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
     if (schema === undefined) {
-      const isLater = LATER_ROUTING.some((path) => path.toLowerCase() === `http.${key.toLowerCase()}`);
+      const isLater = LATER_ROUTING.some((path) => path.toLowerCase() === `${root}.${key}`.toLowerCase());
       add([root, key], isLater ? 'not yet' : 'unknown', isLater ? 'What names it is disabled.' : '');
       continue;
     }

@@ -68,12 +68,23 @@ function reportOtherStore(store: string, context: DecodeContext): void {
   );
 }
 
+const certificateDomains = object({
+  main: required(string(), 'Main name of the certificate.'),
+  sans: withDefault(list(string()), [], 'Further names.'),
+});
+
 export const storeOptions = object({
   defaultCertificate: optional(
     checked(object(pair), checkPair),
     'For clients that name no host, or one that no certificate has.',
   ),
-  defaultGeneratedCert: later('A default certificate from a certificates resolver.'),
+  defaultGeneratedCert: optional(
+    object({
+      resolver: required(string(), 'Certificates resolver that gets it.'),
+      domain: required(certificateDomains, 'What it is for.'),
+    }),
+    'The same, from a certificates resolver.',
+  ),
 });
 export type StoreOptions = Infer<typeof storeOptions>;
 
@@ -183,14 +194,12 @@ export const tlsOptions = checked(
       }
     }
     for (const [index, protocol] of value.alpnProtocols.entries()) {
-      if (PROTOCOLS.includes(protocol)) continue;
+      // Others are for TCP routers: any name may be right.
+      const near = PROTOCOLS.includes(protocol) ? null : didYouMean(protocol, PROTOCOLS);
+      if (near === null) continue;
       context.at('alpnProtocols', () =>
         context.at(index, () =>
-          context.report(
-            'warning',
-            'invalid-value',
-            `"${protocol}" is no protocol of HTTP; a client that speaks nothing else is of use to TCP routers only`,
-          ),
+          context.report('warning', 'invalid-value', `"${protocol}" is no protocol of HTTP; did you mean "${near}"?`),
         ),
       );
     }
@@ -234,11 +243,6 @@ export function tlsOptionsSpec(name: string, options: TlsOptions): TlsOptionsSpe
     sessionTickets: !options.disableSessionTickets,
   };
 }
-
-const certificateDomains = object({
-  main: required(string(), 'Main name of the certificate.'),
-  sans: withDefault(list(string()), [], 'Further names.'),
-});
 
 /** What a router says about TLS. `tls: true` stands for an empty section. */
 const routerTlsFields = {

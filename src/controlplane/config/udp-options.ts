@@ -18,7 +18,7 @@ export const udpRouterOptions = object({
   service: required(string(), 'UDP service that gets the datagrams; `name` or `name@provider`.'),
   entryPoints: optional(
     list(string(), { min: 1 }),
-    'Entry points for UDP whose datagrams it takes; all of them when left out. Each has one router.',
+    'Entry points for UDP whose datagrams it takes; when left out, all that no other router names. Each has one router.',
   ),
 });
 export type UdpRouterOptions = Infer<typeof udpRouterOptions>;

@@ -6,6 +6,13 @@ import type { Compiled, ObjectKind } from '../compile/compilation.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import { middlewareOptions, routerOptions } from '../config/routing-options.ts';
 import { serviceOptions } from '../config/service-options.ts';
+import {
+  tcpMiddlewareOptions,
+  tcpRouterOptions,
+  tcpServiceOptions,
+  tcpTransportOptions,
+} from '../config/tcp-options.ts';
+import { udpRouterOptions, udpServiceOptions } from '../config/udp-options.ts';
 import { tlsOptions } from '../config/tls-options.ts';
 import { namedTransportOptions } from '../config/transport-options.ts';
 import { redact } from '../config/redact.ts';
@@ -38,6 +45,12 @@ const SCHEMAS: Readonly<Record<ObjectKind, Schema<unknown>>> = {
   service: serviceOptions,
   serversTransport: namedTransportOptions,
   tlsOptions,
+  tcpRouter: tcpRouterOptions,
+  tcpMiddleware: tcpMiddlewareOptions,
+  tcpService: tcpServiceOptions,
+  tcpServersTransport: tcpTransportOptions,
+  udpRouter: udpRouterOptions,
+  udpService: udpServiceOptions,
 };
 
 export function statusOf(compiled: Compiled<unknown>): ObjectStatus {
@@ -58,6 +71,12 @@ export function diffResults(before: CompileResult, after: CompileResult): readon
     ...diffKind('service', before.services, after.services),
     ...diffKind('serversTransport', before.serversTransports, after.serversTransports),
     ...diffKind('tlsOptions', before.tlsOptions, after.tlsOptions),
+    ...diffKind('tcpRouter', before.tcp.routers, after.tcp.routers),
+    ...diffKind('tcpMiddleware', before.tcp.middlewares, after.tcp.middlewares),
+    ...diffKind('tcpService', before.tcp.services, after.tcp.services),
+    ...diffKind('tcpServersTransport', before.tcp.serversTransports, after.tcp.serversTransports),
+    ...diffKind('udpRouter', before.udp.routers, after.udp.routers),
+    ...diffKind('udpService', before.udp.services, after.udp.services),
   ];
 }
 

@@ -4,6 +4,7 @@
 import { canonicalHost } from '../../dataplane/http/host.ts';
 import { normalisePath, normaliseQuery, type NormalPath } from '../../dataplane/http/request-target.ts';
 import { isOverTls } from '../compile/tls.ts';
+import { tcpRouterBefore } from './explain-tcp.ts';
 import { compileRule } from '../../dataplane/match/compile-rule.ts';
 import type { MatchRequest } from '../../dataplane/match/matcher.ts';
 import { queryOf } from '../../dataplane/match/query.ts';
@@ -132,6 +133,19 @@ function describe(
   request: MatchRequest,
   isSecure: boolean,
 ): Explanation {
+  const before = tcpRouterBefore(sections, entryPoint, request, isSecure);
+  if (before !== null) {
+    const { method, host, path, query } = request;
+    return {
+      request: { method, host, path, query },
+      entryPoint: entryPoint.name,
+      router: null,
+      chain: [],
+      taken: [],
+      others: [],
+      notes: [`the TCP router ${before.name}, ${before.rule}, takes the connection; HTTP routers are not asked`],
+    };
+  }
   const routes = Object.values(sections.routes);
   const taken: Candidate[] = [];
   const others: ExplainedRouter[] = [];

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/publisher.ts';
+import type { MiddlewareSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
@@ -14,6 +15,7 @@ import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
+import { InstallProvider } from '../providers/install/install-provider.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 
@@ -30,6 +32,8 @@ export interface PipelineOptions {
   readonly internalServices: Readonly<Record<string, ServiceSpec>>;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
+  /** What providers that do not publish at start had before. */
+  readonly earlier?: readonly RoutingConfig[];
   /** Beside those. */
   readonly moreProviders?: readonly Provider[];
   /** Called with every new result, before it is in force. */
@@ -40,7 +44,10 @@ export interface PipelineOptions {
 
 export class Pipeline {
   readonly #options: PipelineOptions;
-  readonly #providers: readonly Provider[];
+  readonly #providers: Provider[];
+  #install: InstallConfig;
+  /** Of the install configuration in force. */
+  #installDiagnostics: readonly Diagnostic[] = [];
   readonly #configs = new Map<string, RoutingConfig>();
   readonly #builder: SnapshotBuilder;
   /** When a change of the provider was last applied. */
@@ -53,6 +60,7 @@ export class Pipeline {
   #isStarted = false;
   /** A change may be applied now. */
   #isDue = false;
+  #isPaused = false;
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
   /** Configurations that reached the data plane after the first. */
@@ -61,11 +69,13 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#install = options.install;
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
     this.#providers = [
       ...(options.providers ?? createProviders(options.install, options.log, options.clock)),
       ...(options.moreProviders ?? []),
     ];
+    for (const config of options.earlier ?? []) this.#configs.set(config.provider, config);
     const { routing } = options.install;
     if (options.providers !== undefined && routing !== null) this.#configs.set(routing.provider, routing);
   }
@@ -96,6 +106,10 @@ export class Pipeline {
     return this.#result!;
   }
 
+  get install(): InstallConfig {
+    return this.#install;
+  }
+
   get providers(): readonly Provider[] {
     return this.#providers;
   }
@@ -113,7 +127,7 @@ export class Pipeline {
   dryRun(configs: readonly RoutingConfig[]): CompileResult {
     const merged = new Map(this.#configs);
     for (const config of configs) merged.set(config.provider, config);
-    return compile(this.#options.install, [...merged.values()], this.#options.internalServices);
+    return compile(this.#install, [...merged.values()], this.#options.internalServices);
   }
 
   /** Goes back to an earlier snapshot, which stays until `release`. False when there is none of that version. */
@@ -142,11 +156,40 @@ export class Pipeline {
     await this.#running;
   }
 
+  /** Goes on with another install configuration; settles when it is in force. `diagnostics` are shown with all others. */
+  async replaceInstall(install: InstallConfig, diagnostics: readonly Diagnostic[]): Promise<void> {
+    this.#install = install;
+    this.#installDiagnostics = diagnostics;
+    await this.#replaceOwnRouting(install);
+    await this.#applyAnew();
+  }
+
+  async #replaceOwnRouting(install: InstallConfig): Promise<void> {
+    const provider = this.#providers.find((one) => one instanceof InstallProvider);
+    if (provider !== undefined) return provider.replace(install);
+    if (install.routing === null) return;
+    const { routing, readRoutingAgain } = install;
+    const fresh = new InstallProvider(routing, readRoutingAgain, this.#options.log);
+    this.#providers.push(fresh);
+    await fresh.start((config) => this.#receive(config));
+  }
+
   /** Reads all sources anew and settles when what they hold is in force. */
   async reload(): Promise<void> {
     await Promise.all(this.#providers.map((provider) => provider.reload()));
     if (this.#publisher !== null) this.#apply();
     await this.#running;
+  }
+
+  /** Changes wait from now on; settles when none is under way. */
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    await this.#running;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#isDue) this.#apply();
   }
 
   async stop(): Promise<void> {
@@ -161,7 +204,7 @@ export class Pipeline {
     if (!this.#isStarted || this.#publisher === null) return;
     const since = this.#options.clock.now() - (this.#applied.get(config.provider) ?? Number.NEGATIVE_INFINITY);
     // The first change at once, then one per period: the newest.
-    this.#schedule(this.#options.install.providersThrottleMs - since);
+    this.#schedule(this.#install.providersThrottleMs - since);
   }
 
   #schedule(delayMs: number): void {
@@ -186,7 +229,7 @@ export class Pipeline {
   async #run(): Promise<void> {
     // Lets `#running` be assigned before the first early return.
     await Promise.resolve();
-    while (this.#isDue) {
+    while (this.#isDue && !this.#isPaused) {
       this.#isDue = false;
       const now = this.#options.clock.now();
       for (const provider of this.#received) this.#applied.set(provider, now);
@@ -204,9 +247,15 @@ export class Pipeline {
     const { history, internalServices } = this.#options;
     const pinned = history.pinned === null ? null : history.get(history.pinned);
     if (pinned === null) return sections;
-    const { routes, middlewares, services, tlsOptions, tlsHosts } = pinned;
+    const { routes, services, tlsOptions, tlsHosts } = pinned;
     const { tcpRoutes, tcpMiddlewares, tcpServices, udpRoutes, udpServices } = pinned;
     const { entryPoints, certificates } = sections;
+    const middlewares: Record<string, MiddlewareSpec> = { ...pinned.middlewares };
+    // What entry points of today put before routers of then.
+    for (const name of Object.values(entryPoints).flatMap((spec) => spec.middlewares)) {
+      const spec = sections.middlewares[name];
+      if (spec !== undefined) middlewares[name] ??= spec;
+    }
     return {
       entryPoints,
       routes,
@@ -248,8 +297,9 @@ export class Pipeline {
 
   #compile(): CompileResult {
     if (this.#ruleErrors.size > MAX_RULES) this.#ruleErrors = new Map();
-    const { install, internalServices } = this.#options;
-    const result = compile(install, [...this.#configs.values()], internalServices, this.#ruleErrors);
+    const { internalServices } = this.#options;
+    const compiled = compile(this.#install, [...this.#configs.values()], internalServices, this.#ruleErrors);
+    const result = { ...compiled, diagnostics: [...this.#installDiagnostics, ...compiled.diagnostics] };
     this.#result = result;
     this.#options.onDiagnostics(result.diagnostics);
     this.#options.onCompiled?.(result);

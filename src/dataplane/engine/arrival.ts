@@ -38,6 +38,8 @@ export interface ArrivalOwner {
   readonly challenges: Challenges;
   /** For the first bytes, and again for the handshake. */
   readonly handshakeMs: number;
+  /** See ServerContext. */
+  readonly patienceMs: number;
   /** Of an options set's protocols, those that are served. */
   protocolsOf(offered: readonly string[]): readonly string[];
   servePlain(arrival: Arrival, socket: net.Socket): void;
@@ -218,9 +220,9 @@ export class Arrival implements FirstBytesReader, TlsResult {
     this.owner.arrivalFailed(this, reason);
   }
 
-  /** Nothing is owed to a client that has not asked anything: it goes when the worker stops. */
+  /** Nothing is owed to a client that has not asked anything; in patience it may. */
   drain(): void {
-    this.destroy();
+    if (this.owner.patienceMs === 0) this.destroy();
   }
 
   destroy(): void {

@@ -22,15 +22,19 @@ import { TlsStore } from '../tls/tls-store.ts';
 import { tcpServiceOf } from '../../model/tcp.ts';
 import { TcpGeneration } from '../tcp/tcp-generation.ts';
 import { Challenges } from './challenges.ts';
+import { EntryPoints, type EntryPointChanges, type EntryPointRows } from './entry-points.ts';
 import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
-import type { TcpInstrument } from './tcp-instrument.ts';
+import type { ConnectionInstrument } from './connection-instrument.ts';
 import { runInSlices } from './slices.ts';
+import { UdpRouting } from '../udp/udp-routing.ts';
 import { UdpEntryPoint } from './udp-entrypoint.ts';
 
 export interface EngineOptions {
   readonly snapshot: Snapshot;
+  /** See WorkerInit. */
+  readonly entryPointRows: EntryPointRows;
   readonly limits: ConnectionLimits;
   readonly budget: ConnectionBudget;
   readonly table: EndpointTable;
@@ -44,7 +48,8 @@ export interface EngineOptions {
   /** Those that could be loaded. */
   readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
   readonly instrument: Instrument;
-  readonly tcpInstrument: TcpInstrument;
+  readonly tcpInstrument: ConnectionInstrument;
+  readonly udpInstrument: ConnectionInstrument;
   /** Failed requests have ejected a server of a service. */
   readonly ejected: (service: string, serverUrl: string) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
@@ -56,16 +61,18 @@ export interface EngineOptions {
 }
 
 export class Engine {
-  readonly entryPoints = new Map<string, EntryPointRuntime>();
-  readonly udpEntryPoints = new Map<string, UdpEntryPoint>();
+  readonly entryPoints: EntryPoints;
   readonly #generation: Generation;
   readonly #tcpGeneration: TcpGeneration;
+  readonly #udp: UdpRouting;
   readonly #upstream: UpstreamContext;
   readonly #passwords: PasswordVerifier;
   readonly #tls: TlsStore;
   readonly #challenges = new Challenges();
   readonly #initial: Snapshot;
   readonly #initialRows: EndpointRows;
+  /** What entry points will be when the build that is under way is in force. */
+  #specOf: EntryPointChanges['specOf'];
   #version = 0;
   #digest = '';
 
@@ -89,27 +96,34 @@ export class Engine {
       keepOriginHeaders: options.instrument.needsOriginHeaders,
     };
     this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
-    const specs = Object.values(options.snapshot.entryPoints);
-    specs.forEach((spec, index) => {
-      if (spec.address.protocol === 'udp') {
-        this.udpEntryPoints.set(spec.name, new UdpEntryPoint(spec, { wheel }));
-        return;
-      }
-      const runtime = new EntryPointRuntime(spec, {
-        wheel,
-        limits: options.limits,
-        index,
-        observer: options.instrument.observerOf(spec),
-        tls: this.#tls,
-        challenges: this.#challenges,
-        handlerFailed: options.handlerFailed,
-        handshakeFailed: options.handshakeFailed,
-        proxyHeaderFailed: options.proxyHeaderFailed,
-      });
-      this.entryPoints.set(spec.name, runtime);
+    this.#udp = new UdpRouting(this.#upstream.resolver, (route, entryPoint) =>
+      options.udpInstrument.observeRoute(route, this.#specOf(entryPoint)),
+    );
+    this.entryPoints = new EntryPoints(Object.values(options.snapshot.entryPoints), options.entryPointRows, {
+      tcp: (spec, row) =>
+        new EntryPointRuntime(spec, {
+          wheel,
+          limits: options.limits,
+          row,
+          observerOf: (one) => options.instrument.observerOf(one),
+          tls: this.#tls,
+          challenges: this.#challenges,
+          handlerFailed: options.handlerFailed,
+          handshakeFailed: options.handshakeFailed,
+          proxyHeaderFailed: options.proxyHeaderFailed,
+        }),
+      udp: (spec, row) =>
+        new UdpEntryPoint(spec, {
+          wheel,
+          limits: options.limits,
+          row,
+          routing: this.#udp,
+          dropped: (entryPoint, reason) => options.udpInstrument.dropped(entryPoint, reason),
+        }),
     });
+    this.#specOf = (entryPoint) => this.entryPoints.unchanged().specOf(entryPoint);
     this.#generation = new Generation(
-      [...this.entryPoints.values()].flatMap(({ plain, secure }) => [plain, secure]),
+      this.entryPoints.fronts,
       this.#upstream,
       {
         passwords: this.#passwords,
@@ -117,13 +131,13 @@ export class Engine {
         plugins: options.plugins,
         unusable: options.middlewareUnusable,
       },
-      (route, front) => options.instrument.observeRoute(route, front.spec),
+      (route, entryPoint) => options.instrument.observeRoute(route, entryPoint),
     );
     this.#tcpGeneration = new TcpGeneration(
-      [...this.entryPoints.values()].map(({ tcp }) => tcp),
+      [...this.entryPoints.tcp.values()].map(({ tcp }) => tcp),
       this.#upstream,
       options.limits,
-      (route, entryPoint) => options.tcpInstrument.observeRoute(route, this.entryPoints.get(entryPoint)!.spec),
+      (route, entryPoint) => options.tcpInstrument.observeRoute(route, this.#specOf(entryPoint)),
     );
   }
 
@@ -135,50 +149,44 @@ export class Engine {
     return this.#digest;
   }
 
-  /** Accepts or reads on a handle that this worker alone owns. Settles when the kernel listens. */
-  async listen(entryPoint: string, handle: object): Promise<void> {
-    const udp = this.udpEntryPoints.get(entryPoint);
-    if (udp !== undefined) {
-      udp.listen(handle);
-      return;
-    }
-    const tcp = this.entryPoints.get(entryPoint);
-    if (tcp === undefined) throw new Error(`no entry point ${entryPoint} in the snapshot`);
-    await tcp.listen(handle);
-  }
-
   /** Builds everything the snapshot names; before the first connection, so nothing is sliced. */
   start(): void {
     const { version, digest, ...changed } = this.#initial;
-    const work = this.#build({ baseVersion: 0, version, digest, changed, removed: {} }, this.#initialRows);
+    const delta = { baseVersion: 0, version, digest, changed, removed: {} };
+    const work = this.#build(delta, this.#initialRows, this.entryPoints.unchanged());
     let step = work.next();
     while (step.done !== true) step = work.next();
     step.value();
     this.#tls.apply(this.#initial);
+    this.#udp.apply(this.#initial);
     this.#version = version;
     this.#digest = digest;
   }
 
-  *#build(delta: SnapshotDelta, rows: EndpointRows): Generator<void, () => void> {
-    const commit = yield* this.#generation.build(delta, rows);
-    const commitTcp = yield* this.#tcpGeneration.build(delta, rows);
+  *#build(delta: SnapshotDelta, rows: EndpointRows, changes: EntryPointChanges): Generator<void, () => void> {
+    this.#specOf = (entryPoint) => changes.specOf(entryPoint);
+    const commit = yield* this.#generation.build(delta, rows, changes.fronts);
+    const commitTcp = yield* this.#tcpGeneration.build(delta, rows, changes.tcpFronts);
     return () => {
       commit();
       commitTcp();
+      changes.commit();
     };
   }
 
   /**
    * Builds the delta between requests and swaps it in. Rejects when it does not follow the present version or cannot be
-   * built; the worker must then be replaced. Calls must not overlap.
+   * built; the worker must then be replaced. Calls must not overlap. `opened` as of EntryPoints.plan.
    */
-  async apply(delta: SnapshotDelta, rows: EndpointRows): Promise<void> {
+  async apply(delta: SnapshotDelta, rows: EndpointRows, opened: EntryPointRows = {}): Promise<void> {
     if (delta.baseVersion !== this.#version) {
       throw new Error(`delta for version ${delta.baseVersion} does not fit version ${this.#version}`);
     }
-    const commit = await runInSlices(this.#build(delta, rows));
+    const entryPoints = this.entryPoints.plan(delta, opened);
+    const commit = await runInSlices(this.#build(delta, rows, entryPoints));
     commit();
     this.#tls.apply(delta.changed, delta.removed);
+    this.#udp.apply(delta.changed, delta.removed);
     this.#version = delta.version;
     this.#digest = delta.digest;
   }
@@ -205,17 +213,14 @@ export class Engine {
     }
   }
 
-  /** Stops accepting and waits for connections to end. */
-  async drain(): Promise<void> {
-    const all = [...this.entryPoints.values(), ...this.udpEntryPoints.values()];
-    await Promise.all(all.map((entryPoint) => entryPoint.drain()));
+  /** Stops accepting and waits for connections to end; `patienceMs` as of ServerContext. */
+  async drain(patienceMs: number): Promise<void> {
+    await this.entryPoints.drain(patienceMs);
   }
 
   /** Breaks off what is left; returns the number of connections. */
   destroy(): number {
-    let count = 0;
-    for (const entryPoint of this.entryPoints.values()) count += entryPoint.destroy();
-    for (const entryPoint of this.udpEntryPoints.values()) count += entryPoint.destroy();
+    const count = this.entryPoints.destroy();
     this.#upstream.resolver.stop();
     this.#passwords.stop();
     return count;

@@ -31,11 +31,11 @@ export type ProxyHeaderFailed = (entryPoint: string, reason: string) => void;
 export interface EntryPointDependencies {
   readonly wheel: TimerWheel;
   readonly limits: ConnectionLimits;
-  /** Index of the entry point in the shared connection table. */
-  readonly index: number;
+  /** Of the shared connection table. */
+  readonly row: number;
   readonly tls: TlsStore;
   readonly challenges: Challenges;
-  readonly observer: ExchangeObserver;
+  readonly observerOf: (spec: EntryPointSpec) => ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly handshakeFailed: HandshakeFailed;
   readonly proxyHeaderFailed: ProxyHeaderFailed;
@@ -52,22 +52,23 @@ interface OpenConnection {
 const SERVED_PROTOCOLS = new Set(['h2', 'http/1.1']);
 
 export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedArrivalOwner, TcpOwner {
-  readonly spec: EntryPointSpec;
+  spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly tls: TlsStore;
   readonly challenges: Challenges;
-  readonly parser: Http1RequestParser;
-  readonly requestReader: Http2RequestReader;
-  readonly observer: ExchangeObserver;
+  parser: Http1RequestParser;
+  requestReader: Http2RequestReader;
+  observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly plain: HttpFront;
   readonly secure: HttpFront;
   readonly tcp: TcpFront;
   isDraining = false;
+  patienceMs = 0;
   readonly #dependencies: EntryPointDependencies;
-  readonly #trusted: IpSet;
+  #trusted: IpSet;
   /** Peers that may speak for others. */
-  readonly #proxies: IpSet;
+  #proxies: IpSet;
   readonly #connections = new Set<OpenConnection>();
   #server: net.Server | null = null;
   #onEmpty: (() => void) | null = null;
@@ -78,7 +79,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     this.wheel = dependencies.wheel;
     this.tls = dependencies.tls;
     this.challenges = dependencies.challenges;
-    this.observer = dependencies.observer;
+    this.observer = dependencies.observerOf(spec);
     this.handlerFailed = dependencies.handlerFailed;
     this.parser = new Http1RequestParser(spec);
     this.requestReader = new Http2RequestReader(spec);
@@ -107,6 +108,21 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
 
   get openConnections(): number {
     return this.#connections.size;
+  }
+
+  /**
+   * The same socket with other options. Requests that begin from now on go by them, also on connections that are open; whom
+   * to trust and what HTTP/2 has announced is settled when a connection begins.
+   */
+  update(spec: EntryPointSpec): void {
+    this.spec = spec;
+    this.parser = new Http1RequestParser(spec);
+    this.requestReader = new Http2RequestReader(spec);
+    this.observer = this.#dependencies.observerOf(spec);
+    this.#trusted = new IpSet(spec.forwardedHeaders.trustedIps);
+    this.#proxies = new IpSet(spec.proxyProtocol?.trustedIps ?? []);
+    this.plain.update();
+    this.secure.update();
   }
 
   /** Accepts on a handle this worker alone owns. Settles when the kernel listens. */
@@ -150,7 +166,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
 
   /** Returns a ticket; a negative one says that the connection is refused, and gone. */
   #admit(socket: net.Socket, ip: string, limits: DownstreamLimits): number {
-    const ticket = this.#dependencies.limits.tryOpen(this.#dependencies.index, ip, limits);
+    const ticket = this.#dependencies.limits.tryOpen(this.#dependencies.row, ip, limits);
     // Before a byte is read there is nothing to answer to: a reset costs an attacker's target the least.
     if (ticket < 0) socket.resetAndDestroy();
     return ticket;
@@ -189,7 +205,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     const { ip, port, ticket } = arrival.admitted;
     const client = { ip: addresses?.sourceIp ?? ip, port: addresses?.sourcePort ?? port, proxied: addresses };
     this.#connections.delete(arrival);
-    this.#dependencies.limits.close(this.#dependencies.index, ticket);
+    this.#dependencies.limits.close(this.#dependencies.row, ticket);
     const own = this.#admit(socket, client.ip, this.spec.limits);
     if (own < 0) return this.#noteEmpty();
     this.#serve(socket, { ...client, ticket: own });
@@ -264,7 +280,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
 
   #left(connection: OpenConnection, ticket: number): void {
     this.#connections.delete(connection);
-    this.#dependencies.limits.close(this.#dependencies.index, ticket);
+    this.#dependencies.limits.close(this.#dependencies.row, ticket);
     this.#noteEmpty();
   }
 
@@ -272,9 +288,13 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
-  /** Stops accepting, lets requests finish, closes idle connections. Settles when the last connection is gone. */
-  drain(): Promise<void> {
+  /**
+   * Stops accepting, lets requests finish, closes idle connections, after `patienceMs` of ServerContext. Settles when the
+   * last connection is gone.
+   */
+  drain(patienceMs: number): Promise<void> {
     this.isDraining = true;
+    this.patienceMs = patienceMs;
     this.#server?.close();
     for (const connection of this.#connections) connection.drain();
     if (this.#connections.size === 0) return Promise.resolve();

@@ -2,6 +2,7 @@
 // there; requests go on using the old objects until `commit`, which is synchronous and short. Objects that did not change
 // are the same objects afterwards: services keep their connections and positions, routes their composed chains.
 
+import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
@@ -18,10 +19,11 @@ import { createMiddleware } from '../middleware/registry.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { composeChain } from './chain.ts';
 import type { CompiledRoute } from './compiled-route.ts';
+import type { FrontChanges } from './entry-points.ts';
 import type { HttpFront } from './http-front.ts';
 
 /** Chooses what a route reports; see instrument.ts. */
-export type ObserveRoute = (spec: RouteSpec, front: HttpFront) => unknown;
+export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointSpec) => unknown;
 
 /** How often a build may be interrupted: this many objects are well under a slice. */
 const OBJECTS_PER_STEP = 20;
@@ -30,7 +32,7 @@ export class Generation {
   readonly #surroundings: ServiceSurroundings;
   readonly #resources: MiddlewareResources;
   readonly #observe: ObserveRoute;
-  readonly #fronts: readonly HttpFront[];
+  #fronts: readonly HttpFront[];
   readonly #routeSpecs = new Map<string, RouteSpec>();
   /** Routes below a route, by name. */
   readonly #children = new Map<string, Set<string>>();
@@ -69,7 +71,7 @@ export class Generation {
    * Builds what the delta changes; run it in slices. The returned function puts it into effect and must run in one go.
    * Throws when the delta does not fit what is there: the worker is then of no use and asks to be replaced.
    */
-  *build(delta: SnapshotDelta, rows: EndpointRows): Generator<void, () => void> {
+  *build(delta: SnapshotDelta, rows: EndpointRows, fronts: FrontChanges): Generator<void, () => void> {
     const freshMiddlewares = yield* this.#buildMiddlewares(delta);
     const changedServices = Object.values(delta.changed.services ?? {});
     // New services exist before routes and services that name them; known ones change at commit.
@@ -78,12 +80,24 @@ export class Generation {
       changedServices.filter((spec) => !this.#services.has(spec.name)),
       rows,
     );
-    const { changed, removed } = yield* this.#affectedRoutes(delta, freshMiddlewares);
+    const staying = this.#fronts.filter((front) => !fronts.removed.has(front));
+    const specOf = (front: HttpFront): EntryPointSpec => fronts.changed.get(front) ?? front.spec;
+    const { changed, removed } = yield* this.#affectedRoutes(delta, freshMiddlewares, staying.map(specOf));
     const swaps: (() => void)[] = [];
-    for (const front of this.#fronts) swaps.push(yield* this.#buildTable(front, changed, removed));
+    for (const front of staying) {
+      const spec = specOf(front);
+      const affected = isSameForRoutes(front.spec, spec) ? changed : this.#withAllOf(spec.name, changed);
+      swaps.push(yield* this.#buildTable(front, spec, affected, removed));
+    }
+    for (const front of fronts.added) {
+      this.#routes.set(front, new Map());
+      swaps.push(yield* this.#buildTable(front, front.spec, this.#withAllOf(front.spec.name, changed), removed));
+    }
     const goneServices = delta.removed.services ?? [];
     return () => {
       for (const swap of swaps) swap();
+      for (const front of fronts.removed) this.#routes.delete(front);
+      this.#fronts = [...staying, ...fronts.added];
       for (const spec of known) this.#services.get(spec.name)!.update(spec, rows[spec.name] ?? []);
       if (freshMiddlewares.size > 0) this.#recomposeServices(freshMiddlewares);
       for (const name of goneServices) {
@@ -137,6 +151,7 @@ export class Generation {
   *#affectedRoutes(
     delta: SnapshotDelta,
     freshMiddlewares: ReadonlySet<string>,
+    entryPoints: readonly EntryPointSpec[],
   ): Generator<void, { changed: Map<string, RouteSpec>; removed: readonly string[] }> {
     const changed = new Map<string, RouteSpec>(Object.entries(delta.changed.routes ?? {}));
     const removed = delta.removed.routes ?? [];
@@ -151,7 +166,7 @@ export class Generation {
     for (const name of changed.keys()) noteParents(name);
     if (freshMiddlewares.size > 0) {
       const viaEntryPoint = new Set<string>();
-      for (const { spec } of this.#fronts) {
+      for (const spec of entryPoints) {
         if (spec.middlewares.some((middleware) => freshMiddlewares.has(middleware))) viaEntryPoint.add(spec.name);
       }
       let seen = 0;
@@ -176,6 +191,13 @@ export class Generation {
     return { changed, removed };
   }
 
+  /** Those routes and every one that stands on the entry point. */
+  #withAllOf(entryPoint: string, routes: ReadonlyMap<string, RouteSpec>): ReadonlyMap<string, RouteSpec> {
+    const all = new Map(routes);
+    for (const [name, spec] of this.#routeSpecs) if (spec.entryPoints.includes(entryPoint)) all.set(name, spec);
+    return all;
+  }
+
   #forget(name: string): void {
     for (const parent of this.#routeSpecs.get(name)?.parents ?? []) this.#children.get(parent)?.delete(name);
     this.#routeSpecs.delete(name);
@@ -195,6 +217,7 @@ export class Generation {
   /** Returns the step that gives the front its new routes. */
   *#buildTable(
     front: HttpFront,
+    entryPoint: EntryPointSpec,
     changed: ReadonlyMap<string, RouteSpec>,
     removed: readonly string[],
   ): Generator<void, () => void> {
@@ -202,8 +225,8 @@ export class Generation {
     const gone = removed.filter((name) => routes.delete(name));
     const fresh: string[] = [];
     for (const [name, spec] of changed) {
-      if (isServedBy(spec, front)) {
-        routes.set(name, yield* this.#compileRoute(spec, front, front.spec.middlewares));
+      if (isServedBy(spec, entryPoint, front.isSecure)) {
+        routes.set(name, yield* this.#compileRoute(spec, entryPoint, entryPoint.middlewares));
         fresh.push(name);
         if (fresh.length % OBJECTS_PER_STEP === 0) yield;
       } else if (routes.delete(name)) gone.push(name);
@@ -218,13 +241,13 @@ export class Generation {
   /** `before` are middlewares of the entry point. */
   *#compileRoute(
     spec: RouteSpec,
-    front: HttpFront,
+    entryPoint: EntryPointSpec,
     before: readonly string[],
   ): Generator<void, RouteEntry<CompiledRoute>> {
     const middlewares = [...before, ...spec.middlewares].map((name) => this.#middleware(name));
     const { rule, errors } = parseRule(spec.rule);
     if (rule === null) throw new Error(`router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
-    const last = spec.service === '' ? yield* this.#compileChildren(spec, front) : this.#callService(spec);
+    const last = spec.service === '' ? yield* this.#compileChildren(spec, entryPoint) : this.#callService(spec);
     return {
       name: spec.name,
       rule,
@@ -233,7 +256,7 @@ export class Generation {
       value: {
         name: spec.name,
         handler: composeChain(middlewares, last),
-        observed: this.#observe(spec, front),
+        observed: this.#observe(spec, entryPoint),
       },
     };
   }
@@ -248,14 +271,14 @@ export class Generation {
   }
 
   /** The stage that offers a request to the routes below: it matches what the stages before made of the request. */
-  *#compileChildren(spec: RouteSpec, front: HttpFront): Generator<void, Handler> {
+  *#compileChildren(spec: RouteSpec, entryPoint: EntryPointSpec): Generator<void, Handler> {
     const entries = new Map<string, RouteEntry<CompiledRoute>>();
     for (const name of this.#children.get(spec.name) ?? []) {
       const child = this.#routeSpecs.get(name);
       if (child === undefined) continue;
       // What is reported is the topmost router's to say.
       const observability = spec.observability;
-      entries.set(name, yield* this.#compileRoute({ ...child, observability }, front, []));
+      entries.set(name, yield* this.#compileRoute({ ...child, observability }, entryPoint, []));
       if (entries.size % OBJECTS_PER_STEP === 0) yield;
     }
     const table = yield* buildRouteTable<CompiledRoute>(null, entries, entries.keys(), []);
@@ -273,7 +296,17 @@ export class Generation {
 }
 
 /** Routers above others stand on entry points; each is for TLS or for plain requests. */
-function isServedBy(spec: RouteSpec, { spec: entryPoint, isSecure }: HttpFront): boolean {
+function isServedBy(spec: RouteSpec, entryPoint: EntryPointSpec, isSecure: boolean): boolean {
   if (spec.parents.length > 0 || !spec.entryPoints.includes(entryPoint.name)) return false;
   return (spec.tls ?? entryPoint.tls !== null) === isSecure;
+}
+
+/** What compiled routes have of their entry point. */
+function isSameForRoutes(before: EntryPointSpec, after: EntryPointSpec): boolean {
+  return (
+    (before.tls === null) === (after.tls === null) &&
+    before.middlewares.join() === after.middlewares.join() &&
+    before.observability.accessLogs === after.observability.accessLogs &&
+    before.observability.metrics === after.observability.metrics
+  );
 }

@@ -27,23 +27,25 @@ export interface HttpFrontOwner {
   readonly observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly isDraining: boolean;
+  readonly patienceMs: number;
   readonly challenges: Challenges;
   switchToHttp2(front: HttpFront, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void;
   closed(connection: ServerConnection): void;
 }
 
 export class HttpFront implements Http1ServerContext, Http2ServerContext {
-  readonly spec: EntryPointSpec;
+  spec: EntryPointSpec;
   readonly wheel: TimerWheel;
-  readonly parser: Http1RequestParser;
-  readonly requestReader: Http2RequestReader;
-  readonly observer: ExchangeObserver;
-  readonly handler: Handler;
+  parser: Http1RequestParser;
+  requestReader: Http2RequestReader;
+  observer: ExchangeObserver;
+  handler: Handler;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly isSecure: boolean;
   /** Swapped when a generation is ready. */
   routes = new RouteTable<CompiledRoute>();
   readonly #owner: HttpFrontOwner;
+  readonly #hosts: TlsHosts | null;
 
   /** `hosts` are those of the entry point; null for the plain front. */
   constructor(owner: HttpFrontOwner, hosts: TlsHosts | null) {
@@ -55,14 +57,31 @@ export class HttpFront implements Http1ServerContext, Http2ServerContext {
     this.observer = owner.observer;
     this.handlerFailed = owner.handlerFailed;
     this.isSecure = hosts !== null;
+    this.#hosts = hosts;
+    this.handler = this.#createHandler();
+  }
+
+  /** The entry point has other options. */
+  update(): void {
+    const { spec, parser, requestReader, observer } = this.#owner;
+    this.spec = spec;
+    this.parser = parser;
+    this.requestReader = requestReader;
+    this.observer = observer;
+    this.handler = this.#createHandler();
+  }
+
+  #createHandler(): Handler {
+    const hosts = this.#hosts;
     const append = !this.spec.forwardedHeaders.notAppendXForwardedFor;
     const kept = this.spec.forwardedHeaders.connection;
+    const addScheme = this.spec.forwardedHeaders.addScheme;
     const { httpChallenges } = this.spec;
-    const { challenges } = owner;
+    const { challenges } = this.#owner;
     // A field rather than a method: the connection calls it per request without a receiver look-up.
-    this.handler = (exchange) => {
+    return (exchange) => {
       if (exchange.connectionNames !== null) removeNominated(exchange, kept);
-      setForwardedHeaders(exchange);
+      setForwardedHeaders(exchange, addScheme);
       exchange.appendForwardedFor = append;
       if (httpChallenges !== 'none' && exchange.path.startsWith(CHALLENGE_PATH)) {
         if (challenges.answer(exchange, httpChallenges)) return;
@@ -84,6 +103,10 @@ export class HttpFront implements Http1ServerContext, Http2ServerContext {
 
   get isDraining(): boolean {
     return this.#owner.isDraining;
+  }
+
+  get patienceMs(): number {
+    return this.#owner.patienceMs;
   }
 
   switchToHttp2(connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {

@@ -19,6 +19,8 @@ export interface ProxiedArrivalOwner {
   readonly wheel: TimerWheel;
   /** For the header. */
   readonly handshakeMs: number;
+  /** See ServerContext. */
+  readonly patienceMs: number;
   /** A connection without a header is refused. */
   readonly isProxyHeaderRequired: boolean;
   /** Null when the peer speaks for itself. The socket is paused. */
@@ -65,9 +67,9 @@ export class ProxiedArrival implements FirstBytesReader {
     this.owner.proxyHeaderFailed(this, this.header === null ? '' : 'cut_off');
   }
 
-  /** Nothing is owed to a client that has not asked anything: it goes when the worker stops. */
+  /** Nothing is owed to a client that has not asked anything; in patience it may. */
   drain(): void {
-    this.destroy();
+    if (this.owner.patienceMs === 0) this.destroy();
   }
 
   destroy(): void {

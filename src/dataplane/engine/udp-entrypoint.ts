@@ -1,46 +1,156 @@
-// A UDP entry point in the one worker that has its socket: takes datagrams and gives them to nobody as long as no router
-// stands on it.
+// A UDP entry point in the one worker that has its socket: datagrams of a client go to its session, the first one begins it.
+// Every other worker has the object, too, and no socket.
 
-import type { Socket } from 'node:dgram';
+import type { RemoteInfo, Socket } from 'node:dgram';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
-import { adoptDatagrams } from '../net/datagram-handle.ts';
+import type { ConnectionLimits } from '../net/connection-limits.ts';
+import { adoptDatagrams, stopDatagrams } from '../net/datagram-handle.ts';
+import type { Resolver } from '../upstream/resolver.ts';
+import { UDP_ENDS } from '../udp/udp-end.ts';
+import type { DatagramDropped } from '../udp/udp-observer.ts';
+import type { UdpRouting } from '../udp/udp-routing.ts';
+import { UdpSession, type UdpClient, type UdpSessionOwner } from '../udp/udp-session.ts';
 
 export interface UdpEntryPointDependencies {
   readonly wheel: TimerWheel;
+  readonly limits: ConnectionLimits;
+  /** Of the shared connection table. */
+  readonly row: number;
+  readonly routing: UdpRouting;
+  readonly dropped: DatagramDropped;
 }
 
-export class UdpEntryPoint {
-  spec: EntryPointSpec;
-  /** Datagrams without a router. */
-  dropped = 0;
-  #socket: Socket | null = null;
+/** Bytes that wait for the network to take them; what comes then is dropped, as a network would. */
+const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 
-  constructor(spec: EntryPointSpec, _dependencies: UdpEntryPointDependencies) {
+export class UdpEntryPoint implements UdpSessionOwner {
+  spec: EntryPointSpec;
+  readonly wheel: TimerWheel;
+  readonly resolver: Resolver;
+  readonly #dependencies: UdpEntryPointDependencies;
+  /** By the client's address and port. */
+  readonly #sessions = new Map<string, UdpSession>();
+  readonly #stopListening: () => void;
+  #socket: Socket | null = null;
+  #isDraining = false;
+  #onEmpty: (() => void) | null = null;
+
+  constructor(spec: EntryPointSpec, dependencies: UdpEntryPointDependencies) {
     this.spec = spec;
+    this.wheel = dependencies.wheel;
+    this.resolver = dependencies.routing.resolver;
+    this.#dependencies = dependencies;
+    this.#stopListening = dependencies.routing.listen(() => this.#endStranded());
+  }
+
+  get name(): string {
+    return this.spec.name;
+  }
+
+  get idleMs(): number {
+    return this.spec.udp.idleMs;
   }
 
   /** Reads from a handle this worker alone owns; called in one worker only. */
-  listen(handle: object): void {
-    this.#socket = adoptDatagrams(handle);
-    this.#socket.on('error', () => {});
-    this.#socket.on('message', () => this.dropped++);
+  listen(handle: object): Promise<void> {
+    const socket = adoptDatagrams(handle);
+    this.#socket = socket;
+    // Such as an answer that a client's network sends back: it concerns that client alone.
+    socket.on('error', () => {});
+    socket.on('message', (datagram, from) => this.#received(datagram, from));
+    return Promise.resolve();
   }
 
-  /** The same socket with other options. */
+  /** The same socket with other options; sessions go by them from their next datagram on. */
   update(spec: EntryPointSpec): void {
     this.spec = spec;
   }
 
-  /** Takes no new sessions; settles when the last one is over. */
+  #received(datagram: Buffer, from: RemoteInfo): void {
+    const key = `${from.address} ${from.port}`;
+    const known = this.#sessions.get(key);
+    if (known !== undefined) {
+      known.receive(datagram);
+      return;
+    }
+    const { routing, dropped } = this.#dependencies;
+    const route = routing.routeOf(this.name);
+    if (route === null || this.#isDraining) {
+      dropped(this.name, route === null ? 'no_router' : 'draining');
+      return;
+    }
+    const client = this.#admit(from);
+    if (client === null) {
+      dropped(this.name, 'sessions');
+      return;
+    }
+    const session = new UdpSession(this, client, route);
+    this.#sessions.set(key, session);
+    session.start();
+    session.receive(datagram);
+  }
+
+  /** Null when there are as many sessions as may be. */
+  #admit({ address, port }: RemoteInfo): UdpClient | null {
+    const { limits, row } = this.#dependencies;
+    if (this.#sessions.size >= this.spec.udp.maxSessions) return null;
+    const ip = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+    const ticket = limits.tryOpen(row, ip, this.spec.limits);
+    return ticket < 0 ? null : { address, port, ip, ticket };
+  }
+
+  reply(datagram: Buffer, { address, port }: UdpClient): boolean {
+    const socket = this.#socket;
+    if (socket === null) return false;
+    if (socket.getSendQueueSize() > MAX_QUEUED_BYTES) {
+      this.#dependencies.dropped(this.name, 'backlog');
+      return false;
+    }
+    socket.send(datagram, port, address);
+    return true;
+  }
+
+  droppedBehind(): void {
+    this.#dependencies.dropped(this.name, 'backlog');
+  }
+
+  sessionEnded({ client }: UdpSession): void {
+    const { limits, row } = this.#dependencies;
+    this.#sessions.delete(`${client.address} ${client.port}`);
+    limits.close(row, client.ticket);
+    if (this.#sessions.size === 0) this.#onEmpty?.();
+  }
+
+  /** Sessions whose server, or whose router, is there no more. */
+  #endStranded(): void {
+    const route = this.#dependencies.routing.routeOf(this.name);
+    for (const session of this.#sessions.values()) {
+      const isSame = session.route.name === route?.name && session.route.service === route.service;
+      if (!isSame || session.isStranded) session.end(UDP_ENDS.changed);
+    }
+  }
+
+  /**
+   * Reads no more, so that the datagrams of clients wait for whoever has the socket next, and passes on answers that are still
+   * to come. Settles when the last session is over.
+   */
   drain(): Promise<void> {
-    return Promise.resolve();
+    this.#isDraining = true;
+    if (this.#socket !== null) stopDatagrams(this.#socket);
+    if (this.#sessions.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+    });
   }
 
   /** Ends what is left and gives up the socket; returns the number of sessions that were open. */
   destroy(): number {
+    const count = this.#sessions.size;
+    this.#stopListening();
+    for (const session of this.#sessions.values()) session.end(UDP_ENDS.drained);
     this.#socket?.close();
     this.#socket = null;
-    return 0;
+    return count;
   }
 }

@@ -5,7 +5,7 @@ import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { PluginModule } from '../../model/plugin.ts';
-import type { EndpointRows, FromWorker, ToWorker, WorkerInit } from '../../model/sync.ts';
+import type { EndpointRows, FromWorker, ListenerInit, NewSockets, ToWorker, WorkerInit } from '../../model/sync.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import { AccessLog } from '../../observe/access-log.ts';
 import { ConnectionMetrics } from '../../observe/connection-metrics.ts';
@@ -20,7 +20,7 @@ import { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { LineLimit } from './line-limit.ts';
 import { Instrument } from './instrument.ts';
-import { TcpInstrument } from './tcp-instrument.ts';
+import { ConnectionInstrument } from './connection-instrument.ts';
 
 const ACCESS_LOG_FLUSH_MS = 100;
 const MAX_FAILURE_LINES_PER_SECOND = 100;
@@ -90,6 +90,7 @@ if (init.plugins.length > 0) {
 
 const engine = new Engine({
   snapshot: init.snapshot,
+  entryPointRows: init.entryPointRows,
   limits: new ConnectionLimits(init.shared.connections, init.slot, init.workerSlots),
   budget: new ConnectionBudget(init.shared.budget, init.slot, init.workerSlots),
   table: new EndpointTable(init.shared.endpoints, init.slot, init.workerSlots),
@@ -100,8 +101,12 @@ const engine = new Engine({
   tls: init.shared.tls,
   plugins: await loadPlugins(init.plugins),
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
-  tcpInstrument: new TcpInstrument(
+  tcpInstrument: new ConnectionInstrument(
     init.observe.metrics.enabled ? new ConnectionMetrics(metrics, init.observe.metrics, 'tcp') : null,
+    accessLog,
+  ),
+  udpInstrument: new ConnectionInstrument(
+    init.observe.metrics.enabled ? new ConnectionMetrics(metrics, init.observe.metrics, 'udp') : null,
     accessLog,
   ),
   ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
@@ -146,33 +151,40 @@ function takeNormalPriority(): void {
   }
 }
 
+async function listen(listeners: readonly ListenerInit[], handles: readonly object[]): Promise<void> {
+  for (const [index, { entryPoint }] of listeners.entries())
+    await engine.entryPoints.listen(entryPoint, handles[index]!);
+}
+
 async function start(): Promise<void> {
   takeNormalPriority();
   engine.start();
-  const handles = await duplicateSockets(init.listeners);
-  for (const [index, { entryPoint }] of init.listeners.entries()) await engine.listen(entryPoint, handles[index]!);
+  await listen(init.listeners, await duplicateSockets(init.listeners));
   send({ kind: 'ready', version: engine.version });
 }
 
 /** Deltas wait for each other: each is built on the one before. */
-let applying: Promise<void> = Promise.resolve();
+let applying: Promise<void> = start();
 
-async function apply(delta: SnapshotDelta, rows: EndpointRows): Promise<void> {
+async function apply(delta: SnapshotDelta, rows: EndpointRows, sockets: NewSockets): Promise<void> {
   const begin = performance.now();
   try {
-    await engine.apply(delta, rows);
+    // While the main thread waits for the answer, their descriptors are what they were.
+    const handles = await duplicateSockets(sockets.listeners);
+    await engine.apply(delta, rows, sockets.rows);
+    await listen(sockets.listeners, handles);
     send({ kind: 'ack', version: delta.version, digest: delta.digest, buildMs: performance.now() - begin });
   } catch (error) {
     send({ kind: 'nack', version: delta.version, reason: error instanceof Error ? error.message : String(error) });
   }
 }
 
-async function drain(deadlineMs: number): Promise<void> {
+async function drain(deadlineMs: number, patienceMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, deadlineMs);
   });
-  await Promise.race([engine.drain(), deadline]);
+  await Promise.race([engine.drain(patienceMs), deadline]);
   clearTimeout(timer);
   const aborted = engine.destroy();
   // Close events of what was just destroyed write their log lines first.
@@ -184,7 +196,7 @@ async function drain(deadlineMs: number): Promise<void> {
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'delta':
-      applying = applying.then(() => apply(message.delta, message.rows));
+      applying = applying.then(() => apply(message.delta, message.rows, message.sockets));
       return;
     case 'health':
       engine.refreshHealth(message.services);
@@ -196,7 +208,7 @@ port.on('message', (message: ToWorker) => {
       engine.setTicketKeys(message.keys);
       return;
     case 'drain':
-      void drain(message.deadlineMs);
+      void drain(message.deadlineMs, message.patienceMs);
       return;
     case 'challenges':
       engine.setChallenges(message.http, message.alpn);
@@ -217,4 +229,4 @@ port.on('message', (message: ToWorker) => {
   }
 });
 
-await start();
+await applying;

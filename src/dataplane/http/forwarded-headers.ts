@@ -13,8 +13,8 @@ function isForwarded(lowerName: string): boolean {
   return headerName(lowerName)?.id === H_FORWARDED;
 }
 
-/** Applies the entry point's trust to a parsed request. */
-export function setForwardedHeaders(exchange: Exchange): void {
+/** Applies the entry point's trust to a parsed request; `addScheme` is for those that read X-Forwarded-Scheme or X-Scheme. */
+export function setForwardedHeaders(exchange: Exchange, addScheme: boolean): void {
   const headers = exchange.requestHeaders;
   const client = exchange.client;
   let isBare = !exchange.hasForwarded;
@@ -36,6 +36,11 @@ export function setForwardedHeaders(exchange: Exchange): void {
   if (isBare || !headers.has('x-forwarded-proto')) {
     const proto = isSocket ? (client.scheme === 'https' ? 'wss' : 'ws') : client.scheme;
     headers.appendLine('x-forwarded-proto', `X-Forwarded-Proto: ${proto}\r\n`);
+  }
+  if (addScheme) {
+    const proto = headers.get('x-forwarded-proto') ?? client.scheme;
+    headers.setLine('x-forwarded-scheme', `X-Forwarded-Scheme: ${proto}\r\n`);
+    headers.setLine('x-scheme', `X-Scheme: ${proto}\r\n`);
   }
   headers.setLine('x-forwarded-server', SERVER_LINE);
   if (isBare || !headers.has('x-real-ip')) headers.appendLine('x-real-ip', `X-Real-Ip: ${client.ip}\r\n`);

@@ -49,6 +49,7 @@ const KNOWN: Readonly<Record<string, number>> = {
   'x-replaced-path': H_FORWARDED,
   'x-forwarded-ssl': H_FORWARDED,
   'x-forwarded-scheme': H_FORWARDED,
+  'x-scheme': H_FORWARDED,
   'x-forwarded-tls-client-cert': H_FORWARDED,
   'x-forwarded-tls-client-cert-info': H_FORWARDED,
   'x-real-ip': H_FORWARDED,

@@ -98,7 +98,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
       this.clientGone(FAILURES.clientStalled),
     );
     readPlainly(socket, this, this.reading);
-    this.arm(context.spec.timeouts.headerMs);
+    this.arm(context.isDraining ? context.patienceMs : context.spec.timeouts.headerMs);
   }
 
   private arm(ms: number): void {
@@ -475,10 +475,13 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     this.bodySink = null;
     this.reading.useShared();
     if (this.context.isDraining) {
-      this.close();
-      return;
-    }
-    this.arm(this.context.spec.timeouts.idleMs);
+      // Said before the drain began, the answer did not tell the client to go elsewhere.
+      if (this.context.patienceMs > 0) this.arm(this.context.patienceMs);
+      else {
+        this.close();
+        return;
+      }
+    } else this.arm(this.context.spec.timeouts.idleMs);
     if (this.held !== null || this.isPaused) this.proceed();
   }
 
@@ -610,7 +613,9 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   }
 
   drain(): void {
-    if (this.state === STATE_HEAD && !this.head.isPartial) this.close();
+    if (this.state !== STATE_HEAD || this.head.isPartial) return;
+    if (this.context.patienceMs > 0) this.arm(this.context.patienceMs);
+    else this.close();
   }
 
   private close(): void {

@@ -9,6 +9,7 @@ import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { DataSender } from '../http2/data-sender.ts';
+import type { Http2Spec } from '../../model/entrypoint.ts';
 import { FloodGuard } from '../http2/flood-guard.ts';
 import { FrameOutput } from '../http2/frame-output.ts';
 import { type FrameHandler, FrameReader } from '../http2/frame-reader.ts';
@@ -84,6 +85,8 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   private readonly decoder = new HpackDecoder();
   private readonly encoder: HpackEncoder;
   private readonly guard: FloodGuard;
+  /** As announced to this client: options that change meanwhile are for others. */
+  private readonly announced: Http2Spec;
   private readonly settings = new PeerSettings(false);
   private readonly streams = new StreamTable<Http2Stream>();
   private readonly window = new ReceiveWindow(CONNECTION_WINDOW, CONNECTION_WINDOW);
@@ -130,6 +133,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     this.openedMs = wheel.nowMs;
     this.headAtMs = spec.timeouts.headerMs > 0 ? wheel.nowMs + spec.timeouts.headerMs : NEVER;
     this.guard = new FloodGuard(wheel.nowMs);
+    this.announced = spec.http2;
     this.reader = new FrameReader(this, spec.limits.maxHeaderBytes);
     this.encoder = new HpackEncoder(spec.http2.maxEncoderHeaderTableSize);
     this.output = new FrameOutput(socket, () => this.onWritten());
@@ -190,6 +194,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     }
     if (this.prefaceAt === PREFACE.length) {
       this.state = STATE_OPEN;
+      if (this.context.isDraining) this.drain();
       this.armIdle();
     }
     return at;
@@ -242,7 +247,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     if (isAck) {
       if (!this.isSettingsAcknowledged) {
         this.isSettingsAcknowledged = true;
-        this.decoder.allow(this.context.spec.http2.maxDecoderHeaderTableSize);
+        this.decoder.allow(this.announced.maxDecoderHeaderTableSize);
       }
       return this.chargeControl(1);
     }
@@ -299,7 +304,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
       return state === CLOSED_BY_RESET ? this.skipBlock(block, start, end, 1) : PROTOCOL_ERROR;
     }
     if (streamId > this.lastServedId) return this.skipBlock(block, start, end, 1);
-    if (this.streams.size >= this.context.spec.http2.maxConcurrentStreams) {
+    if (this.streams.size >= this.announced.maxConcurrentStreams) {
       return this.refuseStream(streamId, REFUSED_STREAM) || this.skipBlock(block, start, end, 0);
     }
     // RFC 7540 §5.3.1; priorities themselves have no effect here (RFC 9113 §5.3.2).
@@ -570,7 +575,8 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   /** Tells the client to go elsewhere, in two steps so that no request it has just sent is lost (RFC 9113 §6.8). */
   drain(): void {
     if (this.state === STATE_PREFACE) {
-      this.close();
+      // In patience it is served until it is open, and goes then.
+      if (this.context.patienceMs === 0) this.close();
       return;
     }
     if (this.state !== STATE_OPEN) return;

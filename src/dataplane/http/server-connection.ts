@@ -7,7 +7,10 @@ import type { Exchange, ExchangeObserver, Handler } from './exchange.ts';
 export interface ServerConnection {
   /** Claimed by the entry point's accounting. */
   readonly ticket: number;
-  /** Called once when the worker stops accepting: an idle connection goes now, others after their answers. */
+  /**
+   * Called when its entry point stops accepting: an idle connection goes after the context's patience, others after their
+   * answers.
+   */
   drain(): void;
   destroy(): void;
 }
@@ -19,6 +22,8 @@ export interface ServerContext {
   readonly observer: ExchangeObserver;
   readonly handler: Handler;
   readonly isDraining: boolean;
+  /** While draining: how long a request is waited for that a client may have sent before it can know. 0 is not at all. */
+  readonly patienceMs: number;
   /** The connection is gone. */
   closed(connection: ServerConnection): void;
   /** A handler threw: a defect of ours or of a plugin. */

@@ -6,7 +6,8 @@
 
 import type { DownstreamLimits } from '../../model/entrypoint.ts';
 
-const MAX_ENTRY_POINTS = 64;
+/** At a time: rows are given out again when they are empty. */
+export const MAX_ENTRY_POINTS = 64;
 const BUCKETS = 4096;
 const ROWS_PER_BUCKET = 16;
 
@@ -46,8 +47,8 @@ export class ConnectionLimits {
   }
 
   /** Counts a connection in; returns a ticket for `close`, or CONNECTION_REFUSED when a cap is reached. */
-  tryOpen(entryPoint: number, ip: string, limits: DownstreamLimits): number {
-    const total = entryPoint * (1 + this.workerSlots);
+  tryOpen(row: number, ip: string, limits: DownstreamLimits): number {
+    const total = row * (1 + this.workerSlots);
     const open = Atomics.add(this.cells, total, 1);
     if (limits.maxConnections > 0 && open >= limits.maxConnections) {
       Atomics.sub(this.cells, total, 1);
@@ -65,8 +66,8 @@ export class ConnectionLimits {
     return ticket;
   }
 
-  close(entryPoint: number, ticket: number): void {
-    const total = entryPoint * (1 + this.workerSlots);
+  close(row: number, ticket: number): void {
+    const total = row * (1 + this.workerSlots);
     Atomics.sub(this.cells, total, 1);
     Atomics.sub(this.cells, total + 1 + this.slot, 1);
     this.leave(ticket);
@@ -84,8 +85,8 @@ export class ConnectionLimits {
   }
 
   /** Over all workers. */
-  openOf(entryPoint: number): number {
-    return Atomics.load(this.cells, entryPoint * (1 + this.workerSlots));
+  openOf(row: number): number {
+    return Atomics.load(this.cells, row * (1 + this.workerSlots));
   }
 
   /** Of one worker, over all entry points. */

@@ -44,17 +44,32 @@ export function openDatagrams(fd: number): DatagramHandle {
   return stopReading(socket);
 }
 
+/** Takes no more datagrams; they wait in the kernel. Sending goes on. */
+export function stopDatagrams(socket: Socket): void {
+  handleOf(socket).recvStop();
+}
+
 function stopReading(socket: Socket): DatagramHandle {
   const handle = handleOf(socket);
   handle.recvStop();
   return handle;
 }
 
+/** For sockets that know addresses alone: a look-up would cost each datagram a turn of the event loop. */
+export function sameAddress(
+  address: string,
+  _family: unknown,
+  done: (error: Error | null, address: string, family: number) => void,
+): void {
+  done(null, address, address.includes(':') ? 6 : 4);
+}
+
 /** A socket that reads from a handle of its own; nothing was read before. */
 export function adoptDatagrams(handle: object): Socket {
   const name: { family?: string } = {};
   (handle as DatagramHandle).getsockname(name);
-  const socket = createSocket(name.family === 'IPv6' ? 'udp6' : 'udp4');
+  // Answers go to addresses, which need no look-up.
+  const socket = createSocket({ type: name.family === 'IPv6' ? 'udp6' : 'udp4', lookup: sameAddress });
   // Undocumented but long-lived: how a socket of another process arrives over IPC.
   (socket.bind as unknown as (this: Socket, handle: object) => void).call(socket, handle);
   return socket;

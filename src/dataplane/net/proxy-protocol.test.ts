@@ -84,7 +84,14 @@ describe('version 2', () => {
     ['a LOCAL command', binary(0x20, 0x00, [])],
     ['a LOCAL command with addresses', binary(0x20, 0x11, IPV4)],
     ['an unspecified family', binary(0x21, 0x00, [])],
-    ['a Unix socket', binary(0x21, 0x31, Array.from({ length: 216 }, () => 0))],
+    [
+      'a Unix socket',
+      binary(
+        0x21,
+        0x31,
+        Array.from({ length: 216 }, () => 0),
+      ),
+    ],
   ])('keeps the own addresses at %s', (_, header) => {
     expect(parseProxyHeader(header)).toEqual({ length: header.length, addresses: null });
   });

@@ -229,6 +229,7 @@ export class TcpConnection {
     if (this.upstream !== null) endpoint?.closed();
     for (const [index, ticket] of this.tickets.entries()) route.gates[index]!.leave(ticket);
     route.observation.finished({
+      protocol: 'TCP',
       startWallMs: this.startWallMs,
       durationMs: performance.now() - this.startMs,
       entryPointName: owner.name,

@@ -16,6 +16,15 @@ import { TcpService, type TcpServiceSurroundings } from './tcp-service.ts';
 /** How often a build may be interrupted: this many objects are well under a slice. */
 const OBJECTS_PER_STEP = 20;
 
+/** What a delta does to the fronts that routers stand on. */
+export interface TcpFrontChanges {
+  readonly added: Iterable<TcpFront>;
+  readonly gone: Iterable<TcpFront>;
+  readonly anew: ReadonlySet<TcpFront>;
+}
+
+export const NO_TCP_FRONT_CHANGES: TcpFrontChanges = { added: [], gone: [], anew: new Set() };
+
 /** Chooses what a router reports on an entry point. */
 export type ObserveTcpRoute = (spec: TcpRouteSpec, entryPoint: string) => TcpObservation;
 
@@ -42,13 +51,12 @@ export class TcpGeneration {
 
   /**
    * Builds what the delta changes; run it in slices. The returned function puts it into effect and must run in one go.
-   * `added` fronts get everything that is theirs, `gone` ones nothing any more.
+   * `added` fronts get everything that is theirs, `gone` ones nothing any more; those `anew` report in other ways.
    */
   *build(
     delta: SnapshotDelta,
     rows: EndpointRows,
-    added: Iterable<TcpFront> = [],
-    gone: Iterable<TcpFront> = [],
+    { added, gone, anew }: TcpFrontChanges,
   ): Generator<void, () => void> {
     const fresh = new Set<string>();
     for (const spec of Object.values<TcpMiddlewareSpec>(delta.changed.tcpMiddlewares ?? {})) {
@@ -75,7 +83,9 @@ export class TcpGeneration {
     for (const [name, spec] of changed) this.#specs.set(name, spec);
     for (const front of gone) this.#fronts.delete(front);
     const swaps: (() => void)[] = [];
-    for (const front of this.#fronts) swaps.push(yield* this.#buildFront(front, changed, removed));
+    for (const front of this.#fronts) {
+      swaps.push(yield* this.#buildFront(front, anew.has(front) ? this.#specs : changed, removed));
+    }
     for (const front of added) {
       this.#fronts.add(front);
       swaps.push(yield* this.#buildFront(front, this.#specs, []));

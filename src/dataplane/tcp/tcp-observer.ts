@@ -1,7 +1,7 @@
 // What a TCP connection tells of itself while it lives and when it is over. Which of it is kept is decided in
 // engine/instrument.ts.
 
-import type { TcpAccessRecord } from '../../model/access-record.ts';
+import type { ConnectionRecord } from '../../model/access-record.ts';
 import type { TcpEnd } from './tcp-end.ts';
 
 /** Of one router on one entry point. */
@@ -16,7 +16,7 @@ export interface TcpObservation {
   /** A server that could not be connected to. */
   dialFailed(service: string, serverUrl: string, end: TcpEnd): void;
   /** It is over. */
-  finished(record: TcpAccessRecord): void;
+  finished(record: ConnectionRecord): void;
 }
 
 export interface TcpServiceObservation {

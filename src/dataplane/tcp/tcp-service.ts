@@ -41,7 +41,9 @@ export class TcpService {
 
   /** The server for a connection; null when none is up. */
   pick(): TcpEndpoint | null {
-    return this.#kind?.pick() ?? null;
+    const endpoint = this.#kind?.pick() ?? null;
+    if (endpoint === null) this.#noteHealth();
+    return endpoint;
   }
 
   /** `rows` are the servers' in the endpoint table. */
@@ -172,6 +174,10 @@ class TcpDivision implements Kind {
   }
 
   pick(): TcpEndpoint | null {
+    const endpoint = this.picker?.pick()?.pick() ?? null;
+    if (endpoint !== null || !this.spec.followsHealth) return endpoint;
+    // The one whose turn it was has just turned out to be down.
+    this.refresh();
     return this.picker?.pick()?.pick() ?? null;
   }
 

@@ -129,11 +129,13 @@ export class TcpProbe implements Probe {
   }
 
   #onRead(chunk: Buffer, length: number): void {
-    const wanted = this.#expected.length - this.#received.length;
-    this.#received = Buffer.concat([this.#received, chunk.subarray(0, Math.min(length, wanted))]);
-    if (!this.#expected.subarray(0, this.#received.length).equals(this.#received)) {
+    // Some more than is compared, to be shown when it is another answer.
+    const room = this.#expected.length + MAX_SHOWN - this.#received.length;
+    this.#received = Buffer.concat([this.#received, chunk.subarray(0, Math.min(length, room))]);
+    const compared = Math.min(this.#received.length, this.#expected.length);
+    if (this.#received.compare(this.#expected, 0, compared, 0, compared) !== 0) {
       this.#settle(this.#unexpected('the answer is another one'));
-    } else if (this.#received.length === this.#expected.length) this.#settle(null);
+    } else if (compared === this.#expected.length) this.#settle(null);
   }
 
   #unexpected(reason: string): string {

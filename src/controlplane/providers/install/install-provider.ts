@@ -1,5 +1,5 @@
-// Routing sections of the install file. The file itself is read once; files that its options name, such as certificates,
-// are followed.
+// Routing sections of the install file. Files that its options name, such as certificates, are followed here; the file
+// itself is read again by whoever reads the rest of it, and handed over.
 
 import type { Log } from '../../../core/log.ts';
 import type { RoutingConfig } from '../../config/routing-config.ts';
@@ -9,7 +9,7 @@ import { FileWatch } from '../file/file-watch.ts';
 
 export class InstallProvider implements Provider {
   readonly name = INSTALL_PROVIDER;
-  readonly #readAgain: (previous: RoutingConfig) => RoutingConfig;
+  #readAgain: (previous: RoutingConfig) => RoutingConfig;
   readonly #watch: FileWatch;
   #config: RoutingConfig;
   #publish: (config: RoutingConfig) => void = () => {};
@@ -33,9 +33,18 @@ export class InstallProvider implements Provider {
     await this.#follow();
   }
 
+  /** The file has been read again. */
+  async replace({ routing, readRoutingAgain }: Pick<InstallConfig, 'routing' | 'readRoutingAgain'>): Promise<void> {
+    this.#readAgain = readRoutingAgain;
+    // Without any routing section now: that is one without objects.
+    this.#config = routing ?? readRoutingAgain(this.#config);
+    this.#publish(this.#config);
+    await this.#follow();
+  }
+
   async #follow(): Promise<void> {
     const { filesRead } = this.#config;
-    if (filesRead.size > 0) await this.#watch.follow([], [...filesRead]);
+    await this.#watch.follow([], [...filesRead]);
   }
 
   stop(): Promise<void> {

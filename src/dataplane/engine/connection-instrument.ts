@@ -1,16 +1,22 @@
-// What TCP connections leave behind: series of entry point, router and services, and an access log line at the end.
+// What TCP connections and UDP sessions leave behind: series of entry point, router and services, and an access log line at the end.
 
-import type { TcpAccessRecord } from '../../model/access-record.ts';
+import type { ConnectionRecord } from '../../model/access-record.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
-import type { TcpRouteSpec } from '../../model/tcp.ts';
 import type { AccessLog } from '../../observe/access-log.ts';
 import type { ConnectionMetrics, ConnectionSeries } from '../../observe/connection-metrics.ts';
 import type { TcpEnd } from '../tcp/tcp-end.ts';
 import type { TcpObservation, TcpServiceObservation } from '../tcp/tcp-observer.ts';
+import type { UdpEnd } from '../udp/udp-end.ts';
+import type { DropReason, UdpObservation } from '../udp/udp-observer.ts';
 
 const NOTHING: TcpServiceObservation = { received: () => {}, sent: () => {} };
 
-class RouteObservation implements TcpObservation {
+interface ObservedRoute {
+  readonly name: string;
+  readonly service: string;
+}
+
+class RouteObservation implements TcpObservation, UdpObservation {
   readonly #entryPoint: ConnectionSeries | null;
   readonly #router: ConnectionSeries | null;
   readonly #metrics: ConnectionMetrics | null;
@@ -18,7 +24,7 @@ class RouteObservation implements TcpObservation {
 
   constructor(
     entryPoint: string,
-    { name, service }: TcpRouteSpec,
+    { name, service }: ObservedRoute,
     metrics: ConnectionMetrics | null,
     accessLog: AccessLog | null,
   ) {
@@ -49,18 +55,18 @@ class RouteObservation implements TcpObservation {
     return series ?? NOTHING;
   }
 
-  dialFailed(service: string, serverUrl: string, { flag }: TcpEnd): void {
+  dialFailed(service: string, serverUrl: string, { flag }: TcpEnd | UdpEnd): void {
     this.#metrics?.countDialFailure(service, serverUrl, flag);
   }
 
-  finished(record: TcpAccessRecord): void {
+  finished(record: ConnectionRecord): void {
     if (record.responseFlag !== '') this.#metrics?.countBroken(record.entryPointName, record.responseFlag);
-    this.#accessLog?.appendTcp(record);
+    this.#accessLog?.appendConnection(record);
   }
 }
 
 /** `metrics` and `accessLog` are null where they are off. */
-export class TcpInstrument {
+export class ConnectionInstrument {
   readonly #metrics: ConnectionMetrics | null;
   readonly #accessLog: AccessLog | null;
 
@@ -69,8 +75,13 @@ export class TcpInstrument {
     this.#accessLog = accessLog;
   }
 
+  /** A datagram that reached nobody. */
+  dropped(entryPoint: string, reason: DropReason): void {
+    this.#metrics?.countDropped(entryPoint, reason);
+  }
+
   /** Made when a route is compiled. */
-  observeRoute(route: TcpRouteSpec, { name, observability }: EntryPointSpec): TcpObservation {
+  observeRoute(route: ObservedRoute, { name, observability }: EntryPointSpec): TcpObservation & UdpObservation {
     return new RouteObservation(
       name,
       route,

@@ -1,11 +1,11 @@
-// Access log lines of TCP connections, one when a connection is over. Fields have the names they have for requests where
+// Access log lines of TCP connections and UDP sessions, one when it is over. Fields have the names they have for requests where
 // they mean the same.
 
-import type { TcpAccessRecord } from '../model/access-record.ts';
+import type { ConnectionRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
 import { jsonString, plainText, timestampOf } from './access-log-text.ts';
 
-type Encode = (record: TcpAccessRecord, count: number) => string;
+type Encode = (record: ConnectionRecord, count: number) => string;
 
 const FIELDS: Readonly<Record<string, Encode>> = {
   ClientAddr: ({ clientIp, clientPort }) => `"${clientIp.includes(':') ? `[${clientIp}]` : clientIp}:${clientPort}"`,
@@ -16,7 +16,7 @@ const FIELDS: Readonly<Record<string, Encode>> = {
   EntryPointName: ({ entryPointName }) => jsonString(entryPointName),
   RequestContentSize: ({ receivedBytes }) => String(receivedBytes),
   RequestCount: (_, count) => String(count),
-  RequestProtocol: () => '"TCP"',
+  RequestProtocol: ({ protocol }) => `"${protocol}"`,
   // Flags are our own words.
   ResponseFlag: ({ responseFlag }) => `"${responseFlag}"`,
   RouterName: ({ routerName }) => jsonString(routerName),
@@ -33,10 +33,10 @@ const FIELDS: Readonly<Record<string, Encode>> = {
 };
 
 /** Every field, for the reference page. */
-export const TCP_LOG_FIELDS: readonly string[] = Object.keys(FIELDS);
+export const CONNECTION_LOG_FIELDS: readonly string[] = Object.keys(FIELDS);
 
 /** Renders JSON lines with the fields that are kept. */
-export function tcpJsonLines({ fields }: AccessLogInit): Encode {
+export function connectionJsonLines({ fields }: AccessLogInit): Encode {
   const kept = Object.entries(FIELDS).filter(([name]) => (fields.names[name] ?? fields.defaultMode) === 'keep');
   return (record, count) => {
     let line = '{';
@@ -46,15 +46,15 @@ export function tcpJsonLines({ fields }: AccessLogInit): Encode {
 }
 
 /**
- * In the place of method, path and protocol of a request: `TCP`, the server name, and the version of TLS or `passthrough`.
+ * In the place of method, path and protocol of a request: `TCP` or `UDP`, the server name, and the version of TLS or `passthrough`.
  * There is no status. At the end, behind the duration, bytes of the client and why the connection ended.
  */
-export function renderTcpCommonLine(record: TcpAccessRecord, format: 'common' | 'genericCLF', count: number): string {
+export function renderConnectionLine(record: ConnectionRecord, format: 'common' | 'genericCLF', count: number): string {
   const orDash = (text: string): string => (text === '' ? '-' : plainText(text));
   const tls = record.isPassthrough ? 'passthrough' : record.tlsVersion === '' ? '-' : `TLS/${record.tlsVersion}`;
   const line =
     `${record.clientIp} - - [${timestampOf(record.startWallMs).common}] ` +
-    `"TCP ${orDash(record.serverName)} ${tls}" - ${record.sentBytes} "-" "-"`;
+    `"${record.protocol} ${orDash(record.serverName)} ${tls}" - ${record.sentBytes} "-" "-"`;
   if (format === 'genericCLF') return `${line}\n`;
   return `${line} ${count} "${orDash(record.routerName)}" "${orDash(record.serviceUrl)}" ${Math.floor(record.durationMs)}ms ${record.receivedBytes} "${orDash(record.responseFlag)}"\n`;
 }

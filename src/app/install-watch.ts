@@ -1,0 +1,125 @@
+// Reads the install configuration again on SIGHUP and when its file changes, and says what is wrong with it. A
+// configuration with errors changes nothing.
+
+import { readFile } from 'node:fs/promises';
+import type { Log } from '../core/log.ts';
+import type { Diagnostic } from '../model/diagnostic.ts';
+import type { ConfigDocument } from '../controlplane/config/document.ts';
+import { loadInstallConfig, type InstallConfig, type InstallRequest } from '../controlplane/config/install-config.ts';
+import { FileWatch } from '../controlplane/providers/file/file-watch.ts';
+import { waitingForRestart } from './install-changes.ts';
+
+/** Where a running process has its install configuration from. */
+export interface InstallSource {
+  readonly request: InstallRequest;
+  /** As it was at start. */
+  readonly document: ConfigDocument;
+}
+
+export interface InstallWatchOptions extends InstallSource {
+  readonly install: InstallConfig;
+  readonly log: Log;
+  /** Puts it into force; `diagnostics` are to be shown with whatever else is found. */
+  changed(install: InstallConfig, diagnostics: readonly Diagnostic[]): Promise<void>;
+  /** It has errors, and what is in force stays. */
+  refused(diagnostics: readonly Diagnostic[]): void;
+}
+
+/** Between two readings that must be equal: a file that is written in several steps is not taken by halves. */
+const SETTLE_MS = 100;
+
+export class InstallWatch {
+  readonly #options: InstallWatchOptions;
+  readonly #watch: FileWatch;
+  #text: string | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #isStopped = false;
+  applied = 0;
+  refused = 0;
+
+  constructor(options: InstallWatchOptions) {
+    this.#options = options;
+    this.#watch = new FileWatch(() => void this.#inOrder(() => this.#look()), options.log);
+  }
+
+  async start(): Promise<void> {
+    const { path } = this.#options.request;
+    if (path === null) return;
+    this.#text = await textOf(path);
+    await this.#watch.follow([], [path]);
+  }
+
+  /** Whatever has changed or not. */
+  reload(): Promise<void> {
+    return this.#inOrder(() => this.#load());
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#watch.stop();
+    await this.#running;
+  }
+
+  #inOrder(work: () => Promise<void>): Promise<void> {
+    this.#running = this.#running.then(async () => {
+      if (this.#isStopped) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#options.log.error('the install configuration cannot be read again', { error: String(error) });
+      }
+    });
+    return this.#running;
+  }
+
+  async #look(): Promise<void> {
+    const path = this.#options.request.path!; // Only a file is watched.
+    const text = await textOf(path);
+    if (text === null || text === this.#text) return;
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    if ((await textOf(path)) !== text) {
+      this.#watch.lookAgain();
+      return;
+    }
+    await this.#load();
+    await this.#watch.follow([], [path]);
+  }
+
+  async #load(): Promise<void> {
+    const { request, document, install } = this.#options;
+    if (request.path !== null) this.#text = await textOf(request.path);
+    // Plugins are loaded once: what the file says of them now is compared and reported below.
+    const loaded = await loadInstallConfig({ ...request, plugins: install.plugins });
+    const ofRouting = new Set(loaded.value?.routing?.diagnostics);
+    const own = loaded.diagnostics.filter((one) => !ofRouting.has(one));
+    if (loaded.value === null || loaded.document === null) {
+      this.refused++;
+      this.#options.refused(own);
+      return;
+    }
+    if (Object.keys(loaded.value.entryPoints).length === 0) {
+      this.refused++;
+      this.#options.refused([...own, noEntryPoint(loaded.value.source)]);
+      return;
+    }
+    await this.#options.changed(loaded.value, [...own, ...waitingForRestart(document, loaded.document)]);
+    this.applied++;
+  }
+}
+
+function noEntryPoint(source: string): Diagnostic {
+  return {
+    severity: 'error',
+    code: 'no-entry-point',
+    message: 'the configuration names no entry point any more; those in force stay',
+    source,
+    path: 'entryPoints',
+    line: 0,
+    column: 0,
+  };
+}
+
+/** Null while there is none to read. */
+async function textOf(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch(() => null);
+}

@@ -1,0 +1,158 @@
+// The entry points of one worker, which come, change and go with the deltas. One that stays on its address keeps its socket
+// and its connections, which go by the new options from their next request on; one that leaves finishes what is in
+// flight within its grace time, and others do not notice.
+
+import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { SnapshotDelta } from '../../model/snapshot.ts';
+import type { EntryPointRuntime } from './entrypoint-runtime.ts';
+import type { TcpFront } from '../tcp/tcp-front.ts';
+import { NO_TCP_FRONT_CHANGES, type TcpFrontChanges } from '../tcp/tcp-generation.ts';
+import type { HttpFront } from './http-front.ts';
+import type { UdpEntryPoint } from './udp-entrypoint.ts';
+
+/** What a delta does to the fronts that routes stand on. */
+export interface FrontChanges {
+  readonly added: readonly HttpFront[];
+  readonly removed: ReadonlySet<HttpFront>;
+  /** Of fronts that stay, the specification they are about to have. */
+  readonly changed: ReadonlyMap<HttpFront, EntryPointSpec>;
+}
+
+export const NO_FRONT_CHANGES: FrontChanges = { added: [], removed: new Set(), changed: new Map() };
+
+export interface EntryPointChanges {
+  readonly fronts: FrontChanges;
+  readonly tcpFronts: TcpFrontChanges;
+  /** As it will be, of one that will be there. */
+  specOf(name: string): EntryPointSpec;
+  /** Puts the changes into effect, but for listening on sockets that are new. */
+  commit(): void;
+}
+
+export interface EntryPointFactory {
+  /** `row` is the one of the shared connection table. */
+  tcp(spec: EntryPointSpec, row: number): EntryPointRuntime;
+  udp(spec: EntryPointSpec, row: number): UdpEntryPoint;
+}
+
+/** Rows of the shared connection table by entry point. */
+export type EntryPointRows = Readonly<Record<string, number>>;
+
+/** A client that asks again and again does so within this time. */
+export const DRAIN_PATIENCE_MS = 1_000;
+
+type AnyEntryPoint = EntryPointRuntime | UdpEntryPoint;
+
+export class EntryPoints {
+  readonly tcp = new Map<string, EntryPointRuntime>();
+  readonly udp = new Map<string, UdpEntryPoint>();
+  readonly #factory: EntryPointFactory;
+  /** Those that are finishing, with the timers that end it. */
+  readonly #leaving = new Map<AnyEntryPoint, NodeJS.Timeout>();
+
+  constructor(specs: Iterable<EntryPointSpec>, rows: EntryPointRows, factory: EntryPointFactory) {
+    this.#factory = factory;
+    for (const spec of specs) this.#add(this.#create(spec, rows));
+  }
+
+  get fronts(): readonly HttpFront[] {
+    return [...this.tcp.values()].flatMap(({ plain, secure }) => [plain, secure]);
+  }
+
+  /** Accepts or reads on a handle that this worker alone owns. Settles when the kernel listens. */
+  async listen(name: string, handle: object): Promise<void> {
+    const entryPoint = this.#get(name);
+    if (entryPoint === undefined) throw new Error(`no entry point ${name} in the snapshot`);
+    await entryPoint.listen(handle);
+  }
+
+  /** Of a delta that leaves them alone. */
+  unchanged(): EntryPointChanges {
+    return {
+      fronts: NO_FRONT_CHANGES,
+      tcpFronts: NO_TCP_FRONT_CHANGES,
+      specOf: (name) => this.#get(name)!.spec,
+      commit: () => {},
+    };
+  }
+
+  /** `opened` are those whose socket is new, with their rows: also one that moved to another address. */
+  plan(delta: SnapshotDelta, opened: EntryPointRows): EntryPointChanges {
+    const changed = Object.values(delta.changed.entryPoints ?? {});
+    const removed = delta.removed.entryPoints ?? [];
+    if (changed.length === 0 && removed.length === 0) return this.unchanged();
+    const fresh = changed.filter(({ name }) => name in opened).map((spec) => this.#create(spec, opened));
+    const staying = changed.filter(({ name }) => !(name in opened));
+    const leaving = [...removed, ...fresh.map(({ spec }) => spec.name)].flatMap((name) => this.#get(name) ?? []);
+    return {
+      fronts: {
+        added: fresh.flatMap((one) => frontsOf(one)),
+        removed: new Set(leaving.flatMap((one) => frontsOf(one))),
+        changed: new Map(staying.flatMap((spec) => frontsOf(this.#get(spec.name)!).map((front) => [front, spec]))),
+      },
+      tcpFronts: {
+        added: fresh.flatMap((one) => tcpFrontsOf(one)),
+        gone: leaving.flatMap((one) => tcpFrontsOf(one)),
+        anew: new Set(staying.flatMap(({ name }) => tcpFrontsOf(this.#get(name)!))),
+      },
+      specOf: (name) => delta.changed.entryPoints?.[name] ?? this.#get(name)!.spec,
+      commit: () => {
+        for (const one of leaving) this.#leave(one);
+        for (const one of fresh) this.#add(one);
+        for (const spec of staying) this.#get(spec.name)!.update(spec);
+      },
+    };
+  }
+
+  /** Stops accepting and waits for connections to end. */
+  async drain(patienceMs: number): Promise<void> {
+    await Promise.all(this.#all().map((entryPoint) => entryPoint.drain(patienceMs)));
+  }
+
+  /** Breaks off what is left; returns the number of connections. */
+  destroy(): number {
+    for (const timer of this.#leaving.values()) clearTimeout(timer);
+    return this.#all().reduce((count, entryPoint) => count + entryPoint.destroy(), 0);
+  }
+
+  #all(): readonly AnyEntryPoint[] {
+    return [...this.tcp.values(), ...this.udp.values(), ...this.#leaving.keys()];
+  }
+
+  #get(name: string): AnyEntryPoint | undefined {
+    return this.tcp.get(name) ?? this.udp.get(name);
+  }
+
+  #create(spec: EntryPointSpec, rows: EntryPointRows): AnyEntryPoint {
+    const row = rows[spec.name]!;
+    return spec.address.protocol === 'udp' ? this.#factory.udp(spec, row) : this.#factory.tcp(spec, row);
+  }
+
+  #add(entryPoint: AnyEntryPoint): void {
+    if ('plain' in entryPoint) this.tcp.set(entryPoint.spec.name, entryPoint);
+    else this.udp.set(entryPoint.spec.name, entryPoint);
+  }
+
+  #leave(entryPoint: AnyEntryPoint): void {
+    const { name, lifeCycle } = entryPoint.spec;
+    this.tcp.delete(name);
+    this.udp.delete(name);
+    const timer = setTimeout(() => this.#end(entryPoint), lifeCycle.graceMs);
+    timer.unref();
+    this.#leaving.set(entryPoint, timer);
+    void entryPoint.drain(DRAIN_PATIENCE_MS).then(() => this.#end(entryPoint));
+  }
+
+  #end(entryPoint: AnyEntryPoint): void {
+    clearTimeout(this.#leaving.get(entryPoint));
+    if (this.#leaving.delete(entryPoint)) entryPoint.destroy();
+  }
+}
+
+function frontsOf(entryPoint: AnyEntryPoint): readonly HttpFront[] {
+  return 'plain' in entryPoint ? [entryPoint.plain, entryPoint.secure] : [];
+}
+
+function tcpFrontsOf(entryPoint: AnyEntryPoint): readonly TcpFront[] {
+  return 'plain' in entryPoint ? [entryPoint.tcp] : [];
+}
