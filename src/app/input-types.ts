@@ -306,7 +306,7 @@ export interface InstallInput {
   };
   /** Connections to servers of TCP services, where a service names no transport of its own. */
   readonly tcpServersTransport?: {
-    /** Connecting to one server, all its addresses together. */
+    /** Connecting to one server, all its addresses together. 0 is no limit. */
     readonly dialTimeout?: number | string;
     /** Time after which a silent connection to a server is probed; 0 switches probes off. */
     readonly dialKeepAlive?: number | string;
@@ -318,24 +318,6 @@ export interface InstallInput {
       readonly insecureSkipVerify?: boolean | string;
       /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
       readonly rootCAs?: ReadonlyArray<string> | string;
-      /** Name sent to servers and looked for in their certificates; that of the server when left out. */
-      readonly serverName?: string;
-      /** Certificates for servers that ask for one. */
-      readonly certificates?: ReadonlyArray<{
-        /** Certificate and those of its issuers: a path, or the PEM itself. */
-        readonly certFile: string;
-        /** Its private key: a path, or the PEM itself. */
-        readonly keyFile: string;
-      }> | string;
-      /** Subject alternative names of which a server’s certificate must have one. */
-      readonly peerCertSANs?: ReadonlyArray<{
-        /** Type of the name. */
-        readonly type?: 'DNS' | 'URI';
-        /** The name. */
-        readonly value: string;
-      }> | string;
-      /** A URI that a server’s certificate must have as subject alternative name. */
-      readonly peerCertURI?: string;
     };
   };
   /** What concerns all routers. */
@@ -1098,7 +1080,7 @@ export interface TcpMiddlewareInput {
 }
 
 export interface TcpTransportInput {
-  /** Connecting to one server, all its addresses together. */
+  /** Connecting to one server, all its addresses together. 0 is no limit. */
   readonly dialTimeout?: number | string;
   /** Time after which a silent connection to a server is probed; 0 switches probes off. */
   readonly dialKeepAlive?: number | string;
