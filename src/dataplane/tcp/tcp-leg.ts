@@ -127,6 +127,11 @@ export class TcpLeg implements ReadTarget {
     this.owner.ended(this);
   }
 
+  /** Everything written is on its way, and an end without a word would be an end all the same. */
+  get isFlushed(): boolean {
+    return !this.isSecure && this.socket.writableLength === 0;
+  }
+
   /** Passes on that nothing more comes; `done` is called when everything before is on its way. */
   finish(done: () => void): void {
     this.socket.end(done);
