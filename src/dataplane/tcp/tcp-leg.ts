@@ -20,7 +20,7 @@ let holders = 0;
 
 /** The connection both sides belong to. */
 export interface LegOwner {
-  /** Bytes have come; false drops them: the other side is not there. */
+  /** Bytes have come, and go to the other side. */
   carried(leg: TcpLeg, bytes: number): void;
   /** Bytes have come before there was another side. */
   early(chunk: Buffer): void;
