@@ -17,6 +17,7 @@ import { ACME_TLS, type Challenges } from './challenges.ts';
 import { acceptTls, refuseServerName, type TlsResult, type TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
 import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
+import { hasReadEnd } from '../net/read-end.ts';
 import { beginsLikeSslRequest, POSTGRES_PROTOCOL, SSL_REQUEST, SSL_REQUEST_ACCEPTED } from '../tcp/postgres.ts';
 import type { TcpFront, TcpRoute } from '../tcp/tcp-front.ts';
 
@@ -116,6 +117,12 @@ export class Arrival implements FirstBytesReader, TlsResult {
     if (typeof choice === 'string') {
       this.abandon(socket, choice);
       refuseServerName(socket);
+      return;
+    }
+    if (hasReadEnd(socket)) {
+      // It cannot say the rest of a handshake any more.
+      this.abandon(socket, 'closed');
+      socket.destroy();
       return;
     }
     this.stage = acceptTls(

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { copyToSlab, readPlainly, Reading, refit, releaseSlab, type ReadTarget } from './fixed-read.ts';
+import { hasReadEnd } from './read-end.ts';
 
 test('a slab is handed over once, so that it comes back to the pool once', () => {
   const reading = new Reading();
@@ -45,7 +46,7 @@ test('a socket whose end has been read already is left as it is', async () => {
     readPlainly(socket, target, reading);
   });
   await once(client, 'finish');
-  while (!hasEnd(socket)) await new Promise((resolve) => setImmediate(resolve));
+  while (!hasReadEnd(socket)) await new Promise((resolve) => setImmediate(resolve));
   socket.resume();
   await ended;
   expect([text, isRefitted]).toEqual(['all of it', false]);
@@ -53,7 +54,3 @@ test('a socket whose end has been read already is left as it is', async () => {
   client.destroy();
   server.close();
 });
-
-function hasEnd(socket: net.Socket): boolean {
-  return (socket as net.Socket & { _readableState: { ended: boolean } })._readableState.ended;
-}

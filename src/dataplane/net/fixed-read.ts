@@ -8,6 +8,7 @@
 
 import net from 'node:net';
 import tls from 'node:tls';
+import { hasReadEnd } from './read-end.ts';
 
 /** Receives what happens on one socket. Calls come one at a time, never from within a call into the socket. */
 export interface ReadTarget {
@@ -185,13 +186,9 @@ interface HandleOptions extends net.SocketConstructorOpts {
  * outside of the socket's own callbacks or at the end of a read.
  */
 export function refit(socket: net.Socket, target: ReadTarget, reading: Reading): net.Socket | null {
-  const holder = socket as net.Socket & {
-    _handle?: { readStop?: () => number; reading?: boolean } | null;
-    _readableState?: { ended?: boolean };
-  };
+  const holder = socket as net.Socket & { _handle?: { readStop?: () => number; reading?: boolean } | null };
   const handle = holder._handle;
-  // The kernel would not say it a second time.
-  if (holder._readableState?.ended === true) return null;
+  if (hasReadEnd(socket)) return null;
   if (handle == null || socket.destroyed || socket.writableLength > 0 || socket.readableLength > 0) return null;
   socket.removeAllListeners();
   handle.readStop?.();

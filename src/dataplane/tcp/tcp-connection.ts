@@ -228,7 +228,9 @@ export class TcpConnection {
     // In order it closes when both directions have ended.
     if ((error !== null || !leg.hasEnded) && this.cause === null) {
       this.cause = leg === downstream ? TCP_ENDS.clientReset : TCP_ENDS.upstreamReset;
-      other?.reset();
+      // What came before an end is whole, whatever happens to the connection afterwards.
+      if (leg.hasEnded) other?.close();
+      else other?.reset();
     }
     if (downstream.isClosed && (upstream === null || upstream.isClosed)) this.finish();
   }

@@ -161,8 +161,14 @@ export class TcpLeg implements ReadTarget {
 
   /** Ends it so that what was carried does not pass for whole. */
   reset(): void {
-    if (this.isSecure) this.socket.destroy();
+    // A socket that is being shut down cannot be reset: Node would neither close it nor say so.
+    if (this.isSecure || this.socket.writableEnded) this.socket.destroy();
     else this.socket.resetAndDestroy();
+  }
+
+  /** Ends it when everything written is on its way. */
+  close(): void {
+    this.socket.destroySoon();
   }
 
   destroy(): void {
