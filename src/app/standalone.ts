@@ -476,10 +476,12 @@ export class Standalone {
   }
 
   async #end(graceMs: number, patienceMs: number): Promise<void> {
+    // Begins to drain at once.
+    const drained = this.#supervisor.stop(graceMs, patienceMs);
     await this.#watch?.stop();
     this.#ocsp?.stop();
     await this.#pipeline.stop();
-    await this.#supervisor.stop(graceMs, patienceMs);
+    await drained;
     await this.#accessLog?.stop();
     await this.#admin.stop();
     await this.#closeState();
