@@ -96,11 +96,15 @@ export async function wrk(child, { port, path, connections, seconds, headers = [
   return { rate, microseconds: requests === 0 ? 0 : (after - before) / requests, errors: socketErrors + bad };
 }
 
-/** HTTP/2 over TLS: so many streams on each of so many connections. */
-export async function h2load(child, { port, path, connections, streams, seconds }) {
+/** HTTP/2: so many streams on each of so many connections. `body` is a file to send with each request. */
+export async function h2load(
+  child,
+  { port, path, connections, streams, seconds, scheme = 'https', headers = [], body },
+) {
   const before = cpuMicroseconds(child.pid);
   const out = await output('taskset', [
-    '-c', LOAD_CORE, 'h2load', '-t1', `-c${connections}`, `-m${streams}`, '-D', String(seconds), `https://127.0.0.1:${port}${path}`,
+    '-c', LOAD_CORE, 'h2load', '-t1', `-c${connections}`, `-m${streams}`, '-D', String(seconds),
+    ...headers.flatMap((header) => ['-H', header]), ...(body === undefined ? [] : ['-d', body]), `${scheme}://127.0.0.1:${port}${path}`,
   ]); // prettier-ignore
   const after = cpuMicroseconds(child.pid);
   const rate = Number(/finished in [\d.]+m?s, ([\d.]+) req\/s/.exec(out)?.[1] ?? 0);
@@ -127,6 +131,31 @@ export async function handshakes(child, { port, seconds, isResumed }) {
     0,
   );
   return { rate: spent === 0 ? 0 : (count * 1e6) / spent, microseconds: count === 0 ? 0 : spent / count, errors: 0 };
+}
+
+/** Messages of WebSocket clients and back, per second of the proxy's CPU: clients and server share the other core. */
+export async function websocketMessages(child, { port, serverPort, connections, seconds }) {
+  const before = cpuMicroseconds(child.pid);
+  const script = new URL('./websocket-load.mjs', import.meta.url).pathname;
+  const args = [process.execPath, script, port, serverPort, connections, seconds].map(String);
+  const out = await output('taskset', ['-c', LOAD_CORE, ...args]);
+  const spent = cpuMicroseconds(child.pid) - before;
+  const [, messages = 0, errors = connections] = (/(\d+) messages, (\d+) failed/.exec(out) ?? []).map(Number);
+  return {
+    rate: spent === 0 ? 0 : (messages * 1e6) / spent,
+    microseconds: messages === 0 ? 0 : spent / messages,
+    errors,
+  };
+}
+
+/** A file with the message of a unary call, in its frame of five bytes. */
+export function grpcMessage(text) {
+  const file = join(tmpdir(), 'signalbox-grpc-message');
+  const frame = Buffer.alloc(5 + text.length);
+  frame.writeUInt32BE(text.length, 1);
+  frame.write(text, 5);
+  writeFileSync(file, frame);
+  return file;
 }
 
 function uploadScript(bytes) {

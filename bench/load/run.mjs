@@ -43,7 +43,9 @@ async function start(key, config) {
 }
 
 async function runScenario(scenario) {
-  const keys = scenario.contestants.filter((key) => known[key] !== undefined);
+  const keys = scenario.contestants.filter(
+    (key) => known[key] !== undefined && (!scenario.config.tcp || known[key].carriesTcp !== false),
+  );
   const contestants = [];
   for (const key of keys) {
     contestants.push(await start(key, scenario.config));

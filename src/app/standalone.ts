@@ -407,6 +407,15 @@ export class Standalone {
     };
   }
 
+  /** What clients of an entry point speak, as far as its routers tell. */
+  schemeOf(entryPoint: string): 'http' | 'tcp' | 'udp' {
+    const { entryPoints, routes, tcpRoutes } = this.#pipeline.current;
+    if (entryPoints[entryPoint]?.address.protocol === 'udp') return 'udp';
+    const isOn = (route: { readonly entryPoints: readonly string[] }): boolean =>
+      route.entryPoints.includes(entryPoint);
+    return Object.values(tcpRoutes).some(isOn) && !Object.values(routes).some(isOn) ? 'tcp' : 'http';
+  }
+
   /** Of the newest routing configuration. */
   get diagnostics(): readonly Diagnostic[] {
     return this.#pipeline.result.diagnostics;

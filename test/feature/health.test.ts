@@ -298,3 +298,25 @@ test('gRPC servers are asked by their health protocol', async () => {
   });
   expect((await router.service()).serverStatus).toEqual({ [url]: 'DOWN' });
 });
+
+test('servers of HTTP/2 in clear text are asked in HTTP/2, redirects on the server included', async () => {
+  const asked: string[] = [];
+  let status = 200;
+  const server = http2.createServer((request, response) => {
+    asked.push(`${request.method} ${request.url} ${request.httpVersion} ${String(request.headers['x-check'])}`);
+    if (request.url === '/health') response.writeHead(302, { location: '/really' });
+    else response.writeHead(status);
+    response.end('x'.repeat(5000));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const url = `h2c://127.0.0.1:${(server.address() as AddressInfo).port}`; // A TCP server.
+  const healthCheck = { path: '/health', interval: '100ms', jitter: '0s', headers: { 'X-Check': 'yes' } };
+  await using router = await RestRouter.start({ services: { s: balancing([{ url }], { healthCheck }) } });
+  await expect.poll(() => asked.length).toBeGreaterThan(3);
+  expect(new Set(asked)).toEqual(new Set(['GET /health 2.0 yes', 'GET /really 2.0 yes']));
+  await router.healthEvents(1, () => void (status = 500));
+  expect((await router.service()).serverHealth![0]!.check!.lastError).toBe('it answered 500');
+  server.close();
+});

@@ -300,6 +300,35 @@ describe('connections', () => {
     client.socket.destroy();
   });
 
+  test('what comes of a body while nobody has the request goes with it', async () => {
+    const client = await RawHttp2.connect(port);
+    client.headers(1, POST, false);
+    client.data(1, 'first, ');
+    const { server } = await arrival();
+    await server.until(() => server.body(1) === 'first, ');
+    // Refuses the request and takes no other: the next connection has yet to be opened.
+    server.send(frame(7, 0, 0, Buffer.concat([uint32(0), uint32(0)])));
+    client.data(1, 'then ', false);
+    client.data(1, 'the rest', true);
+    const second = await origin.connection(1);
+    await second.ended(1);
+    expect(second.body(1)).toBe('first, then the rest');
+    second.headers(1, OK);
+    expect(await client.status(1)).toBe('200');
+    client.socket.destroy();
+  });
+
+  test('a long body that is gone with its server: 502', async () => {
+    const client = await RawHttp2.connect(port);
+    client.headers(1, POST, false);
+    client.data(1, 'x'.repeat(10_000));
+    const { server } = await arrival();
+    await server.until(() => server.dataBytes === 10_000);
+    server.send(frame(3, 0, 1, uint32(REFUSED_STREAM)));
+    expect(await client.status(1)).toBe('502');
+    client.socket.destroy();
+  });
+
   test('an idle connection is closed in order', async () => {
     const exchange = RawClient.exchange(port, 'GET /idle HTTP/1.1\r\nHost: a\r\n\r\n');
     const { server } = await arrival();

@@ -30,6 +30,13 @@ test.each(readdirSync(GOLDEN).filter((name) => name.endsWith('.in.yaml')))('%s',
     );
     return;
   }
+  if (name.startsWith('tcp')) {
+    const { tcpRoutes, tcpMiddlewares, tcpServices } = sections;
+    expect({ tcpRoutes, tcpMiddlewares, tcpServices, said }).toEqual(
+      JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')),
+    );
+    return;
+  }
   const { routes, middlewares } = sections;
   const services = Object.fromEntries(
     Object.values(sections.services).map((service) => [

@@ -19,7 +19,7 @@ import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
-import { compileTcp, type TcpObjects } from './tcp.ts';
+import { compileTcp, warnShadowedHttp, type TcpObjects } from './tcp.ts';
 import { compileUdp, type UdpObjects } from './udp.ts';
 import { compileWantedCertificates } from './wanted-certificates.ts';
 import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
@@ -82,6 +82,7 @@ export function compile(
     findings,
   );
   const tcp = compileTcp(install, configs, compiledTlsOptions, ruleErrors, findings);
+  warnShadowedHttp(tcp, routes, entryPoints.specs, findings);
   const udp = compileUdp(install, configs, findings);
   const wanted = compileWantedCertificates(install, routes, routers, tcp, tlsStores, findings);
   return {

@@ -1,6 +1,10 @@
 // The TCP part of a configuration, compiled.
 
 import type { RuleError } from '../../dataplane/match/rule-error.ts';
+import { parseRule } from '../../dataplane/match/rule.ts';
+import { isTcpCatchAll, TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
+import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { RouteSpec } from '../../model/route.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { CertificateSpec } from '../../model/tls.ts';
 import { INSTALL_PROVIDER, type InstallConfig } from '../config/install-config.ts';
@@ -16,7 +20,7 @@ import { collect, type Compiled, type Findings } from './compilation.ts';
 import { entryPointsFor } from './entry-points.ts';
 import { compileTcpMiddlewares, compileTcpRoutes } from './tcp-routes.ts';
 import { compileTcpServices } from './tcp-services.ts';
-import { clientCertificates, type CompiledTlsOptions } from './tls.ts';
+import { clientCertificates, isOverTls, type CompiledTlsOptions } from './tls.ts';
 
 /** The objects by qualified name, with what is wrong with each. */
 export interface TcpObjects {
@@ -82,6 +86,29 @@ export function compileTcp(
     },
     certificates,
   };
+}
+
+/** A router for every connection without TLS leaves HTTP none: hardly ever what its author wants. */
+export function warnShadowedHttp(
+  { objects, sections }: CompiledTcp,
+  routes: ReadonlyMap<string, RouteSpec>,
+  entryPoints: Readonly<Record<string, EntryPointSpec>>,
+  findings: Findings,
+): void {
+  for (const tcp of Object.values(sections.tcpRoutes)) {
+    const rule = tcp.tls === null ? parseRule(tcp.rule, TCP_RULES).rule : null;
+    if (rule === null || !isTcpCatchAll(rule)) continue;
+    for (const name of tcp.entryPoints) {
+      const entryPoint = entryPoints[name];
+      if (entryPoint === undefined) continue;
+      const shadowed = [...routes.values()].find(
+        (route) => route.entryPoints.includes(name) && !isOverTls(route, entryPoint),
+      );
+      if (shadowed === undefined) continue;
+      const message = `on the entry point "${name}" this router takes every connection without TLS: its HTTP routers, such as ${shadowed.name}, get none`;
+      findings.report(objects.routers.get(tcp.name)!, 'warning', 'option-without-effect', message, ['entryPoints']);
+    }
+  }
 }
 
 /** A part of a map: the keys that begin with a prefix, without it. */

@@ -9,7 +9,6 @@ import {
   boolean,
   checked,
   differing,
-  later,
   list,
   object,
   oneOf,
@@ -194,14 +193,12 @@ export const tlsOptions = checked(
       }
     }
     for (const [index, protocol] of value.alpnProtocols.entries()) {
-      if (PROTOCOLS.includes(protocol)) continue;
+      // Others are for TCP routers: any name may be right.
+      const near = PROTOCOLS.includes(protocol) ? null : didYouMean(protocol, PROTOCOLS);
+      if (near === null) continue;
       context.at('alpnProtocols', () =>
         context.at(index, () =>
-          context.report(
-            'warning',
-            'invalid-value',
-            `"${protocol}" is no protocol of HTTP; a client that speaks nothing else is of use to TCP routers only`,
-          ),
+          context.report('warning', 'invalid-value', `"${protocol}" is no protocol of HTTP; did you mean "${near}"?`),
         ),
       );
     }

@@ -49,6 +49,42 @@ test('a router that is true as well is outdone by its priority', () => {
   ]);
 });
 
+test('a TCP router that takes the connection is named', () => {
+  const { value } = decodeInstall(
+    'a.yml',
+    `entryPoints: { web: { address: ":80" }, secure: { address: ":443" } }
+http:
+  routers:
+    plain: { rule: "PathPrefix(\`/\`)", service: s, entryPoints: [web] }
+    named: { rule: "Host(\`a.example\`)", service: s, tls: {}, entryPoints: [secure] }
+  services: { s: { loadBalancer: { servers: [{ url: "http://127.0.0.1:1" }] } } }
+tcp:
+  routers:
+    all: { rule: "HostSNI(\`*\`)", service: t, entryPoints: [web] }
+    rest: { rule: "HostSNI(\`*\`)", service: t, tls: {}, entryPoints: [secure] }
+  services: { t: { loadBalancer: { servers: [{ address: "127.0.0.1:1" }] } } }
+`,
+  );
+  const result = compile(value!, [value!.routing!]);
+  const explained = (url: string): Explanation => {
+    const request = { url, method: 'GET', headers: new Map(), clientIp: '127.0.0.1', entryPoint: null };
+    return explain(
+      result.sections,
+      new Map([
+        ['web', 80],
+        ['secure', 443],
+      ]),
+      request,
+    ) as Explanation; // No question is wrong here.
+  };
+  expect(explained('http://a.example/')).toMatchObject({ router: null, tcpRouter: 'all@install' });
+  expect(explained('https://a.example/').router).toBe('named@install');
+  expect(explained('https://b.example/')).toMatchObject({ router: null, tcpRouter: 'rest@install' });
+  expect(result.diagnostics.map(({ message }) => message)).toEqual([
+    'on the entry point "web" this router takes every connection without TLS: its HTTP routers, such as plain@install, get none',
+  ]);
+});
+
 test('what is false is said with what the request has', () => {
   const { router, others } = ask('http://q.example/?a=2', 'GET', { 'x-a': '1' });
   expect(router).toBeNull();

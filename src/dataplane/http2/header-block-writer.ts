@@ -45,6 +45,11 @@ export class HeaderBlockWriter {
     this.at = this.encoder.encode(this.out, this.at, name, line);
   }
 
+  /** A field whose value is spelled out each time. */
+  literal(name: string, value: string): void {
+    this.at = this.encoder.encodeLiteral(this.out, this.at, name, value);
+  }
+
   end(streamId: number, endStream: boolean, mark: FrameMark): void {
     const { output, out } = this;
     const flags = endStream ? FLAG_END_STREAM : 0;

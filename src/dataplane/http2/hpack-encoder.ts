@@ -171,6 +171,11 @@ export class HpackEncoder {
     return writeLiteral(out, at, isSecret ? 0x10 : 0, 0x0f, info, name, value, false);
   }
 
+  /** Writes a field of the static table's names whose value does not repeat: without a look for it. `maxEncodedBytes` holds. */
+  encodeLiteral(out: Buffer, at: number, name: string, value: string): number {
+    return writeLiteral(out, at, 0, 0x0f, nameInfo(name), name, value, false);
+  }
+
   private mayIndex(info: NameInfo, value: string, size: number): boolean {
     // An entry that takes most of the table would push out everything else for one field.
     if (size > this.capacity >> 1) return false;

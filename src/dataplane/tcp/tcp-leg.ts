@@ -7,12 +7,12 @@ import { copyToSlab, readPlainly, refit, releaseSlab, type Reading, type ReadTar
 
 /** A read of this much says that more is coming. */
 const LARGE_BYTES = 16 * 1024;
-/** Up to here a copy of its own is cheaper than a slab. */
-const SMALL_BYTES = 4 * 1024;
+/** Up to here bytes are written as text: one copy, no Buffer, and no memory that outlives the call. */
+const SMALL_BYTES = 8 * 1024;
 /** A side that takes bytes more slowly than the other one gives them costs this much and no more. */
 const HIGH_WATER_BYTES = 256 * 1024;
-/** An accepted socket changes to fixed memory once it has brought this much: before that it would not pay. */
-const REFIT_BYTES = 64 * 1024;
+/** An accepted socket changes to fixed memory with this read: for a single one it would not pay. */
+const REFIT_READS = 2;
 /** Sides of one worker that may hold a slab between two reads; further ones are copied. */
 const MAX_HOLDERS = 256;
 
@@ -33,6 +33,7 @@ export class TcpLeg implements ReadTarget {
   /** Null until the server is connected. */
   peer: TcpLeg | null = null;
   bytesRead = 0;
+  private reads = 0;
   /** Its side has said that nothing more comes. */
   hasEnded = false;
   isClosed = false;
@@ -57,7 +58,9 @@ export class TcpLeg implements ReadTarget {
     const { peer } = this;
     this.bytesRead += length;
     if (peer === null) {
-      this.pause();
+      // Whoever had the socket before may have let it run on.
+      this.isPaused = true;
+      this.socket.pause();
       this.owner.early(Buffer.from(chunk.subarray(0, length)));
       return;
     }
@@ -65,7 +68,7 @@ export class TcpLeg implements ReadTarget {
     peer.take(chunk, length, this.reading);
     if (this.isFixed) this.chooseMemory(length);
     if (peer.socket.writableLength >= HIGH_WATER_BYTES) this.pause();
-    else if (!this.isFixed && !this.isSecure && this.bytesRead >= REFIT_BYTES) this.makeFixed();
+    else if (!this.isFixed && !this.isSecure && ++this.reads >= REFIT_READS) this.makeFixed();
   }
 
   private chooseMemory(length: number): void {
@@ -95,7 +98,7 @@ export class TcpLeg implements ReadTarget {
   /** Writes what the other side has read. */
   private take(chunk: Buffer, length: number, from: Reading): void {
     const { socket } = this;
-    if (length <= SMALL_BYTES) socket.write(Buffer.from(chunk.subarray(0, length)));
+    if (length <= SMALL_BYTES) socket.write(chunk.latin1Slice(0, length), 'latin1');
     else if (from.claim()) socket.write(chunk.subarray(0, length), () => releaseSlab(chunk));
     else {
       const slab = copyToSlab(chunk, 0, length);

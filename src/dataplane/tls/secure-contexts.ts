@@ -29,6 +29,10 @@ export class SecureContexts {
     this.#ticketKeys = Buffer.from(ticketKeys);
   }
 
+  get size(): number {
+    return this.#contexts.size;
+  }
+
   /** Tickets under the keys of before are worth nothing from now on: their clients do one full handshake. */
   setTicketKeys(ticketKeys: Uint8Array): void {
     this.#ticketKeys = Buffer.from(ticketKeys);

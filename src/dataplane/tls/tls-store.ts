@@ -33,6 +33,11 @@ export class TlsStore {
     ];
   }
 
+  /** Contexts that are kept at present. */
+  get contexts(): number {
+    return this.#contexts.size;
+  }
+
   setTicketKeys(ticketKeys: Uint8Array): void {
     this.#contexts.setTicketKeys(ticketKeys);
   }

@@ -27,7 +27,19 @@ function methodLine(method: string): string {
   return line;
 }
 
-/** A field list's part of the block; `headers` is in order. */
+/** The line of the last request; most have the same one. */
+let lastHost = '';
+let lastAuthorityLine = '';
+
+function authorityLineOf(host: string): string {
+  if (host !== lastHost) {
+    lastHost = host;
+    lastAuthorityLine = `:authority: ${host}\r\n`;
+  }
+  return lastAuthorityLine;
+}
+
+/** The block of a request's head; its body, if any, follows. */
 export function writeRequestHead(
   writer: HeaderBlockWriter,
   exchange: Exchange,
@@ -38,12 +50,12 @@ export function writeRequestHead(
 ): void {
   const { names, lines } = exchange.requestHeaders;
   const isTunnel = exchange.upgrade !== '';
-  const pathLine = `:path: ${requestTarget(exchange, server)}\r\n`;
-  const authorityLine = `:authority: ${exchange.upstreamHost}\r\n`;
+  const target = requestTarget(exchange, server);
+  const authorityLine = authorityLineOf(exchange.upstreamHost);
   const hasList = exchange.hasForwarded && exchange.requestHeaders.has('x-forwarded-for');
   const forwardedLine =
     exchange.appendForwardedFor || hasList ? forwardedForLine(exchange, exchange.appendForwardedFor) : '';
-  let most = ADDED_BYTES + maxEncodedBytes(pathLine) + maxEncodedBytes(authorityLine) + maxEncodedBytes(forwardedLine);
+  let most = ADDED_BYTES + maxEncodedBytes(target) + maxEncodedBytes(authorityLine) + maxEncodedBytes(forwardedLine);
   if (exchange.trailerNames !== '') most += maxEncodedBytes(exchange.trailerNames);
   for (let index = 0; index < lines.length; index++) most += maxEncodedBytes(lines[index]!);
   writer.begin(most);
@@ -51,7 +63,7 @@ export function writeRequestHead(
   if (isTunnel) writer.field(':protocol', `:protocol: ${exchange.upgrade}\r\n`);
   writer.field(':scheme', server.scheme === 'https' ? ':scheme: https\r\n' : ':scheme: http\r\n');
   writer.field(':authority', authorityLine);
-  writer.field(':path', pathLine);
+  writer.literal(':path', target);
   for (let index = 0; index < lines.length; index++) {
     const name = names[index]!;
     if (hasList && name === 'x-forwarded-for') continue;

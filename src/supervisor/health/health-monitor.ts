@@ -14,6 +14,7 @@ import type { Resolver } from '../../dataplane/upstream/resolver.ts';
 import { hasServers, serviceKey, type AnyService, type EndpointRows, type ServedService } from '../endpoint-rows.ts';
 import { GrpcProbe } from './grpc-probe.ts';
 import { HttpProbe, type Probe, type ProbeContext, type Verdict } from './http-probe.ts';
+import { Http2Probe } from './http2-probe.ts';
 import { TcpProbe } from './tcp-probe.ts';
 
 /** A server that is new is checked within this time, or its interval if that is shorter. */
@@ -261,8 +262,10 @@ function createProbe(service: ServedService, server: ServerSpec | TcpServerSpec,
     return new TcpProbe(service.healthCheck!, server as TcpServerSpec, tls, context); // A service's servers are of its kind.
   }
   const spec = service.healthCheck!;
-  const Kind = spec.mode === 'grpc' ? GrpcProbe : HttpProbe;
-  return new Kind(spec, server as ServerSpec, tls, context); // As above.
+  const target = server as ServerSpec; // As above.
+  if (spec.mode === 'grpc') return new GrpcProbe(spec, target, tls, context);
+  const isHttp2 = target.scheme === 'h2c' && spec.scheme === null;
+  return new (isHttp2 ? Http2Probe : HttpProbe)(spec, target, tls, context);
 }
 
 /** Of servers that are spoken to over TLS by a word of their own: their address does not say so. */

@@ -1,0 +1,209 @@
+// A check that goes to a server the way requests do, through an endpoint of its own: whatever protocol the server speaks. The
+// connection is kept from check to check. Subclasses say what is asked, and what the answer means.
+
+import { Exchange, type ClientInfo, type Downstream } from '../../dataplane/http/exchange.ts';
+import { BODY_LENGTH, BODY_NONE, type BodySink } from '../../dataplane/http/body.ts';
+import { FAILURES, type Failure } from '../../dataplane/http/failure.ts';
+import type { HeaderList } from '../../dataplane/http/header-list.ts';
+import { ConnectionBudget, connectionBudgetBytes } from '../../dataplane/upstream/connection-budget.ts';
+import { Endpoint } from '../../dataplane/upstream/endpoint.ts';
+import { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
+import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
+import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec, UpstreamTransportSpec } from '../../model/service.ts';
+import { isSecureCheck, type Probe, type ProbeContext, type Verdict } from './http-probe.ts';
+
+/** What is longer is no answer to a check, and need not be kept. */
+const MAX_ANSWER_BYTES = 1024;
+const MAX_LATE_MS = 250;
+
+const NOBODY: ClientInfo = { ip: '', port: 0, scheme: 'http', tls: null, isTrusted: true };
+/** Never asked: checks have neither a limit of connections nor a row. */
+const NO_LIMITS = new ConnectionBudget(new SharedArrayBuffer(connectionBudgetBytes(1)), 0, 1);
+const NO_ROWS = new EndpointTable({ counts: new SharedArrayBuffer(0), times: new SharedArrayBuffer(0) }, 0, 1);
+
+export interface ProbeAnswer {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly trailers: HeaderList | null;
+  /** The first kilobyte of it. */
+  readonly body: Buffer;
+}
+
+/** Sends one question, and gathers its answer. */
+class Check implements Downstream {
+  readonly exchange: Exchange;
+  private readonly body: Buffer;
+  private readonly done: (answer: ProbeAnswer | Failure) => void;
+  private answer = Buffer.alloc(0);
+
+  constructor(body: Buffer, done: (answer: ProbeAnswer | Failure) => void) {
+    this.body = body;
+    this.done = done;
+    this.exchange = new Exchange(this, NOBODY);
+    this.exchange.requestFraming = body.length === 0 ? BODY_NONE : BODY_LENGTH;
+    this.exchange.requestLength = body.length;
+  }
+
+  readBody(sink: BodySink): void {
+    sink.write(this.body, 0, this.body.length);
+    sink.end(null);
+  }
+
+  startResponse(): void {
+    this.exchange.isResponseStarted = true;
+  }
+
+  write(chunk: Buffer, start: number, end: number): boolean {
+    if (this.answer.length < MAX_ANSWER_BYTES) this.answer = Buffer.concat([this.answer, chunk.subarray(start, end)]);
+    return true;
+  }
+
+  end(trailers: HeaderList | null): void {
+    const { exchange } = this;
+    exchange.isFinished = true;
+    const { failure, status, responseHeaders: headers } = exchange;
+    this.done(failure ?? { status, headers, trailers, body: this.answer });
+  }
+
+  abort(failure: Failure): void {
+    this.exchange.isFinished = true;
+    this.done(failure);
+  }
+
+  flush(): void {}
+  sendInformational(): void {}
+  resumeBody(): void {}
+  claimBody(): boolean {
+    return false;
+  }
+  startTunnel(): void {}
+  resumeTunnel(): void {}
+  handlerFailed(): void {}
+}
+
+export abstract class EndpointProbe implements Probe {
+  protected readonly spec: HealthCheckSpec;
+  readonly #endpoint: Endpoint;
+  #check: Check | null = null;
+  #done: ((verdict: Verdict) => void) | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  /** `tls` is the transport's. */
+  constructor(spec: HealthCheckSpec, server: ServerSpec, tls: UpstreamTlsSpec, context: ProbeContext) {
+    this.spec = spec;
+    const target: ServerSpec = {
+      ...server,
+      scheme: isSecureCheck(spec, server) ? 'https' : 'h2c',
+      port: spec.port === 0 ? server.port : spec.port,
+      preservePath: false,
+    };
+    this.#endpoint = new Endpoint('', target, transportOf(spec, tls), {
+      wheel: context.wheel,
+      resolver: context.resolver,
+      parser: new Http1ResponseParser(),
+      tls: context.tls,
+      workerSlots: 1,
+      budget: NO_LIMITS,
+      table: NO_ROWS,
+      ejected: () => {},
+      keepOriginHeaders: false,
+    });
+  }
+
+  /** Begins a check; it calls `ask`. */
+  protected abstract begin(): void;
+  /** Method, path and fields of the request that is about to be sent. */
+  protected abstract prepare(exchange: Exchange): void;
+  /** Calls `ask` again or `settle`. */
+  protected abstract answered(answer: ProbeAnswer): void;
+
+  check(done: (verdict: Verdict) => void): void {
+    this.#done = done;
+    this.#limit(this.spec.timeoutMs);
+    this.begin();
+  }
+
+  protected get authority(): string {
+    return this.spec.hostname === '' ? this.#endpoint.address : this.spec.hostname;
+  }
+
+  protected ask(body: Buffer): void {
+    const check = new Check(body, (answer) => {
+      if (this.#check !== check) return;
+      if ('flag' in answer) this.settle(reasonOf(answer));
+      else this.answered(answer);
+    });
+    this.#check = check;
+    const { exchange } = check;
+    exchange.upstreamHost = this.authority;
+    exchange.appendForwardedFor = false;
+    for (const [name, value] of Object.entries(this.spec.headers)) exchange.requestHeaders.set(name, value);
+    this.prepare(exchange);
+    this.#endpoint.send(exchange);
+  }
+
+  /** Grants what the thread itself was held up, as http-probe.ts does. */
+  #limit(ms: number): void {
+    const dueMs = performance.now() + ms;
+    this.#timer = setTimeout(() => {
+      const lateMs = performance.now() - dueMs;
+      if (lateMs > MAX_LATE_MS) {
+        this.#limit(Math.min(lateMs, this.spec.timeoutMs));
+        return;
+      }
+      this.settle(`no answer within ${this.spec.timeoutMs} ms`);
+    }, ms);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    this.#done = null;
+    this.settle(null);
+    this.#endpoint.retire();
+  }
+
+  /** The check is over; what still comes of it is nobody's. */
+  protected settle(verdict: Verdict): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const done = this.#done;
+    const exchange = this.#check?.exchange;
+    this.#done = null;
+    this.#check = null;
+    if (exchange !== undefined && !exchange.isFinished) {
+      exchange.isFinished = true;
+      exchange.responseSource?.cancel(FAILURES.clientGone);
+    }
+    done?.(verdict);
+  }
+}
+
+function transportOf(spec: HealthCheckSpec, tls: UpstreamTlsSpec): UpstreamTransportSpec {
+  return {
+    // The check as a whole has a limit, which speaks of itself.
+    dialTimeoutMs: 2 * spec.timeoutMs,
+    responseHeaderTimeoutMs: 0,
+    idleConnTimeoutMs: 2 * Math.max(spec.intervalMs, spec.unhealthyIntervalMs) + spec.timeoutMs,
+    readIdleTimeoutMs: 0,
+    pingTimeoutMs: 0,
+    writeIdleTimeoutMs: spec.timeoutMs,
+    maxIdleConnsPerHost: 1,
+    maxConnsPerHost: 0,
+    maxPendingRequests: 1,
+    maxResponseHeaderBytes: 16 * 1024,
+    maxResponseHeaderCount: 100,
+    isHttp2: true,
+    tls,
+  };
+}
+
+const REASONS: ReadonlyMap<Failure, string> = new Map<Failure, string>([
+  [FAILURES.connectRefused, 'the connection was refused'],
+  [FAILURES.dnsFailure, 'its name does not resolve'],
+  [FAILURES.upstreamUntrusted, 'its certificate is not trusted'],
+  [FAILURES.upstreamTls, 'TLS cannot be used'],
+]);
+
+function reasonOf(failure: Failure): string {
+  return REASONS.get(failure) ?? `no answer (${failure.flag})`;
+}
