@@ -46,7 +46,7 @@ import type { Predecessor } from './predecessor.ts';
 import { yieldToWorkers } from './priority.ts';
 import { ServiceManager } from './service-manager.ts';
 import type { InheritedSockets } from './socket-activation.ts';
-import { ownCommand, Takeover } from './takeover.ts';
+import { Handover } from './handover.ts';
 import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.ts';
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
@@ -139,13 +139,10 @@ export class Standalone {
   readonly #startedAt: number;
   readonly #manager: ServiceManager;
   /** Null in a program of somebody else's. */
-  readonly #takeover: Takeover | null;
+  readonly #handover: Handover | null;
   /** What the provider `rest` was last given. */
   #pushed: string | null;
-  readonly #secret: Uint8Array;
   #ending: Promise<void> | null = null;
-  /** A successor has claimed what only one process may have. */
-  #isSuspended = false;
 
   /** Opens what lasts and puts the parts together. Rejects when a log file or the state directory cannot be used. */
   static async create(options: StandaloneOptions): Promise<Standalone> {
@@ -263,23 +260,29 @@ export class Standalone {
       fatal: options.onFatal,
     });
     this.#pushed = inheritance?.rest ?? null;
-    this.#secret = secret;
-    this.#manager = new ServiceManager(process.env, log);
     const { onHandedOver } = options;
-    this.#takeover =
+    // A program that embeds the router tells its service manager itself.
+    this.#manager = new ServiceManager(onHandedOver === undefined ? {} : process.env, log);
+    this.#handover =
       onHandedOver === undefined
         ? null
-        : new Takeover({
+        : new Handover({
             log,
-            sockets: () => this.#passedSockets(),
-            suspend: () => this.#suspend(),
-            resume: () => this.#resume(),
+            pipeline: this.#pipeline,
+            supervisor: this.#supervisor,
+            acme: this.#acme,
+            watch: this.#watch,
+            manager: this.#manager,
+            state,
+            secret,
+            admin: () => this.#admin,
+            pushed: () => this.#pushed,
+            handedOver: (pid) => onHandedOver(pid),
           });
-    const takeover = this.#takeover;
     this.#admin = new AdminServer(
       {
         openAddress: (address) => this.#openSocket(INTERNAL_ENTRY_POINT, address, false),
-        isHandingOver: () => this.#takeover?.isUnderWay === true,
+        isHandingOver: () => this.#handover?.isUnderWay === true,
         config: install.admin,
         version: VERSION,
         endpoints: endpointsOf({
@@ -295,19 +298,7 @@ export class Standalone {
           pushed: (text) => {
             this.#pushed = text;
           },
-          takeover:
-            takeover === null
-              ? null
-              : {
-                  command: ownCommand(),
-                  begin: async (command) => {
-                    const pid = await takeover.begin(command);
-                    await this.#manager.succeededBy(pid);
-                    // The answer leaves first.
-                    setImmediate(() => onHandedOver?.(pid));
-                    return pid;
-                  },
-                },
+          takeover: this.#handover,
           ports: () => this.#ports(),
         }),
         rest:
@@ -335,7 +326,7 @@ export class Standalone {
     this.log.setLevel(next.log.level);
     const before = this.#pipeline.current.entryPoints;
     // The successor reads it; if it fails, it is read here once more.
-    if (this.#takeover?.isUnderWay === true) return;
+    if (this.#handover?.isUnderWay === true) return;
     await changeEntryPoints(
       {
         inForce: () => this.#pipeline.current.entryPoints,
@@ -428,7 +419,7 @@ export class Standalone {
 
   /** SIGHUP. */
   async reload(): Promise<void> {
-    if (this.#takeover?.isUnderWay === true) {
+    if (this.#handover?.isUnderWay === true) {
       this.log.warn('a takeover is under way; the successor reads the configuration anyway');
       return;
     }
@@ -465,7 +456,7 @@ export class Standalone {
 
   async #stop(): Promise<void> {
     const { requestAcceptGraceMs, graceMs } = this.#pipeline.install;
-    await this.#takeover?.abort();
+    await this.#handover?.abort();
     this.#admin.isTerminating = true;
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
     await this.#manager.stopping();
@@ -485,10 +476,12 @@ export class Standalone {
   }
 
   async #end(graceMs: number, patienceMs: number): Promise<void> {
+    // Begins to drain at once.
+    const drained = this.#supervisor.stop(graceMs, patienceMs);
     await this.#watch?.stop();
     this.#ocsp?.stop();
     await this.#pipeline.stop();
-    await this.#supervisor.stop(graceMs, patienceMs);
+    await drained;
     await this.#accessLog?.stop();
     await this.#admin.stop();
     await this.#closeState();
@@ -501,46 +494,6 @@ export class Standalone {
     if (passed === null) return bindSocket(name, address, reusePort);
     this.log.info('an entry point has the socket that was passed for it', { entryPoint: name, ...passed.address });
     return passed;
-  }
-
-  #passedSockets(): ReadonlyMap<string, { readonly fd: number }> {
-    const all = new Map([...this.#supervisor.sockets].map(([name, { handle }]) => [name, handle]));
-    const internal = this.#admin.boundSocket;
-    if (internal !== null) all.set(INTERNAL_ENTRY_POINT, internal.handle);
-    return all;
-  }
-
-  /** A successor takes what there is: nothing changes here from now on. */
-  async #suspend(): Promise<Inheritance> {
-    this.#isSuspended = true;
-    await this.#pipeline.pause();
-    await this.#acme?.stop();
-    await this.#closeState();
-    const { history } = this.#pipeline;
-    const entries = history.entries.filter(
-      (entry) => entry.version === history.lastVersion || entry.version === history.pinned,
-    );
-    return {
-      ticketKeys: Buffer.from(this.#supervisor.ticketKeys).toString('base64'),
-      secret: Buffer.from(this.#secret).toString('base64'),
-      rest: this.#pushed,
-      history: this.#state === null ? { entries, pinned: history.pinned } : { entries: [], pinned: null },
-    };
-  }
-
-  async #resume(): Promise<void> {
-    if (this.#isSuspended) {
-      this.#isSuspended = false;
-      try {
-        await this.#state?.store.start();
-      } catch (error) {
-        this.log.error('the state directory cannot be opened again', { error: String(error) });
-      }
-      await this.#acme?.resume();
-      this.#pipeline.resume();
-    }
-    // What has changed meanwhile was left to the successor.
-    await this.#watch?.reload();
   }
 
   /** What routers ask for goes to the resolvers, but for what people have given certificates for. */
