@@ -289,7 +289,7 @@ export interface InstallInput {
       /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
       readonly pingTimeout?: number | string;
     };
-    /** Kept connections to one server, over all workers. */
+    /** Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second. */
     readonly maxIdleConnsPerHost?: number | string;
     /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
     readonly maxConnsPerHost?: number | string;
@@ -946,7 +946,7 @@ export interface TransportInput {
     /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
     readonly pingTimeout?: number | string;
   };
-  /** Kept connections to one server, over all workers. */
+  /** Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second. */
   readonly maxIdleConnsPerHost?: number | string;
   /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
   readonly maxConnsPerHost?: number | string;
