@@ -133,6 +133,21 @@ export async function handshakes(child, { port, seconds, isResumed }) {
   return { rate: spent === 0 ? 0 : (count * 1e6) / spent, microseconds: count === 0 ? 0 : spent / count, errors: 0 };
 }
 
+/** Messages of WebSocket clients and back, per second of the proxy's CPU: clients and server share the other core. */
+export async function websocketMessages(child, { port, serverPort, connections, seconds }) {
+  const before = cpuMicroseconds(child.pid);
+  const script = new URL('./websocket-load.mjs', import.meta.url).pathname;
+  const args = [process.execPath, script, port, serverPort, connections, seconds].map(String);
+  const out = await output('taskset', ['-c', LOAD_CORE, ...args]);
+  const spent = cpuMicroseconds(child.pid) - before;
+  const [, messages = 0, errors = connections] = (/(\d+) messages, (\d+) failed/.exec(out) ?? []).map(Number);
+  return {
+    rate: spent === 0 ? 0 : (messages * 1e6) / spent,
+    microseconds: messages === 0 ? 0 : spent / messages,
+    errors,
+  };
+}
+
 /** A file with the message of a unary call, in its frame of five bytes. */
 export function grpcMessage(text) {
   const file = join(tmpdir(), 'signalbox-grpc-message');

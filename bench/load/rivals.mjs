@@ -10,6 +10,8 @@ import { hasNginxStream, TCP_ARGUMENTS } from './tcp-rivals.mjs';
 export const ORIGIN_PORT = 19000;
 /** Of the same origin, which speaks HTTP/2 in clear text there. */
 const H2C_PORT = 19001;
+/** Where WebSocket messages are sent back; see websocket-load.mjs. */
+export const ECHO_PORT = 19002;
 /** Of zlib, and of Signalbox's compress. */
 const GZIP_LEVEL = 6;
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname;
@@ -36,7 +38,7 @@ function tlsSection(kind) {
   return `tls: { certificates: [{ certFile: ${certFile}, keyFile: ${keyFile} }] }\n`;
 }
 
-export function signalboxConfig({ port, routers, log, directory, provider, compress, tls, grpc }) {
+export function signalboxConfig({ port, routers, log, directory, provider, compress, tls, grpc, websocket }) {
   const routing = `${tlsSection(tls)}http:
   routers:
 ${range(routers, (index) => `    r${index}: { rule: "PathPrefix(\`/p${index}/\`)", service: s, middlewares: [h] }\n`)}    last: { rule: "PathPrefix(\`/bench\`)", service: s, middlewares: [${compress ? 'z, ' : ''}h] }
@@ -44,7 +46,7 @@ ${range(routers, (index) => `    r${index}: { rule: "PathPrefix(\`/p${index}/\`)
     z: { compress: { encodings: [gzip] } }
     h: { headers: { customResponseHeaders: { X-Proxy: signalbox } } }
   services:
-    s: { loadBalancer: { servers: [{ url: "${grpc ? `h2c://127.0.0.1:${H2C_PORT}` : `http://127.0.0.1:${ORIGIN_PORT}`}" }] } }
+    s: { loadBalancer: { servers: [{ url: "${grpc ? `h2c://127.0.0.1:${H2C_PORT}` : `http://127.0.0.1:${websocket ? ECHO_PORT : ORIGIN_PORT}`}" }] } }
 `;
   const install = `entryPoints:
   web: { address: "127.0.0.1:${port}"${tls === undefined ? '' : ', http: { tls: {} }'} }
@@ -77,12 +79,12 @@ function nginx(program) {
   return {
     name: 'nginx',
     version: versionOf(program, '-v'),
-    start({ port, routers, log, directory, compress, tls, grpc }) {
+    start({ port, routers, log, directory, compress, tls, grpc, websocket }) {
       const secure = tls === undefined ? null : certificate(tls);
       const proxy = grpc
         ? `grpc_pass grpc://o; grpc_set_header X-Forwarded-For $remote_addr; grpc_set_header X-Forwarded-Proto http; grpc_set_header X-Forwarded-Host $http_host;
         grpc_set_header X-Real-Ip $remote_addr; add_header X-Proxy nginx;`
-        : `proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+        : `proxy_pass http://o; proxy_http_version 1.1; ${websocket ? 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; proxy_read_timeout 60s' : 'proxy_set_header Connection ""'}; proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto http; proxy_set_header X-Forwarded-Host $http_host;
         proxy_set_header X-Real-Ip $remote_addr; add_header X-Proxy nginx;`;
       const format = `log_format j escape=json '{"ClientHost":"$remote_addr","ClientPort":"$remote_port","DownstreamContentSize":$body_bytes_sent,"DownstreamStatus":$status,"Duration":$request_time,"OriginDuration":"$upstream_response_time","OriginStatus":"$upstream_status","OriginContentSize":"$upstream_response_length","RequestAddr":"$http_host","RequestHost":"$host","RequestMethod":"$request_method","RequestPath":"$request_uri","RequestProtocol":"$server_protocol","RequestScheme":"$scheme","ServiceAddr":"$upstream_addr","ServerName":"$server_name","StartUTC":"$time_iso8601","RequestId":"$request_id","Connection":"$connection","ConnectionRequests":"$connection_requests"}';`;
@@ -96,7 +98,7 @@ function nginx(program) {
 events { worker_connections 8192; }
 http { ${format} access_log ${log ? `${directory}/access.log j` : 'off'}; keepalive_requests 1000000000; client_max_body_size 0; ${temp}
  ${compress ? `gzip on; gzip_comp_level ${GZIP_LEVEL}; gzip_proxied any; gzip_http_version 1.1; gzip_min_length 1024; gzip_types application/json;` : ''}
- upstream o { server 127.0.0.1:${grpc ? H2C_PORT : ORIGIN_PORT}; keepalive 200; keepalive_requests 1000000000; }
+ upstream o { server 127.0.0.1:${grpc ? H2C_PORT : websocket ? ECHO_PORT : ORIGIN_PORT}; keepalive 200; keepalive_requests 1000000000; }
  server { listen 127.0.0.1:${port} ${secure === null ? '' : 'ssl '}${secure === null && !grpc ? '' : 'http2 '}backlog=4096;
 ${secure === null ? '' : `  ssl_certificate ${secure.certificate}; ssl_certificate_key ${secure.key}; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:10m;\n`}${range(routers, (index) => `  location /p${index}/ { ${proxy} }\n`)}  location /bench { ${proxy} } } }
 `,
@@ -110,7 +112,7 @@ function haproxy(program) {
   return {
     name: 'HAProxy',
     version: versionOf(program, '-v'),
-    start({ port, routers, directory, tls }) {
+    start({ port, routers, directory, tls, websocket }) {
       const secure = tls === undefined ? null : certificate(tls);
       if (secure !== null) {
         writeFileSync(join(directory, 'both.pem'), readFileSync(secure.certificate) + readFileSync(secure.key));
@@ -125,6 +127,7 @@ function haproxy(program) {
 defaults
   mode http
   timeout client 60s
+  timeout tunnel 60s
   timeout server 60s
   timeout connect 5s
   timeout http-request 10s
@@ -137,7 +140,7 @@ frontend f
   http-response set-header X-Proxy haproxy
   use_backend %[path,map_beg(${join(directory, 'paths.map')})]
 backend o
-  server s 127.0.0.1:${ORIGIN_PORT}
+  server s 127.0.0.1:${websocket ? ECHO_PORT : ORIGIN_PORT}
 `,
       );
       return [program, ['-f', file, '-db', '-q']];

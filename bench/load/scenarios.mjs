@@ -4,7 +4,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { grpcMessage, h2load, handshakes, p99AtRate, pause, residentKib, wrk } from './measure.mjs';
+import tls from 'node:tls';
+import { grpcMessage, h2load, handshakes, p99AtRate, pause, residentKib, websocketMessages, wrk } from './measure.mjs';
+import { ECHO_PORT } from './rivals.mjs';
 
 const rate = (options) => async (contestant, settings) => (await throughput(contestant, settings, options)).value;
 
@@ -39,6 +41,12 @@ const shake =
     return { value: result.rate, microseconds: result.microseconds, errors: result.errors };
   };
 
+const echoes = async (contestant, { seconds }) => {
+  const { port, child } = contestant;
+  const result = await websocketMessages(child, { port, serverPort: ECHO_PORT, connections: 64, seconds });
+  return { value: result.rate, microseconds: result.microseconds, errors: result.errors };
+};
+
 const GRPC = {
   connections: 16,
   streams: 16,
@@ -52,6 +60,7 @@ const SIGNALBOX = ['node20', 'node24'];
 const ALL = ['nginx', 'haproxy', 'envoy', 'caddy', ...SIGNALBOX];
 const CARRIERS = ['nginx', 'haproxy', 'envoy', ...SIGNALBOX];
 const IDLE_CONNECTIONS = 8000;
+const IDLE_SECURE_CONNECTIONS = 4000;
 
 /** `better` tells which way the figure goes; `base` is what ratios are to; `least` and `aim` are the project's own. */
 export const SCENARIOS = [
@@ -75,9 +84,11 @@ export const SCENARIOS = [
   { key: 'tcp-upload-10m', title: 'TCP: 10 MB carried to servers', unit: 'requests/s', better: 'more', base: 'nginx', contestants: CARRIERS, config: { tcp: true }, run: rate({ path: '/bench/sink', connections: 16, uploadBytes: 10 * 1024 * 1024 }), least: 0.8, aim: 1 },
   { key: 'tcp-small', title: 'TCP: small messages to and fro', unit: 'requests/s', better: 'more', base: 'nginx', contestants: CARRIERS, config: { tcp: true }, run: rate({}), least: 0.8, aim: 1 },
   { key: 'tcp-connections', title: 'TCP: a connection per small message', unit: 'requests/s', better: 'more', base: 'nginx', contestants: CARRIERS, config: { tcp: true }, run: rate({ headers: ['Connection: close'] }), least: 0.35, aim: 0.6 },
+  { key: 'websocket', title: 'WebSocket: small messages to a server and back, 64 connections', unit: 'per CPU second', better: 'more', base: 'nginx', contestants: ['nginx', 'haproxy', ...SIGNALBOX], config: { routers: 100, websocket: true }, run: echoes, least: 0.8, aim: 1 },
   { key: 'p99', title: 'p99 at 60 % of the slower one’s maximum', unit: 'ms', better: 'less', base: 'nginx', contestants: ['nginx', ...SIGNALBOX], config: { routers: 100 }, run: fixedRate, least: 1.5, aim: 1.2 },
   { key: 'changes', title: 'p99 with one change per second in 10,000 routers, to none', unit: 'ms', better: 'less', base: 'quiet', contestants: SIGNALBOX, config: { routers: 10_000, provider: true }, run: changing, least: 2, aim: 1.3 },
   { key: 'idle', title: 'memory of an idle connection (8,000 of them)', unit: 'KiB', better: 'less', base: null, contestants: ['nginx', ...SIGNALBOX], config: { routers: 100 }, run: idleMemory, least: 10, aim: 6 },
+  { key: 'idle-h2', title: `memory of an idle HTTP/2 connection over TLS (${IDLE_SECURE_CONNECTIONS} of them)`, unit: 'KiB', better: 'less', base: null, contestants: ['nginx', ...SIGNALBOX], config: { routers: 100, tls: 'ec' }, run: idleSecureMemory, least: 45, aim: 33 },
   { key: 'resident', title: 'memory of the process, two workers, idle', unit: 'MB', better: 'less', base: null, contestants: SIGNALBOX, config: { routers: 100, workers: 2 }, run: async ({ child }) => ({ value: residentKib(child.pid) / 1024 }), least: 150, aim: 120 },
 ]; // prettier-ignore
 
@@ -155,23 +166,80 @@ async function isRouted(port, path) {
  */
 async function idleMemory(contestant) {
   // Once: a second time the connections would find the memory of the first.
-  contestant.idle ??= await growthPerConnection(contestant);
+  contestant.idle ??= await growthPerConnection(contestant, IDLE_CONNECTIONS, restingConnection, () =>
+    throughput(contestant, { seconds: 2 }),
+  );
   return { value: contestant.idle };
 }
 
-async function growthPerConnection(contestant) {
-  const { child, port } = contestant;
-  await throughput(contestant, { seconds: 2 });
+/** The same for HTTP/2 over TLS. */
+async function idleSecureMemory(contestant) {
+  contestant.idle ??= await growthPerConnection(contestant, IDLE_SECURE_CONNECTIONS, restingSecureConnection, () =>
+    multiplexed({ connections: 64, streams: 1 })(contestant, { seconds: 2 }),
+  );
+  return { value: contestant.idle };
+}
+
+async function growthPerConnection({ child, port }, count, open, warmUp) {
+  await warmUp();
   await pause(1000);
   const before = residentKib(child.pid);
   const sockets = [];
-  for (let batch = 0; batch < IDLE_CONNECTIONS / 50; batch++) {
-    sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => restingConnection(port)))));
+  for (let batch = 0; batch < count / 50; batch++) {
+    sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => open(port)))));
   }
   await pause(1000);
   const after = residentKib(child.pid);
   for (const socket of sockets) socket.destroy();
-  return (after - before) / IDLE_CONNECTIONS;
+  return (after - before) / count;
+}
+
+/** RFC 9113 §4.1. */
+function frame(type, flags, stream, payload) {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+const PATH = '/bench/small';
+/** GET over https (RFC 7541 appendix A: 2, 7), path and authority as literals without index (4, 1). */
+const REQUEST_HEADERS = Buffer.concat([
+  Buffer.from([0x82, 0x87, 0x04, PATH.length]),
+  Buffer.from(PATH),
+  Buffer.from([0x01, 1]),
+  Buffer.from('a'),
+]);
+const [DATA, HEADERS, SETTINGS] = [0, 1, 4];
+const [END_STREAM, END_STREAM_AND_HEADERS] = [1, 5];
+
+/** A connection that rests after two requests, as the plain one does. */
+function restingSecureConnection(port) {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ port, host: '127.0.0.1', ALPNProtocols: ['h2'], rejectUnauthorized: false });
+    const ask = (stream) => socket.write(frame(HEADERS, END_STREAM_AND_HEADERS, stream, REQUEST_HEADERS));
+    let received = Buffer.alloc(0);
+    let answers = 0;
+    socket.on('error', reject);
+    socket.on('secureConnect', () => {
+      socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+      socket.write(frame(SETTINGS, 0, 0, Buffer.alloc(0)));
+      ask(1);
+    });
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      while (received.length >= 9 && received.length >= 9 + received.readUIntBE(0, 3)) {
+        const [type, flags] = [received[3], received[4]];
+        received = received.subarray(9 + received.readUIntBE(0, 3));
+        if (type === SETTINGS && (flags & 1) === 0) socket.write(frame(SETTINGS, 1, 0, Buffer.alloc(0)));
+        if (type !== DATA || (flags & END_STREAM) === 0) continue;
+        if (++answers < 2) ask(3);
+        else resolve(socket);
+      }
+    });
+  });
 }
 
 function restingConnection(port) {

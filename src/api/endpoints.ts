@@ -135,6 +135,11 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
   ];
 }
 
+/** Objects of these sections together. */
+function count(...sections: readonly object[]): number {
+  return sections.reduce((sum: number, section) => sum + Object.keys(section).length, 0);
+}
+
 function shownStatus({ notAfter, nextTry, ...status }: CertificateStatus): object {
   const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
   return { ...status, notAfter: time(notAfter), nextTry: time(nextTry) };
@@ -245,9 +250,9 @@ function controlEndpoints({
             version: entry.version,
             digest: entry.digest,
             createdAt: new Date(entry.createdAt).toISOString(),
-            routers: Object.keys(entry.routes).length,
-            middlewares: Object.keys(entry.middlewares).length,
-            services: Object.keys(entry.services).length,
+            routers: count(entry.routes, entry.tcpRoutes, entry.udpRoutes),
+            middlewares: count(entry.middlewares, entry.tcpMiddlewares),
+            services: count(entry.services, entry.tcpServices, entry.udpServices),
           })),
         }),
     },

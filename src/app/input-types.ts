@@ -314,12 +314,12 @@ export interface InstallInput {
     readonly terminationDelay?: number | string;
     /** For servers with `tls: true`. */
     readonly tls?: {
-      /** Name sent to servers and looked for in their certificates; that of the address when left out. */
-      readonly serverName?: string;
       /** Take any certificate of a server. Everyone on the way can then be the server. */
       readonly insecureSkipVerify?: boolean | string;
       /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
       readonly rootCAs?: ReadonlyArray<string> | string;
+      /** Name sent to servers and looked for in their certificates; that of the server when left out. */
+      readonly serverName?: string;
       /** Certificates for servers that ask for one. */
       readonly certificates?: ReadonlyArray<{
         /** Certificate and those of its issuers: a path, or the PEM itself. */
@@ -569,12 +569,6 @@ export interface ServiceInput {
       readonly unhealthyInterval?: number | string;
       /** A check that takes longer has failed. */
       readonly timeout?: number | string;
-      /** Fields of the request. */
-      readonly headers?: Readonly<Record<string, string>>;
-      /** Ask the target of a redirect, up to ten in a row; otherwise the redirect is the answer. */
-      readonly followRedirects?: boolean | string;
-      /** Status of a server that is up, one or a range; 200-399 when left out. */
-      readonly status?: number | string;
       /** Good checks in a row that bring a server up. */
       readonly healthyThreshold?: number | string;
       /** Failed checks in a row that take it down. */
@@ -583,6 +577,12 @@ export interface ServiceInput {
       readonly initialState?: 'up' | 'UP' | 'down' | 'DOWN';
       /** Each check comes up to this much later, at random; a tenth of the interval when left out. */
       readonly jitter?: number | string;
+      /** Fields of the request. */
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Ask the target of a redirect, up to ten in a row; otherwise the redirect is the answer. */
+      readonly followRedirects?: boolean | string;
+      /** Status of a server that is up, one or a range; 200-399 when left out. */
+      readonly status?: number | string;
     };
     /** Ejects servers that fail requests: no connection, no answer, or a status from 500 on. An empty section switches it on. */
     readonly passiveHealthCheck?: {
@@ -962,7 +962,7 @@ export interface TransportInput {
   readonly rootCAs?: ReadonlyArray<string> | string;
   /** `https` servers are not offered HTTP/2. */
   readonly disableHTTP2?: boolean | string;
-  /** Name sent to servers and looked for in their certificates; that of the URL when left out. */
+  /** Name sent to servers and looked for in their certificates; that of the server when left out. */
   readonly serverName?: string;
   /** Certificates for servers that ask for one. */
   readonly certificates?: ReadonlyArray<{
@@ -971,12 +971,6 @@ export interface TransportInput {
     /** Its private key: a path, or the PEM itself. */
     readonly keyFile: string;
   }> | string;
-  /** Cipher suites up to TLS 1.2, by their names in Go. */
-  readonly cipherSuites?: ReadonlyArray<string> | string;
-  /** Oldest version. */
-  readonly minVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
-  /** Newest version. */
-  readonly maxVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
   /** Subject alternative names of which a server’s certificate must have one. */
   readonly peerCertSANs?: ReadonlyArray<{
     /** Type of the name. */
@@ -986,6 +980,12 @@ export interface TransportInput {
   }> | string;
   /** A URI that a server’s certificate must have as subject alternative name. */
   readonly peerCertURI?: string;
+  /** Cipher suites up to TLS 1.2, by their names in Go. */
+  readonly cipherSuites?: ReadonlyArray<string> | string;
+  /** Oldest version. */
+  readonly minVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
+  /** Newest version. */
+  readonly maxVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
 }
 
 export interface TcpRouterInput {
@@ -1111,12 +1111,12 @@ export interface TcpTransportInput {
   };
   /** For servers with `tls: true`. */
   readonly tls?: {
-    /** Name sent to servers and looked for in their certificates; that of the address when left out. */
-    readonly serverName?: string;
     /** Take any certificate of a server. Everyone on the way can then be the server. */
     readonly insecureSkipVerify?: boolean | string;
     /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
     readonly rootCAs?: ReadonlyArray<string> | string;
+    /** Name sent to servers and looked for in their certificates; that of the server when left out. */
+    readonly serverName?: string;
     /** Certificates for servers that ask for one. */
     readonly certificates?: ReadonlyArray<{
       /** Certificate and those of its issuers: a path, or the PEM itself. */

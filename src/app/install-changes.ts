@@ -3,21 +3,22 @@
 
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../schema/decode-context.ts';
+import { isMap } from '../schema/schema.ts';
 import type { ConfigDocument } from '../controlplane/config/document.ts';
 import type { InstallConfig } from '../controlplane/config/install-config.ts';
-import { listOrigins } from '../controlplane/config/install-sources.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
 
 /** Options and sections that are read anew; everything else is read at start. */
 const LIVE: readonly RegExp[] = [
   new RegExp(`^entrypoints\\.(?!${INTERNAL_ENTRY_POINT}(?:\\.|$))`),
-  /^(?:http|tcp|udp|tls)(?:\.|$)/,
   /^log\.level$/,
   /^core\.defaultrulesyntax$/,
   /^providers\.(?:precedence|providersthrottleduration)(?:\.|$)/,
   /^(?:tcp)?serverstransport(?:\.|$)/,
   /^(?:accesslog|metrics)\.addinternals$/,
 ];
+
+const ROUTING = /^(?:http|tcp|udp|tls)$/i;
 
 /** The configuration that is in force after the change. */
 export function withLiveOptions(inForce: InstallConfig, next: InstallConfig): InstallConfig {
@@ -45,6 +46,8 @@ export function waitingForRestart(started: ConfigDocument, next: ConfigDocument)
     const was = before.get(key);
     const is = after.get(key);
     if (was?.text === is?.text || LIVE.some((live) => live.test(key))) continue;
+    // A section that is empty on one side only: what is in it on the other side is named.
+    if (hasInside(is === undefined ? after : before, key)) continue;
     const { path } = (is ?? was)!;
     const place = is === undefined ? null : next.locate(path);
     waiting.push({
@@ -59,12 +62,22 @@ export function waitingForRestart(started: ConfigDocument, next: ConfigDocument)
   return waiting;
 }
 
-/** Names may be written in any case. */
+function hasInside(leaves: ReadonlyMap<string, unknown>, key: string): boolean {
+  return [...leaves.keys()].some((other) => other.startsWith(`${key}.`));
+}
+
+/** Values without parts, but of routing; names may be written in any case. */
 function leavesOf(document: ConfigDocument): Map<string, { path: readonly PathSegment[]; text: string }> {
-  return new Map(
-    listOrigins(document).map(({ path, value }) => [
-      path.map((segment) => String(segment).toLowerCase()).join('.'),
-      { path, text: JSON.stringify(value) ?? '' },
-    ]),
-  );
+  const leaves = new Map<string, { path: readonly PathSegment[]; text: string }>();
+  const walk = (value: unknown, path: readonly PathSegment[], key: string): void => {
+    const parts = isMap(value) ? Object.entries(value) : Array.isArray(value) ? [...value.entries()] : [];
+    if (parts.length === 0) leaves.set(key, { path, text: JSON.stringify(value) ?? '' });
+    for (const [name, part] of parts) walk(part, [...path, name], `${key}.${String(name).toLowerCase()}`);
+  };
+  if (!isMap(document.value)) return leaves;
+  for (const [name, value] of Object.entries(document.value)) {
+    // Ten thousand routers need not be compared here.
+    if (!ROUTING.test(name)) walk(value, [name], name.toLowerCase());
+  }
+  return leaves;
 }

@@ -2,7 +2,7 @@
 // order and stops it in reverse; it is the only place that does.
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock } from '../core/clock.ts';
 import type { SignalboxError } from '../core/errors.ts';
@@ -43,6 +43,7 @@ import { DRAIN_PATIENCE_MS } from '../dataplane/engine/entry-points.ts';
 import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { Inheritance } from '../model/takeover.ts';
 import type { Predecessor } from './predecessor.ts';
+import { yieldToWorkers } from './priority.ts';
 import { ServiceManager } from './service-manager.ts';
 import type { InheritedSockets } from './socket-activation.ts';
 import { ownCommand, Takeover } from './takeover.ts';
@@ -76,22 +77,6 @@ export interface StandaloneOptions {
 export interface BoundEntryPoint {
   readonly name: string;
   readonly address: ListenAddress;
-}
-
-/** Of this thread, after the workers have started. bench/load, changes: halves what a large change adds to the p99. */
-const MAIN_THREAD_NICENESS = 15;
-
-/**
- * Lets the scheduler prefer requests to configuration where both want the same core. On Linux the priority of the
- * process id is that of the main thread alone; elsewhere it would be everybody's, and nothing is done.
- */
-function yieldToWorkers(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    setPriority(process.pid, MAIN_THREAD_NICENESS);
-  } catch {
-    // Not allowed here: everything works, with less even response times during large changes.
-  }
 }
 
 /** Kept to go back to when nothing else is configured. */
@@ -159,6 +144,8 @@ export class Standalone {
   #pushed: string | null;
   readonly #secret: Uint8Array;
   #ending: Promise<void> | null = null;
+  /** A successor has claimed what only one process may have. */
+  #isSuspended = false;
 
   /** Opens what lasts and puts the parts together. Rejects when a log file or the state directory cannot be used. */
   static async create(options: StandaloneOptions): Promise<Standalone> {
@@ -420,6 +407,15 @@ export class Standalone {
     };
   }
 
+  /** What clients of an entry point speak, as far as its routers tell. */
+  schemeOf(entryPoint: string): 'http' | 'tcp' | 'udp' {
+    const { entryPoints, routes, tcpRoutes } = this.#pipeline.current;
+    if (entryPoints[entryPoint]?.address.protocol === 'udp') return 'udp';
+    const isOn = (route: { readonly entryPoints: readonly string[] }): boolean =>
+      route.entryPoints.includes(entryPoint);
+    return Object.values(tcpRoutes).some(isOn) && !Object.values(routes).some(isOn) ? 'tcp' : 'http';
+  }
+
   /** Of the newest routing configuration. */
   get diagnostics(): readonly Diagnostic[] {
     return this.#pipeline.result.diagnostics;
@@ -516,6 +512,7 @@ export class Standalone {
 
   /** A successor takes what there is: nothing changes here from now on. */
   async #suspend(): Promise<Inheritance> {
+    this.#isSuspended = true;
     await this.#pipeline.pause();
     await this.#acme?.stop();
     await this.#closeState();
@@ -532,13 +529,17 @@ export class Standalone {
   }
 
   async #resume(): Promise<void> {
-    try {
-      await this.#state?.store.start();
-    } catch (error) {
-      this.log.error('the state directory cannot be opened again', { error: String(error) });
+    if (this.#isSuspended) {
+      this.#isSuspended = false;
+      try {
+        await this.#state?.store.start();
+      } catch (error) {
+        this.log.error('the state directory cannot be opened again', { error: String(error) });
+      }
+      await this.#acme?.resume();
+      this.#pipeline.resume();
     }
-    await this.#acme?.resume();
-    this.#pipeline.resume();
+    // What has changed meanwhile was left to the successor.
     await this.#watch?.reload();
   }
 
@@ -589,8 +590,9 @@ export class Standalone {
   }
 
   #updateLiveNames(): void {
-    const { routes, services, tcpRoutes, tcpServices, udpRoutes, udpServices } = this.#pipeline.current;
+    const { entryPoints, routes, services, tcpRoutes, tcpServices, udpRoutes, udpServices } = this.#pipeline.current;
     this.#metrics.setLive({
+      entryPoints: new Set(Object.keys(entryPoints)),
       routers: new Set([routes, tcpRoutes, udpRoutes].flatMap((specs) => Object.keys(specs))),
       services: new Set([services, tcpServices, udpServices].flatMap((specs) => Object.keys(specs))),
     });

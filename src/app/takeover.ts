@@ -17,6 +17,7 @@ import {
   type Inheritance,
   type ProcessCommand,
 } from '../model/takeover.ts';
+import { atNormalPriority } from './priority.ts';
 
 /** From its start until it serves. */
 const READY_TIMEOUT_MS = 60_000;
@@ -27,7 +28,7 @@ export interface TakeoverOptions {
   sockets(): ReadonlyMap<string, { readonly fd: number }>;
   /** Writes nothing and changes nothing from now on; resolves with what the successor needs. */
   suspend(): Promise<Inheritance>;
-  /** Goes on as before. */
+  /** Goes on as before, after a `suspend` or none. */
   resume(): Promise<void>;
 }
 
@@ -57,15 +58,16 @@ function withoutTakeover(args: readonly string[]): readonly string[] {
 export class Takeover {
   readonly #options: TakeoverOptions;
   #child: ChildProcess | null = null;
+  #isStarting = false;
   #isHandedOver = false;
 
   constructor(options: TakeoverOptions) {
     this.#options = options;
   }
 
-  /** Changes would be lost: the successor has what this process had when it was asked. */
+  /** Changes would be lost: the successor has, or will have, what this process had when it was asked. */
   get isUnderWay(): boolean {
-    return this.#child !== null;
+    return this.#isStarting || this.#isHandedOver;
   }
 
   /**
@@ -73,19 +75,30 @@ export class Takeover {
    * does not, and everything is as before.
    */
   async begin(command: ProcessCommand): Promise<number> {
-    if (this.isUnderWay || this.#isHandedOver) throw failure('another takeover is under way');
-    const obstacle = obstacleTo() ?? (await problemOf(command));
-    if (obstacle !== null) throw failure(obstacle);
+    if (this.isUnderWay) throw failure('another takeover is under way');
+    this.#isStarting = true;
+    try {
+      const obstacle = obstacleTo() ?? (await problemOf(command));
+      if (obstacle !== null) throw failure(obstacle);
+      return await this.#start(command);
+    } finally {
+      this.#isStarting = false;
+    }
+  }
+
+  async #start(command: ProcessCommand): Promise<number> {
     const { log } = this.#options;
     const sockets = [...this.#options.sockets()];
-    const child = spawn(command.executable, [...command.nodeArgs, command.program, ...command.args], {
-      cwd: command.directory,
-      env: environmentFor(
-        command,
-        sockets.map(([name]) => name),
-      ),
-      stdio: ['ignore', 'inherit', 'inherit', ...sockets.map(([, { fd }]) => fd), 'ipc'],
-    });
+    const start = (): ChildProcess =>
+      spawn(command.executable, [...command.nodeArgs, command.program, ...command.args], {
+        cwd: command.directory,
+        env: environmentFor(
+          command,
+          sockets.map(([name]) => name),
+        ),
+        stdio: ['ignore', 'inherit', 'inherit', ...sockets.map(([, { fd }]) => fd), 'ipc'],
+      });
+    const child = atNormalPriority(start);
     this.#child = child;
     log.info('a successor was started', { pid: child.pid, sockets: sockets.map(([name]) => name) });
     try {
@@ -95,6 +108,7 @@ export class Takeover {
       log.error('the successor does not serve; this process goes on', { pid: child.pid, reason });
       await ended(child);
       this.#child = null;
+      this.#isStarting = false;
       await this.#options.resume();
       throw failure(reason);
     }

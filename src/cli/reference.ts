@@ -80,7 +80,7 @@ function table(fields: Fields): string {
 }
 
 function installPage(): string {
-  return `${NOTE}# Install configuration\n\nRead once at start, from one file in YAML, TOML or JSON. Keys are matched without regard to case; durations are written as in \`1m30s\`, and bare numbers count seconds. The same file may carry the [routing configuration](routing.md).\n\n${table(installOptions.fields!)}`;
+  return `${NOTE}# Install configuration\n\nRead at start, and again when it changes ([what takes effect then](../operations.md#changes-without-a-restart)), from one file in YAML, TOML or JSON. Keys are matched without regard to case; durations are written as in \`1m30s\`, and bare numbers count seconds. The same file may carry the [routing configuration](routing.md).\n\n${table(installOptions.fields!)}`;
 }
 
 function routingPage(): string {

@@ -1,5 +1,5 @@
 // The main thread's view of all metrics: sums the workers' blocks, keeps what dead workers had counted, and forgets the
-// series of removed routers and services after they have been read once more.
+// series of removed entry points, routers and services after they have been read once more.
 
 import type { SeriesAnnouncement } from '../model/sync.ts';
 import { FAMILIES } from './families.ts';
@@ -20,6 +20,7 @@ interface WorkerBlock {
 
 /** Names that series may still carry. */
 export interface LiveNames {
+  readonly entryPoints: ReadonlySet<string>;
   readonly routers: ReadonlySet<string>;
   readonly services: ReadonlySet<string>;
 }
@@ -80,10 +81,12 @@ export class MetricsAggregator {
 
   #isShown(key: string, sample: Sample): boolean {
     const live = this.#live;
-    const { router, service } = sample.labels;
+    const { entrypoint, router, service } = sample.labels;
     const isLive =
       live === null ||
-      ((router === undefined || live.routers.has(router)) && (service === undefined || live.services.has(service)));
+      ((entrypoint === undefined || live.entryPoints.has(entrypoint)) &&
+        (router === undefined || live.routers.has(router)) &&
+        (service === undefined || live.services.has(service)));
     if (isLive) {
       this.#gone.delete(key);
       return true;

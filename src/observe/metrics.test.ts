@@ -58,10 +58,10 @@ test('series of removed objects are shown once more and then dropped', () => {
   const aggregator = new MetricsAggregator(BUCKETS);
   const worker = new FakeWorker(aggregator, 1);
   worker.requests.forService('old@file').record(200, 'GET', 'http', 0.01, 0, 0, NO_HEADERS);
-  aggregator.setLive({ routers: new Set(), services: new Set(['new@file']) });
+  aggregator.setLive({ entryPoints: new Set(), routers: new Set(), services: new Set(['new@file']) });
   expect(text(aggregator)).toContain('old@file');
   expect(text(aggregator)).not.toContain('old@file');
-  aggregator.setLive({ routers: new Set(), services: new Set(['old@file']) });
+  aggregator.setLive({ entryPoints: new Set(), routers: new Set(), services: new Set(['old@file']) });
   expect(text(aggregator)).toContain('old@file');
 });
 

@@ -1,5 +1,6 @@
 // One process succeeds another while clients ask.
 
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import http from 'node:http';
@@ -138,12 +139,31 @@ test('a successor that does not come to serve leaves the running process as it w
   expect(blocked.stderr).toContain('the running router goes on');
   holder.close();
 
+  // A successor that ends before it asks for anything.
+  const broken = join(router.directory, 'broken.mjs');
+  await writeFile(broken, 'process.exit(3);\n');
+  const command = {
+    executable: process.execPath,
+    nodeArgs: [],
+    program: broken,
+    args: [],
+    directory: '/',
+    environment: {},
+  };
+  expect(await api(router, '/api/takeover', 'POST', JSON.stringify(command))).toMatchObject({
+    status: 409,
+    text: expect.stringContaining('it ended with exit code 3') as string,
+  });
+
   // It still writes its state, and takes changes.
   expect(await pidOf(router)).toBe(first);
   await router.write(good.replace('PathPrefix(`/`)', 'PathPrefix(`/load`)'));
   await router.sees('configuration changed version=2');
   expect((await stat(join(router.directory, 'state', 'lock'))).isFile()).toBe(true);
   await load.more(10);
+
+  expect(router.said()).not.toContain('the state directory cannot be opened');
+  expect(router.said()).not.toContain('state cannot be written');
 
   // And can be succeeded afterwards.
   expect(await router.takeOver()).toMatchObject({ code: 0 });
@@ -384,5 +404,84 @@ test('HTTP/2 clients that open streams all the time lose none', async () => {
   }
   isStopping = true;
   await running;
+  expect(failures).toEqual([]);
+}, 60_000);
+
+test('connections of TCP last on, new ones are never refused, and every datagram of UDP is answered', async () => {
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.pipe(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port: echo } = server.address() as net.AddressInfo;
+  const datagrams = createSocket('udp4');
+  datagrams.on('message', (message, { port, address }) => datagrams.send(message, port, address));
+  datagrams.bind(0, '127.0.0.1');
+  await once(datagrams, 'listening');
+  await using origin = await RecordingOrigin.start();
+  const routing = `
+tcp:
+  routers: { echo: { rule: "HostSNI(\`*\`)", entryPoints: [raw], service: echo } }
+  services: { echo: { loadBalancer: { servers: [{ address: "127.0.0.1:${echo}" }] } } }
+udp:
+  routers: { echo: { entryPoints: [dns], service: echo } }
+  services: { echo: { loadBalancer: { servers: [{ address: "127.0.0.1:${datagrams.address().port}" }] } } }
+`;
+  const entryPoints = '  raw: { address: "127.0.0.1:0" }\n  dns: { address: "127.0.0.1:0/udp" }';
+  await using router = await Succession.start({ install: install(origin.port, routing, entryPoints), workers: 2 });
+  const { raw, dns } = router.ports;
+  const lasting = await RawClient.connect(raw!);
+  lasting.send('before');
+  await lasting.until(() => lasting.received === 'before');
+
+  let isStopping = false;
+  const failures: string[] = [];
+  const counts = { tcp: 0, udp: 0 };
+  const wake = new Set<() => void>();
+  const streams = async (): Promise<void> => {
+    while (!isStopping) {
+      try {
+        const client = await RawClient.connect(raw!);
+        client.send('x');
+        await client.until(() => client.received === 'x');
+        client.socket.destroy();
+        counts.tcp++;
+      } catch (error) {
+        failures.push(String(error));
+      }
+      for (const call of wake) call();
+    }
+  };
+  // One at a time: a datagram that is lost ends the test by its time limit.
+  const asker = createSocket('udp4');
+  const questions = async (): Promise<void> => {
+    while (!isStopping) {
+      const answered = once(asker, 'message') as Promise<[Buffer]>;
+      asker.send(`question ${counts.udp}`, dns!, '127.0.0.1');
+      const [answer] = await answered;
+      if (answer.toString() !== `question ${counts.udp}`) failures.push(answer.toString());
+      counts.udp++;
+      for (const call of wake) call();
+    }
+  };
+  const more = async (): Promise<void> => {
+    const goal = { tcp: counts.tcp + 20, udp: counts.udp + 20 };
+    while (counts.tcp < goal.tcp || counts.udp < goal.udp) await new Promise<void>((resolve) => wake.add(resolve));
+  };
+  const running = Promise.all([streams(), streams(), questions()]);
+  await more();
+  expect(await router.takeOver()).toMatchObject({ code: 0 });
+  lasting.send(' and after');
+  await lasting.until(() => lasting.received === 'before and after');
+  lasting.socket.destroy();
+  await more();
+  expect(await router.takeOver()).toMatchObject({ code: 0 });
+  await more();
+  isStopping = true;
+  await running;
+  asker.close();
+  datagrams.close();
+  server.close();
   expect(failures).toEqual([]);
 }, 60_000);

@@ -101,6 +101,7 @@ tcp:
     guarded: { rule: "HostSNI(\`*\`)", service: plain, entryPoints: [guarded], middlewares: [few, known] }
     v1: { rule: "HostSNI(\`*\`)", service: v1, entryPoints: [v1] }
     v2: { rule: "HostSNI(\`*\`)", service: v2, entryPoints: [v2] }
+    proxied: { rule: "ClientIP(\`192.0.2.1\`)", service: v1, entryPoints: [proxied] }
     upstreamTls: { rule: "HostSNI(\`*\`)", service: overTls, entryPoints: [tls] }
     one: { rule: "HostSNI(\`one.example\`)", service: one, tls: { passthrough: true }, entryPoints: [mixed] }
     two: { rule: "HostSNIRegexp(\`^two[.]\`)", service: two, tls: { passthrough: true }, entryPoints: [mixed] }
@@ -136,11 +137,11 @@ tls:
     mqtt: { alpnProtocols: [mqtt] }
     strict: { clientAuth: { caFiles: [DIR/visitor.pem], clientAuthType: RequireAndVerifyClientCert } }
 `;
-  const names = 'banner answers breaks shared spare gone guarded v1 v2 tls mixed'.split(' ');
+  const names = 'banner answers breaks shared spare gone guarded v1 v2 tls mixed proxied'.split(' ');
   router = await startRouter({
     install: `
 entryPoints:
-${names.map((name) => `  ${name}: { address: "127.0.0.1:0" }`).join('\n')}
+${names.map((name) => `  ${name}: { address: "127.0.0.1:0"${name === 'proxied' ? ', proxyProtocol: { insecure: true }' : ''} }`).join('\n')}
   traefik: { address: "127.0.0.1:0" }
 providers: { file: { filename: DIR/routing.yml } }
 accessLog: { format: json }
@@ -289,6 +290,14 @@ test('servers learn who the client is', async () => {
   const bytes = Buffer.from(second.text.slice('all: '.length), 'utf8');
   expect(bytes.subarray(0, 12).toString('latin1')).toBe('\r\n\r\n\0\r\nQUIT\n');
   expect(second.text.endsWith('x')).toBe(true);
+});
+
+test('also when another proxy has said so, with everything in one piece', async () => {
+  const client = await connectPlain(router.ports['proxied']!);
+  const header = 'PROXY TCP4 192.0.2.1 198.51.100.2 12345 443\r\n';
+  client.socket.end(`${header}question`);
+  await client.has(`all: ${header}question`);
+  await client.ended();
 });
 
 test('servers are spoken to over TLS where the configuration says so', async () => {

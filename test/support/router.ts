@@ -94,7 +94,7 @@ class Running implements RouterProcess {
   }
 
   get ports(): Record<string, number> {
-    const found = this.#stderr.matchAll(/^ {2}(\S+)\s+(?:http|udp):\/\/\S+?:(\d+)$/gm);
+    const found = this.#stderr.matchAll(/^ {2}(\S+)\s+(?:http|tcp|udp):\/\/\S+?:(\d+)$/gm);
     return Object.fromEntries([...found].map((match) => [match[1]!, Number(match[2])]));
   }
 

@@ -21,10 +21,11 @@ export async function explain(args: Arguments, io: Io): Promise<number> {
   return answer.router === null ? EXIT_FAILED : EXIT_OK;
 }
 
-function describe({ request, entryPoint, router, chain, taken, others, notes }: Explanation): string {
+function describe({ request, entryPoint, router, tcpRouter, chain, taken, others, notes }: Explanation): string {
   const query = request.query === '' ? '' : `?${request.query}`;
   const lines = [`${request.method} ${request.host}${request.path}${query} on ${entryPoint}`];
-  if (router === null) lines.push('no router takes it: it is answered 404');
+  if (tcpRouter !== null) lines.push(`the TCP router ${tcpRouter} takes its connection`);
+  else if (router === null) lines.push('no router takes it: it is answered 404');
   else {
     lines.push(`taken by ${router}`, '');
     for (const { kind, name, detail } of chain) {

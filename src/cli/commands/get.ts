@@ -16,67 +16,37 @@ interface Kind {
   readonly columns: Readonly<Record<string, (row: Row) => unknown>>;
 }
 
+const ROUTER_COLUMNS: Kind['columns'] = {
+  name: (row) => row['name'],
+  status: (row) => row['status'],
+  priority: (row) => row['priorityStr'],
+  'entry points': (row) => row['using'],
+  service: (row) => row['service'],
+  rule: (row) => row['rule'],
+};
+
+const SERVICE_COLUMNS: Kind['columns'] = {
+  name: (row) => row['name'],
+  status: (row) => row['status'],
+  type: (row) => row['type'],
+  servers: (row) => serverCount(row['serverStatus']),
+  'used by': (row) => row['usedBy'],
+};
+
+const MIDDLEWARE_COLUMNS: Kind['columns'] = {
+  name: (row) => row['name'],
+  status: (row) => row['status'],
+  type: (row) => row['type'],
+  'used by': (row) => row['usedBy'],
+};
+
 const KINDS: Readonly<Record<string, Kind>> = {
-  routers: {
-    path: '/api/http/routers',
-    columns: {
-      name: (row) => row['name'],
-      status: (row) => row['status'],
-      priority: (row) => row['priorityStr'],
-      'entry points': (row) => row['using'],
-      service: (row) => row['service'],
-      rule: (row) => row['rule'],
-    },
-  },
-  services: {
-    path: '/api/http/services',
-    columns: {
-      name: (row) => row['name'],
-      status: (row) => row['status'],
-      type: (row) => row['type'],
-      servers: (row) => serverCount(row['serverStatus']),
-      'used by': (row) => row['usedBy'],
-    },
-  },
-  middlewares: {
-    path: '/api/http/middlewares',
-    columns: {
-      name: (row) => row['name'],
-      status: (row) => row['status'],
-      type: (row) => row['type'],
-      'used by': (row) => row['usedBy'],
-    },
-  },
-  tcprouters: {
-    path: '/api/tcp/routers',
-    columns: {
-      name: (row) => row['name'],
-      status: (row) => row['status'],
-      priority: (row) => row['priorityStr'],
-      'entry points': (row) => row['using'],
-      service: (row) => row['service'],
-      rule: (row) => row['rule'],
-    },
-  },
-  tcpservices: {
-    path: '/api/tcp/services',
-    columns: {
-      name: (row) => row['name'],
-      status: (row) => row['status'],
-      type: (row) => row['type'],
-      servers: (row) => serverCount(row['serverStatus']),
-      'used by': (row) => row['usedBy'],
-    },
-  },
-  tcpmiddlewares: {
-    path: '/api/tcp/middlewares',
-    columns: {
-      name: (row) => row['name'],
-      status: (row) => row['status'],
-      type: (row) => row['type'],
-      'used by': (row) => row['usedBy'],
-    },
-  },
+  routers: { path: '/api/http/routers', columns: ROUTER_COLUMNS },
+  services: { path: '/api/http/services', columns: SERVICE_COLUMNS },
+  middlewares: { path: '/api/http/middlewares', columns: MIDDLEWARE_COLUMNS },
+  tcprouters: { path: '/api/tcp/routers', columns: ROUTER_COLUMNS },
+  tcpservices: { path: '/api/tcp/services', columns: SERVICE_COLUMNS },
+  tcpmiddlewares: { path: '/api/tcp/middlewares', columns: MIDDLEWARE_COLUMNS },
   udprouters: {
     path: '/api/udp/routers',
     columns: {
@@ -86,15 +56,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
       service: (row) => row['service'],
     },
   },
-  udpservices: {
-    path: '/api/udp/services',
-    columns: {
-      name: (row) => row['name'],
-      status: (row) => row['status'],
-      type: (row) => row['type'],
-      'used by': (row) => row['usedBy'],
-    },
-  },
+  udpservices: { path: '/api/udp/services', columns: MIDDLEWARE_COLUMNS },
   certificates: {
     path: '/api/certificates',
     columns: {

@@ -169,7 +169,7 @@ function handleSignals(router: Standalone, settle: (code: number) => void, io: I
 function announce(bound: readonly BoundEntryPoint[], router: Standalone, install: InstallConfig, io: Io): void {
   for (const { name, address } of bound) {
     const host = address.host === '' ? 'localhost' : address.host.includes(':') ? `[${address.host}]` : address.host;
-    io.err(`  ${name.padEnd(12)} ${address.protocol === 'udp' ? 'udp' : 'http'}://${host}:${address.port}\n`);
+    io.err(`  ${name.padEnd(12)} ${router.schemeOf(name)}://${host}:${address.port}\n`);
   }
   const { routers, services, middlewares } = router.counts;
   const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;

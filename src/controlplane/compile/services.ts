@@ -12,9 +12,12 @@ import type {
   UpstreamTransportSpec,
 } from '../../model/service.ts';
 import type { LoadBalancerOptions, ServiceOptions, StickyOptions } from '../config/service-options.ts';
+import { scheduleSpec } from '../config/check-options.ts';
 import { transportSpec, type TransportOptions } from '../config/transport-options.ts';
-import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { qualify, type Compiled, type Findings } from './compilation.ts';
+import { LastMade } from './last-made.ts';
 import { parseServer } from './server-url.ts';
+import { resolveTransport } from './transport-reference.ts';
 
 export interface ServiceInputs {
   readonly services: ReadonlyMap<string, Compiled<ServiceOptions>>;
@@ -30,22 +33,12 @@ export function compileServices(inputs: ServiceInputs, findings: Findings): Map<
     const options = service.object.value;
     if (options === null) continue;
     const spec = compileService(service, options, inputs, findings);
-    if (spec !== null && service.errors.length === 0) specs.set(service.name, sameAsBefore(options, spec));
+    if (spec !== null && service.errors.length === 0) specs.set(service.name, made.keep(options, spec));
   }
   return specs;
 }
 
-/** The last specification made of each decoded service, with its text. */
-const made = new WeakMap<ServiceOptions, { readonly spec: ServiceSpec; readonly text: string }>();
-
-/** The earlier object when it says the same: snapshots compare by identity first. */
-function sameAsBefore(options: ServiceOptions, spec: ServiceSpec): ServiceSpec {
-  const before = made.get(options);
-  const text = JSON.stringify(spec);
-  if (before?.text === text) return before.spec;
-  made.set(options, { spec, text });
-  return spec;
-}
+const made = new LastMade<ServiceOptions, ServiceSpec>();
 
 function compileService(
   service: Compiled<ServiceOptions>,
@@ -99,13 +92,14 @@ function compileLoadBalancer(
     );
     if (server !== null) servers.push(server);
   }
+  const own = resolveTransport(service, options.serversTransport, inputs.transports, findings);
   return {
     kind: 'loadBalancer',
     name,
     strategy: options.strategy,
     servers,
     passHostHeader: options.passHostHeader,
-    transport: resolveTransport(service, options.serversTransport, inputs, findings),
+    transport: own === null ? inputs.defaultTransport : transportSpec(own.name, own.options),
     sticky: stickyCookie(name, options.sticky),
     healthCheck: options.healthCheck === undefined ? null : healthCheckSpec(options.healthCheck),
     passiveHealthCheck:
@@ -118,25 +112,6 @@ function compileLoadBalancer(
     slowStartMs: options.slowStart,
     middlewares: options.middlewares.map((reference) => qualify(reference, provider)),
   };
-}
-
-function resolveTransport(
-  service: Compiled<ServiceOptions>,
-  reference: string | undefined,
-  inputs: ServiceInputs,
-  findings: Findings,
-): UpstreamTransportSpec {
-  if (reference === undefined) return inputs.defaultTransport;
-  const option = ['loadBalancer', 'serversTransport'];
-  const transport = inputs.transports.get(qualify(reference, service.provider));
-  transport?.usedBy.add(service.name);
-  if (transport === undefined) {
-    const message = danglingMessage('serversTransport', reference, service.provider, inputs.transports.keys());
-    findings.report(service, 'error', 'dangling-reference', message, option);
-  } else if (transport.object.value === null) {
-    findings.report(service, 'error', 'unusable-reference', `the transport "${reference}" is disabled`, option);
-  } else return transportSpec(transport.name, transport.object.value);
-  return inputs.defaultTransport;
 }
 
 function stickyCookie(service: string, sticky: StickyOptions | undefined): StickyCookieSpec | null {
@@ -171,12 +146,6 @@ function healthCheckSpec(options: NonNullable<LoadBalancerOptions['healthCheck']
     headers: options.headers,
     followRedirects: options.followRedirects,
     status: [options.status ?? [200, 399]],
-    intervalMs: options.interval,
-    unhealthyIntervalMs: options.unhealthyInterval ?? options.interval,
-    timeoutMs: options.timeout,
-    jitterMs: options.jitter ?? options.interval / 10,
-    healthyThreshold: options.healthyThreshold,
-    unhealthyThreshold: options.unhealthyThreshold,
-    initialState: options.initialState,
+    ...scheduleSpec(options),
   };
 }

@@ -11,6 +11,7 @@ import type { TcpMiddlewareOptions, TcpRouterOptions, TcpServiceOptions } from '
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
 import { resolveEntryPoints, type KnownEntryPoints } from './entry-points.ts';
 import { checkRule, translateRule } from './routes.ts';
+import { LastMade } from './last-made.ts';
 import type { CompiledTlsOptions } from './tls.ts';
 
 export interface TcpRouteInputs {
@@ -69,7 +70,7 @@ function compileRoute(
   const tls = resolveTls(router, options, inputs, findings);
   if (router.errors.length > 0 || tree === null) return null;
   const rank = inputs.precedence.indexOf(router.provider);
-  return sameAsBefore(options, {
+  return made.keep(options, {
     name: router.name,
     entryPoints,
     rule,
@@ -81,16 +82,7 @@ function compileRoute(
   });
 }
 
-/** The last specification made of each decoded router, with its text. */
-const made = new WeakMap<TcpRouterOptions, { readonly spec: TcpRouteSpec; readonly text: string }>();
-
-function sameAsBefore(options: TcpRouterOptions, spec: TcpRouteSpec): TcpRouteSpec {
-  const before = made.get(options);
-  const text = JSON.stringify(spec);
-  if (before?.text === text) return before.spec;
-  made.set(options, { spec, text });
-  return spec;
-}
+const made = new LastMade<TcpRouterOptions, TcpRouteSpec>();
 
 /** Server names and protocols come with TLS alone. */
 function checkWithoutTls(router: Compiled<TcpRouterOptions>, rule: RuleNode, findings: Findings): void {

@@ -14,8 +14,11 @@ import {
   type TcpServiceOptions,
   type TcpTransportOptions,
 } from '../config/tcp-options.ts';
-import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { scheduleSpec } from '../config/check-options.ts';
+import type { Compiled, Findings } from './compilation.ts';
+import { LastMade } from './last-made.ts';
 import { compileChildren, parseHostPort, resolveChildren } from './plain-services.ts';
+import { resolveTransport } from './transport-reference.ts';
 
 export interface TcpServiceInputs {
   readonly services: ReadonlyMap<string, Compiled<TcpServiceOptions>>;
@@ -31,23 +34,13 @@ export function compileTcpServices(inputs: TcpServiceInputs, findings: Findings)
     const options = service.object.value;
     if (options === null) continue;
     const spec = compileService(service, options, inputs, findings);
-    if (spec !== null && service.errors.length === 0) specs.set(service.name, sameAsBefore(options, spec));
+    if (spec !== null && service.errors.length === 0) specs.set(service.name, made.keep(options, spec));
   }
   resolveChildren(specs, inputs.services, findings);
   return specs;
 }
 
-/** The last specification made of each decoded service, with its text. */
-const made = new WeakMap<TcpServiceOptions, { readonly spec: TcpServiceSpec; readonly text: string }>();
-
-/** The earlier object when it says the same: snapshots compare by identity first. */
-function sameAsBefore(options: TcpServiceOptions, spec: TcpServiceSpec): TcpServiceSpec {
-  const before = made.get(options);
-  const text = JSON.stringify(spec);
-  if (before?.text === text) return before.spec;
-  made.set(options, { spec, text });
-  return spec;
-}
+const made = new LastMade<TcpServiceOptions, TcpServiceSpec>();
 
 function compileService(
   service: Compiled<TcpServiceOptions>,
@@ -82,7 +75,8 @@ function compileLoadBalancer(
       findings.report(service, 'error', 'bad-server-url', parsed, ['loadBalancer', 'servers', index, 'address']);
     } else servers.push({ url: address, ...parsed, isSecure });
   }
-  const transport = resolveTransport(service, options.serversTransport, inputs, findings);
+  const own = resolveTransport(service, options.serversTransport, inputs.transports, findings);
+  const transport = own === null ? inputs.defaultTransport : tcpTransportSpec(own.name, own.options);
   const { proxyProtocol, terminationDelay } = options;
   return {
     kind: 'tcpLoadBalancer',
@@ -98,36 +92,11 @@ function compileLoadBalancer(
   };
 }
 
-function resolveTransport(
-  service: Compiled<TcpServiceOptions>,
-  reference: string | undefined,
-  inputs: TcpServiceInputs,
-  findings: Findings,
-): TcpTransportSpec {
-  if (reference === undefined) return inputs.defaultTransport;
-  const option = ['loadBalancer', 'serversTransport'];
-  const transport = inputs.transports.get(qualify(reference, service.provider));
-  transport?.usedBy.add(service.name);
-  if (transport === undefined) {
-    const message = danglingMessage('serversTransport', reference, service.provider, inputs.transports.keys());
-    findings.report(service, 'error', 'dangling-reference', message, option);
-  } else if (transport.object.value === null) {
-    findings.report(service, 'error', 'unusable-reference', `the transport "${reference}" is disabled`, option);
-  } else return tcpTransportSpec(transport.name, transport.object.value);
-  return inputs.defaultTransport;
-}
-
 function healthCheckSpec(options: NonNullable<TcpLoadBalancerOptions['healthCheck']>): TcpHealthCheckSpec {
   return {
     port: options.port ?? 0,
     send: options.send,
     expect: options.expect,
-    intervalMs: options.interval,
-    unhealthyIntervalMs: options.unhealthyInterval ?? options.interval,
-    timeoutMs: options.timeout,
-    jitterMs: options.jitter ?? options.interval / 10,
-    healthyThreshold: options.healthyThreshold,
-    unhealthyThreshold: options.unhealthyThreshold,
-    initialState: options.initialState,
+    ...scheduleSpec(options),
   };
 }

@@ -6,19 +6,23 @@ import { parseRule, type RuleLanguage, type RuleNode } from '../../dataplane/mat
 import { TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
 import type { WantedCertificate } from '../../model/certificate.ts';
 import type { RouteSpec } from '../../model/route.ts';
+import type { SnapshotSections } from '../../model/snapshot.ts';
 import { missingResolver, type AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
 import type { CertificateDefaults, InstallConfig } from '../config/install-config.ts';
 import type { StoreOptions } from '../config/tls-options.ts';
 import type { RouterOptions } from '../config/routing-options.ts';
+import type { TcpRouterOptions } from '../config/tcp-options.ts';
 import type { Compiled, Findings } from './compilation.ts';
-import type { CompiledTcp } from './tcp.ts';
 
 /** Of the routers in force. What cannot be had is reported at the router and left out. */
 export function compileWantedCertificates(
   install: Pick<InstallConfig, 'certificatesResolvers' | 'entryPointCertificates'>,
   routes: ReadonlyMap<string, RouteSpec>,
   routers: ReadonlyMap<string, Compiled<RouterOptions>>,
-  tcp: Pick<CompiledTcp, 'objects' | 'sections'>,
+  tcp: {
+    readonly objects: { readonly routers: ReadonlyMap<string, Compiled<TcpRouterOptions>> };
+    readonly sections: Pick<SnapshotSections, 'tcpRoutes'>;
+  },
   stores: ReadonlyMap<string, Compiled<StoreOptions>>,
   findings: Findings,
 ): readonly WantedCertificate[] {

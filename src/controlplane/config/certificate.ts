@@ -3,10 +3,11 @@
 import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { BoundedCache } from '../../core/bounded-cache.ts';
 import type { CertificateSpec } from '../../model/tls.ts';
+import { publicPartOf } from './private-key.ts';
 
 export type ParsedCertificate = Omit<CertificateSpec, 'isDefault'>;
 
-/** Checking a key takes some 0.3 ms: what was read before is known by its hash. */
+/** Reading a certificate takes some 0.3 ms: what was read before is known by its hash. */
 const known = new BoundedCache<string, ParsedCertificate>(20_000);
 
 const CERTIFICATES = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
@@ -20,18 +21,9 @@ export function parseCertificate(certificate: string, key: string): ParsedCertif
   if (blocks === null) return 'certFile holds no certificate; expected "-----BEGIN CERTIFICATE-----"';
   const leaf = parseLeaf(blocks);
   if (typeof leaf === 'string') return leaf;
-  let privateKey: KeyObject;
-  try {
-    privateKey = createPrivateKey(key);
-  } catch {
-    return /ENCRYPTED/.test(key)
-      ? 'keyFile holds an encrypted key; write it without a passphrase, as with "openssl pkey"'
-      : 'keyFile holds no private key that can be read';
-  }
-  if (!leaf.checkPrivateKey(privateKey)) return `the key does not belong to the certificate of ${subjectOf(leaf)}`;
-  const keyType = privateKey.asymmetricKeyType ?? '';
-  if (!['rsa', 'rsa-pss', 'ec', 'ed25519', 'ed448'].includes(keyType))
-    return `keys of the type ${keyType} are no use in TLS`;
+  const checked = checkKey(leaf, key);
+  if ('problem' in checked) return checked.problem;
+  const { keyType } = checked;
   const parsed: ParsedCertificate = {
     name,
     certificate: blocks.join('\n'),
@@ -43,6 +35,28 @@ export function parseCertificate(certificate: string, key: string): ParsedCertif
   };
   known.set(name, parsed);
   return parsed;
+}
+
+function checkKey(leaf: X509Certificate, key: string): { readonly keyType: string } | { readonly problem: string } {
+  const part = publicPartOf(key);
+  if (part !== null && leaf.raw.includes(part.bytes)) return { keyType: part.type };
+  let privateKey: KeyObject;
+  try {
+    privateKey = createPrivateKey(key);
+  } catch {
+    return {
+      problem: /ENCRYPTED/.test(key)
+        ? 'keyFile holds an encrypted key; write it without a passphrase, as with "openssl pkey"'
+        : 'keyFile holds no private key that can be read',
+    };
+  }
+  if (!leaf.checkPrivateKey(privateKey)) {
+    return { problem: `the key does not belong to the certificate of ${subjectOf(leaf)}` };
+  }
+  const keyType = privateKey.asymmetricKeyType ?? '';
+  return ['rsa', 'rsa-pss', 'ec', 'ed25519', 'ed448'].includes(keyType)
+    ? { keyType }
+    : { problem: `keys of the type ${keyType} are no use in TLS` };
 }
 
 /** Every block is looked at: one that is broken further down makes the handshake fail as well. */

@@ -1,4 +1,4 @@
-// The install configuration: what is read once at start. Its sections and defaults are here; what the rest of the
+// The install configuration: what the process is, read at start and again when it changes. Its sections and defaults are here; what the rest of the
 // program gets is the decoded form with units in the names.
 
 import { dirname } from 'node:path';

@@ -20,6 +20,7 @@ import {
   withDefault,
   type Infer,
 } from '../../schema/schema.ts';
+import { checkTimes, scheduleFields } from './check-options.ts';
 import { statusRange } from '../../schema/status-range.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
@@ -87,43 +88,17 @@ const healthCheck = checked(
     hostname: optional(fieldValue, 'Sent as Host; the server’s address when left out.'),
     port: optional(integer({ min: 1, max: 65_535 }), 'Port of the check; the server’s when left out.'),
     method: withDefault(string({ pattern: /^[A-Za-z]+$/, expected: 'a method' }), 'GET', 'Method of the request.'),
-    interval: withDefault(duration(), 30_000, 'Time between two checks of a server.'),
-    unhealthyInterval: optional(
-      duration(),
-      'Time between two checks of a server that is down; `interval` when left out.',
-    ),
-    timeout: withDefault(duration(), 5_000, 'A check that takes longer has failed.'),
+    ...scheduleFields('requests'),
     headers: withDefault(record(fieldValue, fieldNameError), {}, 'Fields of the request.'),
     followRedirects: flag(
       true,
       'Ask the target of a redirect, up to ten in a row; otherwise the redirect is the answer.',
     ),
     status: optional(statusRange(), 'Status of a server that is up, one or a range; 200-399 when left out.'),
-    healthyThreshold: own(
-      withDefault(integer({ min: 1, max: 100 }), 1, 'Good checks in a row that bring a server up.'),
-    ),
-    unhealthyThreshold: own(withDefault(integer({ min: 1, max: 100 }), 1, 'Failed checks in a row that take it down.')),
-    initialState: own(
-      withDefault(
-        oneOf('up', 'down'),
-        'up',
-        'Of a server not checked yet. `down` keeps requests away until it has passed.',
-      ),
-    ),
-    jitter: own(
-      optional(duration(), 'Each check comes up to this much later, at random; a tenth of the interval when left out.'),
-    ),
   }),
-  ({ path, mode, interval, unhealthyInterval, timeout }, context) => {
-    if (path === undefined && mode === 'http') context.at('path', () => context.missing('string'));
-    if (timeout <= 0) context.at('timeout', () => context.invalid('a check needs a time limit', 'more than 0', '0'));
-    for (const [name, value] of Object.entries({ interval, unhealthyInterval })) {
-      if (value !== undefined && value < 100) {
-        context.at(name, () =>
-          context.invalid('servers are checked at most ten times a second', 'at least 100ms', `${value}ms`),
-        );
-      }
-    }
+  (value, context) => {
+    if (value.path === undefined && value.mode === 'http') context.at('path', () => context.missing('string'));
+    checkTimes(value, context);
   },
 );
 

@@ -3,7 +3,6 @@
 
 import type { TcpTransportSpec } from '../../model/tcp.ts';
 import { network } from '../../dataplane/middleware/option-types.ts';
-import { pem } from '../../schema/file-option.ts';
 import {
   boolean,
   checked,
@@ -15,7 +14,6 @@ import {
   object,
   oneOf,
   optional,
-  own,
   required,
   string,
   withDefault,
@@ -23,8 +21,9 @@ import {
   type Schema,
 } from '../../schema/schema.ts';
 import type { DecodeContext } from '../../schema/decode-context.ts';
-import { clientCertificateOptions, tcpRouterTls } from './tls-options.ts';
-import { tlsSpec } from './transport-options.ts';
+import { checkTimes, scheduleFields } from './check-options.ts';
+import { tcpRouterTls } from './tls-options.ts';
+import { identityFields, tlsSpec, trustFields } from './transport-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
 const weight = integer({ min: 0, max: 1_000_000 });
@@ -85,37 +84,11 @@ const healthCheck = checked(
       '',
       'What the answer has to begin with. When left out, a connection (with TLS, a handshake) is enough.',
     ),
-    interval: withDefault(duration(), 30_000, 'Time between two checks of a server.'),
-    unhealthyInterval: optional(
-      duration(),
-      'Time between two checks of a server that is down; `interval` when left out.',
-    ),
-    timeout: withDefault(duration(), 5_000, 'A check that takes longer has failed.'),
-    healthyThreshold: own(
-      withDefault(integer({ min: 1, max: 100 }), 1, 'Good checks in a row that bring a server up.'),
-    ),
-    unhealthyThreshold: own(withDefault(integer({ min: 1, max: 100 }), 1, 'Failed checks in a row that take it down.')),
-    initialState: own(
-      withDefault(
-        oneOf('up', 'down'),
-        'up',
-        'Of a server not checked yet. `down` keeps connections away until it has passed.',
-      ),
-    ),
-    jitter: own(
-      optional(duration(), 'Each check comes up to this much later, at random; a tenth of the interval when left out.'),
-    ),
+    ...scheduleFields('connections'),
   }),
-  ({ interval, unhealthyInterval, timeout, expect }, context) => {
-    if (timeout <= 0) context.at('timeout', () => context.invalid('a check needs a time limit', 'more than 0', '0'));
-    for (const [name, value] of Object.entries({ interval, unhealthyInterval })) {
-      if (value !== undefined && value < 100) {
-        context.at(name, () =>
-          context.invalid('servers are checked at most ten times a second', 'at least 100ms', `${value}ms`),
-        );
-      }
-    }
-    if (Buffer.byteLength(expect) > MAX_EXPECT_BYTES) {
+  (value, context) => {
+    checkTimes(value, context);
+    if (Buffer.byteLength(value.expect) > MAX_EXPECT_BYTES) {
       context.at('expect', () =>
         context.invalid('the answer that is expected is too long', `at most ${MAX_EXPECT_BYTES} bytes`, 'more'),
       );
@@ -190,28 +163,8 @@ export const tcpMiddlewareOptions = object({
 export type TcpMiddlewareOptions = Infer<typeof tcpMiddlewareOptions>;
 
 const transportTls = object({
-  serverName: optional(
-    string(),
-    'Name sent to servers and looked for in their certificates; that of the address when left out.',
-  ),
-  insecureSkipVerify: flag(false, 'Take any certificate of a server. Everyone on the way can then be the server.'),
-  rootCAs: withDefault(
-    list(pem('certificate')),
-    [],
-    'Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out.',
-  ),
-  certificates: withDefault(list(clientCertificateOptions), [], 'Certificates for servers that ask for one.'),
-  peerCertSANs: withDefault(
-    list(
-      object({
-        type: withDefault(oneOf('DNS', 'URI'), 'DNS', 'Type of the name.'),
-        value: required(string(), 'The name.'),
-      }),
-    ),
-    [],
-    'Subject alternative names of which a server’s certificate must have one.',
-  ),
-  peerCertURI: optional(string(), 'A URI that a server’s certificate must have as subject alternative name.'),
+  ...trustFields,
+  ...identityFields,
   spiffe: later('SPIFFE.'),
 });
 

@@ -9,7 +9,6 @@ import {
   boolean,
   checked,
   differing,
-  later,
   list,
   object,
   oneOf,

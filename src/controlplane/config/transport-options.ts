@@ -42,6 +42,40 @@ const forwardingTimeouts = object({
   ),
 });
 
+/** Whose word servers' certificates are believed on. */
+export const trustFields = {
+  insecureSkipVerify: withDefault(
+    boolean(),
+    false,
+    'Take any certificate of a server. Everyone on the way can then be the server.',
+  ),
+  rootCAs: withDefault(
+    list(pem('certificate')),
+    [],
+    'Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out.',
+  ),
+};
+
+/** What servers have to prove, and what is shown to them. */
+export const identityFields = {
+  serverName: optional(
+    string(),
+    'Name sent to servers and looked for in their certificates; that of the server when left out.',
+  ),
+  certificates: withDefault(list(clientCertificateOptions), [], 'Certificates for servers that ask for one.'),
+  peerCertSANs: withDefault(
+    list(
+      object({
+        type: withDefault(oneOf('DNS', 'URI'), 'DNS', 'Type of the name.'),
+        value: required(string(), 'The name.'),
+      }),
+    ),
+    [],
+    'Subject alternative names of which a server’s certificate must have one.',
+  ),
+  peerCertURI: optional(string(), 'A URI that a server’s certificate must have as subject alternative name.'),
+};
+
 const shared = {
   forwardingTimeouts: withDefault(forwardingTimeouts, defaultsOf(forwardingTimeouts), 'Timeouts towards servers.'),
   maxIdleConnsPerHost: withDefault(
@@ -61,16 +95,7 @@ const shared = {
   ),
   maxResponseHeaderBytes: own(withDefault(integer({ min: 1024 }), 256 * 1024, 'Response head; then 502.')),
   maxResponseHeaderCount: own(withDefault(integer({ min: 1 }), 500, 'Fields of a response head; then 502.')),
-  insecureSkipVerify: withDefault(
-    boolean(),
-    false,
-    'Take any certificate of a server. Everyone on the way can then be the server.',
-  ),
-  rootCAs: withDefault(
-    list(pem('certificate')),
-    [],
-    'Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out.',
-  ),
+  ...trustFields,
   spiffe: later('SPIFFE.'),
 };
 
@@ -83,25 +108,10 @@ export const namedTransportOptions = object({
     differs: '200 when left out, as for services without a transport of their own; Traefik keeps 2.',
   },
   disableHTTP2: withDefault(boolean(), false, '`https` servers are not offered HTTP/2.'),
-  serverName: optional(
-    string(),
-    'Name sent to servers and looked for in their certificates; that of the URL when left out.',
-  ),
-  certificates: withDefault(list(clientCertificateOptions), [], 'Certificates for servers that ask for one.'),
+  ...identityFields,
   cipherSuites: optional(cipherSuites, 'Cipher suites up to TLS 1.2, by their names in Go.'),
   minVersion: withDefault(tlsVersion, 'VersionTLS12', 'Oldest version.'),
   maxVersion: withDefault(tlsVersion, 'VersionTLS13', 'Newest version.'),
-  peerCertSANs: withDefault(
-    list(
-      object({
-        type: withDefault(oneOf('DNS', 'URI'), 'DNS', 'Type of the name.'),
-        value: required(string(), 'The name.'),
-      }),
-    ),
-    [],
-    'Subject alternative names of which a server’s certificate must have one.',
-  ),
-  peerCertURI: optional(string(), 'A URI that a server’s certificate must have as subject alternative name.'),
 });
 
 export type TransportOptions = Infer<typeof namedTransportOptions>;

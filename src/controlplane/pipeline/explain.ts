@@ -50,8 +50,10 @@ export interface ExplainedRouter {
 export interface Explanation {
   readonly request: { readonly method: string; readonly host: string; readonly path: string; readonly query: string };
   readonly entryPoint: string;
-  /** Null: the request is answered 404. */
+  /** Null: the request is answered 404, or a TCP router takes its connection. */
   readonly router: string | null;
+  /** The TCP router that takes the connection, so that no HTTP router is asked. */
+  readonly tcpRouter: string | null;
   /** From the entry point to the service: what the request passes, in order. */
   readonly chain: readonly { readonly kind: string; readonly name: string; readonly detail?: string }[];
   /** The router that takes it, with routers above it first. */
@@ -140,10 +142,11 @@ function describe(
       request: { method, host, path, query },
       entryPoint: entryPoint.name,
       router: null,
+      tcpRouter: before.name,
       chain: [],
       taken: [],
       others: [],
-      notes: [`the TCP router ${before.name}, ${before.rule}, takes the connection; HTTP routers are not asked`],
+      notes: [`its rule is ${before.rule}, and its service ${before.service}; HTTP routers are not asked`],
     };
   }
   const routes = Object.values(sections.routes);
@@ -182,6 +185,7 @@ function describe(
     request: { method: request.method, host: request.host, path: request.path, query: request.query },
     entryPoint: entryPoint.name,
     router: isServed ? last.spec.name : null,
+    tcpRouter: null,
     chain: isServed ? chainOf(sections, entryPoint, taken) : [],
     taken: taken.map((one) => explained(one, request, 'its rule is true, and no router before it has a true one')),
     others: others.slice(0, MAX_OTHERS),

@@ -151,9 +151,11 @@ function takeNormalPriority(): void {
   }
 }
 
+/** Rejects with the first failure, once the others listen. */
 async function listen(listeners: readonly ListenerInit[], handles: readonly object[]): Promise<void> {
-  for (const [index, { entryPoint }] of listeners.entries())
-    await engine.entryPoints.listen(entryPoint, handles[index]!);
+  const attempts = listeners.map(({ entryPoint }, index) => engine.entryPoints.listen(entryPoint, handles[index]!));
+  const failed = (await Promise.allSettled(attempts)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 async function start(): Promise<void> {
@@ -172,11 +174,24 @@ async function apply(delta: SnapshotDelta, rows: EndpointRows, sockets: NewSocke
     // While the main thread waits for the answer, their descriptors are what they were.
     const handles = await duplicateSockets(sockets.listeners);
     await engine.apply(delta, rows, sockets.rows);
-    await listen(sockets.listeners, handles);
+    await listen(sockets.listeners, handles).catch(listenFailed);
     send({ kind: 'ack', version: delta.version, digest: delta.digest, buildMs: performance.now() - begin });
   } catch (error) {
     send({ kind: 'nack', version: delta.version, reason: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/**
+ * Another process has begun to listen between our bind and now. The entry point is not served then, but a worker that
+ * refused the change for it would be replaced by one with the same trouble, and take all others along.
+ */
+function listenFailed(error: unknown): void {
+  send({
+    kind: 'log',
+    level: 'error',
+    message: 'an entry point cannot be listened on',
+    fields: { error: stackOf(error) },
+  });
 }
 
 async function drain(deadlineMs: number, patienceMs: number): Promise<void> {

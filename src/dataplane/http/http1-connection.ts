@@ -98,7 +98,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
       this.clientGone(FAILURES.clientStalled),
     );
     readPlainly(socket, this, this.reading);
-    this.arm(context.isDraining ? context.patienceMs : context.spec.timeouts.headerMs);
+    this.arm(context.isDraining && context.patienceMs > 0 ? context.patienceMs : context.spec.timeouts.headerMs);
   }
 
   private arm(ms: number): void {

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { copyToSlab, Reading, releaseSlab } from './fixed-read.ts';
+import { copyToSlab, readPlainly, Reading, refit, releaseSlab, type ReadTarget } from './fixed-read.ts';
 
 test('a slab is handed over once, so that it comes back to the pool once', () => {
   const reading = new Reading();
@@ -14,3 +16,44 @@ test('a slab is handed over once, so that it comes back to the pool once', () =>
   expect([one === other, one === next, other === next]).toEqual([false, false, false]);
   expect(one.latin1Slice(0, 3)).toBe('one');
 });
+
+test('a socket whose end has been read already is left as it is', async () => {
+  const server = net.createServer({ allowHalfOpen: true });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const accepted = once(server, 'connection') as Promise<[net.Socket]>;
+  const { port } = server.address() as AddressInfo; // A TCP server.
+  const client = net.connect({ port, host: '127.0.0.1' });
+  const [socket] = await accepted;
+  // Bytes and end come while nobody reads: both wait in the socket.
+  client.end('all of it');
+  const reading = new Reading();
+  let text = '';
+  let isRefitted = false;
+  const ended = new Promise<void>((resolve) => {
+    const target: ReadTarget = {
+      onRead(chunk, length) {
+        text += chunk.latin1Slice(0, length);
+        isRefitted = refit(socket, target, reading) !== null;
+      },
+      onEnd: resolve,
+      onDrain: () => {},
+      onClose: () => {},
+    };
+    socket.pause();
+    readPlainly(socket, target, reading);
+  });
+  await once(client, 'finish');
+  while (!hasEnd(socket)) await new Promise((resolve) => setImmediate(resolve));
+  socket.resume();
+  await ended;
+  expect([text, isRefitted]).toEqual(['all of it', false]);
+  socket.destroy();
+  client.destroy();
+  server.close();
+});
+
+function hasEnd(socket: net.Socket): boolean {
+  return (socket as net.Socket & { _readableState: { ended: boolean } })._readableState.ended;
+}

@@ -177,12 +177,18 @@ interface HandleOptions extends net.SocketConstructorOpts {
 
 /**
  * Moves the connection of `socket` to a new socket that reads into fixed memory, and returns that one; the old object is
- * dead afterwards. Returns null, with nothing changed, when data is still to be written or Node offers no handle. Call it
+ * dead afterwards. Returns null, with nothing changed, when data is still to be written, the end has been read already, or
+ * Node offers no handle. Call it
  * outside of the socket's own callbacks or at the end of a read.
  */
 export function refit(socket: net.Socket, target: ReadTarget, reading: Reading): net.Socket | null {
-  const holder = socket as net.Socket & { _handle?: { readStop?: () => number; reading?: boolean } | null };
+  const holder = socket as net.Socket & {
+    _handle?: { readStop?: () => number; reading?: boolean } | null;
+    _readableState?: { ended?: boolean };
+  };
   const handle = holder._handle;
+  // The kernel would not say it a second time.
+  if (holder._readableState?.ended === true) return null;
   if (handle == null || socket.destroyed || socket.writableLength > 0 || socket.readableLength > 0) return null;
   socket.removeAllListeners();
   handle.readStop?.();

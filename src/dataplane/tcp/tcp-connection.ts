@@ -18,6 +18,10 @@ import type { TcpServiceObservation } from './tcp-observer.ts';
 
 /** Servers that are tried before the client is given up. */
 const MAX_SERVERS = 5;
+/** Turns that are looked at for a server that has not been tried. */
+const MAX_TURNS = 100;
+/** A client that is gone without a word is noticed after this time and some more. */
+const CLIENT_KEEP_ALIVE_MS = 180_000;
 
 /** Who connects. */
 export interface TcpClient {
@@ -61,6 +65,7 @@ export class TcpConnection {
   private pending: Buffer[] = [];
   private cause: TcpEnd | null = null;
   private patienceMs: number;
+  private isTerminating = false;
   private hasFinished = false;
 
   /** `socket` may have bytes to read; nothing is read before a server is connected. */
@@ -71,6 +76,7 @@ export class TcpConnection {
     this.deadline = new Deadline(() => this.expired());
     this.patienceMs = owner.tunnelIdleMs;
     socket.pause();
+    socket.setKeepAlive(true, CLIENT_KEEP_ALIVE_MS);
     this.downstream = new TcpLeg(this, socket, new Reading(), client.session !== null, false);
     this.downstream.pause();
   }
@@ -123,7 +129,7 @@ export class TcpConnection {
   private pick(): TcpEndpoint | null {
     if (this.tried.size >= MAX_SERVERS) return null;
     // Others take turns, too: the picker may come back to one that was tried.
-    for (let attempt = 0; attempt <= 2 * this.tried.size; attempt++) {
+    for (let turn = 0; turn < MAX_TURNS; turn++) {
       const endpoint = this.route.service.pick();
       if (endpoint === null || !this.tried.has(endpoint)) return endpoint;
     }
@@ -190,6 +196,7 @@ export class TcpConnection {
     const { transport } = this.endpoint!;
     const delayMs = leg === this.downstream ? transport.clientEndDelayMs : transport.serverEndDelayMs;
     if (delayMs < 0) return;
+    this.isTerminating = true;
     this.patienceMs = Math.max(1, delayMs);
     this.touch();
   }
@@ -199,8 +206,7 @@ export class TcpConnection {
   }
 
   private expired(): void {
-    const isHalfOpen = this.downstream.hasEnded || this.upstream?.hasEnded === true;
-    this.abort(isHalfOpen && this.patienceMs !== this.owner.tunnelIdleMs ? TCP_ENDS.halfOpen : TCP_ENDS.idle);
+    this.abort(this.isTerminating ? TCP_ENDS.halfOpen : TCP_ENDS.idle);
   }
 
   closed(leg: TcpLeg, error: Error | null): void {
@@ -261,7 +267,9 @@ export class TcpConnection {
   /** The worker stops accepting: what is open goes on until it ends, or the worker's time is over. */
   drain(): void {}
 
+  /** The worker ends: there is no time to hear of the sockets' ends. */
   destroy(): void {
     this.abort(this.cause ?? TCP_ENDS.drained);
+    this.finish();
   }
 }

@@ -58,7 +58,9 @@ export class TcpLeg implements ReadTarget {
     const { peer } = this;
     this.bytesRead += length;
     if (peer === null) {
-      this.pause();
+      // Whoever had the socket before may have let it run on.
+      this.isPaused = true;
+      this.socket.pause();
       this.owner.early(Buffer.from(chunk.subarray(0, length)));
       return;
     }
