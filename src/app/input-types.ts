@@ -516,7 +516,7 @@ export interface ServiceInput {
   readonly loadBalancer?: {
     /** Servers to balance over. */
     readonly servers?: ReadonlyArray<{
-      /** `http://host:port`; the path counts with preservePath only. */
+      /** `http://host:port`, `https://`, or `h2c://` for HTTP/2 in clear text; the path counts with preservePath only. */
       readonly url: string;
       /** Share of the requests; 0 gets none but those of sticky clients. */
       readonly weight?: number | string;
