@@ -75,6 +75,9 @@ test.each([
   ['a flood of SETTINGS', Buffer.concat(Array.from({ length: 300 }, () => frame(4, 0, 0))), 11],
   ['a flood of empty DATA', Buffer.concat([frame(1, 4, 1, OK), ...Array.from({ length: 3000 }, () => frame(0, 0, 1))]), 11],
 ] as const)('%s ends the connection, with a reason', async (name, bytes, code) => {
+  const flag = code === 11 ? 'upstream_http2_flood' : 'upstream_http2_error';
+  const count = (printed: string): number => printed.split(`"${flag}"`).length;
+  const before = count(router.stdout());
   const client = await RawHttp2.connect(port);
   client.headers(1, GET);
   const server = await origin.connection(0);
@@ -83,6 +86,7 @@ test.each([
   expect([name, await server.goaway(code)]).toEqual([name, code]);
   await client.until(() => client.frames.some(({ type, streamId, fields }) => streamId === 1 && (type === 3 || fields[':status'] === '502')));
   await server.closed();
+  await router.prints((printed) => count(printed) > before);
   client.headers(3, GET);
   const next = await origin.connection(1);
   await next.request(1);
