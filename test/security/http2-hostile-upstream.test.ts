@@ -39,18 +39,23 @@ function flagOf(record: string): string {
   return (JSON.parse(record) as { ResponseFlag: string }).ResponseFlag;
 }
 
+let provoked = 0;
+
 /** Sends a request, lets the server answer with the bytes, and returns what the client got. */
 async function provoke(bytes: Buffer): Promise<{ status: number; flag: string; server: RawHttp2 }> {
-  const before = router.stdout().split('\n').length;
+  // Lines of earlier requests may still be on their way.
+  const path = `/provoked-${++provoked}`;
   const client = await RawClient.connect(port);
-  client.send(REQUEST);
+  client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
   const server = await origin.connection(origin.connections.length);
   await server.request(1);
   server.send(bytes);
   const { status } = await client.response();
-  await router.prints((printed) => printed.split('\n').length > before);
+  const lineOf = (printed: string): string | undefined =>
+    printed.split('\n').find((line) => line.endsWith('}') && line.includes(`"${path}"`));
+  await router.prints((printed) => lineOf(printed) !== undefined);
   client.socket.destroy();
-  return { status, flag: flagOf(router.stdout().trim().split('\n').at(-1)!), server };
+  return { status, flag: flagOf(lineOf(router.stdout())!), server };
 }
 
 const SPREAD = Array.from({ length: 40 }, () => frame(9, 0, 1, block([['x', 'y'.repeat(200)]])));
