@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { expect, test } from 'vitest';
+import { renderConnectionLine } from '../src/observe/access-log-connection.ts';
 import { startRouter, type RouterProcess } from './support/router.ts';
 import {
   connectPlain,
@@ -103,4 +104,31 @@ test.each(EXAMPLES)('$steps', async ({ yaml, steps }) => {
     for (const step of steps) await run(router, step);
   }
   for (const server of servers) await server.close();
+});
+
+test('the line of the common access log is as the page shows it', () => {
+  const line = renderConnectionLine(
+    {
+      protocol: 'TCP',
+      startWallMs: Date.UTC(2026, 0, 2, 15, 4, 5),
+      durationMs: 1203.7,
+      entryPointName: 'postgres',
+      routerName: 'orders@file',
+      serviceName: 'orders@file',
+      serviceUrl: '10.0.0.1:5432',
+      clientIp: '10.1.2.3',
+      clientPort: 50_000,
+      serverName: 'db.example',
+      isPassthrough: false,
+      tlsVersion: '1.3',
+      tlsCipher: 'TLS_AES_128_GCM_SHA256',
+      tlsClientSubject: '',
+      receivedBytes: 640,
+      sentBytes: 5120,
+      responseFlag: '',
+    },
+    'common',
+    17,
+  );
+  expect(PAGE).toContain(`\n${line}`);
 });

@@ -289,7 +289,7 @@ export interface InstallInput {
       /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
       readonly pingTimeout?: number | string;
     };
-    /** Kept connections to one server, over all workers. */
+    /** Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second. */
     readonly maxIdleConnsPerHost?: number | string;
     /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
     readonly maxConnsPerHost?: number | string;
@@ -306,7 +306,7 @@ export interface InstallInput {
   };
   /** Connections to servers of TCP services, where a service names no transport of its own. */
   readonly tcpServersTransport?: {
-    /** Connecting to one server, all its addresses together. */
+    /** Connecting to one server, all its addresses together. 0 is no limit. */
     readonly dialTimeout?: number | string;
     /** Time after which a silent connection to a server is probed; 0 switches probes off. */
     readonly dialKeepAlive?: number | string;
@@ -318,24 +318,6 @@ export interface InstallInput {
       readonly insecureSkipVerify?: boolean | string;
       /** Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out. */
       readonly rootCAs?: ReadonlyArray<string> | string;
-      /** Name sent to servers and looked for in their certificates; that of the server when left out. */
-      readonly serverName?: string;
-      /** Certificates for servers that ask for one. */
-      readonly certificates?: ReadonlyArray<{
-        /** Certificate and those of its issuers: a path, or the PEM itself. */
-        readonly certFile: string;
-        /** Its private key: a path, or the PEM itself. */
-        readonly keyFile: string;
-      }> | string;
-      /** Subject alternative names of which a server’s certificate must have one. */
-      readonly peerCertSANs?: ReadonlyArray<{
-        /** Type of the name. */
-        readonly type?: 'DNS' | 'URI';
-        /** The name. */
-        readonly value: string;
-      }> | string;
-      /** A URI that a server’s certificate must have as subject alternative name. */
-      readonly peerCertURI?: string;
     };
   };
   /** What concerns all routers. */
@@ -516,7 +498,7 @@ export interface ServiceInput {
   readonly loadBalancer?: {
     /** Servers to balance over. */
     readonly servers?: ReadonlyArray<{
-      /** `http://host:port`; the path counts with preservePath only. */
+      /** `http://host:port`, `https://`, or `h2c://` for HTTP/2 in clear text; the path counts with preservePath only. */
       readonly url: string;
       /** Share of the requests; 0 gets none but those of sticky clients. */
       readonly weight?: number | string;
@@ -946,7 +928,7 @@ export interface TransportInput {
     /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
     readonly pingTimeout?: number | string;
   };
-  /** Kept connections to one server, over all workers. */
+  /** Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second. */
   readonly maxIdleConnsPerHost?: number | string;
   /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
   readonly maxConnsPerHost?: number | string;
@@ -1098,7 +1080,7 @@ export interface TcpMiddlewareInput {
 }
 
 export interface TcpTransportInput {
-  /** Connecting to one server, all its addresses together. */
+  /** Connecting to one server, all its addresses together. 0 is no limit. */
   readonly dialTimeout?: number | string;
   /** Time after which a silent connection to a server is probed; 0 switches probes off. */
   readonly dialKeepAlive?: number | string;

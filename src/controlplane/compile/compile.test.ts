@@ -140,3 +140,27 @@ test('snapshots keep unchanged objects, and deltas hold the others', () => {
   expect(third.delta!.removed).toEqual({ routes: ['c@install'] });
   expect(third.snapshot.digest).toBe(first.snapshot.digest);
 });
+
+test('TCP routers whose TLS the router ends ask for certificates, beside HTTP routers of the same name', () => {
+  const { wantedCertificates, said } = compiled(`
+entryPoints: { web: { address: ":0" } }
+certificatesResolvers: { le: { acme: { tlsChallenge: {} } } }
+http:
+  routers: { db: { rule: "Host(\`a.test\`)", service: s, tls: { certResolver: le } } }
+  services: { ${S} }
+tcp:
+  routers:
+    db: { rule: "HostSNI(\`b.test\`) || HostSNI(\`c.test\`)", service: t, tls: { certResolver: le } }
+    rest: { rule: "HostSNI(\`*\`)", service: t, tls: { certResolver: le } }
+    through: { rule: "HostSNI(\`d.test\`)", service: t, tls: { passthrough: true, certResolver: le } }
+  services: { t: { loadBalancer: { servers: [{ address: "a:1" }] } } }
+`);
+  expect(wantedCertificates).toEqual([
+    { resolver: 'le', domains: ['a.test'], routers: ['db@install'] },
+    { resolver: 'le', domains: ['b.test', 'c.test'], routers: ['db@install (tcp)'] },
+  ]);
+  expect(said).toEqual([
+    expect.stringMatching(/with passthrough the server ends TLS/),
+    expect.stringMatching(/names no host a certificate could be for/),
+  ]);
+});

@@ -7,7 +7,7 @@ import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { CertificateSpec } from '../../model/tls.ts';
-import { INSTALL_PROVIDER, type InstallConfig } from '../config/install-config.ts';
+import type { InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 import {
   tcpCertificateOwner,
@@ -71,10 +71,8 @@ export function compileTcp(
     findings,
   );
   const certificates = new Map<string, CertificateSpec>();
-  const shown = [...serversTransports.values()].map(
-    ({ name, object }) => [name, object.value?.tls.certificates ?? []] as const,
-  );
-  for (const [name, pairs] of [...shown, [INSTALL_PROVIDER, install.tcpTransportCertificates] as const]) {
+  for (const { name, object } of serversTransports.values()) {
+    const pairs = object.value?.tls.certificates ?? [];
     for (const spec of clientCertificates(tcpCertificateOwner(name), pairs)) certificates.set(spec.name, spec);
   }
   return {

@@ -21,7 +21,7 @@ import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
 import { decodeRouting, type RoutingConfig } from './routing-config.ts';
-import { tcpTransportSpec, type TcpTransportOptions } from './tcp-options.ts';
+import { tcpTransportSpec } from './tcp-options.ts';
 import { transportSpec } from './transport-options.ts';
 
 /** Loopback: what is served there is for the operator alone. */
@@ -61,8 +61,6 @@ export interface InstallConfig {
   readonly graceMs: number;
   readonly serversTransport: UpstreamTransportSpec;
   readonly tcpServersTransport: TcpTransportSpec;
-  /** Client certificates of `tcpServersTransport`. */
-  readonly tcpTransportCertificates: TcpTransportOptions['tls']['certificates'];
   /** Routing configuration of the same file; null when it has none. */
   readonly routing: RoutingConfig | null;
   /** The same with the files as they are now that its options name. */
@@ -366,6 +364,5 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     graceMs: lifeCycles.length === 0 ? 10_000 : Math.max(...lifeCycles.map((cycle) => cycle.graceMs)),
     serversTransport: transportSpec(INSTALL_PROVIDER, options.serversTransport),
     tcpServersTransport: tcpTransportSpec(INSTALL_PROVIDER, options.tcpServersTransport),
-    tcpTransportCertificates: options.tcpServersTransport.tls.certificates,
   };
 }

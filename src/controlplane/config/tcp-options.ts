@@ -75,6 +75,8 @@ const proxyProtocol = object({
   version: withDefault(integer({ min: 1, max: 2 }), 2, 'Version of the header: 1 is a line of text, 2 is binary.'),
 });
 
+const MAX_EXPECT_BYTES = 16 * 1024;
+
 const healthCheck = checked(
   object({
     port: optional(integer({ min: 1, max: 65_535 }), 'Port of the check; the server’s when left out.'),
@@ -95,8 +97,6 @@ const healthCheck = checked(
     }
   },
 );
-const MAX_EXPECT_BYTES = 16 * 1024;
-
 const loadBalancer = checked(
   object({
     servers: withDefault(list(server), [], 'Servers that get connections in turn.'),
@@ -169,7 +169,7 @@ const transportTls = object({
 });
 
 const sharedTransport = {
-  dialTimeout: withDefault(duration(), 30_000, 'Connecting to one server, all its addresses together.'),
+  dialTimeout: withDefault(duration(), 30_000, 'Connecting to one server, all its addresses together. 0 is no limit.'),
   dialKeepAlive: withDefault(
     duration(),
     15_000,
@@ -201,9 +201,11 @@ function signedDuration(): Schema<number> {
   };
 }
 
+const installTransportTls = object({ ...trustFields, spiffe: later('SPIFFE.') });
+
 export const installTcpTransportOptions = object({
   ...sharedTransport,
-  tls: withDefault(transportTls, defaultsOf(transportTls), 'For servers with `tls: true`.'),
+  tls: withDefault(installTransportTls, defaultsOf(installTransportTls), 'For servers with `tls: true`.'),
 });
 
 export const tcpTransportOptions = object({

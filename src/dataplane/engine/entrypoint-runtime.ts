@@ -248,9 +248,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
   }
 
   #beginTcp(socket: net.Socket, { ip, port, ticket, proxied }: Admitted, route: TcpRoute, how: TcpArrival): void {
-    const localIp = proxied?.destinationIp ?? socket.localAddress ?? '';
-    const localPort = proxied?.destinationPort ?? socket.localPort ?? 0;
-    const connection = new TcpConnection(this, socket, { ip, port, ticket, localIp, localPort, ...how }, route);
+    const connection = new TcpConnection(this, socket, { ip, port, ticket, proxied, ...how }, route);
     this.#connections.add(connection);
     connection.start();
   }

@@ -20,6 +20,9 @@ export interface ReadTarget {
   onClose(error: Error | null): void;
 }
 
+/** A connection to a server that is silent for this long is probed. */
+export const KEEP_ALIVE_MS = 15_000;
+
 const SLAB_BYTES = 128 * 1024;
 const MAX_POOLED_SLABS = 64;
 
@@ -230,7 +233,7 @@ export function connectFixed(
         : { host: options.host, port: options.port, family: options.family }),
       noDelay: true,
       keepAlive: true,
-      keepAliveInitialDelay: 15_000,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
       allowHalfOpen: true,
       autoSelectFamily: false,
       onread: { buffer: takeUpcoming, callback: onFixedRead as net.OnReadOpts['callback'] },

@@ -7,7 +7,7 @@
 import type net from 'node:net';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { Reading } from '../net/fixed-read.ts';
-import { renderProxyHeader } from '../net/proxy-protocol.ts';
+import { renderProxyHeader, type ProxiedAddresses } from '../net/proxy-protocol.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 import { TcpDial } from './tcp-dial.ts';
 import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
@@ -27,9 +27,8 @@ const CLIENT_KEEP_ALIVE_MS = 180_000;
 export interface TcpClient {
   readonly ip: string;
   readonly port: number;
-  /** Where the client has connected to. */
-  readonly localIp: string;
-  readonly localPort: number;
+  /** What a PROXY protocol header has said; null without one. */
+  readonly proxied: ProxiedAddresses | null;
   readonly serverName: string;
   /** Null where the router does not end TLS. */
   readonly session: TlsSession | null;
@@ -103,26 +102,30 @@ export class TcpConnection {
     }
     this.tried.add(endpoint);
     this.endpoint = endpoint;
-    const { ip, port, localIp, localPort, startTls } = this.client;
-    const { proxyProtocol } = endpoint.transport;
+    const { startTls } = this.client;
     this.dial = new TcpDial(
       endpoint,
       {
-        proxyHeader:
-          proxyProtocol === 0
-            ? null
-            : renderProxyHeader(proxyProtocol, {
-                sourceIp: ip,
-                sourcePort: port,
-                destinationIp: localIp,
-                destinationPort: localPort,
-              }),
+        proxyHeader: this.proxyHeader(endpoint.transport.proxyProtocol),
         // Where the router has ended TLS, a server without it is spoken to in plain.
         startTls: startTls && (this.client.session === null || endpoint.server.isSecure),
       },
       this,
     );
     this.dial.start();
+  }
+
+  /** What tells a server who the client is, and where it has connected to. */
+  private proxyHeader(version: 0 | 1 | 2): Buffer | null {
+    if (version === 0) return null;
+    const { ip, port, proxied } = this.client;
+    const { socket } = this.downstream;
+    return renderProxyHeader(version, {
+      sourceIp: ip,
+      sourcePort: port,
+      destinationIp: proxied?.destinationIp ?? socket.localAddress ?? '',
+      destinationPort: proxied?.destinationPort ?? socket.localPort ?? 0,
+    });
   }
 
   /** The next in turn that has not been tried. */
@@ -186,6 +189,11 @@ export class TcpConnection {
   ended(leg: TcpLeg): void {
     const other = leg.peer;
     if (other === null) return; // Passed on once there is another side.
+    if (other.hasEnded && other.isFlushed) {
+      // Nothing is left in either direction, and closing says so.
+      other.destroy();
+      return;
+    }
     other.finish(() => {
       if (!other.hasEnded) this.startTermination(leg);
     });

@@ -7,7 +7,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { Deadline } from '../../core/timer-wheel.ts';
-import { connectFixed, readPlainly, Reading, type ReadTarget } from '../net/fixed-read.ts';
+import { connectFixed, KEEP_ALIVE_MS, readPlainly, Reading, type ReadTarget } from '../net/fixed-read.ts';
 import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
 import type { Address } from '../upstream/resolver.ts';
 import { SSL_REQUEST, SSL_REQUEST_ACCEPTED } from './postgres.ts';
@@ -190,7 +190,9 @@ export class TcpDial implements ReadTarget {
     const { context, transport } = this.endpoint;
     this.state = STATE_DONE;
     context.wheel.remove(this.deadline);
-    socket.setKeepAlive(transport.dialKeepAliveMs > 0, transport.dialKeepAliveMs);
+    // Each change costs four system calls.
+    const { dialKeepAliveMs } = transport;
+    if (!isFixed || dialKeepAliveMs !== KEEP_ALIVE_MS) socket.setKeepAlive(dialKeepAliveMs > 0, dialKeepAliveMs);
     this.result.connected(socket, this.reading, isFixed);
   }
 

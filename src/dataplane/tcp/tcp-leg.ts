@@ -20,7 +20,7 @@ let holders = 0;
 
 /** The connection both sides belong to. */
 export interface LegOwner {
-  /** Bytes have come; false drops them: the other side is not there. */
+  /** Bytes have come, and go to the other side. */
   carried(leg: TcpLeg, bytes: number): void;
   /** Bytes have come before there was another side. */
   early(chunk: Buffer): void;
@@ -125,6 +125,11 @@ export class TcpLeg implements ReadTarget {
   private end(): void {
     this.hasEnded = true;
     this.owner.ended(this);
+  }
+
+  /** Everything written is on its way, and an end without a word would be an end all the same. */
+  get isFlushed(): boolean {
+    return !this.isSecure && this.socket.writableLength === 0;
   }
 
   /** Passes on that nothing more comes; `done` is called when everything before is on its way. */
