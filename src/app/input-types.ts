@@ -289,7 +289,7 @@ export interface InstallInput {
       /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
       readonly pingTimeout?: number | string;
     };
-    /** Kept connections to one server, over all workers. */
+    /** Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second. */
     readonly maxIdleConnsPerHost?: number | string;
     /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
     readonly maxConnsPerHost?: number | string;
@@ -498,7 +498,7 @@ export interface ServiceInput {
   readonly loadBalancer?: {
     /** Servers to balance over. */
     readonly servers?: ReadonlyArray<{
-      /** `http://host:port`; the path counts with preservePath only. */
+      /** `http://host:port`, `https://`, or `h2c://` for HTTP/2 in clear text; the path counts with preservePath only. */
       readonly url: string;
       /** Share of the requests; 0 gets none but those of sticky clients. */
       readonly weight?: number | string;
@@ -928,7 +928,7 @@ export interface TransportInput {
     /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
     readonly pingTimeout?: number | string;
   };
-  /** Kept connections to one server, over all workers. */
+  /** Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second. */
   readonly maxIdleConnsPerHost?: number | string;
   /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
   readonly maxConnsPerHost?: number | string;

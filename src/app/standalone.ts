@@ -29,11 +29,9 @@ import type { StateStore } from '../controlplane/store/define.ts';
 import { processSecret } from '../controlplane/store/process-secret.ts';
 import { StoredHistory } from '../controlplane/store/stored-history.ts';
 import type { SavedHistory } from '../model/history.ts';
-import { tcpServiceKey } from '../model/tcp.ts';
 import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
-import { shownCertificate } from '../api/certificates.ts';
 import { AccessLogWriter, FileSink, StandardOutputSink } from '../observe/access-log-writer.ts';
 import { EventBus } from '../observe/event-bus.ts';
 import { MetricsAggregator, type Sample } from '../observe/metrics-aggregator.ts';
@@ -46,10 +44,11 @@ import type { Predecessor } from './predecessor.ts';
 import { yieldToWorkers } from './priority.ts';
 import { ServiceManager } from './service-manager.ts';
 import type { InheritedSockets } from './socket-activation.ts';
-import { ownCommand, Takeover } from './takeover.ts';
+import { Handover } from './handover.ts';
 import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.ts';
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
+import { processSamples } from './process-samples.ts';
 import { VERSION } from './version.ts';
 
 export interface StandaloneOptions {
@@ -139,13 +138,10 @@ export class Standalone {
   readonly #startedAt: number;
   readonly #manager: ServiceManager;
   /** Null in a program of somebody else's. */
-  readonly #takeover: Takeover | null;
+  readonly #handover: Handover | null;
   /** What the provider `rest` was last given. */
   #pushed: string | null;
-  readonly #secret: Uint8Array;
   #ending: Promise<void> | null = null;
-  /** A successor has claimed what only one process may have. */
-  #isSuspended = false;
 
   /** Opens what lasts and puts the parts together. Rejects when a log file or the state directory cannot be used. */
   static async create(options: StandaloneOptions): Promise<Standalone> {
@@ -263,23 +259,29 @@ export class Standalone {
       fatal: options.onFatal,
     });
     this.#pushed = inheritance?.rest ?? null;
-    this.#secret = secret;
-    this.#manager = new ServiceManager(process.env, log);
     const { onHandedOver } = options;
-    this.#takeover =
+    // A program that embeds the router tells its service manager itself.
+    this.#manager = new ServiceManager(onHandedOver === undefined ? {} : process.env, log);
+    this.#handover =
       onHandedOver === undefined
         ? null
-        : new Takeover({
+        : new Handover({
             log,
-            sockets: () => this.#passedSockets(),
-            suspend: () => this.#suspend(),
-            resume: () => this.#resume(),
+            pipeline: this.#pipeline,
+            supervisor: this.#supervisor,
+            acme: this.#acme,
+            watch: this.#watch,
+            manager: this.#manager,
+            state,
+            secret,
+            admin: () => this.#admin,
+            pushed: () => this.#pushed,
+            handedOver: (pid) => onHandedOver(pid),
           });
-    const takeover = this.#takeover;
     this.#admin = new AdminServer(
       {
         openAddress: (address) => this.#openSocket(INTERNAL_ENTRY_POINT, address, false),
-        isHandingOver: () => this.#takeover?.isUnderWay === true,
+        isHandingOver: () => this.#handover?.isUnderWay === true,
         config: install.admin,
         version: VERSION,
         endpoints: endpointsOf({
@@ -295,19 +297,7 @@ export class Standalone {
           pushed: (text) => {
             this.#pushed = text;
           },
-          takeover:
-            takeover === null
-              ? null
-              : {
-                  command: ownCommand(),
-                  begin: async (command) => {
-                    const pid = await takeover.begin(command);
-                    await this.#manager.succeededBy(pid);
-                    // The answer leaves first.
-                    setImmediate(() => onHandedOver?.(pid));
-                    return pid;
-                  },
-                },
+          takeover: this.#handover,
           ports: () => this.#ports(),
         }),
         rest:
@@ -335,7 +325,7 @@ export class Standalone {
     this.log.setLevel(next.log.level);
     const before = this.#pipeline.current.entryPoints;
     // The successor reads it; if it fails, it is read here once more.
-    if (this.#takeover?.isUnderWay === true) return;
+    if (this.#handover?.isUnderWay === true) return;
     await changeEntryPoints(
       {
         inForce: () => this.#pipeline.current.entryPoints,
@@ -428,7 +418,7 @@ export class Standalone {
 
   /** SIGHUP. */
   async reload(): Promise<void> {
-    if (this.#takeover?.isUnderWay === true) {
+    if (this.#handover?.isUnderWay === true) {
       this.log.warn('a takeover is under way; the successor reads the configuration anyway');
       return;
     }
@@ -465,7 +455,7 @@ export class Standalone {
 
   async #stop(): Promise<void> {
     const { requestAcceptGraceMs, graceMs } = this.#pipeline.install;
-    await this.#takeover?.abort();
+    await this.#handover?.abort();
     this.#admin.isTerminating = true;
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
     await this.#manager.stopping();
@@ -485,10 +475,12 @@ export class Standalone {
   }
 
   async #end(graceMs: number, patienceMs: number): Promise<void> {
+    // Begins to drain at once.
+    const drained = this.#supervisor.stop(graceMs, patienceMs);
     await this.#watch?.stop();
     this.#ocsp?.stop();
     await this.#pipeline.stop();
-    await this.#supervisor.stop(graceMs, patienceMs);
+    await drained;
     await this.#accessLog?.stop();
     await this.#admin.stop();
     await this.#closeState();
@@ -501,46 +493,6 @@ export class Standalone {
     if (passed === null) return bindSocket(name, address, reusePort);
     this.log.info('an entry point has the socket that was passed for it', { entryPoint: name, ...passed.address });
     return passed;
-  }
-
-  #passedSockets(): ReadonlyMap<string, { readonly fd: number }> {
-    const all = new Map([...this.#supervisor.sockets].map(([name, { handle }]) => [name, handle]));
-    const internal = this.#admin.boundSocket;
-    if (internal !== null) all.set(INTERNAL_ENTRY_POINT, internal.handle);
-    return all;
-  }
-
-  /** A successor takes what there is: nothing changes here from now on. */
-  async #suspend(): Promise<Inheritance> {
-    this.#isSuspended = true;
-    await this.#pipeline.pause();
-    await this.#acme?.stop();
-    await this.#closeState();
-    const { history } = this.#pipeline;
-    const entries = history.entries.filter(
-      (entry) => entry.version === history.lastVersion || entry.version === history.pinned,
-    );
-    return {
-      ticketKeys: Buffer.from(this.#supervisor.ticketKeys).toString('base64'),
-      secret: Buffer.from(this.#secret).toString('base64'),
-      rest: this.#pushed,
-      history: this.#state === null ? { entries, pinned: history.pinned } : { entries: [], pinned: null },
-    };
-  }
-
-  async #resume(): Promise<void> {
-    if (this.#isSuspended) {
-      this.#isSuspended = false;
-      try {
-        await this.#state?.store.start();
-      } catch (error) {
-        this.log.error('the state directory cannot be opened again', { error: String(error) });
-      }
-      await this.#acme?.resume();
-      this.#pipeline.resume();
-    }
-    // What has changed meanwhile was left to the successor.
-    await this.#watch?.reload();
   }
 
   /** What routers ask for goes to the resolvers, but for what people have given certificates for. */
@@ -604,106 +556,17 @@ export class Standalone {
     return { contentType: PROMETHEUS_CONTENT_TYPE, body: renderPrometheus(samples, metrics.prefix, metrics.buckets) };
   }
 
-  #serverSamples(): readonly Sample[] {
-    if (!this.#pipeline.install.metrics.addServicesLabels) return [];
-    const samples: Sample[] = [];
-    for (const service of Object.keys(this.#pipeline.current.services)) {
-      if (service.endsWith(`@${INTERNAL_PROVIDER}`)) continue;
-      for (const { url, isUp, inFlight, connections, responseMs } of this.#supervisor.healthOf(service) ?? []) {
-        const labels = { service, url };
-        samples.push(
-          { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
-          { metric: 'service_server_requests_in_flight', labels, values: [inFlight] },
-          {
-            metric: 'service_server_connections',
-            labels: { ...labels, protocol: 'http/1.1' },
-            values: [connections.http1],
-          },
-          { metric: 'service_server_connections', labels: { ...labels, protocol: 'h2' }, values: [connections.http2] },
-          { metric: 'service_server_response_seconds', labels, values: [responseMs / 1000] },
-        );
-      }
-    }
-    for (const service of Object.keys(this.#pipeline.current.tcpServices)) {
-      for (const { url, isUp, inFlight } of this.#supervisor.healthOf(tcpServiceKey(service)) ?? []) {
-        const labels = { service, url };
-        samples.push(
-          { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
-          { metric: 'service_server_open_connections', labels, values: [inFlight] },
-        );
-      }
-    }
-    return samples;
-  }
-
-  #acmeSamples(): readonly Sample[] {
-    if (this.#acme === null) return [];
-    const states = new Map<string, Sample>();
-    for (const { resolver, state } of this.#acme.status()) {
-      const key = `${resolver} ${state}`;
-      const before = states.get(key)?.values[0] ?? 0;
-      states.set(key, { metric: 'acme_certificates', labels: { resolver, state }, values: [before + 1] });
-    }
-    const orders = this.#acme.counts().flatMap(({ resolver, issued, failed }) => [
-      { metric: 'acme_orders_total', labels: { resolver, outcome: 'issued' }, values: [issued] },
-      { metric: 'acme_orders_total', labels: { resolver, outcome: 'failed' }, values: [failed] },
-    ]);
-    return [...states.values(), ...orders];
-  }
-
-  #ocspSamples(): readonly Sample[] {
-    if (this.#ocsp === null) return [];
-    const counts = new Map<string, number>();
-    for (const { state } of this.#ocsp.status()) counts.set(state, (counts.get(state) ?? 0) + 1);
-    const { answered, failed } = this.#ocsp;
-    return [
-      ...[...counts].map(([state, count]) => ({ metric: 'tls_ocsp_certificates', labels: { state }, values: [count] })),
-      { metric: 'tls_ocsp_requests_total', labels: { outcome: 'answered' }, values: [answered] },
-      { metric: 'tls_ocsp_requests_total', labels: { outcome: 'failed' }, values: [failed] },
-    ];
-  }
-
-  #certificateSamples(): readonly Sample[] {
-    const now = this.#clock.wall();
-    return Object.values(this.#pipeline.current.certificates).map((spec) => {
-      const { commonName: cn, serial, sans } = shownCertificate(spec, now);
-      return {
-        metric: 'tls_certs_not_after',
-        labels: { cn, serial, sans: sans.join(',') },
-        values: [spec.notAfter / 1000],
-      };
-    });
-  }
-
   #processSamples(): readonly Sample[] {
-    const single = (metric: string, value: number, labels: Sample['labels'] = {}): Sample => ({
-      metric,
-      labels,
-      values: [value],
+    return processSamples({
+      pipeline: this.#pipeline,
+      supervisor: this.#supervisor,
+      acme: this.#acme,
+      ocsp: this.#ocsp,
+      installReloads: { applied: this.#watch?.applied ?? 0, refused: this.#watch?.refused ?? 0 },
+      startedAtMs: this.#startedAt,
+      nowMs: this.#clock.wall(),
+      droppedLines: this.#accessLog?.dropped ?? 0,
+      droppedSeries: this.#metrics.droppedSeries,
     });
-    const open = this.#supervisor.openConnections();
-    return [
-      single('config_reloads_total', this.#pipeline.reloads),
-      single('config_last_reload_success', this.#pipeline.lastSuccessWallMs / 1000),
-      single('config_version', this.#supervisor.version),
-      single('config_install_reloads_total', this.#watch?.applied ?? 0, { outcome: 'applied' }),
-      single('config_install_reloads_total', this.#watch?.refused ?? 0, { outcome: 'refused' }),
-      single('process_start_time_seconds', this.#startedAt / 1000),
-      ...[...open.byEntryPoint].map(([entrypoint, count]) =>
-        single('open_connections', count, {
-          entrypoint,
-          protocol: this.#supervisor.addressOf(entrypoint)?.protocol === 'udp' ? 'UDP' : 'TCP',
-        }),
-      ),
-      ...this.#serverSamples(),
-      ...this.#certificateSamples(),
-      ...this.#acmeSamples(),
-      ...this.#ocspSamples(),
-      ...open.byWorker.map((count, slot) => single('worker_open_connections', count, { worker: String(slot) })),
-      single('worker_restarts_total', this.#supervisor.restarts),
-      single('access_log_dropped_total', this.#accessLog?.dropped ?? 0),
-      single('metric_series_dropped_total', this.#metrics.droppedSeries),
-      single('process_resident_memory_bytes', process.memoryUsage.rss()),
-    ];
   }
 }

@@ -27,6 +27,10 @@ export class RequestSeries {
   readonly #offsets = new Map<number, number>();
   /** OpenSSL knows some dozens of combinations. */
   readonly #tlsOffsets = new Map<string, number>();
+  /** Of the last request: nearly all have the same. */
+  #tlsVersion = '';
+  #tlsCipher = '';
+  #tlsOffset = -1;
   readonly #headerOffsets = new Map<string, number>();
 
   constructor(metrics: WorkerMetrics, subject: string, labels: Labels, init: ObserveInit['metrics']) {
@@ -71,6 +75,15 @@ export class RequestSeries {
 
   /** Besides `record`, for requests that came over TLS. */
   recordTls(version: string, cipher: string): void {
+    if (version !== this.#tlsVersion || cipher !== this.#tlsCipher) {
+      this.#tlsOffset = this.#tlsOffsetOf(version, cipher);
+      this.#tlsVersion = version;
+      this.#tlsCipher = cipher;
+    }
+    if (this.#tlsOffset >= 0) this.#metrics.cells[this.#tlsOffset]! += 1;
+  }
+
+  #tlsOffsetOf(version: string, cipher: string): number {
     const key = `${version} ${cipher}`;
     let offset = this.#tlsOffsets.get(key);
     if (offset === undefined) {
@@ -81,7 +94,7 @@ export class RequestSeries {
       });
       this.#tlsOffsets.set(key, offset);
     }
-    if (offset >= 0) this.#metrics.cells[offset]! += 1;
+    return offset;
   }
 
   #labelsOf(status: number, methodIndex: number, protocolIndex: number): Labels {

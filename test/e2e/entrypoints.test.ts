@@ -1,5 +1,7 @@
 // Entry points that come, change and go while others are served.
 
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -251,6 +253,57 @@ test('routing in the install file changes with it, and comes where there was non
   expect((await ask(port)).status).toBe(200);
   await change(router, bare);
   expect((await ask(port)).status).toBe(404);
+});
+
+test('entry points of TCP and UDP come, move and go like others', async () => {
+  const echo = net.createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1');
+  const datagrams = createSocket('udp4');
+  datagrams.on('message', (message, { port, address }) => datagrams.send(message, port, address));
+  datagrams.bind(0, '127.0.0.1');
+  await Promise.all([once(echo, 'listening'), once(datagrams, 'listening')]);
+  const [first, second] = await freePorts(2);
+  const at = (lines: string): string => `
+entryPoints:
+  web: { address: "127.0.0.1:0" }
+${lines}
+tcp:
+  routers: { echo: { rule: "HostSNI(\`*\`)", entryPoints: [raw], service: echo } }
+  services: { echo: { loadBalancer: { servers: [{ address: "127.0.0.1:${(echo.address() as net.AddressInfo).port}" }] } } }
+udp:
+  routers: { echo: { entryPoints: [dns], service: echo } }
+  services: { echo: { loadBalancer: { servers: [{ address: "127.0.0.1:${datagrams.address().port}" }] } } }
+`;
+  const both = (port: number | undefined): string =>
+    `  raw: { address: "127.0.0.1:${port}" }\n  dns: { address: "127.0.0.1:${port}/udp" }`;
+  await using router = await startRouter({ install: at(''), workers: 2 });
+  const asker = createSocket('udp4');
+  const answers = async (port: number): Promise<string> => {
+    const client = await RawClient.connect(port);
+    client.send('stream');
+    await client.until(() => client.received === 'stream');
+    client.socket.destroy();
+    const answered = once(asker, 'message') as Promise<[Buffer]>;
+    asker.send('datagram', port, '127.0.0.1');
+    return (await answered)[0].toString();
+  };
+  await change(router, at(both(first)));
+  expect(await answers(first!)).toBe('datagram');
+  // A connection that lasts is not broken off when its entry point moves.
+  const lasting = await RawClient.connect(first!);
+  lasting.send('one');
+  await lasting.until(() => lasting.received === 'one');
+  await change(router, at(both(second)));
+  expect(await answers(second!)).toBe('datagram');
+  expect(await refused(first!)).toBe('ECONNREFUSED');
+  lasting.send(' two');
+  await lasting.until(() => lasting.received === 'one two');
+  await change(router, at(''));
+  expect(await refused(second!)).toBe('ECONNREFUSED');
+  const fresh = createSocket('udp4');
+  fresh.bind(second, '127.0.0.1');
+  await once(fresh, 'listening');
+  for (const one of [asker, datagrams, fresh, echo]) one.close();
+  lasting.socket.destroy();
 });
 
 test('two entry points of one address are told apart at start', async () => {

@@ -41,6 +41,8 @@ function api(router: Succession, path: string, method = 'GET', body = ''): Promi
     const request = http.request(
       {
         socketPath: join(router.directory, 'api.sock'),
+        // A connection that was kept may be the predecessor's.
+        agent: false,
         path,
         method,
         headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
@@ -93,6 +95,7 @@ test('what is in flight finishes where it began, and a tunnel lasts until the gr
   const slow = await RawClient.connect(port);
   slow.send(REQUEST);
   await origin.until(() => origin.received.includes('GET / '));
+  const idle = await RawClient.connect(port);
   const tunnel = await RawClient.connect(port);
   tunnel.send('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
   await origin.until(() => /GET \/ws[\s\S]*\r\n\r\n/.test(origin.received));
@@ -101,6 +104,8 @@ test('what is in flight finishes where it began, and a tunnel lasts until the gr
   );
   await tunnel.until(() => tunnel.received.includes('101'));
   expect(await router.takeOver()).toMatchObject({ code: 0 });
+  // With one worker: when it has closed the idle connection, it is draining.
+  await idle.closed();
   tunnel.send('still here');
   await origin.until(() => origin.received.includes('still here'));
   origin.connections[1]!.socket.write('so am I');

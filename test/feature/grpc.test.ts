@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, ECHO, grpcClient, startGrpcServer, type EchoHandlers, type GrpcServer } from '../support/grpc.ts';
+import { POST, RawHttp2 } from '../support/raw-http2.ts';
+import { RecordingOrigin } from '../support/recording-origin.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 import { certificateFor } from '../support/tls-client.ts';
 
@@ -65,11 +67,14 @@ const handlers: EchoHandlers = {
 
 let plain: GrpcServer;
 let secure: GrpcServer;
+/** Of HTTP/1.1, and says nothing. */
+let silent: RecordingOrigin;
 let router: RouterProcess;
 
 beforeAll(async () => {
   plain = await startGrpcServer(handlers);
   secure = await startGrpcServer(handlers, serverPair);
+  silent = await RecordingOrigin.start(() => {});
   const free = await startGrpcServer(handlers);
   await free[Symbol.asyncDispose]();
   router = await startRouter({
@@ -79,17 +84,20 @@ entryPoints:
   secure: { address: "127.0.0.1:0", http: { tls: {} } }
   tosecure: { address: "127.0.0.1:0", http: { tls: {} } }
   down: { address: "127.0.0.1:0" }
+  impatient: { address: "127.0.0.1:0", transport: { respondingTimeouts: { readTimeout: 300ms } } }
   api: { address: "127.0.0.1:0" }
 accessLog: { format: json }
 metrics: { prometheus: { entryPoint: api } }
 http:
   routers:
-    plain: { rule: "PathPrefix(\`/test.Echo/\`)", entryPoints: [clear, secure], service: plain }
+    plain: { rule: "PathPrefix(\`/test.Echo/\`)", entryPoints: [clear, secure, impatient], service: plain }
     secure: { rule: "PathPrefix(\`/test.Echo/\`)", entryPoints: [tosecure], service: secure }
     down: { rule: "PathPrefix(\`/test.Echo/\`)", entryPoints: [down], service: down }
+    stall: { rule: "Path(\`/stall\`)", entryPoints: [impatient], service: stall }
   services:
     plain: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${plain.port}" }] } }
     secure: { loadBalancer: { serversTransport: own, servers: [{ url: "https://127.0.0.1:${secure.port}" }] } }
+    stall: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${silent.port}" }] } }
     down: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${free.port}" }] } }
   serversTransports:
     own: { serverName: ${HOST}, rootCAs: [DIR/server.pem] }
@@ -102,6 +110,7 @@ afterAll(async () => {
   await router?.[Symbol.asyncDispose]();
   await plain?.[Symbol.asyncDispose]();
   await secure?.[Symbol.asyncDispose]();
+  await silent?.[Symbol.asyncDispose]();
 });
 
 describe.each([
@@ -188,6 +197,27 @@ describe.each([
     made.cancel();
     await atServer;
   });
+});
+
+test('a call may be silent for longer than a body of another kind', async () => {
+  const client = grpcClient(router.ports['impatient']!);
+  const { path, requestSerialize, responseDeserialize } = ECHO.chat;
+  const made = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+  made.write('first');
+  await once(made, 'data');
+  const other = await RawHttp2.connect(router.ports['impatient']!);
+  other.headers(
+    1,
+    POST.map(([name, value]) => [name, name === ':path' ? '/stall' : value] as const),
+    false,
+  );
+  other.data(1, 'never ends');
+  expect(await other.status(1)).toBe('408');
+  made.write('second');
+  expect((await once(made, 'data'))[0]).toBe('SECOND');
+  made.end();
+  client.close();
+  other.socket.destroy();
 });
 
 test('failures of the router are statuses of gRPC', async () => {

@@ -363,7 +363,10 @@ test('76 an origin that comes and goes: refused while it is away, served as soon
   for (const client of clients) client.socket.destroy();
 });
 
+/** Of servers of HTTP/2: http2-hostile-upstream.test.ts and test/feature/http2-upstream.test.ts. */
+const ELSEWHERE = new Set(['upstream_http2_error', 'upstream_http2_flood', 'upstream_refused']);
+
 test('every flag of the upstream side is reached by a test above', () => {
-  const upstream = Object.values(FAILURES).filter(({ side }) => side === 'upstream');
+  const upstream = Object.values(FAILURES).filter(({ side, flag }) => side === 'upstream' && !ELSEWHERE.has(flag));
   expect([...reached].filter((flag) => flag !== '').toSorted()).toEqual(upstream.map(({ flag }) => flag).toSorted());
 });

@@ -27,7 +27,10 @@ const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback
 const weight = integer({ min: 0, max: 1_000_000 });
 
 const server = object({
-  url: required(string(), '`http://host:port`; the path counts with preservePath only.'),
+  url: required(
+    string(),
+    '`http://host:port`, `https://`, or `h2c://` for HTTP/2 in clear text; the path counts with preservePath only.',
+  ),
   weight: withDefault(weight, 1, 'Share of the requests; 0 gets none but those of sticky clients.'),
   preservePath: flag(false, 'Put the path of the URL before the path of the request.'),
 });

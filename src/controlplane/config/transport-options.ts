@@ -78,7 +78,11 @@ export const identityFields = {
 
 const shared = {
   forwardingTimeouts: withDefault(forwardingTimeouts, defaultsOf(forwardingTimeouts), 'Timeouts towards servers.'),
-  maxIdleConnsPerHost: withDefault(integer({ min: 0 }), 200, 'Kept connections to one server, over all workers.'),
+  maxIdleConnsPerHost: withDefault(
+    integer({ min: 0 }),
+    200,
+    'Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second.',
+  ),
   maxConnsPerHost: own(
     withDefault(
       integer({ min: 0 }),

@@ -257,11 +257,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     if (code !== NO_ERROR) return code;
     this.encoder.setPeerLimit(settings.headerTableBytes);
     const change = settings.initialWindow - windowBefore;
-    if (change !== 0) {
-      for (const stream of this.streams.open.values()) {
-        if (!this.sender.widenStream(stream, change)) return FLOW_CONTROL_ERROR;
-      }
-    }
+    if (!this.sender.widenAll(this.streams.open.values(), change)) return FLOW_CONTROL_ERROR;
     this.output.settingsAck();
     return this.chargeControl(SETTINGS_COST);
   }

@@ -7,7 +7,7 @@
 //   both may go on at once; a response that ends first ends the request as well, with RST_STREAM(NO_ERROR)
 //   extended CONNECT: after a 2xx both are a tunnel
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { DataSender } from '../http2/data-sender.ts';
 import { OutgoingStream } from '../http2/data-sender.ts';
@@ -24,10 +24,9 @@ import { writeInformational, writeResponseHead, writeTrailers, writeTunnelHead }
 import { respondFailure } from './respond.ts';
 import type { ServerContext } from './server-connection.ts';
 import { hasNoBody } from './status.ts';
+import { webSocketAccept } from './websocket.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
-/** RFC 6455 §1.3. */
-const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The connection as its streams see it. */
 export interface StreamOwner {
@@ -351,8 +350,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   }
 
   startTunnel(exchange: Exchange, upstream: TunnelEnd): void {
-    const accept = createHash('sha1').update(this.webSocketKey).update(WEBSOCKET_GUID).digest('base64');
-    if (exchange.responseHeaders.get('sec-websocket-accept') !== accept) {
+    if (exchange.responseHeaders.get('sec-websocket-accept') !== webSocketAccept(this.webSocketKey)) {
       this.refuseTunnel(exchange);
       return;
     }

@@ -111,6 +111,13 @@ export class DataSender {
     return true;
   }
 
+  /** A change of the initial window by the peer's SETTINGS; false when the window of one overflows. */
+  widenAll(streams: Iterable<OutgoingStream>, change: number): boolean {
+    if (change === 0) return true;
+    for (const stream of streams) if (!this.widenStream(stream, change)) return false;
+    return true;
+  }
+
   /** The socket or a window has room again. */
   drain(): void {
     let moved = true;

@@ -65,6 +65,8 @@ class NameInfo {
 }
 
 const NAMES_WITH_VALUES = new Set([...STATIC_FIELDS.keys()].map((field) => field.slice(0, field.indexOf(': '))));
+/** As they are rendered: no text has to be made to find them. */
+const STATIC_LINES = new Map([...STATIC_FIELDS].map(([field, index]) => [`${field}\r\n`, index]));
 let names = new Map<string, NameInfo>();
 
 function nameInfo(name: string): NameInfo {
@@ -155,8 +157,13 @@ export class HpackEncoder {
     }
     const info = nameInfo(name);
     if (info.policy === POLICY_DROP) return at;
-    const value = line.slice(name.length + 2, -2);
     if (info.hasStaticValues) {
+      const index = STATIC_LINES.get(line);
+      if (index !== undefined) return writeInteger(out, at, 0x80, 0x7f, index);
+    }
+    const value = line.slice(name.length + 2, -2);
+    // Its name may have come in other letters.
+    if (info.hasStaticValues && !name.startsWith(':')) {
       const index = STATIC_FIELDS.get(`${name}: ${value}`);
       if (index !== undefined) return writeInteger(out, at, 0x80, 0x7f, index);
     }

@@ -306,9 +306,9 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.socket.end();
   }
 
-  /** Kept without a request. */
-  rest(): void {
-    this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.idleConnTimeoutMs);
+  /** Kept without a request, for at most that long. */
+  rest(ms: number): void {
+    this.endpoint.context.wheel.arm(this.deadline, ms);
   }
 
   private pause(): void {

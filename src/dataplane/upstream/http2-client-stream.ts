@@ -6,7 +6,6 @@
 //   extended CONNECT: after a 2xx both are a tunnel
 //   over before both have ended: RST_STREAM
 
-import { createHash } from 'node:crypto';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } from '../http/body.ts';
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
@@ -15,6 +14,7 @@ import type { HeaderList } from '../http/header-list.ts';
 import { writeTrailers } from '../http/http2-response.ts';
 import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
+import { webSocketAccept } from '../http/websocket.ts';
 import { type DataSender, OutgoingStream } from '../http2/data-sender.ts';
 import type { FrameOutput } from '../http2/frame-output.ts';
 import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
@@ -30,8 +30,6 @@ import type { Http2ResponseReader } from './http2-response.ts';
 const MAX_INFORMATIONAL = 10;
 /** What a response may be ahead of a client that keeps up; others get the first window. */
 const MAX_STREAM_WINDOW = 512 * 1024;
-/** RFC 6455 §1.3. */
-const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The connection as its streams see it. */
 export interface ClientStreamOwner {
@@ -332,9 +330,8 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   /** For the client's side, the answer to the handshake it began; see RFC 8441 §5. */
   private beginTunnel(exchange: Exchange): void {
     const key = exchange.requestHeaders.get('sec-websocket-key') ?? '';
-    const accept = createHash('sha1').update(key).update(WEBSOCKET_GUID).digest('base64');
     exchange.status = 101;
-    exchange.responseHeaders.set('Sec-WebSocket-Accept', accept);
+    exchange.responseHeaders.set('Sec-WebSocket-Accept', webSocketAccept(key));
     this.isTunnel = true;
     this.disarm();
     if (!exchange.runResponseHooks()) return;

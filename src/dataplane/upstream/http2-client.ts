@@ -9,6 +9,7 @@ import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
+import { MAX_TRAILERS } from '../http/field-block.ts';
 import { Http2TrailerReader, IGNORED_FIELDS } from '../http/http2-request.ts';
 import { DataSender } from '../http2/data-sender.ts';
 import { FloodGuard } from '../http2/flood-guard.ts';
@@ -215,11 +216,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
     if (code !== NO_ERROR) return code;
     this.encoder.setPeerLimit(settings.headerTableBytes);
     const change = settings.initialWindow - windowBefore;
-    if (change !== 0) {
-      for (const stream of this.streams.values()) {
-        if (!this.sender.widenStream(stream, change)) return FLOW_CONTROL_ERROR;
-      }
-    }
+    if (!this.sender.widenAll(this.streams.values(), change)) return FLOW_CONTROL_ERROR;
     this.output.settingsAck();
     if (this.state === STATE_OPENING) {
       this.state = STATE_OPEN;
@@ -298,7 +295,8 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
     const code = this.decoder.decode(block, start, end, reader, maxResponseHeaderBytes, maxResponseHeaderCount);
     if (code !== NO_ERROR) return code;
     if (stream.isResponseDone) return STREAM_CLOSED;
-    const isBad = !endStream || reader.isMalformed || reader.isForbidden || this.decoder.isOverLimit;
+    // What may not come behind a body is left out, as RFC 9110 §6.5.1 allows: calls of gRPC put their own names there.
+    const isBad = !endStream || reader.isMalformed || reader.trailers.count >= MAX_TRAILERS || this.decoder.isOverLimit;
     if (isBad || !stream.endResponse(reader.trailers.count > 0 ? reader.trailers : null)) {
       stream.breakResponse(FAILURES.upstreamBadResponse);
     }

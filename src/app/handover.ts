@@ -1,0 +1,112 @@
+// What a router gives up for its successor, in which order, and takes back when none comes to serve. The takeover itself is
+// takeover.ts; this is what it means for the parts of the process.
+
+import type { TakeoverSource } from '../api/endpoints.ts';
+import type { AdminServer } from '../api/admin-server.ts';
+import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
+import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
+import type { StateStore } from '../controlplane/store/define.ts';
+import type { StoredHistory } from '../controlplane/store/stored-history.ts';
+import type { Log } from '../core/log.ts';
+import type { SavedHistory } from '../model/history.ts';
+import type { Inheritance, ProcessCommand } from '../model/takeover.ts';
+import type { Supervisor } from '../supervisor/supervisor.ts';
+import type { InstallWatch } from './install-watch.ts';
+import type { ServiceManager } from './service-manager.ts';
+import { ownCommand, Takeover } from './takeover.ts';
+
+export interface HandoverParts {
+  readonly log: Log;
+  readonly pipeline: Pipeline;
+  readonly supervisor: Supervisor;
+  readonly acme: AcmeManager | null;
+  readonly watch: InstallWatch | null;
+  readonly manager: ServiceManager;
+  readonly state: { readonly store: StateStore; readonly history: StoredHistory } | null;
+  readonly secret: Uint8Array;
+  /** Made after this, since it answers whoever asks for a takeover. */
+  admin(): AdminServer;
+  /** What the provider `rest` was last given. */
+  pushed(): string | null;
+  handedOver(pid: number): void;
+}
+
+export class Handover implements TakeoverSource {
+  readonly command = ownCommand();
+  readonly #parts: HandoverParts;
+  readonly #takeover: Takeover;
+  /** A successor has claimed what only one process may have. */
+  #isSuspended = false;
+
+  constructor(parts: HandoverParts) {
+    this.#parts = parts;
+    this.#takeover = new Takeover({
+      log: parts.log,
+      sockets: () => this.#sockets(),
+      suspend: () => this.#suspend(),
+      resume: () => this.#resume(),
+    });
+  }
+
+  /** Changes would be lost. */
+  get isUnderWay(): boolean {
+    return this.#takeover.isUnderWay;
+  }
+
+  async begin(command: ProcessCommand): Promise<number> {
+    const pid = await this.#takeover.begin(command);
+    await this.#parts.manager.succeededBy(pid);
+    // The answer leaves first.
+    setImmediate(() => this.#parts.handedOver(pid));
+    return pid;
+  }
+
+  /** This process ends: nobody is to succeed it. */
+  abort(): Promise<void> {
+    return this.#takeover.abort();
+  }
+
+  #sockets(): ReadonlyMap<string, { readonly fd: number }> {
+    const { supervisor } = this.#parts;
+    const all = new Map([...supervisor.sockets].map(([name, { handle }]) => [name, handle]));
+    const internal = this.#parts.admin().boundSocket;
+    if (internal !== null) all.set(INTERNAL_ENTRY_POINT, internal.handle);
+    return all;
+  }
+
+  /** Nothing changes here from now on, and nothing is written. */
+  async #suspend(): Promise<Inheritance> {
+    const { pipeline, acme, state, supervisor, secret } = this.#parts;
+    this.#isSuspended = true;
+    await pipeline.pause();
+    await acme?.stop();
+    await state?.history.flush();
+    await state?.store.stop();
+    return {
+      ticketKeys: Buffer.from(supervisor.ticketKeys).toString('base64'),
+      secret: Buffer.from(secret).toString('base64'),
+      rest: this.#parts.pushed(),
+      history: state === null ? newestAndPinned(pipeline) : { entries: [], pinned: null },
+    };
+  }
+
+  async #resume(): Promise<void> {
+    const { log, pipeline, acme, state, watch } = this.#parts;
+    if (this.#isSuspended) {
+      this.#isSuspended = false;
+      await state?.store.start().catch((error: unknown) => {
+        log.error('the state directory cannot be opened again', { error: String(error) });
+      });
+      await acme?.resume();
+      pipeline.resume();
+    }
+    // What has changed meanwhile was left to the successor.
+    await watch?.reload();
+  }
+}
+
+function newestAndPinned({ history }: Pipeline): SavedHistory {
+  const { pinned, lastVersion } = history;
+  return { entries: history.entries.filter(({ version }) => version === lastVersion || version === pinned), pinned };
+}
