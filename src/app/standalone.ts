@@ -29,11 +29,9 @@ import type { StateStore } from '../controlplane/store/define.ts';
 import { processSecret } from '../controlplane/store/process-secret.ts';
 import { StoredHistory } from '../controlplane/store/stored-history.ts';
 import type { SavedHistory } from '../model/history.ts';
-import { tcpServiceKey } from '../model/tcp.ts';
 import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
-import { shownCertificate } from '../api/certificates.ts';
 import { AccessLogWriter, FileSink, StandardOutputSink } from '../observe/access-log-writer.ts';
 import { EventBus } from '../observe/event-bus.ts';
 import { MetricsAggregator, type Sample } from '../observe/metrics-aggregator.ts';
@@ -50,6 +48,7 @@ import { Handover } from './handover.ts';
 import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.ts';
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
+import { processSamples } from './process-samples.ts';
 import { VERSION } from './version.ts';
 
 export interface StandaloneOptions {
@@ -557,106 +556,17 @@ export class Standalone {
     return { contentType: PROMETHEUS_CONTENT_TYPE, body: renderPrometheus(samples, metrics.prefix, metrics.buckets) };
   }
 
-  #serverSamples(): readonly Sample[] {
-    if (!this.#pipeline.install.metrics.addServicesLabels) return [];
-    const samples: Sample[] = [];
-    for (const service of Object.keys(this.#pipeline.current.services)) {
-      if (service.endsWith(`@${INTERNAL_PROVIDER}`)) continue;
-      for (const { url, isUp, inFlight, connections, responseMs } of this.#supervisor.healthOf(service) ?? []) {
-        const labels = { service, url };
-        samples.push(
-          { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
-          { metric: 'service_server_requests_in_flight', labels, values: [inFlight] },
-          {
-            metric: 'service_server_connections',
-            labels: { ...labels, protocol: 'http/1.1' },
-            values: [connections.http1],
-          },
-          { metric: 'service_server_connections', labels: { ...labels, protocol: 'h2' }, values: [connections.http2] },
-          { metric: 'service_server_response_seconds', labels, values: [responseMs / 1000] },
-        );
-      }
-    }
-    for (const service of Object.keys(this.#pipeline.current.tcpServices)) {
-      for (const { url, isUp, inFlight } of this.#supervisor.healthOf(tcpServiceKey(service)) ?? []) {
-        const labels = { service, url };
-        samples.push(
-          { metric: 'service_server_up', labels, values: [isUp ? 1 : 0] },
-          { metric: 'service_server_open_connections', labels, values: [inFlight] },
-        );
-      }
-    }
-    return samples;
-  }
-
-  #acmeSamples(): readonly Sample[] {
-    if (this.#acme === null) return [];
-    const states = new Map<string, Sample>();
-    for (const { resolver, state } of this.#acme.status()) {
-      const key = `${resolver} ${state}`;
-      const before = states.get(key)?.values[0] ?? 0;
-      states.set(key, { metric: 'acme_certificates', labels: { resolver, state }, values: [before + 1] });
-    }
-    const orders = this.#acme.counts().flatMap(({ resolver, issued, failed }) => [
-      { metric: 'acme_orders_total', labels: { resolver, outcome: 'issued' }, values: [issued] },
-      { metric: 'acme_orders_total', labels: { resolver, outcome: 'failed' }, values: [failed] },
-    ]);
-    return [...states.values(), ...orders];
-  }
-
-  #ocspSamples(): readonly Sample[] {
-    if (this.#ocsp === null) return [];
-    const counts = new Map<string, number>();
-    for (const { state } of this.#ocsp.status()) counts.set(state, (counts.get(state) ?? 0) + 1);
-    const { answered, failed } = this.#ocsp;
-    return [
-      ...[...counts].map(([state, count]) => ({ metric: 'tls_ocsp_certificates', labels: { state }, values: [count] })),
-      { metric: 'tls_ocsp_requests_total', labels: { outcome: 'answered' }, values: [answered] },
-      { metric: 'tls_ocsp_requests_total', labels: { outcome: 'failed' }, values: [failed] },
-    ];
-  }
-
-  #certificateSamples(): readonly Sample[] {
-    const now = this.#clock.wall();
-    return Object.values(this.#pipeline.current.certificates).map((spec) => {
-      const { commonName: cn, serial, sans } = shownCertificate(spec, now);
-      return {
-        metric: 'tls_certs_not_after',
-        labels: { cn, serial, sans: sans.join(',') },
-        values: [spec.notAfter / 1000],
-      };
-    });
-  }
-
   #processSamples(): readonly Sample[] {
-    const single = (metric: string, value: number, labels: Sample['labels'] = {}): Sample => ({
-      metric,
-      labels,
-      values: [value],
+    return processSamples({
+      pipeline: this.#pipeline,
+      supervisor: this.#supervisor,
+      acme: this.#acme,
+      ocsp: this.#ocsp,
+      installReloads: { applied: this.#watch?.applied ?? 0, refused: this.#watch?.refused ?? 0 },
+      startedAtMs: this.#startedAt,
+      nowMs: this.#clock.wall(),
+      droppedLines: this.#accessLog?.dropped ?? 0,
+      droppedSeries: this.#metrics.droppedSeries,
     });
-    const open = this.#supervisor.openConnections();
-    return [
-      single('config_reloads_total', this.#pipeline.reloads),
-      single('config_last_reload_success', this.#pipeline.lastSuccessWallMs / 1000),
-      single('config_version', this.#supervisor.version),
-      single('config_install_reloads_total', this.#watch?.applied ?? 0, { outcome: 'applied' }),
-      single('config_install_reloads_total', this.#watch?.refused ?? 0, { outcome: 'refused' }),
-      single('process_start_time_seconds', this.#startedAt / 1000),
-      ...[...open.byEntryPoint].map(([entrypoint, count]) =>
-        single('open_connections', count, {
-          entrypoint,
-          protocol: this.#supervisor.addressOf(entrypoint)?.protocol === 'udp' ? 'UDP' : 'TCP',
-        }),
-      ),
-      ...this.#serverSamples(),
-      ...this.#certificateSamples(),
-      ...this.#acmeSamples(),
-      ...this.#ocspSamples(),
-      ...open.byWorker.map((count, slot) => single('worker_open_connections', count, { worker: String(slot) })),
-      single('worker_restarts_total', this.#supervisor.restarts),
-      single('access_log_dropped_total', this.#accessLog?.dropped ?? 0),
-      single('metric_series_dropped_total', this.#metrics.droppedSeries),
-      single('process_resident_memory_bytes', process.memoryUsage.rss()),
-    ];
   }
 }
