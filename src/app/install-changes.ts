@@ -15,25 +15,23 @@ const LIVE: readonly RegExp[] = [
   /^core\.defaultrulesyntax$/,
   /^providers\.(?:precedence|providersthrottleduration)(?:\.|$)/,
   /^(?:tcp)?serverstransport(?:\.|$)/,
-  /^(?:accesslog|metrics)\.addinternals$/,
 ];
 
 const ROUTING = /^(?:http|tcp|udp|tls)$/i;
 
-/** The configuration that is in force after the change. */
+/** The configuration that is in force after the change; what is not named here stays as it was at start. */
 export function withLiveOptions(inForce: InstallConfig, next: InstallConfig): InstallConfig {
+  const { source, locate, substitutions, routing, readRoutingAgain, internalRouting } = next;
+  const { entryPoints, unboundEntryPoints, defaultEntryPoints, entryPointCertificates } = next;
+  const { requestAcceptGraceMs, graceMs, providersThrottleMs, precedence, defaultRuleSyntax } = next;
+  const { serversTransport, tcpServersTransport } = next;
   return {
-    ...next,
-    admin: inForce.admin,
-    fileProvider: inForce.fileProvider,
+    ...inForce,
+    ...{ source, locate, substitutions, routing, readRoutingAgain, internalRouting },
+    ...{ entryPoints, unboundEntryPoints, defaultEntryPoints, entryPointCertificates },
+    ...{ requestAcceptGraceMs, graceMs, providersThrottleMs, precedence, defaultRuleSyntax },
+    ...{ serversTransport, tcpServersTransport },
     log: { ...inForce.log, level: next.log.level },
-    accessLog: inForce.accessLog,
-    metrics: inForce.metrics,
-    ticketKeyLifeMs: inForce.ticketKeyLifeMs,
-    ocsp: inForce.ocsp,
-    state: inForce.state,
-    certificatesResolvers: inForce.certificatesResolvers,
-    plugins: inForce.plugins,
   };
 }
 
