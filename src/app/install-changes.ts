@@ -21,16 +21,25 @@ const ROUTING = /^(?:http|tcp|udp|tls)$/i;
 
 /** The configuration that is in force after the change; what is not named here stays as it was at start. */
 export function withLiveOptions(inForce: InstallConfig, next: InstallConfig): InstallConfig {
-  const { source, locate, substitutions, routing, readRoutingAgain, internalRouting } = next;
-  const { entryPoints, unboundEntryPoints, defaultEntryPoints, entryPointCertificates } = next;
-  const { requestAcceptGraceMs, graceMs, providersThrottleMs, precedence, defaultRuleSyntax } = next;
-  const { serversTransport, tcpServersTransport } = next;
   return {
     ...inForce,
-    ...{ source, locate, substitutions, routing, readRoutingAgain, internalRouting },
-    ...{ entryPoints, unboundEntryPoints, defaultEntryPoints, entryPointCertificates },
-    ...{ requestAcceptGraceMs, graceMs, providersThrottleMs, precedence, defaultRuleSyntax },
-    ...{ serversTransport, tcpServersTransport },
+    source: next.source,
+    locate: next.locate,
+    substitutions: next.substitutions,
+    entryPoints: next.entryPoints,
+    unboundEntryPoints: next.unboundEntryPoints,
+    defaultEntryPoints: next.defaultEntryPoints,
+    entryPointCertificates: next.entryPointCertificates,
+    requestAcceptGraceMs: next.requestAcceptGraceMs,
+    graceMs: next.graceMs,
+    routing: next.routing,
+    readRoutingAgain: next.readRoutingAgain,
+    internalRouting: next.internalRouting,
+    providersThrottleMs: next.providersThrottleMs,
+    precedence: next.precedence,
+    defaultRuleSyntax: next.defaultRuleSyntax,
+    serversTransport: next.serversTransport,
+    tcpServersTransport: next.tcpServersTransport,
     log: { ...inForce.log, level: next.log.level },
   };
 }
