@@ -15,25 +15,32 @@ const LIVE: readonly RegExp[] = [
   /^core\.defaultrulesyntax$/,
   /^providers\.(?:precedence|providersthrottleduration)(?:\.|$)/,
   /^(?:tcp)?serverstransport(?:\.|$)/,
-  /^(?:accesslog|metrics)\.addinternals$/,
 ];
 
 const ROUTING = /^(?:http|tcp|udp|tls)$/i;
 
-/** The configuration that is in force after the change. */
+/** The configuration that is in force after the change; what is not named here stays as it was at start. */
 export function withLiveOptions(inForce: InstallConfig, next: InstallConfig): InstallConfig {
   return {
-    ...next,
-    admin: inForce.admin,
-    fileProvider: inForce.fileProvider,
+    ...inForce,
+    source: next.source,
+    locate: next.locate,
+    substitutions: next.substitutions,
+    entryPoints: next.entryPoints,
+    unboundEntryPoints: next.unboundEntryPoints,
+    defaultEntryPoints: next.defaultEntryPoints,
+    entryPointCertificates: next.entryPointCertificates,
+    requestAcceptGraceMs: next.requestAcceptGraceMs,
+    graceMs: next.graceMs,
+    routing: next.routing,
+    readRoutingAgain: next.readRoutingAgain,
+    internalRouting: next.internalRouting,
+    providersThrottleMs: next.providersThrottleMs,
+    precedence: next.precedence,
+    defaultRuleSyntax: next.defaultRuleSyntax,
+    serversTransport: next.serversTransport,
+    tcpServersTransport: next.tcpServersTransport,
     log: { ...inForce.log, level: next.log.level },
-    accessLog: inForce.accessLog,
-    metrics: inForce.metrics,
-    ticketKeyLifeMs: inForce.ticketKeyLifeMs,
-    ocsp: inForce.ocsp,
-    state: inForce.state,
-    certificatesResolvers: inForce.certificatesResolvers,
-    plugins: inForce.plugins,
   };
 }
 

@@ -3,7 +3,11 @@
 import { request as httpRequest } from 'node:http';
 import { SignalboxError } from '../core/errors.ts';
 import { findInstallFile } from '../controlplane/config/install-file.ts';
-import { loadInstallConfig, type AdminConfig } from '../controlplane/config/install-config.ts';
+import type { ConfigDocument } from '../controlplane/config/document.ts';
+import { decodeInstallDocument, loadInstallConfig, type AdminConfig } from '../controlplane/config/install-config.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
+import { operatorSubstitutions } from '../controlplane/config/operator-substitutions.ts';
+import { isMap } from '../schema/schema.ts';
 import type { Arguments } from './arguments.ts';
 import type { Io } from './io.ts';
 
@@ -38,7 +42,9 @@ export class AdminClient {
     if (given !== undefined) return new AdminClient(targetOf(given, token));
     const path = args.flags.get('config')?.[0] ?? (await findInstallFile(io.environment));
     const request = { path, environment: io.environment, flags: args.options, withoutPlugins: true };
-    const admin = (await loadInstallConfig(request)).value?.admin ?? null;
+    const { value, document } = await loadInstallConfig(request);
+    // The running router has what it was last given without errors; where it is, the file most likely still says.
+    const admin = value?.admin ?? (document === null ? null : adminPartOf(document, io));
     return new AdminClient(admin === null ? targetOf(DEFAULT_URL, token) : fromConfig(admin, token));
   }
 
@@ -121,6 +127,18 @@ export class AdminClient {
       page = next;
     }
   }
+}
+
+/** Null when what concerns the API has errors as well. */
+function adminPartOf(document: ConfigDocument, io: Io): AdminConfig | null {
+  const part = (value: unknown, name: string): Record<string, unknown> => {
+    const found = isMap(value) ? Object.entries(value).find(([key]) => key.toLowerCase() === name.toLowerCase()) : null;
+    return found == null ? {} : Object.fromEntries([found]);
+  };
+  const entryPoints = part(Object.values(part(document.value, 'entryPoints'))[0], INTERNAL_ENTRY_POINT);
+  const value = { ...part(document.value, 'api'), entryPoints };
+  const reduced = { ...document, value, diagnostics: [] };
+  return decodeInstallDocument(reduced, operatorSubstitutions(io.environment)).value?.admin ?? null;
 }
 
 function parse(text: string): unknown {

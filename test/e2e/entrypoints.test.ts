@@ -6,6 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { runCommand } from '../support/command.ts';
 import { freePorts } from '../support/engine.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
@@ -314,4 +315,15 @@ test('two entry points of one address are told apart at start', async () => {
   });
   expect(await router.exited).toBe(2);
   expect(router.stderr()).toContain('entryPoints.two.address: the entry point "one" has this address');
+});
+
+test('commands find the router while its install file has errors', async () => {
+  const [port] = await freePorts(1);
+  const text = (web: string): string =>
+    `entryPoints: { web: { address: "${web}" }, traefik: { address: "127.0.0.1:${port}" } }\napi: {}\n`;
+  await using router = await startRouter({ install: text('127.0.0.1:0') });
+  await writeFile(join(router.directory, 'signalbox.yml'), text('nowhere'));
+  await router.sees('"nowhere" is no address');
+  const shown = await runCommand(['get', 'entrypoints', '--config', join(router.directory, 'signalbox.yml')]);
+  expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/^web +127\.0\.0\.1:\d+$/m) as string });
 });

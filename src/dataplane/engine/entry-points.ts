@@ -39,7 +39,7 @@ export interface EntryPointFactory {
 export type EntryPointRows = Readonly<Record<string, number>>;
 
 /** A client that asks again and again does so within this time. */
-export const DRAIN_PATIENCE_MS = 1_000;
+export const DRAIN_PATIENCE_MS = 2_000;
 
 type AnyEntryPoint = EntryPointRuntime | UdpEntryPoint;
 
