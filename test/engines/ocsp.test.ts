@@ -138,7 +138,7 @@ ${names.map((name) => `    - { certFile: DIR/${name}.pem, keyFile: DIR/${name}.k
       ['revoked', 'revoked', 'the authority has revoked the certificate'],
       ['forged', 'pending', 'the certificate that signed the answer is not one for OCSP'],
       ['down', 'pending', 'ECONNREFUSED'],
-      ['silent', 'none', 'the certificate names no OCSP responder'],
+      ['silent', 'none', 'the certificate names no OCSP responder that speaks HTTP'],
       ['lonely', 'none', 'certFile holds no certificate of the issuer'],
     ])('nothing is handed out for the %s one, and the API says why', async (name, state, problem) => {
       const shown = (await certificates()).get(`${name}.example`);

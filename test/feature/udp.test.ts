@@ -45,6 +45,7 @@ entryPoints:
   few: { address: "127.0.0.1:0/udp", udp: { maxSessions: 1 } }
   lonely: { address: "127.0.0.1:0/udp" }
   refused: { address: "127.0.0.1:0/udp" }
+  unreachable: { address: "127.0.0.1:0/udp" }
   empty: { address: "127.0.0.1:0/udp" }
   sixes: { address: "[::1]:0/udp" }
   both: { address: ":0/udp" }
@@ -61,6 +62,7 @@ udp:
     short: { service: pair, entryPoints: [short] }
     few: { service: pair, entryPoints: [few] }
     refused: { service: refused, entryPoints: [refused] }
+    unreachable: { service: unreachable, entryPoints: [unreachable] }
     empty: { service: empty, entryPoints: [empty] }
     sixes: { service: six, entryPoints: [sixes, both] }
   services:
@@ -69,6 +71,8 @@ udp:
     only-b: { loadBalancer: { servers: [${address(b)}] } }
     shares: { weighted: { services: [{ name: heavy, weight: 2 }, { name: only-b }] } }
     refused: { loadBalancer: { servers: [{ address: "127.0.0.1:${closedPort}" }, ${address(b)}] } }
+    # Nobody may connect to the broadcast address: it is refused before anything leaves.
+    unreachable: { loadBalancer: { servers: [{ address: "255.255.255.255:9" }, ${address(b)}] } }
     empty: { loadBalancer: { servers: [] } }
     six: { loadBalancer: { servers: [{ address: "[::1]:${six.port}" }] } }
 `,
@@ -175,6 +179,14 @@ test('a server that refuses costs the datagram it refused: the next goes to the 
   );
 });
 
+test('a server that cannot be sent to costs its datagrams, and no worker', async () => {
+  using one = client('unreachable');
+  one.send('lost');
+  await log(({ ResponseFlag }) => ResponseFlag === 'upstream_connect_failed');
+  expect(await one.ask('found')).toBe('b found');
+  expect(await scrape(router)).toContain('signalbox_worker_restarts_total 0');
+});
+
 test('a service without servers ends the session at once', async () => {
   using one = client('empty');
   one.send('nobody');
@@ -216,7 +228,7 @@ test('the API shows routers and services', async () => {
   });
   expect(await shown('udp/services/shares@install')).toMatchObject({ type: 'weighted', usedBy: ['shares@install'] });
   expect(await shown('overview')).toMatchObject({
-    udp: { routers: { total: 8, warnings: 0, errors: 0 }, services: { total: 8, warnings: 1, errors: 0 } },
+    udp: { routers: { total: 9, warnings: 0, errors: 0 }, services: { total: 9, warnings: 1, errors: 0 } },
   });
   expect(await shown('rawdata')).toMatchObject({ udpRouters: { 'few@install': { using: ['few'] } } });
 });
@@ -265,6 +277,9 @@ udp:
 
 test.each([
   ['udp: { timeout: 0 }', 'r: { service: s }', 'without an end every client would keep its session'],
+  ['proxyProtocol: { insecure: true }', 'r: { service: s }', 'entryPoints.dns.proxyProtocol'],
+  ['http: { tls: {} }', 'r: { service: s }', 'entryPoints.dns.http.tls'],
+  ['http: { middlewares: [m] }', 'r: { service: s }', 'entryPoints.dns.http.middlewares'],
   ['', 'r: { service: nobody }', 'there is no service "nobody"'],
   ['', 'r: { service: s, entryPoints: [web] }', 'the entry point "web" is for TCP; this router needs one for UDP'],
   ['', 'r: { service: s, rule: "x" }', 'rule'],

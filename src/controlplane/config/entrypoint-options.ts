@@ -218,7 +218,7 @@ const proxyProtocol: typeof proxyProtocolFields = {
   },
 };
 
-export const entryPointOptions = object({
+const entryPointFields = object({
   address: required(string(), '`[host]:port[/tcp|/udp]`; without a host, every address of the machine.'),
   asDefault: flag(false, 'Used by routers that name no entry point; when none has it, all do.'),
   reusePort: flag(
@@ -249,7 +249,30 @@ export const entryPointOptions = object({
   udp: withDefault(udp, defaultsOf(udp), 'Sessions of an entry point for UDP.'),
 });
 
-export type EntryPointOptions = Infer<typeof entryPointOptions>;
+export type EntryPointOptions = Infer<typeof entryPointFields>;
+
+/** Options of the other transport say nothing about an entry point. */
+export const entryPointOptions = checked(entryPointFields, (options, context) => {
+  const isUdp = parseAddress(options.address)?.protocol === 'udp';
+  const { tls, middlewares, redirections } = options.http;
+  const idle: readonly (readonly [path: readonly string[], isGiven: boolean])[] = isUdp
+    ? [
+        [['proxyProtocol'], options.proxyProtocol !== undefined],
+        [['http', 'tls'], tls !== undefined && tls !== false],
+        [['http', 'middlewares'], middlewares.length > 0],
+        [['http', 'redirections'], redirections !== undefined],
+      ]
+    : [[['udp'], JSON.stringify(options.udp) !== JSON.stringify(defaultsOf(udp))]];
+  for (const [path, isGiven] of idle) {
+    if (!isGiven) continue;
+    const message = `the address is one for ${isUdp ? 'UDP' : 'TCP'}: "${path.join('.')}" has no effect here`;
+    context.at(path[0]!, () => {
+      const report = (): void => context.report('warning', 'option-without-effect', message);
+      if (path[1] === undefined) report();
+      else context.at(path[1], report);
+    });
+  }
+});
 
 /** Null when the text is no address; `protocol` is tcp when none is given. */
 export function parseAddress(text: string): ListenAddress | null {

@@ -38,6 +38,7 @@ const DEFAULT_LIFE_MS = 3_600_000;
 /** Returns what is wrong as text. */
 export function readOcspResponse(bytes: Uint8Array, subject: OcspSubject, nowMs: number): OcspAnswer | string {
   let basic: BasicOCSPResponse;
+  let certificates: readonly X509Certificate[];
   try {
     const response = AsnConvert.parse(bytes, OCSPResponse);
     if (response.responseStatus !== OCSPResponseStatus.successful) {
@@ -45,10 +46,11 @@ export function readOcspResponse(bytes: Uint8Array, subject: OcspSubject, nowMs:
     }
     if (response.responseBytes?.responseType !== id_pkix_ocsp_basic) return 'the answer is of an unknown type';
     basic = AsnConvert.parse(response.responseBytes.response.buffer, BasicOCSPResponse);
+    certificates = (basic.certs ?? []).map((one) => new X509Certificate(Buffer.from(AsnConvert.serialize(one))));
   } catch {
     return 'the answer is no OCSP response';
   }
-  const problem = signatureProblem(basic, subject.issuer, nowMs);
+  const problem = signatureProblem(basic, [subject.issuer, ...certificates], nowMs);
   if (problem !== null) return problem;
   const single = basic.tbsResponseData.responses.find((one) => isAbout(one, subject));
   if (single === undefined) return 'the answer is about another certificate';
@@ -70,17 +72,18 @@ function isAbout({ certID }: SingleResponse, { nameHash, keyHash, serial }: Ocsp
   );
 }
 
-/** Null when the issuer has signed, or somebody it has made a responder (§4.2.2.2). */
-function signatureProblem(basic: BasicOCSPResponse, issuer: X509Certificate, nowMs: number): string | null {
+/** `signers` are the issuer and whoever comes with the answer. Null when one of them may sign, and has (§4.2.2.2). */
+function signatureProblem(
+  basic: BasicOCSPResponse,
+  signers: readonly [issuer: X509Certificate, ...others: X509Certificate[]],
+  nowMs: number,
+): string | null {
+  const [issuer] = signers;
   const hash = HASHES[basic.signatureAlgorithm.algorithm];
   if (hash === undefined) return `the answer is signed with ${basic.signatureAlgorithm.algorithm}, which is not taken`;
   if (basic.tbsResponseDataRaw === undefined) return 'the answer is no OCSP response';
   const signed = new Uint8Array(basic.tbsResponseDataRaw);
   const signature = new Uint8Array(basic.signature);
-  const signers = [
-    issuer,
-    ...(basic.certs ?? []).map((one) => new X509Certificate(Buffer.from(AsnConvert.serialize(one)))),
-  ];
   const signer = signers.find((one) => isSignedBy(one, hash, signed, signature));
   if (signer === undefined) return 'nobody who may has signed the answer';
   if (signer.raw.equals(issuer.raw)) return null;

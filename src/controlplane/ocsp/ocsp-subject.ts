@@ -21,11 +21,20 @@ const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 /** Returns why there is nobody to ask as text. `chain` is PEM, leaf first. */
 export function ocspSubject(chain: string): OcspSubject | string {
+  try {
+    return subjectOf(chain);
+  } catch {
+    // OpenSSL is more lenient than a reader of DER.
+    return 'the certificate is not coded as DER asks';
+  }
+}
+
+function subjectOf(chain: string): OcspSubject | string {
   const [leafPem, ...others] = chain.match(BLOCK) ?? [];
   if (leafPem === undefined) return 'there is no certificate';
   const leaf = new X509Certificate(leafPem);
   const responders = respondersOf(leaf);
-  if (responders.length === 0) return 'the certificate names no OCSP responder';
+  if (responders.length === 0) return 'the certificate names no OCSP responder that speaks HTTP';
   const issuer = others.map((pem) => new X509Certificate(pem)).find((one) => leaf.checkIssued(one));
   if (issuer === undefined) return "certFile holds no certificate of the issuer: add the authority's after the own one";
   const { tbsCertificate } = AsnConvert.parse(leaf.raw, Certificate);
@@ -52,7 +61,8 @@ export function ocspRequest({ nameHash, keyHash, serial }: OcspSubject): Buffer 
 }
 
 function respondersOf(leaf: X509Certificate): readonly string[] {
-  return [...(leaf.infoAccess ?? '').matchAll(/^OCSP - URI:"?([^"\n]+)"?$/gm)].map((match) => match[1]!);
+  const urls = [...(leaf.infoAccess ?? '').matchAll(/^OCSP - URI:"?([^"\n]+)"?$/gm)].map((match) => match[1]!);
+  return urls.filter((url) => /^https?:\/\//i.test(url));
 }
 
 function sha1(bytes: ArrayBuffer): Buffer {

@@ -152,7 +152,7 @@ describe('an answer', () => {
 
 test('a certificate without a responder, or without its issuer, has nobody to ask', () => {
   const plain = selfSigned({ commonName: 'a', hosts: [], nowMs: START, days: 1 });
-  expect(ocspSubject(plain.certificate)).toBe('the certificate names no OCSP responder');
+  expect(ocspSubject(plain.certificate)).toBe('the certificate names no OCSP responder that speaks HTTP');
   const { spec } = authority();
   expect(ocspSubject(new X509Certificate(spec.certificate).toString())).toContain('holds no certificate of the issuer');
 });

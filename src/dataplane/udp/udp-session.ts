@@ -98,12 +98,18 @@ export class UdpSession {
       this.fail(error.code === 'ECONNREFUSED' ? UDP_ENDS.refused : UDP_ENDS.failed),
     );
     socket.on('message', (datagram) => this.answer(datagram));
-    socket.connect(endpoint.server.port, address.host, () => {
+    // Node gives the callback an error in place of an event, which its declarations do not know.
+    const connected = (error?: Error): void => {
       if (this.isDead) return;
+      if (error !== undefined) {
+        this.fail(UDP_ENDS.failed);
+        return;
+      }
       this.isConnected = true;
       this.served = this.observation.served(endpoint.service);
       for (const datagram of this.waiting.splice(0)) this.forward(datagram);
-    });
+    };
+    socket.connect(endpoint.server.port, address.host, connected);
   }
 
   /** A datagram of the client, which may be kept. */
