@@ -5,6 +5,7 @@
 import { chmod, rename, stat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import net from 'node:net';
+import { listenOn } from '../dataplane/net/accept-queue.ts';
 import { SignalboxError } from '../core/errors.ts';
 import type { InternalService } from '../controlplane/compile/internal-services.ts';
 import { isLoopback, type AdminConfig } from '../controlplane/config/install-config.ts';
@@ -197,7 +198,7 @@ export class AdminServer {
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(failure(error.code ?? error.message)));
-      server.listen(where as net.ListenOptions, () => {
+      listenOn(server, where, () => {
         const bound = server.address();
         resolve(typeof bound === 'object' && bound !== null ? bound.port : null);
       });

@@ -19,7 +19,7 @@ import type { BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { HealthChange, ServerHealth } from '../model/server-health.ts';
 import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
-import { lookUpAll, Resolver } from '../dataplane/upstream/resolver.ts';
+import { Resolver } from '../dataplane/upstream/resolver.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
 import { ChallengeSender } from './challenge-sender.ts';
 import { bindOwn, EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
@@ -72,7 +72,7 @@ export class Supervisor implements Publisher, WorkerListener {
   readonly #options: SupervisorOptions;
   readonly #memory: SharedMemory;
   readonly #rows: EndpointRows;
-  readonly #resolver = new Resolver(lookUpAll);
+  readonly #resolver = new Resolver();
   readonly #health: HealthMonitor;
   readonly #sockets: EntryPointSockets;
   readonly #workers = new Map<number, WorkerHandle>();

@@ -16,7 +16,7 @@ import type { ConnectionBudget } from '../upstream/connection-budget.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import type { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
-import { lookUpAll, Resolver } from '../upstream/resolver.ts';
+import { Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
 import { tcpServiceOf } from '../../model/tcp.ts';
@@ -83,7 +83,7 @@ export class Engine {
     this.#initialRows = options.rows;
     this.#upstream = {
       wheel,
-      resolver: new Resolver(lookUpAll, options.socketDirectory),
+      resolver: new Resolver({ socketDirectory: options.socketDirectory }),
       parser: new Http1ResponseParser(),
       tls: new UpstreamTls((name) => this.#tls.certificate(name)),
       workerSlots: options.workerSlots,

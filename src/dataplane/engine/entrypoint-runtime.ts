@@ -6,6 +6,7 @@ import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { IpSet } from '../../core/ip.ts';
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
+import { listenOn } from '../net/accept-queue.ts';
 import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
 import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
 import { Http1Connection, PREFACE_HEAD } from '../http/http1-connection.ts';
@@ -131,7 +132,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ _handle: handle, backlog: 4096 } as net.ListenOptions, () => {
+      listenOn(server, { _handle: handle }, () => {
         server.removeListener('error', reject);
         // Accept errors such as EMFILE: the connection is lost, the listener lives.
         server.on('error', () => {});

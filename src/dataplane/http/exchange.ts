@@ -149,6 +149,8 @@ export class Exchange implements AccessRecord {
   originStatus = 0;
   originBytes = 0;
   failure: Failure | null = null;
+  /** What the system or OpenSSL said of a server that could not be reached; empty when nothing did. */
+  failureReason = '';
   /** Where the response goes: the filter next to the service, or the client itself. */
   responseSink: ResponseSink;
   responseSource: BodySource | null = null;

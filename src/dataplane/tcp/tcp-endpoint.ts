@@ -3,6 +3,7 @@
 import type { TcpServerSpec, TcpTransportSpec } from '../../model/tcp.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { UpstreamTls } from '../tls/upstream-tls.ts';
+import { AddressOrder } from '../upstream/address-order.ts';
 import type { UpstreamSession } from '../upstream/connection-owner.ts';
 import type { EndpointTable } from '../upstream/endpoint-table.ts';
 import type { Resolver } from '../upstream/resolver.ts';
@@ -22,9 +23,9 @@ export class TcpEndpoint {
   /** Of the service it belongs to. */
   readonly service: string;
   tlsSession: UpstreamSession | null = null;
+  readonly addressOrder = new AddressOrder();
   private row = -1;
   private connections = 0;
-  private nextAddress = 0;
 
   constructor(service: string, server: TcpServerSpec, transport: TcpTransportSpec, context: TcpContext) {
     this.service = service;
@@ -52,11 +53,6 @@ export class TcpEndpoint {
   closed(): void {
     this.connections--;
     this.show();
-  }
-
-  /** Which of several addresses a dial begins with. */
-  takeTurn(addresses: number): number {
-    return this.nextAddress++ % addresses;
   }
 
   /** No service has it any longer: open connections stay. */

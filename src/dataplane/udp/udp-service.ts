@@ -2,6 +2,7 @@
 
 import type { UdpServerSpec, UdpServiceSpec } from '../../model/udp.ts';
 import { createWrr, type TurnPicker } from '../balance/wrr.ts';
+import { AddressOrder } from '../upstream/address-order.ts';
 import type { Resolver } from '../upstream/resolver.ts';
 
 /** One server, for as long as the service has it. */
@@ -9,6 +10,7 @@ export interface UdpEndpoint {
   /** Qualified name of the service it belongs to. */
   readonly service: string;
   readonly server: Pick<UdpServerSpec, 'url' | 'host' | 'port'>;
+  readonly addressOrder: AddressOrder;
   /** The service has it no more: its sessions end. */
   isRetired: boolean;
 }
@@ -72,7 +74,12 @@ export class UdpService {
       if (endpoints.has(server.url)) continue;
       const known = before.get(server.url);
       if (known === undefined) resolver.retain(server.host);
-      endpoints.set(server.url, known === undefined ? { service: this.name, server, isRetired: false } : known);
+      endpoints.set(
+        server.url,
+        known === undefined
+          ? { service: this.name, server, addressOrder: new AddressOrder(), isRetired: false }
+          : known,
+      );
     }
     for (const [url, endpoint] of before) {
       if (endpoints.has(url)) continue;

@@ -6,7 +6,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { sameAddress } from '../net/datagram-handle.ts';
-import type { Address, Resolver } from '../upstream/resolver.ts';
+import type { Address } from '../upstream/address.ts';
+import type { Resolver } from '../upstream/resolver.ts';
 import { UDP_ENDS, type UdpEnd } from './udp-end.ts';
 import type { UdpObservation, UdpServiceObservation } from './udp-observer.ts';
 import type { UdpRoute } from './udp-routing.ts';
@@ -35,8 +36,9 @@ export interface UdpSessionOwner {
   sessionEnded(session: UdpSession): void;
 }
 
-/** Datagrams, and bytes of them, that wait for a server's address or for its socket. */
+/** Datagrams, and bytes of them, that wait for a server's address, for its socket, or for the first sign that it is there. */
 const MAX_WAITING = 64;
+const MAX_WAITING_BYTES = 64 * 1024;
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
 export class UdpSession {
@@ -50,8 +52,11 @@ export class UdpSession {
   private endpoint: UdpEndpoint | null = null;
   private served: UdpServiceObservation | null = null;
   private socket: Socket | null = null;
-  /** Until the socket is connected. */
+  /** Until the server has answered, as long as there are other addresses to send to; until the socket is connected otherwise. */
   private waiting: Buffer[] = [];
+  private waitingBytes = 0;
+  /** Addresses of the server that have not been tried. */
+  private rest: readonly Address[] = [];
   private isConnected = false;
   private isDead = false;
   private receivedBytes = 0;
@@ -82,34 +87,71 @@ export class UdpSession {
     const found = this.owner.resolver.addresses(endpoint.server.host);
     if (found instanceof Promise) {
       void found.then((addresses) => {
-        if (!this.isDead) this.connect(endpoint, addresses);
+        if (!this.isDead) this.begin(endpoint, addresses);
       });
-    } else this.connect(endpoint, found);
+    } else this.begin(endpoint, found);
   }
 
-  private connect(endpoint: UdpEndpoint, [address]: readonly Address[]): void {
-    if (address === undefined) {
-      this.fail(UDP_ENDS.dnsFailure);
-      return;
-    }
+  private begin(endpoint: UdpEndpoint, addresses: readonly Address[]): void {
+    const [first, ...rest] = endpoint.addressOrder.next(addresses, this.owner.wheel.nowMs);
+    this.rest = rest;
+    if (first === undefined) this.fail(UDP_ENDS.dnsFailure);
+    else this.connect(endpoint, first);
+  }
+
+  private connect(endpoint: UdpEndpoint, address: Address): void {
     const socket = createSocket({ type: address.family === 6 ? 'udp6' : 'udp4', lookup: sameAddress });
     this.socket = socket;
+    const lost = (end: UdpEnd): void => {
+      if (socket === this.socket) this.lost(endpoint, address, end);
+    };
     socket.on('error', (error: NodeJS.ErrnoException) =>
-      this.fail(error.code === 'ECONNREFUSED' ? UDP_ENDS.refused : UDP_ENDS.failed),
+      lost(error.code === 'ECONNREFUSED' ? UDP_ENDS.refused : UDP_ENDS.failed),
     );
-    socket.on('message', (datagram) => this.answer(datagram));
+    socket.on('message', (datagram) => {
+      if (socket === this.socket) this.answer(datagram);
+    });
     // Node gives the callback an error in place of an event, which its declarations do not know.
     const connected = (error?: Error): void => {
-      if (this.isDead) return;
+      if (this.isDead || socket !== this.socket) return;
       if (error !== undefined) {
-        this.fail(UDP_ENDS.failed);
+        lost(UDP_ENDS.failed);
         return;
       }
       this.isConnected = true;
-      this.served = this.observation.served(endpoint.service);
-      for (const datagram of this.waiting.splice(0)) this.forward(datagram);
+      this.served ??= this.observation.served(endpoint.service);
+      const waiting = this.rest.length > 0 ? this.waiting : this.takeWaiting();
+      for (const datagram of waiting) this.forward(datagram);
     };
     socket.connect(endpoint.server.port, address.host, connected);
+  }
+
+  /** Before any answer the server's other addresses get what this one has refused. */
+  private lost(endpoint: UdpEndpoint, address: Address, end: UdpEnd): void {
+    endpoint.addressOrder.failed(address, this.owner.wheel.nowMs);
+    const [next, ...rest] = this.rest;
+    if (next === undefined || this.isDead) {
+      this.fail(end);
+      return;
+    }
+    this.rest = rest;
+    this.isConnected = false;
+    const socket = this.socket!;
+    this.connect(endpoint, next);
+    socket.close();
+  }
+
+  private takeWaiting(): Buffer[] {
+    this.waitingBytes = 0;
+    return this.waiting.splice(0);
+  }
+
+  /** False when there is no room. */
+  private keep(datagram: Buffer): boolean {
+    if (this.waiting.length >= MAX_WAITING || this.waitingBytes + datagram.length > MAX_WAITING_BYTES) return false;
+    this.waiting.push(datagram);
+    this.waitingBytes += datagram.length;
+    return true;
   }
 
   /** A datagram of the client, which may be kept. */
@@ -118,9 +160,10 @@ export class UdpSession {
     this.owner.wheel.arm(this.deadline, this.owner.idleMs);
     this.receivedBytes += datagram.length;
     this.observation.received(datagram.length);
-    if (this.isConnected) this.forward(datagram);
-    else if (this.waiting.length < MAX_WAITING) this.waiting.push(datagram);
-    else this.owner.droppedBehind(this);
+    if (this.isConnected) {
+      if (this.rest.length > 0) this.keep(datagram);
+      this.forward(datagram);
+    } else if (!this.keep(datagram)) this.owner.droppedBehind(this);
   }
 
   private forward(datagram: Buffer): void {
@@ -135,6 +178,8 @@ export class UdpSession {
 
   private answer(datagram: Buffer): void {
     if (this.isDead) return;
+    this.rest = [];
+    this.takeWaiting();
     this.owner.wheel.arm(this.deadline, this.owner.idleMs);
     if (!this.owner.reply(datagram, this.client)) return;
     this.sentBytes += datagram.length;
@@ -155,7 +200,7 @@ export class UdpSession {
     if (this.isDead) return;
     this.isDead = true;
     this.owner.wheel.remove(this.deadline);
-    this.waiting = [];
+    this.takeWaiting();
     this.socket?.close();
     this.observation.finished({
       protocol: 'UDP',

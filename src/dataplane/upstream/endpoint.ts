@@ -10,10 +10,12 @@ import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import type { Reading } from '../net/fixed-read.ts';
 import type { ConnectionOwner, UpstreamContext, UpstreamSession } from './connection-owner.ts';
+import { AddressOrder } from './address-order.ts';
 import { Dial, type DialOwner } from './dial.ts';
 import { Http1ClientConnection } from './http1-client.ts';
 import { Http2ClientConnection, type SharedConnectionOwner } from './http2-client.ts';
-import type { Address } from './resolver.ts';
+import type { Address } from './address.ts';
+import type { AddressFollower } from './resolver.ts';
 import { Waiter, type WaiterOwner } from './waiter.ts';
 
 /** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
@@ -44,7 +46,9 @@ const MEAN_OF = 100;
 /** A mean without a fresh answer for this long says nothing any more. */
 const MEAN_LASTS_MS = 10_000;
 
-export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedConnectionOwner, DialOwner, WaiterOwner {
+export class Endpoint
+  implements ConnectionOwner<Http1ClientConnection>, SharedConnectionOwner, DialOwner, WaiterOwner, AddressFollower
+{
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
   readonly context: UpstreamContext;
@@ -55,11 +59,14 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
   tlsSession: UpstreamSession | null = null;
   private readonly key: string;
   private readonly idle: Http1ClientConnection[] = [];
-  private readonly all = new Set<Http1ClientConnection>();
+  /** With the address of each. */
+  private readonly all = new Map<Http1ClientConnection, string>();
   /** Connections of HTTP/2 that take requests, or did. */
   private readonly shared: Http2ClientConnection[] = [];
-  /** Open ones of HTTP/2, with those that take no more. */
-  private openShared = 0;
+  /** Open ones of HTTP/2, with those that take no more, and the address of each. */
+  private readonly openShared = new Map<Http2ClientConnection, string>();
+  /** Their address is gone: they end with what they are doing. */
+  private readonly stranded = new Set<Http1ClientConnection>();
   private readonly dials = new Set<Dial>();
   /** The dial whose waiters go to the connection when it is ready. */
   private readonly opening = new Map<Http2ClientConnection, Dial>();
@@ -68,7 +75,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
   private readonly waiters: Waiter[] = [];
   private readonly maxIdle: number;
   private readonly maxWaiters: number;
-  private nextAddress = 0;
+  readonly addressOrder = new AddressOrder();
   private isRetired = false;
   private row = -1;
   private passive: PassiveHealthCheckSpec | null = null;
@@ -88,7 +95,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     this.mayShare = server.scheme === 'h2c' || (server.scheme === 'https' && transport.isHttp2);
     this.maxIdle = Math.ceil(transport.maxIdleConnsPerHost / context.workerSlots);
     this.maxWaiters = Math.ceil(transport.maxPendingRequests / context.workerSlots);
-    context.resolver.retain(server.host);
+    context.resolver.retain(server.host, this);
   }
 
   configure({ row, passive, ejected }: EndpointSettings): void {
@@ -119,7 +126,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
   }
 
   private showConnections(): void {
-    if (this.row >= 0) this.context.table.setConnections(this.row, this.all.size, this.openShared);
+    if (this.row >= 0) this.context.table.setConnections(this.row, this.all.size, this.openShared.size);
   }
 
   answered(exchange: Exchange): void {
@@ -243,7 +250,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     const dial = this.opening.get(connection);
     this.opening.delete(connection);
     // The dial gives back what it has taken of the budget.
-    this.openShared--;
+    this.openShared.delete(connection);
     this.showConnections();
     if (dial !== undefined) dial.fail(failure);
     else this.giveBudget();
@@ -278,8 +285,8 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     this.dials.add(dial);
     this.waitFor(dial, exchange);
     // Only the very first requests to a name wait: the resolver answers at once afterwards.
-    if (addresses instanceof Promise) void addresses.then((found) => this.dial(dial, found));
-    else this.dial(dial, addresses);
+    if (addresses instanceof Promise) void addresses.then((found) => dial.start(found));
+    else dial.start(addresses);
   }
 
   private waitFor(dial: Dial, exchange: Exchange): void {
@@ -288,27 +295,19 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     dial.waiters.push(waiter);
   }
 
-  private dial(dial: Dial, addresses: readonly Address[]): void {
-    if (addresses.length === 0) {
-      dial.fail(FAILURES.dnsFailure);
-      return;
-    }
-    const first = this.nextAddress++ % addresses.length;
-    dial.start([...addresses.slice(first), ...addresses.slice(0, first)]);
-  }
-
-  connected(dial: Dial, socket: net.Socket, reading: Reading, isHttp2: boolean): void {
+  connected(dial: Dial, socket: net.Socket, reading: Reading, isHttp2: boolean, address: Address): void {
     if (isHttp2) {
       this.mayShare = true;
-      this.openShared++;
+      const connection = new Http2ClientConnection(this, socket, reading);
+      this.openShared.set(connection, address.host);
       this.showConnections();
-      this.opening.set(new Http2ClientConnection(this, socket, reading), dial);
+      this.opening.set(connection, dial);
       return;
     }
     if (dial.mayBeShared) this.mayShare = false;
     this.dials.delete(dial);
     const connection = new Http1ClientConnection(this, socket, reading);
-    this.all.add(connection);
+    this.all.set(connection, address.host);
     this.showConnections();
     const [first, ...others] = dial.settle();
     if (first === undefined) {
@@ -321,7 +320,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     }
   }
 
-  dialFailed(dial: Dial, failure: Failure): void {
+  dialFailed(dial: Dial, failure: Failure, reason: string): void {
     if (!this.dials.delete(dial)) return;
     const connection = [...this.opening].find(([, its]) => its === dial)?.[0];
     if (connection === undefined) this.giveBudget();
@@ -332,6 +331,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     }
     for (const { exchange } of dial.waiters.splice(0)) {
       this.finish();
+      exchange.failureReason = reason;
       this.failed(exchange, failure, false);
     }
   }
@@ -390,6 +390,10 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
   /** The connection has finished a request and can take another. */
   release(connection: Http1ClientConnection): void {
     this.finish();
+    if (this.stranded.size > 0 && this.stranded.has(connection)) {
+      connection.destroy();
+      return;
+    }
     const waiter = this.waiters.length > 0 ? this.takeWaiter() : null;
     if (waiter !== null) {
       this.begin();
@@ -401,6 +405,16 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
       connection.rest(this.idle.length > this.maxIdle ? BURST_MS : this.transport.idleConnTimeoutMs);
       if (this.transport.maxConnsPerHost > 0) this.watchBudget();
     }
+  }
+
+  /** The name has other addresses now: nothing new goes where it pointed to. */
+  addressesGone(isGone: (host: string) => boolean): void {
+    for (const [connection, host] of this.all) {
+      if (!isGone(host)) continue;
+      if (this.idle.includes(connection)) connection.destroy();
+      else this.stranded.add(connection);
+    }
+    for (const [connection, host] of this.openShared) if (isGone(host)) connection.leave();
   }
 
   /** With a limit over all workers an idle connection here may be what a request in another worker waits for. */
@@ -425,6 +439,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
   /** The connection is gone. `exchange` is what it was serving. */
   closed(connection: Http1ClientConnection, wasBusy: boolean): void {
     if (!this.all.delete(connection)) return;
+    this.stranded.delete(connection);
     this.showConnections();
     if (wasBusy) this.finish();
     const index = this.idle.lastIndexOf(connection);
@@ -469,7 +484,7 @@ export class Endpoint implements ConnectionOwner<Http1ClientConnection>, SharedC
     }
     for (const connection of this.idle.splice(0)) connection.destroy();
     for (const connection of this.shared.slice()) connection.leave();
-    this.context.resolver.release(this.server.host);
+    this.context.resolver.release(this.server.host, this);
     for (let waiter = this.takeWaiter(); waiter !== null; waiter = this.takeWaiter()) {
       respondFailure(waiter.exchange, FAILURES.noServer);
     }

@@ -10,7 +10,8 @@ import { Endpoint } from '../../dataplane/upstream/endpoint.ts';
 import { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
 import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec, UpstreamTransportSpec } from '../../model/service.ts';
-import { isSecureCheck, type Probe, type ProbeContext, type Verdict } from './http-probe.ts';
+import { isSecureCheck } from './http-probe.ts';
+import type { Probe, ProbeContext, Verdict } from './probe.ts';
 
 /** What is longer is no answer to a check, and need not be kept. */
 const MAX_ANSWER_BYTES = 1024;

@@ -2,7 +2,7 @@
 
 import type { Exchange } from '../../dataplane/http/exchange.ts';
 import { EndpointProbe, type ProbeAnswer } from './endpoint-probe.ts';
-import type { Verdict } from './http-probe.ts';
+import type { Verdict } from './probe.ts';
 
 /** A HealthCheckRequest without a service name: an empty message in its five-byte frame. */
 const REQUEST = Buffer.from([0, 0, 0, 0, 0]);

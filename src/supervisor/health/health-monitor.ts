@@ -13,7 +13,8 @@ import type { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import type { Resolver } from '../../dataplane/upstream/resolver.ts';
 import { hasServers, serviceKey, type AnyService, type EndpointRows, type ServedService } from '../endpoint-rows.ts';
 import { GrpcProbe } from './grpc-probe.ts';
-import { HttpProbe, type Probe, type ProbeContext, type Verdict } from './http-probe.ts';
+import { HttpProbe } from './http-probe.ts';
+import type { Probe, ProbeContext, Verdict } from './probe.ts';
 import { Http2Probe } from './http2-probe.ts';
 import { TcpProbe } from './tcp-probe.ts';
 

@@ -5,7 +5,8 @@ import { TimerWheel } from '../../core/timer-wheel.ts';
 import { DEFAULT_UPSTREAM_TLS, type HealthCheckSpec, type ServerSpec } from '../../model/service.ts';
 import { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import { Resolver } from '../../dataplane/upstream/resolver.ts';
-import { HttpProbe, type Verdict } from './http-probe.ts';
+import { HttpProbe } from './http-probe.ts';
+import type { Verdict } from './probe.ts';
 
 const SPEC: HealthCheckSpec = {
   mode: 'http',

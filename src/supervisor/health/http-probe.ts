@@ -5,18 +5,17 @@
 //                     └────────┴────────┴──▶ REST, with what went wrong
 
 import type net from 'node:net';
-import type tls from 'node:tls';
-import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
+import { Deadline } from '../../core/timer-wheel.ts';
 import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec } from '../../model/service.ts';
 import { BODY_CLOSE, BODY_NONE, type BodySink } from '../../dataplane/http/body.ts';
 import { BodyReader } from '../../dataplane/http/body-reader.ts';
 import { HEAD_COMPLETE, HEAD_PARTIAL, HeadReader } from '../../dataplane/http/head-reader.ts';
 import { HeaderList } from '../../dataplane/http/header-list.ts';
 import { hasNoBody } from '../../dataplane/http/status.ts';
-import { connectFixed, Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
-import { isUntrusted, pinProblem, type UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
+import { readPlainly, type Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
 import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
-import type { Resolver } from '../../dataplane/upstream/resolver.ts';
+import type { Probe, ProbeContext, Verdict } from './probe.ts';
+import { ProbeDial } from './probe-dial.ts';
 
 const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_HEAD_FIELDS = 200;
@@ -32,23 +31,6 @@ const STATE_REST = 0;
 const STATE_DIAL = 1;
 const STATE_HEAD = 2;
 const STATE_BODY = 3;
-
-/** Null when the server is up, or what is wrong with it, in a few words. */
-export type Verdict = string | null;
-
-/** One kind of check of one server. */
-export interface Probe {
-  /** Asks; `done` is called once, within the timeout. Not to be called before the last check is done. */
-  check(done: (verdict: Verdict) => void): void;
-  /** Ends the connection; a check in progress is never done. */
-  stop(): void;
-}
-
-export interface ProbeContext {
-  readonly wheel: TimerWheel;
-  readonly resolver: Resolver;
-  readonly tls: UpstreamTls;
-}
 
 /** Where a request goes. */
 interface Target {
@@ -71,7 +53,6 @@ export class HttpProbe implements Probe {
   readonly #server: ServerSpec;
   readonly #tls: UpstreamTlsSpec;
   readonly #context: ProbeContext;
-  readonly #reading = new Reading();
   readonly #head = new HeadReader();
   readonly #body = new BodyReader();
   readonly #headers = new HeaderList();
@@ -80,6 +61,7 @@ export class HttpProbe implements Probe {
   /** Names looked up besides the server's: targets of redirects. */
   #elsewhere: string | null = null;
   #socket: net.Socket | null = null;
+  #dialing: ProbeDial | null = null;
   /** When the check has taken too long, in the wheel's time. */
   #dueMs = 0;
   #state = STATE_REST;
@@ -193,18 +175,24 @@ export class HttpProbe implements Probe {
   #dial(): void {
     this.#state = STATE_DIAL;
     this.#isReused = false;
-    const addresses = this.#context.resolver.addresses(this.#target.host);
-    if (addresses instanceof Promise) {
-      void addresses.then(() => {
-        if (this.#state === STATE_DIAL && this.#socket === null && this.#done !== null) this.#dial();
-      });
-      return;
-    }
-    const [address] = addresses;
-    if (address === undefined) {
-      this.#settle(`the name "${this.#target.host}" has no address`);
-      return;
-    }
+    const { host, port, isSecure } = this.#target;
+    const target = { host, port, tls: isSecure ? this.#tls : null, protocols: ['http/1.1'] };
+    const dial = new ProbeDial(target, this.#context, {
+      connected: (socket, reading) => {
+        this.#dialing = null;
+        this.#connected(socket, reading);
+      },
+      failed: (reason) => {
+        this.#dialing = null;
+        this.#settle(reason);
+      },
+    });
+    this.#dialing = dial;
+    dial.start(this.#deadline.atMs - this.#context.wheel.nowMs);
+  }
+
+  #connected(socket: net.Socket, reading: Reading): void {
+    this.#socket = socket;
     // What a connection says after it was given up is not this check's.
     const isCurrent = (): boolean => this.#socket === socket;
     const target: ReadTarget = {
@@ -213,23 +201,8 @@ export class HttpProbe implements Probe {
       onDrain: () => {},
       onClose: (error) => isCurrent() && this.#onClose(error),
     };
-    const { host, port, isSecure } = this.#target;
-    let secure: tls.ConnectionOptions | null;
-    try {
-      secure = isSecure ? this.#context.tls.optionsFor(this.#tls, host, ['http/1.1']) : null;
-    } catch (error) {
-      this.#settle(`TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`);
-      return;
-    }
-    const where = { host: address.host, port, family: address.family };
-    const socket = connectFixed(where, target, this.#reading, secure);
-    this.#socket = socket;
-    socket.once(isSecure ? 'secureConnect' : 'connect', () => {
-      if (!isCurrent()) return;
-      const problem = isSecure ? pinProblem(this.#tls, (socket as tls.TLSSocket).getPeerCertificate()) : null; // One of TLS, as it was asked for.
-      if (problem === null) this.#send();
-      else socket.destroy(problem);
-    });
+    readPlainly(socket, target, reading);
+    this.#send();
   }
 
   #send(): void {
@@ -254,13 +227,7 @@ export class HttpProbe implements Probe {
 
   #onClose(error: Error | null): void {
     const code = error !== null && 'code' in error ? String(error.code) : '';
-    if (this.#state === STATE_DIAL) {
-      if (error !== null && isUntrusted(error)) {
-        this.#lost(`its certificate is not trusted (${code === 'SERVER_UNTRUSTED' ? error.message : code})`);
-        return;
-      }
-      this.#lost(code === 'ECONNREFUSED' ? 'the connection was refused' : `no connection (${code || 'closed'})`);
-    } else this.#lost(code === '' ? 'the connection was closed without an answer' : `the connection failed (${code})`);
+    this.#lost(code === '' ? 'the connection was closed without an answer' : `the connection failed (${code})`);
   }
 
   #lost(reason: string): void {
@@ -367,6 +334,8 @@ export class HttpProbe implements Probe {
   #drop(): void {
     const socket = this.#socket;
     this.#socket = null;
+    this.#dialing?.stop();
+    this.#dialing = null;
     this.#head.reset();
     socket?.destroy();
   }

@@ -2,13 +2,12 @@
 // a few bytes. Every check has a connection of its own.
 
 import type net from 'node:net';
-import type tls from 'node:tls';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { UpstreamTlsSpec } from '../../model/service.ts';
 import type { TcpHealthCheckSpec, TcpServerSpec } from '../../model/tcp.ts';
-import { connectFixed, Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
-import { isUntrusted, pinProblem } from '../../dataplane/tls/upstream-tls.ts';
-import type { Probe, ProbeContext, Verdict } from './http-probe.ts';
+import { readPlainly, type Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
+import type { Probe, ProbeContext, Verdict } from './probe.ts';
+import { ProbeDial } from './probe-dial.ts';
 
 /** The wheel turns every 50 ms; what is later than this says that the thread was held up. */
 const MAX_LATE_MS = 250;
@@ -23,6 +22,7 @@ export class TcpProbe implements Probe {
   readonly #expected: Buffer;
   readonly #deadline: Deadline;
   #socket: net.Socket | null = null;
+  #dialing: ProbeDial | null = null;
   #received = Buffer.alloc(0);
   #isConnected = false;
   #dueMs = 0;
@@ -81,28 +81,24 @@ export class TcpProbe implements Probe {
   }
 
   #dial(): void {
-    const addresses = this.#context.resolver.addresses(this.#server.host);
-    if (addresses instanceof Promise) {
-      void addresses.then(() => {
-        if (this.#socket === null && this.#done !== null) this.#dial();
-      });
-      return;
-    }
-    const [address] = addresses;
-    if (address === undefined) {
-      this.#settle(`the name "${this.#server.host}" has no address`);
-      return;
-    }
     const { isSecure, host } = this.#server;
-    let secure: tls.ConnectionOptions | null;
-    try {
-      secure = isSecure ? this.#context.tls.optionsFor(this.#tls, host, []) : null;
-    } catch (error) {
-      this.#settle(`TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`);
-      return;
-    }
-    if (secure !== null) delete secure.ALPNProtocols;
     const port = this.#spec.port === 0 ? this.#server.port : this.#spec.port;
+    const dial = new ProbeDial({ host, port, tls: isSecure ? this.#tls : null, protocols: [] }, this.#context, {
+      connected: (socket, reading) => {
+        this.#dialing = null;
+        this.#own(socket, reading);
+      },
+      failed: (reason) => {
+        this.#dialing = null;
+        this.#settle(reason);
+      },
+    });
+    this.#dialing = dial;
+    dial.start(this.#deadline.atMs - this.#context.wheel.nowMs);
+  }
+
+  #own(socket: net.Socket, reading: Reading): void {
+    this.#socket = socket;
     // What a connection says after it was given up is not this check's.
     const isCurrent = (): boolean => this.#socket === socket;
     const target: ReadTarget = {
@@ -111,15 +107,8 @@ export class TcpProbe implements Probe {
       onDrain: () => {},
       onClose: (error) => isCurrent() && this.#onClose(error),
     };
-    const where = { host: address.host, port, family: address.family };
-    const socket = connectFixed(where, target, new Reading(), secure);
-    this.#socket = socket;
-    socket.once(isSecure ? 'secureConnect' : 'connect', () => {
-      if (!isCurrent()) return;
-      const problem = isSecure ? pinProblem(this.#tls, (socket as tls.TLSSocket).getPeerCertificate()) : null; // One of TLS, as it was asked for.
-      if (problem === null) this.#connected(socket);
-      else socket.destroy(problem);
-    });
+    readPlainly(socket, target, reading);
+    this.#connected(socket);
   }
 
   #connected(socket: net.Socket): void {
@@ -145,15 +134,14 @@ export class TcpProbe implements Probe {
 
   #onClose(error: Error | null): void {
     const code = error !== null && 'code' in error ? String(error.code) : '';
-    if (error !== null && isUntrusted(error)) {
-      this.#settle(`its certificate is not trusted (${code === 'SERVER_UNTRUSTED' ? error.message : code})`);
-    } else if (this.#isConnected) this.#settle(this.#unexpected(`the connection failed (${code || 'closed'})`));
-    else this.#settle(code === 'ECONNREFUSED' ? 'the connection was refused' : `no connection (${code || 'closed'})`);
+    this.#settle(this.#unexpected(`the connection failed (${code || 'closed'})`));
   }
 
   #drop(): void {
     const socket = this.#socket;
     this.#socket = null;
+    this.#dialing?.stop();
+    this.#dialing = null;
     socket?.destroy();
   }
 
