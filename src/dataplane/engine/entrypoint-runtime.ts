@@ -7,6 +7,7 @@ import { IpSet } from '../../core/ip.ts';
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
 import { listenOn } from '../net/accept-queue.ts';
+import { turns } from '../net/turns.ts';
 import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
 import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
 import { Http1Connection, PREFACE_HEAD } from '../http/http1-connection.ts';
@@ -147,6 +148,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
       socket.destroy();
       return;
     }
+    turns.accepted();
     const ip = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
     const port = socket.remotePort ?? 0;
     if (this.#isProxy(ip)) {

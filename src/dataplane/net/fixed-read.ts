@@ -9,6 +9,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { hasReadEnd } from './read-end.ts';
+import { turns, type Arrived } from './turns.ts';
 
 /** Receives what happens on one socket. Calls come one at a time, never from within a call into the socket. */
 export interface ReadTarget {
@@ -31,10 +32,28 @@ const shared = Buffer.allocUnsafeSlow(64 * 1024);
 const slabs: Buffer[] = [];
 
 /** State the shared listeners find on the socket; one object per connection instead of five closures. */
-interface OwnedSocket extends net.Socket {
+interface OwnedSocket extends net.Socket, Arrived {
+  /** What Node's handles have besides the declared fields. `reading`: the stream above wants what comes. */
+  readonly _handle?: { readonly reading?: boolean; readStart?(): number; readStop?(): number } | null;
   target: ReadTarget;
   reading: Reading;
   closeError: Error | null;
+  /** A client's: it takes turns with others. */
+  isAccepted: boolean;
+  /** Its reads go to memory that is reused. */
+  isFixed: boolean;
+  /** What has come and stands in the line. */
+  held: Buffer | null;
+}
+
+/** More than this is part of a body, and need not wait: it is written on without being looked at. */
+const MAX_WAITING_READ = 4096;
+/** So much may wait of one connection before it is read no further. */
+const MAX_HELD_BYTES = 16 * 1024;
+
+interface MemoryOfRead {
+  readonly chunk: Buffer;
+  readonly claimed: boolean;
 }
 
 /** How the next read of one socket gets its memory. */
@@ -75,6 +94,16 @@ export class Reading {
     }
     this.claimed = false;
     return this.chunk;
+  }
+
+  /** The memory that the next read comes into, while something else is delivered. */
+  setAside(): MemoryOfRead {
+    return { chunk: this.chunk, claimed: this.claimed };
+  }
+
+  takeUp({ chunk, claimed }: MemoryOfRead): void {
+    this.chunk = chunk;
+    this.claimed = claimed;
   }
 
   /** A 'data' event's chunk belongs to whoever takes it. */
@@ -120,17 +149,57 @@ function takeUpcoming(): Buffer {
 
 function onFixedRead(this: OwnedSocket, length: number, chunk: Buffer): boolean {
   upcoming = null;
-  this.target.onRead(chunk, length);
+  if (this.isAccepted && mustWait(this, length)) hold(this, Buffer.from(chunk.subarray(0, length)));
+  else {
+    turns.reads++;
+    this.target.onRead(chunk, length);
+  }
   upcoming = this.reading.nextChunk();
   return true;
 }
 
 function onData(this: OwnedSocket, chunk: Buffer): void {
+  if (this.isAccepted && mustWait(this, chunk.length)) {
+    hold(this, chunk);
+    return;
+  }
+  turns.reads++;
   this.reading.deliverOwned(chunk);
   this.target.onRead(chunk, chunk.length);
 }
 
+/** Whether what was read has to stand in line; behind what waits already it has to. */
+function mustWait(socket: OwnedSocket, length: number): boolean {
+  return socket.held !== null || (turns.isCrowded && length <= MAX_WAITING_READ);
+}
+
+function hold(socket: OwnedSocket, chunk: Buffer): void {
+  if (socket.held === null) {
+    socket.held = chunk;
+    turns.await(socket);
+    return;
+  }
+  socket.held = Buffer.concat([socket.held, chunk]);
+  if (socket.held.length > MAX_HELD_BYTES) socket._handle?.readStop?.();
+}
+
+function deliver(this: OwnedSocket): void {
+  const chunk = this.held;
+  this.held = null;
+  if (chunk === null || this.destroyed) return;
+  // What is read next comes into the memory that the socket has now, whatever is claimed meanwhile.
+  const { reading } = this;
+  const present = this.isFixed ? reading.setAside() : null;
+  turns.reads++;
+  reading.deliverOwned(chunk);
+  this.target.onRead(chunk, chunk.length);
+  if (present !== null) reading.takeUp(present);
+  // One that is paused is started by whoever resumes it.
+  if (chunk.length > MAX_HELD_BYTES && this._handle?.reading === true) this._handle.readStart?.();
+}
+
 function onEnd(this: OwnedSocket): void {
+  this.deliver();
   this.target.onEnd();
 }
 
@@ -143,15 +212,20 @@ function onError(this: OwnedSocket, error: Error): void {
 }
 
 function onClose(this: OwnedSocket): void {
+  this.held = null;
   this.reading.dispose();
   this.target.onClose(this.closeError);
 }
 
 function own(socket: net.Socket, target: ReadTarget, reading: Reading): OwnedSocket {
-  const owned = socket as OwnedSocket; // The three fields are assigned here.
+  const owned = socket as OwnedSocket; // The fields are assigned here.
   owned.target = target;
   owned.reading = reading;
   owned.closeError = null;
+  owned.isAccepted = !socket.connecting;
+  owned.isFixed = false;
+  owned.held = null;
+  owned.deliver = deliver;
   owned.on('error', onError);
   owned.on('end', onEnd);
   owned.on('drain', onDrain);
@@ -205,6 +279,7 @@ export function refit(socket: net.Socket, target: ReadTarget, reading: Reading):
     onread: { buffer: takeUpcoming, callback: onFixedRead as net.OnReadOpts['callback'] },
   };
   const fixed = own(new net.Socket(options), target, reading);
+  fixed.isFixed = true;
   fixed.setNoDelay(true);
   fixed.read(0);
   return fixed;
