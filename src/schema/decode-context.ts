@@ -4,6 +4,7 @@ import { didYouMean } from '../core/did-you-mean.ts';
 import type { Diagnostic, Severity } from '../model/diagnostic.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 import { substitute, type Substitutions } from './substitution.ts';
+import { Written } from './written.ts';
 
 export type PathSegment = string | number;
 
@@ -16,7 +17,11 @@ export interface Place {
 }
 
 /** Turns a path into a place in the text it came from; null when it cannot be told. */
-export type Locate = (path: readonly PathSegment[]) => Place | null;
+export interface Locate {
+  (path: readonly PathSegment[]): Place | null;
+  /** A scalar as it is written, in formats whose parser keeps values alone; null when it cannot be told. */
+  readonly written?: (path: readonly PathSegment[]) => string | null;
+}
 
 /** A value that was substituted: shown as it was written, never as what it stands for. */
 export interface Substituted {
@@ -43,6 +48,12 @@ export const ANY_PLUGIN: KnownPlugins = {
   keys: () => [],
 };
 
+/** How much has been said at some moment. */
+export interface Mark {
+  readonly diagnostics: number;
+  readonly errors: number;
+}
+
 /** A key that would change the prototype of a map. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const MAX_DIAGNOSTICS = 200;
@@ -62,6 +73,7 @@ export function formatPath(path: readonly PathSegment[]): string {
 export function typeName(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
+  if (value instanceof Written) return typeName(value.value);
   switch (typeof value) {
     case 'string':
       return 'a string';
@@ -107,6 +119,21 @@ export class DecodeContext {
   noteFile(path: string): void {
     this.filesRead.add(path);
     this.fileReads++;
+  }
+
+  /** The value at the present path as the file has it, where the parser did not keep that; null when it cannot be told. */
+  writtenText(): string | null {
+    return this.#locate.written?.(this.#path) ?? null;
+  }
+
+  /** The text with its substitutions made, without a word about it; the text itself where one cannot be made. */
+  peek(text: string): string {
+    if (this.#substitutions === null) return text;
+    const result = substitute(text, this.#substitutions);
+    if (typeof result !== 'string') return text;
+    // What it stands for may be another thing tomorrow.
+    if (result === '') this.substituted.push({ path: [...this.#path], written: text });
+    return result;
   }
 
   /** The input with its substitutions made, if it is text that has any. */
@@ -169,13 +196,20 @@ export class DecodeContext {
     });
   }
 
-  /** Makes warnings of the errors since the diagnostic `from`, with what that means added. */
-  downgrade(from: number, meaning: string): void {
-    for (const [index, diagnostic] of this.diagnostics.entries()) {
-      if (index < from || diagnostic.severity !== 'error') continue;
+  /** For `downgrade`. */
+  mark(): Mark {
+    return { diagnostics: this.diagnostics.length, errors: this.#errors };
+  }
+
+  /** Makes warnings of the errors since the mark, with what that means added. */
+  downgrade(mark: Mark, meaning: string): void {
+    for (let index = mark.diagnostics; index < this.diagnostics.length; index++) {
+      const diagnostic = this.diagnostics[index]!;
+      if (diagnostic.severity !== 'error') continue;
       this.diagnostics[index] = { ...diagnostic, severity: 'warning', message: `${diagnostic.message}; ${meaning}` };
-      this.#errors--;
     }
+    // Also those that were too many to keep.
+    this.#errors = mark.errors;
   }
 
   invalid(message: string, expected: string, received: string): Invalid {
@@ -222,7 +256,8 @@ export class DecodeContext {
   }
 
   /** Short form of a value for messages. */
-  show(input: unknown): string {
+  show(given: unknown): string {
+    const input = given instanceof Written ? given.text : given;
     if (typeof input !== 'string' && typeof input !== 'number' && typeof input !== 'boolean') return typeName(input);
     const text = String(input);
     return `"${text.length > 60 ? `${text.slice(0, 57)}…` : text}"`;

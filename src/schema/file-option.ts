@@ -2,6 +2,7 @@
 // is wrong with it is a diagnostic, and a change of it is a change of the configuration.
 
 import { readFileSync, statSync } from 'node:fs';
+import { decodeText } from '../core/decode-text.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 import { string, type Schema } from './schema.ts';
@@ -20,7 +21,7 @@ function readNamed(name: string, context: DecodeContext): string | Invalid {
     // Reading a pipe or a device would wait for somebody.
     if (!info.isFile()) return unreadable('it is no file');
     if (info.size > MAX_BYTES) return unreadable(`it is larger than ${MAX_BYTES / 1024 / 1024} MiB`);
-    return readFileSync(name, 'utf8');
+    return decodeText(readFileSync(name));
   } catch (error) {
     return unreadable(error instanceof Error && 'code' in error ? String(error.code) : String(error));
   }

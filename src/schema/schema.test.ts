@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { DecodeContext } from './decode-context.ts';
 import { parseDuration } from './duration.ts';
+import { forgivingList, forgivingRecord, indexInSource } from './forgiving.ts';
 import { INVALID } from './invalid.ts';
 import {
   boolean,
@@ -103,7 +104,94 @@ test('the same option in two spellings is an error', () => {
 
 test.each<[string | number, number | null]>([
   [5, 5000], ['5', 5000], ['1.5s', 1500], ['100ms', 100], ['1h1m1s', 3_661_000], ['2us', 0.002],
-  ['', null], ['s', null], ['-1s', null], ['1d', null], [-1, null], [Number.NaN, null],
+  ['.5s', 500], ['1.s', 1000], ['+2s', 2000],
+  ['', null], ['s', null], ['-1s', -1000], ['-1m1.5s', -61_500], ['1d', null], [-1, -1000], ['-', null], [Number.NaN, null],
 ])('duration %j is %j ms', (input, expected) => {
   expect(parseDuration(input)).toBe(expected);
 }); // prettier-ignore
+
+test('sections take true, false and an empty variable', () => {
+  const schema = object({
+    on: optional(object({ size: withDefault(integer(), 3, '') }), ''),
+    off: withDefault(object({ size: withDefault(integer(), 3, '') }), { size: 4 }, ''),
+    must: required(object({ size: required(integer(), '') }), ''),
+  });
+  const given = { on: true, off: 'false', must: 'TRUE' };
+  expect(decode(schema, given).messages).toEqual(['missing-option must.size: this option is required']);
+  const value = { on: { size: 3 }, off: { size: 4 }, must: { size: 1 } };
+  expect(decode(schema, { ...given, must: { size: 1 } })).toEqual({ value, messages: [] });
+  expect(decode(schema, { on: false, off: '', must: { size: 1 } }).value).toEqual({ ...value, on: undefined });
+  expect(decode(schema, { on: 'yes', must: false }).messages).toEqual([
+    'wrong-type on: expected a section with options, found "yes"',
+    'missing-option must: this option is required',
+  ]);
+});
+
+test('what an empty variable leaves is no value', () => {
+  expect(decode(sample, { name: 'a', count: '', isOn: '', wait: '', mode: '', tags: '', labels: '' })).toEqual({
+    value: {
+      name: 'a',
+      count: 3,
+      isOn: false,
+      wait: 1000,
+      mode: 'fast',
+      tags: [],
+      labels: undefined,
+      tls: undefined,
+      guard: undefined,
+    },
+    messages: [],
+  });
+});
+
+test('a scalar is a list of one', () => {
+  for (const [given, items] of [[80, ['80']], [true, ['true']], ['a,,b,', ['a', 'b']], [{ x: 1 }, null]] as const) {
+    const { value } = decode(object({ items: optional(list(string()), '') }), { items: given });
+    expect(value).toEqual(items === null ? INVALID : { items });
+  }
+  const servers = list(object({ url: required(string(), '') }));
+  expect(decode(servers, { url: 'a' }).value).toEqual([{ url: 'a' }]);
+});
+
+test('an entry of a forgiving list or map costs itself, while a strict one costs the list', () => {
+  const numbers = forgivingList(integer());
+  expect(decode(numbers, [1, 'x', 3])).toEqual({
+    value: [1, 3],
+    messages: ['wrong-type [1]: expected a whole number, found "x"; this entry is left out'],
+  });
+  const { value } = decode(numbers, [1, 'x', 3]);
+  expect(indexInSource(value as readonly number[], 1)).toBe(2);
+  expect(decode(numbers, ['x', 'y']).value).toBe(INVALID);
+  expect(decode(forgivingList(integer(), { mayLoseAll: true }), ['x']).value).toEqual([]);
+  expect(decode(list(integer()), [1, 'x']).value).toBe(INVALID);
+  expect(decode(forgivingRecord(integer()), { a: 1, b: 'x', __proto: 2 }).value).toEqual({ a: 1, __proto: 2 });
+  expect(decode(forgivingRecord(string()), { a: null, b: 1 }).value).toEqual({ a: '', b: '1' });
+});
+
+test('numbers out of range are clamped where that is what they can mean', () => {
+  const both = integer({ min: 0, max: 9, clamp: 'both' });
+  expect(decode(both, '9223372036854774807').value).toBe(9);
+  expect(decode(both, -5)).toEqual({
+    value: 0,
+    messages: ['out-of-range : the number must be from 0 to 9; 0 is taken for -5'],
+  });
+  expect(decode(integer({ min: 1, max: 9, clamp: 'above' }), 0).value).toBe(INVALID);
+  expect(decode(integer(), 1.5).value).toBe(INVALID);
+});
+
+test('negative durations', () => {
+  expect(decode(duration(), '-1s')).toEqual({
+    value: 0,
+    messages: ['out-of-range : a negative time has no meaning here; 0 is taken for "-1s"'],
+  });
+  expect(decode(duration({ negative: 'kept' }), -1).value).toBe(-1000);
+  const schema = object({ every: withDefault(duration({ negative: 'default', minMs: 100 }), 5000, '') });
+  expect(decode(schema, { every: '-1s' }).value).toEqual({ every: 5000 });
+  expect(decode(schema, { every: '1ms' }).value).toEqual({ every: 100 });
+});
+
+test('switches are read as Go reads them', () => {
+  for (const text of ['1', 't', 'TRUE', 'True', 1]) expect(decode(boolean(), text).value).toBe(true);
+  for (const text of ['0', 'F', 'false', 0]) expect(decode(boolean(), text).value).toBe(false);
+  expect(decode(boolean(), 'yes').value).toBe(INVALID);
+});

@@ -6,6 +6,7 @@ import { didYouMean } from '../core/did-you-mean.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { parseDuration } from './duration.ts';
 import { INVALID, type Invalid } from './invalid.ts';
+import { plainValue, Written } from './written.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -21,6 +22,8 @@ export interface Schema<T> {
   readonly json: JsonSchema;
   /** Shown as `xxxx` wherever configuration is shown. */
   readonly isSecret?: boolean;
+  /** Input that says no more than an option that is left out: an empty variable, `false` for a section. May report. */
+  readonly isAbsent?: (input: unknown, context: DecodeContext) => boolean;
   decode(input: unknown, context: DecodeContext): T | Invalid;
 }
 
@@ -67,14 +70,25 @@ export function replacedBy(field: Field<undefined>, instead: string): Field<unde
   return { ...field, instead };
 }
 
+/** An option of Traefik's that has nothing to do here: taken, and without effect on purpose, as `doc` says. */
+export function needless<T>(schema: Schema<T>, doc: string): Field<T | undefined> {
+  return { ...optional(schema, doc), differs: doc };
+}
+
+/** What an empty variable leaves. */
+export function isEmptyText(input: unknown): boolean {
+  return typeof input === 'string' && input.trim() === '';
+}
+
 /** A value without parts: substitutions are made before it is looked at. */
 export function leaf<T>(label: string, json: JsonSchema, decode: Schema<T>['decode']): Schema<T> {
   return {
     label,
     fields: null,
     json,
+    isAbsent: isEmptyText,
     decode(input, context) {
-      const value = context.substitute(input);
+      const value = context.substitute(plainValue(input));
       return value === INVALID ? INVALID : decode(value, context);
     },
   };
@@ -90,8 +104,30 @@ export function own<T>(field: Field<T>): Field<T> {
   return { ...field, isOwn: true };
 }
 
-function holder<T>(label: string, item: Schema<unknown>, itemSuffix: string, decode: Schema<T>['decode']): Schema<T> {
-  return { label, fields: null, item, itemSuffix, json: {}, decode };
+/** A list or map; its `isAbsent` says what an empty one of it is. */
+export function holder<T>(
+  label: string,
+  item: Schema<unknown>,
+  itemSuffix: string,
+  decode: Schema<T>['decode'],
+): Schema<T> {
+  const isAbsent = itemSuffix === '[]' ? isEmptyList : (input: unknown) => isEmptyText(input) || isSwitchedOff(input);
+  return { label, fields: null, item, itemSuffix, json: {}, isAbsent, decode };
+}
+
+function isEmptyList(input: unknown): boolean {
+  return isEmptyText(input) || (Array.isArray(input) && input.length === 0);
+}
+
+/** `true` where a section is expected: the section, with nothing said in it. */
+export function isSwitchedOn(input: unknown): boolean {
+  const value = plainValue(input);
+  return value === true || (typeof value === 'string' && /^true$/i.test(value));
+}
+
+export function isSwitchedOff(input: unknown): boolean {
+  const value = plainValue(input);
+  return value === false || (typeof value === 'string' && /^false$/i.test(value));
 }
 
 const anything: Schema<undefined> = { label: 'any', fields: null, json: {}, decode: () => undefined };
@@ -105,15 +141,32 @@ interface StringOptions {
 
 export function string(options: StringOptions = {}): Schema<string> {
   const { pattern, expected = 'a string', isVerbatim = false } = options;
-  const decode: Schema<string>['decode'] = (input, context) => {
-    // Unquoted numbers and booleans are what people write for names and values.
-    const text = typeof input === 'number' || typeof input === 'boolean' ? String(input) : input;
-    if (typeof text !== 'string') return context.wrongType(expected, input);
-    if (pattern !== undefined && !pattern.test(text)) return context.invalid(`expected ${expected}`, expected, text);
-    return text;
+  return {
+    label: 'string',
+    fields: null,
+    json: { type: ['string', 'number', 'boolean'] },
+    // Empty text is a value where it can be one.
+    isAbsent: (input) => input === '' && pattern?.test('') === false,
+    decode(input, context) {
+      // Unquoted numbers and booleans are what people write for names and values.
+      const written = typeof input === 'string' ? input : textOf(input, context);
+      const text = isVerbatim ? written : context.substitute(written);
+      if (text === INVALID) return INVALID;
+      if (typeof text !== 'string') return context.wrongType(expected, input);
+      if (pattern !== undefined && !pattern.test(text)) return context.invalid(`expected ${expected}`, expected, text);
+      return text;
+    },
   };
-  const json = { type: ['string', 'number', 'boolean'] };
-  return isVerbatim ? { label: 'string', fields: null, json, decode } : leaf('string', json, decode);
+}
+
+/** A scalar as it stands in the file; undefined for what is none. */
+function textOf(input: unknown, context: DecodeContext): string | undefined {
+  if (input instanceof Written) return input.text;
+  if (typeof input === 'boolean') return String(input);
+  if (typeof input === 'number' || input instanceof Date) {
+    return context.writtenText() ?? (typeof input === 'number' ? String(input) : input.toISOString());
+  }
+  return undefined;
 }
 
 /** Text that is never shown again. */
@@ -124,43 +177,121 @@ export function secret(): Schema<string> {
 export function boolean(): Schema<boolean> {
   return leaf('boolean', { type: 'boolean' }, (input, context) => {
     if (typeof input === 'boolean') return input;
-    if (typeof input === 'string' && /^(?:true|false)$/i.test(input)) return input.toLowerCase() === 'true';
+    // As Go reads them.
+    const text = typeof input === 'number' ? String(input) : input;
+    if (typeof text === 'string' && /^(?:true|false|[tf01])$/i.test(text)) return /^[t1]/i.test(text);
     return context.wrongType('true or false', input);
   });
 }
 
-export function integer(options: { min?: number; max?: number } = {}): Schema<number> {
-  const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = options;
+interface IntegerOptions {
+  readonly min?: number;
+  readonly max?: number;
+  /** What is out of the range, or above it, stands for the end of it; a warning says so. */
+  readonly clamp?: 'both' | 'above';
+  /** 0 stands for an option that is left out, as in Go. */
+  readonly isZeroAbsent?: boolean;
+}
+
+export function integer(options: IntegerOptions = {}): Schema<number> {
+  const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER, clamp, isZeroAbsent = false } = options;
   const json = {
     type: 'integer',
     ...(options.min === undefined ? {} : { minimum: min }),
     ...(options.max === undefined ? {} : { maximum: max }),
   };
-  return leaf('integer', json, (input, context) => {
-    const value = typeof input === 'string' && /^[+-]?[0-9]{1,16}$/.test(input) ? Number(input) : input;
-    if (typeof value !== 'number' || !Number.isSafeInteger(value)) return context.wrongType('a whole number', input);
+  const schema = leaf<number>('integer', json, (input, context) => {
+    const value = typeof input === 'string' && /^[+-]?[0-9]{1,40}$/.test(input.trim()) ? Number(input) : input;
+    if (typeof value !== 'number' || !Number.isInteger(value)) return context.wrongType('a whole number', input);
     if (value < min || value > max) {
       const range = options.max === undefined ? `at least ${min}` : `from ${min} to ${max}`;
-      return context.invalid(`the number must be ${range}`, range, String(value));
+      if (clamp === undefined || (clamp === 'above' && value < min))
+        return context.invalid(`the number must be ${range}`, range, String(input));
+      const nearest = value < min ? min : max;
+      context.report('warning', 'out-of-range', `the number must be ${range}; ${nearest} is taken for ${String(input)}`, {
+        expected: range,
+        received: String(input),
+      });
+      return nearest;
     }
     return value;
   });
+  if (!isZeroAbsent) return schema;
+  return { ...schema, isAbsent: (input) => isEmptyText(input) || input === 0 || input === '0' };
 }
 
 export function number(): Schema<number> {
   return leaf('number', { type: 'number' }, (input, context) => {
     // `Number` alone would take blanks, hexadecimal and exponents for what nobody meant.
-    const value = typeof input === 'string' && /^[+-]?[0-9]+(?:\.[0-9]+)?$/.test(input) ? Number(input) : input;
+    const value =
+      typeof input === 'string' && /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$/.test(input.trim()) ? Number(input) : input;
     return typeof value === 'number' && Number.isFinite(value) ? value : context.wrongType('a number', input);
   });
 }
 
+interface DurationOptions {
+  /** `zero`: as 0, `default`: as if it were left out, either with a warning; `kept`: negative ones mean something. */
+  readonly negative?: 'zero' | 'default' | 'kept';
+  /** Shorter ones, 0 but for `default`, are lengthened to it with a warning. */
+  readonly minMs?: number;
+}
+
 /** Milliseconds. Text as in Go (`1m30s`); a bare number counts seconds. */
-export function duration(): Schema<number> {
-  return leaf('duration', { type: ['string', 'number'] }, (input, context) => {
-    const value = typeof input === 'number' || typeof input === 'string' ? parseDuration(input) : null;
-    return value ?? context.wrongType('a duration such as 500ms, 10s or 1h30m', input);
+export function duration({ negative = 'zero', minMs = 0 }: DurationOptions = {}): Schema<number> {
+  const read = (input: unknown): number | null =>
+    typeof input === 'number' || typeof input === 'string' ? parseDuration(input) : null;
+  const plain = leaf('duration', { type: ['string', 'number'] }, (input, context) => {
+    const value = read(input);
+    if (value === null) return context.wrongType('a duration such as 500ms, 10s or 1h30m', input);
+    if (value < 0 && negative !== 'kept') {
+      context.report('warning', 'out-of-range', `a negative time has no meaning here; 0 is taken for ${context.show(input)}`);
+      return 0;
+    }
+    if (value >= minMs || negative === 'kept') return value;
+    context.report('warning', 'out-of-range', `the time is too short; ${minMs}ms is taken for ${context.show(input)}`, {
+      expected: `at least ${minMs}ms`,
+      received: String(input),
+    });
+    return minMs;
   });
+  if (negative !== 'default') return plain;
+  return {
+    ...plain,
+    isAbsent(input, context) {
+      if (isEmptyText(input)) return true;
+      const value = read(plainValue(input));
+      if (value === null || value > 0) return false;
+      context.report('warning', 'out-of-range', `the time must be longer than 0; the default is taken for ${context.show(input)}`);
+      return true;
+    },
+  };
+}
+
+/** Further names of values, as they are written elsewhere. */
+export function withAliases<T extends string>(schema: Schema<T>, aliases: Readonly<Record<string, NoInfer<T>>>): Schema<T> {
+  const known = new Map(Object.entries(aliases).map(([name, value]) => [name.toLowerCase(), value]));
+  return {
+    ...schema,
+    json: { anyOf: [schema.json, { enum: Object.keys(aliases) }] },
+    decode(input, context) {
+      const text = typeof input === 'string' ? context.peek(input).toLowerCase() : '';
+      return known.get(text) ?? schema.decode(input, context);
+    },
+  };
+}
+
+/** A value nobody knows is a warning, and as good as none. */
+export function tolerant<T>(schema: Schema<T>, fallback: T): Schema<T> {
+  return {
+    ...schema,
+    decode(input, context) {
+      const mark = context.mark();
+      const value = schema.decode(input, context);
+      if (value !== INVALID) return value;
+      context.downgrade(mark, `${String(fallback)} is taken`);
+      return fallback;
+    },
+  };
 }
 
 export function oneOf<const T extends string>(...values: readonly T[]): Schema<T> {
@@ -177,17 +308,41 @@ export function oneOf<const T extends string>(...values: readonly T[]): Schema<T
   );
 }
 
-/** A list, or text with commas, as labels and environment variables have it. */
+/** Entries of a list: of text with commas, as labels and environment variables have it; one scalar is a list of one. */
+export function listItems(input: unknown, item: Schema<unknown>, context: DecodeContext): readonly unknown[] | Invalid {
+  const given = typeof input === 'string' ? context.substitute(input) : input;
+  if (given === INVALID) return INVALID;
+  if (typeof given === 'string') {
+    return given
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '');
+  }
+  if (Array.isArray(given)) return given as readonly unknown[];
+  const isScalar = typeof given === 'number' || typeof given === 'boolean' || given instanceof Written;
+  // A single section for a list of them, as people write who have one server.
+  if (isScalar ? item.fields === null : item.fields !== null && isMap(given)) return [given];
+  return context.wrongType('a list', input);
+}
+
+/** What an empty variable leaves in a list is no entry. */
+export function isEmptyEntry(entry: unknown, context: DecodeContext): boolean {
+  return typeof entry === 'string' && entry.includes('${') && context.peek(entry) === '';
+}
+
+/**
+ * One entry that is wrong makes the list wrong: for what keeps somebody out, and for entries that count together. Others are
+ * a `forgivingList`.
+ */
 export function list<T>(item: Schema<T>, options: { min?: number } = {}): Schema<readonly T[]> {
   return holder(`list of ${item.label}s`, item, '[]', (input, context) => {
-    const given = typeof input === 'string' ? context.substitute(input) : input;
-    if (given === INVALID) return INVALID;
-    const items = typeof given === 'string' ? given.split(',').map((part) => part.trim()) : given;
-    if (!Array.isArray(items)) return context.wrongType('a list', input);
+    const items = listItems(input, item, context);
+    if (items === INVALID) return INVALID;
     if (items.length < (options.min ?? 0)) return context.invalid('the list is empty', 'at least one entry', 'none');
     let isValid = true;
     const decoded: T[] = [];
-    items.forEach((entry: unknown, index) => {
+    items.forEach((entry, index) => {
+      if (context.at(index, () => isEmptyEntry(entry, context))) return;
       const value = context.at(index, () => item.decode(entry, context));
       if (value === INVALID) isValid = false;
       else decoded.push(value);
@@ -202,20 +357,39 @@ export function record<T>(
   checkKey: (key: string) => string | null = () => null,
 ): Schema<Readonly<Record<string, T>>> {
   return holder(`map of ${value.label}s`, value, '.<name>', (input, context) => {
-    if (!isMap(input)) return context.wrongType('a map', input);
+    const entries = mapEntries(input, context);
+    if (entries === INVALID) return INVALID;
     let isValid = true;
     const decoded: Record<string, T> = {};
-    for (const [key, entry] of Object.entries(input)) {
-      const found = context.at(key, () => {
-        if (context.refuseKey(key)) return INVALID;
-        const wrong = checkKey(key);
-        return wrong === null ? value.decode(entry, context) : context.invalid(wrong, 'another name', key);
-      });
+    for (const [key, entry] of entries) {
+      const found = context.at(key, () => decodeEntry(key, entry, value, checkKey, context));
       if (found === INVALID) isValid = false;
       else decoded[key] = found;
     }
     return isValid ? decoded : INVALID;
   });
+}
+
+export function mapEntries(input: unknown, context: DecodeContext): readonly [string, unknown][] | Invalid {
+  if (isMap(input)) return Object.entries(input);
+  if (!isSwitchedOn(input)) return context.wrongType('a map', input);
+  context.report('warning', 'option-without-effect', '"true" says nothing here: write names and values below it');
+  return [];
+}
+
+export function decodeEntry<T>(
+  key: string,
+  entry: unknown,
+  value: Schema<T>,
+  checkKey: (key: string) => string | null,
+  context: DecodeContext,
+): T | Invalid {
+  if (context.refuseKey(key)) return INVALID;
+  const wrong = checkKey(key);
+  if (wrong !== null) return context.invalid(wrong, 'another name', key);
+  // `name:` with nothing behind it is empty text.
+  const isText = value.fields === null && value.item === undefined;
+  return value.decode(entry === null && isText ? '' : entry, context);
 }
 
 export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
@@ -224,8 +398,11 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
     label: 'section',
     fields,
     json: {},
+    isAbsent: (input) => isSwitchedOff(input) || isEmptyText(input),
     decode(input, context) {
-      const given = input ?? {};
+      const switched = typeof input === 'string' ? context.substitute(input) : input;
+      if (switched === INVALID) return INVALID;
+      const given = isSwitchedOn(switched) ? {} : (switched ?? {});
       if (!isMap(given)) return context.wrongType('a section with options', input);
       const decoded: Record<string, unknown> = {};
       let isValid = true;
@@ -240,11 +417,11 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
         if (name in decoded) {
           isValid = false;
           context.at(key, () => context.invalid(`the option "${name}" is given twice`, 'once', 'twice'));
+        } else if (isLeftOut(field, value, key, context)) {
+          // As if it were not there.
         } else if (field.later !== null) {
           context.at(key, () => context.notSupported(field.later === 'refused', field.instead));
           if (field.later === 'refused') isValid = false;
-        } else if (value === null && field.schema.fields === null) {
-          // `key:` with nothing behind it: as if it were not there.
         } else {
           const result = context.at(key, () => field.schema.decode(value, context));
           if (result === INVALID) isValid = false;
@@ -263,6 +440,20 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
       return isValid ? (decoded as Decoded<F>) : INVALID;
     },
   };
+}
+
+/** `key:` with nothing behind it, or what says as little. */
+function isLeftOut(field: Field<unknown>, value: unknown, key: string, context: DecodeContext): boolean {
+  const { schema } = field;
+  if (value === null) return schema.fields === null;
+  if (field.later !== null) return isSwitchedOff(value) || isEmptyText(value);
+  // Decoding says what is wrong with an empty list that is required.
+  if (field.isRequired && schema.item !== undefined) return false;
+  return context.at(key, () => {
+    const given = typeof value === 'string' && value.includes('${') ? context.peek(value) : value;
+    if (schema.isAbsent?.(given, context) === true) return true;
+    return given === '' && field.fallback === undefined && !field.isRequired && schema.isSecret !== true;
+  });
 }
 
 /**
@@ -288,5 +479,5 @@ export function defaultsOf<T>(schema: Schema<T>): T {
 }
 
 export function isMap(input: unknown): input is Readonly<Record<string, unknown>> {
-  return typeof input === 'object' && input !== null && !Array.isArray(input) && !(input instanceof Date);
+  return typeof input === 'object' && input !== null && !Array.isArray(input) && !(input instanceof Date || input instanceof Written);
 }

@@ -97,3 +97,134 @@ test('a substitution without quotes between braces is told', () => {
   const { diagnostics } = parseConfig('a.yml', 'log: { level: ${LEVEL} }\n');
   expect(diagnostics[0]).toMatchObject({ code: 'syntax', line: 1, message: expect.stringContaining('in quotes') as string });
 }); // prettier-ignore
+
+const SHARED = `x-shared:
+  guard: &guard { middlewares: [m] }
+http:
+  routers:
+    one: &base { rule: "Path(\`/one\`)", service: s, entryPoints: [web] }
+    two: { <<: *base, rule: "Path(\`/two\`)" }
+    three:
+      rule: Path(\`/three\`)
+      <<: [*base, *guard]
+      servce: typo
+    <<: { four: { <<: *base, priority: 4 } }
+`;
+
+test('merge keys are followed, own keys win, and places lead into what is merged', () => {
+  const document = parseConfig('a.yml', SHARED);
+  const config = decodeRouting('file', document);
+  expect(config.diagnostics.map(({ path, line }) => `${path} ${line}`)).toEqual(['http.routers.three.servce 10']);
+  expect([...config.routers.keys()]).toEqual(['one', 'two', 'three', 'four']);
+  const two = config.routers.get('two')!.value!;
+  expect([two.rule, two.service, two.entryPoints]).toEqual(['Path(`/two`)', 's', ['web']]);
+  expect(config.routers.get('four')!.value!.priority).toBe(4);
+  expect(document.locate(['http', 'routers', 'two', 'service'])?.line).toBe(5);
+  expect(document.locate(['http', 'routers', 'three', 'middlewares', 0])?.line).toBe(2);
+  expect(document.locate(['http', 'routers', 'three', 'rule'])?.line).toBe(8);
+});
+
+test('a merge bomb ends', () => {
+  let bomb = `a0: &a0 { ${Array.from({ length: 1000 }, (_, index) => `k${index}: 1`).join(', ')} }\n`;
+  for (let index = 1; index < 5_000; index++) bomb += `a${index}: &a${index} { <<: *a${index - 1} }\n`;
+  expect(said('bomb.yml', bomb)[0]).toMatch(/^(?:document-too-complex|syntax)/);
+});
+
+const NUMBERS = `http:
+  middlewares:
+    m:
+      headers:
+        customRequestHeaders:
+          X-Version: 1.10
+          X-Long: 12345678901234567890
+          X-Hex: 0x10
+          X-Exponent: 1e3
+          X-Zeros: 007
+          X-Yes: True
+          X-Plain: 5
+          1.10: key
+          0x1F: key
+`;
+
+test('text that looks like a number stays as it is written, values and keys', () => {
+  const config = decodeRouting('file', parseConfig('a.yml', NUMBERS));
+  expect(config.diagnostics).toEqual([]);
+  expect(config.middlewares.get('m')!.value).toMatchObject({
+    headers: {
+      customRequestHeaders: {
+        'X-Version': '1.10',
+        'X-Long': '12345678901234567890',
+        'X-Hex': '0x10',
+        'X-Exponent': '1e3',
+        'X-Zeros': '007',
+        'X-Yes': 'True',
+        'X-Plain': '5',
+        '1.10': 'key',
+        '0x1F': 'key',
+      },
+    },
+  });
+  const table = 'http.middlewares.m.headers.customRequestHeaders';
+  const toml = `[${table}]\nX-Version = 1.10 # one\nX-Long = 12345678901234567890\nX-Day = 2024-01-01\nX-Hex = 0x10\n`;
+  const json = '{"http":{"middlewares":{"m":{"headers":{"customRequestHeaders":{"X-Version":1.10,"X-E":1E2}}}}}}';
+  const inline = `[http.middlewares]\nm = { headers = { customRequestHeaders = { X-Version = 1.10, X-E = 1E2 } } }\n`;
+  const fields = (name: string, text: string): unknown => {
+    const { headers } = decodeRouting('file', parseConfig(name, text)).middlewares.get('m')!.value as {
+      headers: { customRequestHeaders: unknown };
+    };
+    return headers.customRequestHeaders;
+  };
+  expect(fields('a.toml', toml)).toEqual({
+    'X-Version': '1.10',
+    'X-Long': '12345678901234567890',
+    'X-Day': '2024-01-01',
+    'X-Hex': '0x10',
+  });
+  expect(fields('a.json', json)).toEqual({ 'X-Version': '1.10', 'X-E': '1E2' });
+  expect(fields('a.toml', inline)).toEqual({ 'X-Version': '1.10', 'X-E': '1E2' });
+});
+
+test('options that are numbers take the number, however it is written', () => {
+  const text = 'http: { routers: { r: { rule: "Path(`/`)", service: s, priority: 9223372036854774807 } } }\n';
+  const { routers, diagnostics } = decodeRouting('file', parseConfig('a.yml', text));
+  expect(routers.get('r')!.value!.priority).toBe(Number.MAX_SAFE_INTEGER - 1_000);
+  expect(diagnostics.map(({ severity }) => severity)).toEqual(['warning']);
+  const toml = '[http.routers.r]\nrule = "Path(`/`)"\nservice = "s"\npriority = 9223372036854774807\n';
+  expect(decodeRouting('file', parseConfig('a.toml', toml)).routers.get('r')!.value!.priority).toBe(
+    Number.MAX_SAFE_INTEGER - 1_000,
+  );
+});
+
+test('an object whose number is written another way has changed', () => {
+  const first = decodeRouting('file', parseConfig('a.yml', NUMBERS));
+  const text = NUMBERS.replace('1.10\n', '"1.10"\n');
+  const second = decodeRouting('file', parseConfig('a.yml', text), { previous: first });
+  expect(second.middlewares.get('m')!.text).not.toBe(first.middlewares.get('m')!.text);
+});
+
+test('a key that is there twice is named, with both places', () => {
+  const text = 'http:\n  routers:\n    a: { rule: x }\n    b: { rule: x }\n    a: { rule: y }\n';
+  expect(parseConfig('a.yml', text).diagnostics).toMatchObject([
+    {
+      code: 'syntax',
+      line: 5,
+      message:
+        '"a" is in this map twice, first in line 3: nothing of the file is read until one of the two is gone or has another name',
+    },
+  ]);
+});
+
+test.each([
+  ['http:\n  routers:\n    {{ range .A }}\n    x: 1\n', 'error', 3],
+  ['a: {{ .Name }}\n', 'error', 1],
+  ['# {{ a comment }}\na: "{{ .Name }}"\n', 'warning', 2],
+])('a template is told once: %j', (text, severity, line) => {
+  const { diagnostics } = parseConfig('a.yml', text);
+  expect(diagnostics).toMatchObject([{ code: 'go-template', severity, line }]);
+});
+
+test('a template that reads a variable has a form here', () => {
+  const { diagnostics } = parseConfig('a.yml', 'a: "{{ env `NAME` }}"\n');
+  expect(diagnostics[0]!.message).toContain('write "${NAME}" for {{env "NAME"}}');
+  expect(parseConfig('a.yml', '# {{ only a comment }}\na: 1 # {{ and one more }}\n').diagnostics).toEqual([]);
+});

@@ -1,7 +1,7 @@
 // Line and column of a path in a TOML text. The parser keeps no places, so tables and keys are looked for line by line;
 // values inside of inline tables are told by the line of their key.
 
-import type { PathSegment } from '../../schema/decode-context.ts';
+import type { Locate, PathSegment } from '../../schema/decode-context.ts';
 
 /** Dotted key of a header or assignment as segments. */
 function splitKey(text: string): string[] {
@@ -50,4 +50,28 @@ export function locateInToml(text: string, path: readonly PathSegment[]): { line
     } else if (assignment !== null) consider([...table, ...splitKey(assignment[1]!)], index + 1, column);
   }
   return best;
+}
+
+export function tomlLocator(text: string): Locate {
+  return Object.assign((path: readonly PathSegment[]) => locateInToml(text, path), {
+    written: (path: readonly PathSegment[]) => writtenInToml(text, path),
+  });
+}
+
+const SCALAR = String.raw`[^\s,#\]}"'[{][^,#\]}]*?`;
+
+/** The scalar of a path as it is written; null where it is text, or stands in a list over several lines. */
+export function writtenInToml(text: string, path: readonly PathSegment[]): string | null {
+  const place = locateInToml(text, path);
+  const last = path.at(-1);
+  if (place === null || last === undefined) return null;
+  const line = text.split('\n', place.line)[place.line - 1] ?? '';
+  if (typeof last === 'number') {
+    const list = /=\s*\[([^\]]*)\]/.exec(line)?.[1];
+    const entry = list?.split(',')[last]?.trim();
+    return entry !== undefined && new RegExp(`^${SCALAR}$`).test(entry) ? entry : null;
+  }
+  const key = last.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const assignment = new RegExp(`(?:^|[\\s,{.])["']?${key}["']?\\s*=\\s*(${SCALAR})\\s*(?:[,}#\\r]|$)`, 'i');
+  return assignment.exec(line)?.[1] ?? null;
 }
