@@ -169,6 +169,8 @@ export interface InstallInput {
       readonly directory?: string;
       /** Follow changes. */
       readonly watch?: boolean | string;
+      /** Go templates are not run. */
+      readonly debugLogGeneratedTemplate?: boolean | string;
     };
     /** Least time between two applied changes of one provider. Traefik waits 2 s. */
     readonly providersThrottleDuration?: number | string;
@@ -183,11 +185,13 @@ export interface InstallInput {
   /** Application log. */
   readonly log?: {
     /** Least severity that is written. */
-    readonly level?: 'trace' | 'TRACE' | 'debug' | 'DEBUG' | 'info' | 'INFO' | 'warn' | 'WARN' | 'error' | 'ERROR' | 'fatal' | 'FATAL' | 'panic' | 'PANIC';
+    readonly level?: string | undefined;
     /** Lines for people or one JSON object each. */
     readonly format?: 'common' | 'COMMON' | 'json' | 'JSON';
     /** File to append to; standard error when empty. SIGUSR1 reopens it. */
     readonly filePath?: string;
+    /** The log has no colours. */
+    readonly noColor?: boolean | string;
   };
   /** A line per request. An empty section switches it on. */
   readonly accessLog?: {
@@ -223,6 +227,8 @@ export interface InstallInput {
         readonly defaultMode?: 'keep' | 'KEEP' | 'drop' | 'DROP' | 'redact' | 'REDACT';
       };
     };
+    /** Lines are always gathered for 100 ms. */
+    readonly bufferingSize?: number | string;
     /** Also requests of internal services such as `api@internal`. */
     readonly addInternals?: boolean | string;
   };
@@ -262,6 +268,8 @@ export interface InstallInput {
     readonly socket?: string;
     /** Serve the service `dashboard@internal`: a page that shows what is configured. */
     readonly dashboard?: boolean | string;
+    /** There is no advertisement. */
+    readonly disableDashboardAd?: boolean | string;
   };
   /** Health check of the process under /ping. An empty section switches it on. */
   readonly ping?: {
@@ -418,6 +426,13 @@ export interface InstallInput {
     /** Its package, looked for in `node_modules` from the directory of the install file upwards. */
     readonly package?: string;
   }>>;
+  /** What Traefik sends to its makers. */
+  readonly global?: {
+    /** Neither version checks nor statistics are sent, whatever this says. */
+    readonly checkNewVersion?: boolean | string;
+    /** Neither version checks nor statistics are sent, whatever this says. */
+    readonly sendAnonymousUsage?: boolean | string;
+  };
   /** Hand clients what the authority says of a certificate (OCSP stapling). An empty section switches it on. */
   readonly ocsp?: {
     /** Responders to ask in place of those that certificates name: URL, or host, to URL. */
@@ -512,7 +527,7 @@ export interface ServiceInput {
     /** Keeps a client at the server it was sent to first, by a cookie. */
     readonly sticky?: {
       /** The cookie; an empty section has all defaults. */
-      readonly cookie: {
+      readonly cookie?: {
         /** Name of the cookie; one made of the service’s name when left out. Characters that no cookie’s name may have become `_`. */
         readonly name?: string;
         /** The browser sends it over TLS only. */
@@ -533,7 +548,7 @@ export interface ServiceInput {
     };
     /** Asks every server regularly; those that fail get no requests. */
     readonly healthCheck?: {
-      /** Path that is asked; required unless the mode is `grpc`. */
+      /** Path that is asked, with a query if need be; `/` when left out. */
       readonly path?: string;
       /** `grpc` asks the gRPC health service, over HTTP/2. */
       readonly mode?: 'http' | 'HTTP' | 'grpc' | 'GRPC';
@@ -579,6 +594,11 @@ export interface ServiceInput {
     readonly serversTransport?: string;
     /** Stages that requests of all routers pass on their way to this service, in order. */
     readonly middlewares?: ReadonlyArray<string> | string;
+    /** Answers are always passed on as they arrive. */
+    readonly responseForwarding?: {
+      /** Answers are always passed on as they arrive. */
+      readonly flushInterval?: number | string;
+    };
   };
   /** Divides requests between services by weight. */
   readonly weighted?: {
@@ -592,7 +612,7 @@ export interface ServiceInput {
     /** Keeps a client at the service it was sent to first. */
     readonly sticky?: {
       /** The cookie; an empty section has all defaults. */
-      readonly cookie: {
+      readonly cookie?: {
         /** Name of the cookie; one made of the service’s name when left out. Characters that no cookie’s name may have become `_`. */
         readonly name?: string;
         /** The browser sends it over TLS only. */
@@ -634,7 +654,7 @@ export interface ServiceInput {
 export interface MiddlewareInput {
   /** Puts a prefix in front of the path before the request goes upstream. */
   readonly addPrefix?: {
-    /** The path to add; begins with a slash. */
+    /** The path to add; a slash in front may be left out. */
     readonly prefix: string;
   };
   /** Asks for name and password. */
@@ -679,9 +699,9 @@ export interface MiddlewareInput {
     readonly defaultEncoding?: 'gzip' | 'GZIP' | 'br' | 'BR' | 'zstd' | 'ZSTD';
     /** Smallest body to compress, when its length is announced; 0 stands for 1024. */
     readonly minResponseBodyBytes?: number | string;
-    /** The only types to compress. */
+    /** The only types to compress; `text/*` stands for all of a kind. */
     readonly includedContentTypes?: ReadonlyArray<string> | string;
-    /** Types not to compress. */
+    /** Types not to compress; `image/*` stands for all of a kind. */
     readonly excludedContentTypes?: ReadonlyArray<string> | string;
   };
   /** Finds out the type of responses that name none. */
@@ -755,7 +775,7 @@ export interface MiddlewareInput {
     readonly accessControlAllowCredentials?: boolean | string;
     /** Response fields that scripts may read. */
     readonly accessControlExposeHeaders?: ReadonlyArray<string> | string;
-    /** Seconds for which browsers may remember the answer to a preflight. */
+    /** Seconds for which browsers may remember the answer to a preflight; nothing is said of it when left out. */
     readonly accessControlMaxAge?: number | string;
     /** Adds `Origin` to Vary: needed where caches keep responses that depend on the origin. */
     readonly addVaryHeader?: boolean | string;
@@ -883,7 +903,7 @@ export interface MiddlewareInput {
   };
   /** Replaces the path; the query stays. */
   readonly replacePath?: {
-    /** The new path; begins with a slash. */
+    /** The new path; a slash in front may be left out. */
     readonly path: string;
   };
   /** Replaces what a pattern finds in the path; the query stays. */
@@ -904,6 +924,8 @@ export interface MiddlewareInput {
   readonly stripPrefix?: {
     /** Prefixes to look for, in order; the first that matches is removed. */
     readonly prefixes: ReadonlyArray<string> | string;
+    /** Deprecated in the reference; the path always keeps its leading slash. */
+    readonly forceSlash?: boolean | string;
   };
   /** Takes the first prefix that matches a pattern off the path. */
   readonly stripPrefixRegex?: {
@@ -955,8 +977,8 @@ export interface TransportInput {
   }> | string;
   /** Subject alternative names of which a server’s certificate must have one. */
   readonly peerCertSANs?: ReadonlyArray<{
-    /** Type of the name. */
-    readonly type?: 'DNS' | 'URI';
+    /** Type of the name; `DNSName` is the same as `DNS`. */
+    readonly type?: string | undefined;
     /** The name. */
     readonly value: string;
   }> | string;
@@ -1108,8 +1130,8 @@ export interface TcpTransportInput {
     }> | string;
     /** Subject alternative names of which a server’s certificate must have one. */
     readonly peerCertSANs?: ReadonlyArray<{
-      /** Type of the name. */
-      readonly type?: 'DNS' | 'URI';
+      /** Type of the name; `DNSName` is the same as `DNS`. */
+      readonly type?: string | undefined;
       /** The name. */
       readonly value: string;
     }> | string;

@@ -8,7 +8,7 @@ import { ANY_PLUGIN, formatPath, type KnownPlugins } from '../../schema/decode-c
 import { isMap } from '../../schema/schema.ts';
 import { compile } from '../../controlplane/compile/compile.ts';
 import { internalServices } from '../../controlplane/compile/internal-services.ts';
-import { isConfigFile, type ConfigDocument } from '../../controlplane/config/document.ts';
+import { isConfigFile, isExtension, type ConfigDocument } from '../../controlplane/config/document.ts';
 import { findInstallFile, isConfigModule, readInstallFile } from '../../controlplane/config/install-file.ts';
 import {
   decodeInstall,
@@ -156,7 +156,9 @@ function documentsOf(configs: readonly RoutingConfig[]): readonly ConfigDocument
 
 /** An install file says more than routing sections. */
 function isInstall({ value }: ConfigDocument): boolean {
-  return isMap(value) && Object.keys(value).some((key) => !ROUTING_SECTIONS.has(key.toLowerCase()));
+  return (
+    isMap(value) && Object.keys(value).some((key) => !ROUTING_SECTIONS.has(key.toLowerCase()) && !isExtension(key))
+  );
 }
 
 async function checkPath(path: string, args: Arguments, io: Io): Promise<Checked> {

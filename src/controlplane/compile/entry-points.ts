@@ -1,6 +1,7 @@
 // Which entry points routers of a transport can stand on, and those that one names.
 
 import { didYouMean } from '../../core/did-you-mean.ts';
+import { indexInSource } from '../../schema/forgiving.ts';
 import type { InstallConfig } from '../config/install-config.ts';
 import type { Compiled, Findings } from './compilation.ts';
 
@@ -37,7 +38,8 @@ export function resolveEntryPoints(
   known: KnownEntryPoints,
   findings: Findings,
 ): readonly string[] {
-  const used = options.entryPoints ?? known.defaultEntryPoints;
+  const isNamed = options.entryPoints !== undefined && options.entryPoints.length > 0;
+  const used = isNamed ? options.entryPoints : known.defaultEntryPoints;
   const broken = used.find((name) => known.brokenEntryPoints.has(name));
   if (broken !== undefined) {
     findings.report(
@@ -47,7 +49,7 @@ export function resolveEntryPoints(
       `a middleware of the entry point "${broken}" cannot be used`,
     );
   }
-  if (options.entryPoints === undefined) {
+  if (!isNamed) {
     if (known.defaultEntryPoints.length === 0) {
       findings.report(
         router,
@@ -60,22 +62,27 @@ export function resolveEntryPoints(
     }
     return known.defaultEntryPoints;
   }
+  const usable = options.entryPoints.filter((name) => known.entryPoints.includes(name));
   for (const [index, name] of options.entryPoints.entries()) {
     if (known.entryPoints.includes(name)) continue;
-    if (known.otherEntryPoints.includes(name)) {
-      const message =
-        known.transport === 'tcp'
-          ? `the entry point "${name}" is for UDP; this router needs one for TCP`
-          : `the entry point "${name}" is for TCP; this router needs one for UDP, whose address ends in "/udp"`;
-      findings.report(router, 'error', 'dangling-reference', message, ['entryPoints', index]);
-      continue;
-    }
-    const near = didYouMean(name, known.entryPoints);
-    const hint = near === null ? `; known: ${known.entryPoints.join(', ') || 'none'}` : `; did you mean "${near}"?`;
-    findings.report(router, 'error', 'dangling-reference', `there is no entry point "${name}"${hint}`, [
+    // One file may serve several installations: the router stands on the entry points there are.
+    const isLost = usable.length === 0;
+    const message = isLost ? missingMessage(name, known) : `${missingMessage(name, known)}; it is left out here`;
+    findings.report(router, isLost ? 'error' : 'warning', 'dangling-reference', message, [
       'entryPoints',
-      index,
+      indexInSource(options.entryPoints, index),
     ]);
   }
-  return options.entryPoints;
+  return usable;
+}
+
+function missingMessage(name: string, { transport, entryPoints, otherEntryPoints }: KnownEntryPoints): string {
+  if (otherEntryPoints.includes(name)) {
+    return transport === 'tcp'
+      ? `the entry point "${name}" is for UDP; this router needs one for TCP`
+      : `the entry point "${name}" is for TCP; this router needs one for UDP, whose address ends in "/udp"`;
+  }
+  const near = didYouMean(name, entryPoints);
+  const hint = near === null ? `; known: ${entryPoints.join(', ') || 'none'}` : `; did you mean "${near}"?`;
+  return `there is no entry point "${name}"${hint}`;
 }

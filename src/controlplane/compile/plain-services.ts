@@ -2,6 +2,7 @@
 // divide between others.
 
 import type { ChildSpec } from '../../model/service.ts';
+import type { PathSegment } from '../../schema/decode-context.ts';
 import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
 import { findCycle } from './cycle.ts';
 
@@ -27,6 +28,25 @@ export function parseHostPort(text: string): HostPort | string {
   return { host: parts[1] ?? parts[2]!, port };
 }
 
+/** A server whose address cannot be used. */
+export interface ServerProblem {
+  readonly message: string;
+  readonly option: readonly PathSegment[];
+}
+
+/** A server costs itself while another one is left. */
+export function reportServers(
+  service: Compiled<unknown>,
+  problems: readonly ServerProblem[],
+  isAnyLeft: boolean,
+  findings: Findings,
+): void {
+  for (const { message, option } of problems) {
+    if (isAnyLeft) findings.report(service, 'warning', 'bad-server-url', `${message}; this server is left out`, option);
+    else findings.report(service, 'error', 'bad-server-url', message, option);
+  }
+}
+
 interface Division {
   readonly services: readonly { readonly name: string; readonly weight: number }[];
 }
@@ -47,7 +67,7 @@ export function compileChildren(
     findings.report(service, 'error', 'invalid-value', message, ['weighted', 'services', twice, 'name']);
   }
   if (children.every((child) => child.weight === 0)) {
-    const message = `every weight is 0: ${noneLeft}`;
+    const message = `${children.length === 0 ? 'there are no services' : 'every weight is 0'}: ${noneLeft}`;
     findings.report(service, 'warning', 'option-without-effect', message, ['weighted', 'services']);
   }
   return children;

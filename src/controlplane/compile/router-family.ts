@@ -42,7 +42,7 @@ export class RouterFamily {
         'parentRefs',
       ]);
     }
-    if (options.entryPoints !== undefined) {
+    if (options.entryPoints !== undefined && options.entryPoints.length > 0) {
       findings.report(
         router,
         'error',

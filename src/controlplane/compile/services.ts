@@ -12,10 +12,12 @@ import type {
   UpstreamTransportSpec,
 } from '../../model/service.ts';
 import type { LoadBalancerOptions, ServiceOptions, StickyOptions } from '../config/service-options.ts';
+import { indexInSource } from '../../schema/forgiving.ts';
 import { scheduleSpec } from '../config/check-options.ts';
 import { transportSpec, type TransportOptions } from '../config/transport-options.ts';
 import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { LastMade } from './last-made.ts';
+import { reportServers, type ServerProblem } from './plain-services.ts';
 import { parseServer } from './server-url.ts';
 import { resolveTransport } from './transport-reference.ts';
 
@@ -64,7 +66,7 @@ function compileService(
     findings.report(service, 'error', 'invalid-value', message, [kind, 'services', twice, 'name']);
   }
   if (children.every((child) => child.weight === 0)) {
-    const message = 'every weight is 0: requests are answered 503';
+    const message = `${children.length === 0 ? 'there are no services' : 'every weight is 0'}: requests are answered 503`;
     findings.report(service, 'warning', 'option-without-effect', message, [kind, 'services']);
   }
   const followsHealth = tree.healthCheck !== undefined;
@@ -86,12 +88,16 @@ function compileLoadBalancer(
     ]);
   }
   const servers: ServerSpec[] = [];
+  const unusable: ServerProblem[] = [];
   for (const [index, given] of options.servers.entries()) {
-    const server = parseServer(given, (severity, code, message) =>
-      findings.report(service, severity, code, message, ['loadBalancer', 'servers', index, 'url']),
-    );
+    const option = ['loadBalancer', 'servers', indexInSource(options.servers, index), 'url'];
+    const server = parseServer(given, (severity, code, message) => {
+      if (severity === 'error') unusable.push({ message, option });
+      else findings.report(service, severity, code, message, option);
+    });
     if (server !== null) servers.push(server);
   }
+  reportServers(service, unusable, servers.length > 0, findings);
   const own = resolveTransport(service, options.serversTransport, inputs.transports, findings);
   return {
     kind: 'loadBalancer',
@@ -115,8 +121,8 @@ function compileLoadBalancer(
 }
 
 function stickyCookie(service: string, sticky: StickyOptions | undefined): StickyCookieSpec | null {
-  if (sticky === undefined) return null;
-  const { cookie } = sticky;
+  const cookie = sticky?.cookie;
+  if (cookie === undefined) return null;
   return {
     // RFC 6265 §4.1.1: a name is a token.
     name: cookie.name?.replaceAll(/[^!#$%&'*+\-.^_`|~0-9A-Za-z]/g, '_') ?? defaultCookieName(service),

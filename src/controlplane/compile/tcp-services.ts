@@ -14,10 +14,17 @@ import {
   type TcpServiceOptions,
   type TcpTransportOptions,
 } from '../config/tcp-options.ts';
+import { indexInSource } from '../../schema/forgiving.ts';
 import { scheduleSpec } from '../config/check-options.ts';
 import type { Compiled, Findings } from './compilation.ts';
 import { LastMade } from './last-made.ts';
-import { compileChildren, parseHostPort, resolveChildren } from './plain-services.ts';
+import {
+  compileChildren,
+  parseHostPort,
+  reportServers,
+  resolveChildren,
+  type ServerProblem,
+} from './plain-services.ts';
 import { resolveTransport } from './transport-reference.ts';
 
 export interface TcpServiceInputs {
@@ -69,12 +76,16 @@ function compileLoadBalancer(
     findings.report(service, 'warning', 'no-servers', message, ['loadBalancer']);
   }
   const servers: TcpServerSpec[] = [];
+  const unusable: ServerProblem[] = [];
   for (const [index, { address, tls: isSecure }] of options.servers.entries()) {
     const parsed = parseHostPort(address);
-    if (typeof parsed === 'string') {
-      findings.report(service, 'error', 'bad-server-url', parsed, ['loadBalancer', 'servers', index, 'address']);
-    } else servers.push({ url: address, ...parsed, isSecure });
+    if (typeof parsed !== 'string') servers.push({ url: address, ...parsed, isSecure });
+    else {
+      const option = ['loadBalancer', 'servers', indexInSource(options.servers, index), 'address'];
+      unusable.push({ message: parsed, option });
+    }
   }
+  reportServers(service, unusable, servers.length > 0, findings);
   const own = resolveTransport(service, options.serversTransport, inputs.transports, findings);
   const transport = own === null ? inputs.defaultTransport : tcpTransportSpec(own.name, own.options);
   const { proxyProtocol, terminationDelay } = options;

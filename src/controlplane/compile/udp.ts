@@ -2,12 +2,19 @@
 
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { UdpLoadBalancerSpec, UdpRouteSpec, UdpServerSpec, UdpServiceSpec } from '../../model/udp.ts';
+import { indexInSource } from '../../schema/forgiving.ts';
 import type { InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 import type { UdpLoadBalancerOptions, UdpRouterOptions, UdpServiceOptions } from '../config/udp-options.ts';
 import { collect, danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
 import { entryPointsFor, resolveEntryPoints } from './entry-points.ts';
-import { compileChildren, parseHostPort, resolveChildren } from './plain-services.ts';
+import {
+  compileChildren,
+  parseHostPort,
+  reportServers,
+  resolveChildren,
+  type ServerProblem,
+} from './plain-services.ts';
 
 /** The objects by qualified name, with what is wrong with each. */
 export interface UdpObjects {
@@ -58,12 +65,16 @@ function compileLoadBalancer(
     findings.report(service, 'warning', 'no-servers', message, ['loadBalancer']);
   }
   const servers: UdpServerSpec[] = [];
+  const unusable: ServerProblem[] = [];
   for (const [index, { address, weight }] of options.servers.entries()) {
     const parsed = parseHostPort(address);
-    if (typeof parsed === 'string') {
-      findings.report(service, 'error', 'bad-server-url', parsed, ['loadBalancer', 'servers', index, 'address']);
-    } else servers.push({ url: address, ...parsed, weight });
+    if (typeof parsed !== 'string') servers.push({ url: address, ...parsed, weight });
+    else {
+      const option = ['loadBalancer', 'servers', indexInSource(options.servers, index), 'address'];
+      unusable.push({ message: parsed, option });
+    }
   }
+  reportServers(service, unusable, servers.length > 0, findings);
   return { kind: 'udpLoadBalancer', name: service.name, servers };
 }
 
@@ -86,7 +97,7 @@ function compileRoutes(
     for (const entryPoint of entryPoints) {
       const other = taken.get(entryPoint);
       if (other === undefined) taken.set(entryPoint, router.name);
-      else if (options.entryPoints !== undefined || own.length === 0) {
+      else if (isNaming(options) || own.length === 0) {
         const message = `the datagrams of the entry point "${entryPoint}" are those of the router "${other}" already: nothing in a datagram says which of two is meant; give each an entry point of its own`;
         findings.report(router, 'warning', 'option-without-effect', message, ['entryPoints']);
       }
@@ -96,6 +107,10 @@ function compileRoutes(
   return specs;
 }
 
+function isNaming({ entryPoints }: UdpRouterOptions): boolean {
+  return entryPoints !== undefined && entryPoints.length > 0;
+}
+
 /** Of two routers for one entry point the first counts: who names it, then by the provider's precedence, then by name. */
 function inOrder(routers: UdpObjects['routers'], precedence: readonly string[]): readonly Compiled<UdpRouterOptions>[] {
   const rank = ({ provider }: Compiled<UdpRouterOptions>): number => {
@@ -103,7 +118,7 @@ function inOrder(routers: UdpObjects['routers'], precedence: readonly string[]):
     return index < 0 ? precedence.length : index;
   };
   const isByDefault = ({ object }: Compiled<UdpRouterOptions>): number =>
-    object.value?.entryPoints === undefined ? 1 : 0;
+    object.value !== null && isNaming(object.value) ? 0 : 1;
   return [...routers.values()].toSorted(
     (a, b) => isByDefault(a) - isByDefault(b) || rank(a) - rank(b) || (a.name < b.name ? -1 : 1),
   );

@@ -16,7 +16,7 @@ import type { Compiled, Findings } from './compilation.ts';
 
 /** Of the routers in force. What cannot be had is reported at the router and left out. */
 export function compileWantedCertificates(
-  install: Pick<InstallConfig, 'certificatesResolvers' | 'entryPointCertificates'>,
+  install: Pick<InstallConfig, 'certificatesResolvers' | 'unusableResolvers' | 'entryPointCertificates'>,
   routes: ReadonlyMap<string, RouteSpec>,
   routers: ReadonlyMap<string, Compiled<RouterOptions>>,
   tcp: {
@@ -31,7 +31,7 @@ export function compileWantedCertificates(
   const asked = new Map<string, Compiled<unknown>>();
   const ask = (name: string, router: Compiled<unknown> | undefined, wish: CertificateDefaults, route: Ruled): void => {
     const { certResolver, domains } = wish;
-    const missing = missingResolver(certResolver, [...resolvers.keys()]);
+    const missing = missingResolver(certResolver, [...resolvers.keys()], install.unusableResolvers);
     if (missing === null) asking.push({ name, certResolver, domains, ruleDomains: () => domainsOfRule(route) });
     else report(router, 'dangling-reference', missing, findings);
     if (router !== undefined) asked.set(name, router);

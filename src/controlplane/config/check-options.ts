@@ -1,18 +1,28 @@
 // What health checks of every kind have in common: when they come, and how many say that a server is up or down.
 
 import type { CheckSchedule } from '../../model/service.ts';
-import type { DecodeContext } from '../../schema/decode-context.ts';
 import { duration, integer, oneOf, optional, own, withDefault } from '../../schema/schema.ts';
+
+/** Room for routers that this program makes, above every other. */
+export const priority = integer({
+  min: Number.MIN_SAFE_INTEGER,
+  max: Number.MAX_SAFE_INTEGER - 1_000,
+  clamp: 'both',
+});
+
+/** Servers are checked at most ten times a second. */
+const SHORTEST_MS = 100;
+const interval = duration({ negative: 'default', minMs: SHORTEST_MS });
 
 /** `traffic` is what a server that is down does not get. */
 export function scheduleFields(traffic: 'requests' | 'connections') {
   return {
-    interval: withDefault(duration(), 30_000, 'Time between two checks of a server.'),
+    interval: withDefault(interval, 30_000, 'Time between two checks of a server.'),
     unhealthyInterval: optional(
-      duration(),
+      interval,
       'Time between two checks of a server that is down; `interval` when left out.',
     ),
-    timeout: withDefault(duration(), 5_000, 'A check that takes longer has failed.'),
+    timeout: withDefault(duration({ negative: 'default' }), 5_000, 'A check that takes longer has failed.'),
     healthyThreshold: own(
       withDefault(integer({ min: 1, max: 100 }), 1, 'Good checks in a row that bring a server up.'),
     ),
@@ -34,17 +44,6 @@ interface Times {
   readonly interval: number;
   readonly unhealthyInterval: number | undefined;
   readonly timeout: number;
-}
-
-export function checkTimes({ interval, unhealthyInterval, timeout }: Times, context: DecodeContext): void {
-  if (timeout <= 0) context.at('timeout', () => context.invalid('a check needs a time limit', 'more than 0', '0'));
-  for (const [name, value] of Object.entries({ interval, unhealthyInterval })) {
-    if (value !== undefined && value < 100) {
-      context.at(name, () =>
-        context.invalid('servers are checked at most ten times a second', 'at least 100ms', `${value}ms`),
-      );
-    }
-  }
 }
 
 /** The decoded fields in the terms of who checks. */

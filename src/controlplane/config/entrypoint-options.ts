@@ -22,22 +22,25 @@ import {
   type Infer,
   type Schema,
 } from '../../schema/schema.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
 import { INVALID } from '../../schema/invalid.ts';
+import { priority } from './check-options.ts';
 import { routerTls } from './tls-options.ts';
 
 const KIB = 1024;
 
 /** IP addresses and CIDR ranges. */
-export const networks: Schema<readonly string[]> = list(
+export const networks: Schema<readonly string[]> = forgivingList(
   leaf('IP address or CIDR range', { type: 'string' }, (input, context) => {
-    if (typeof input !== 'string' || parseNetwork(input) === null) {
+    const text = typeof input === 'string' ? input.trim() : '';
+    if (parseNetwork(text) === null) {
       return context.invalid(
         `${context.show(input)} is neither an IP address nor a CIDR range`,
         'an IP address or CIDR range',
         context.show(input),
       );
     }
-    return input;
+    return text;
   }),
 );
 
@@ -56,7 +59,7 @@ const encodedCharacters = object({
 const forwardedHeaders = object({
   insecure: flag(false, 'Believe the X-Forwarded-* fields of every client.'),
   trustedIPs: withDefault(networks, [], 'Clients whose X-Forwarded-* fields are believed.'),
-  connection: withDefault(list(string()), [], 'Fields that a client’s Connection header may not remove.'),
+  connection: withDefault(forgivingList(string()), [], 'Fields that a client’s Connection header may not remove.'),
   notAppendXForwardedFor: flag(false, 'Leave X-Forwarded-For as it came.'),
   addXForwardedSchemeHeaders: flag(false, 'Say in X-Forwarded-Scheme and X-Scheme what X-Forwarded-Proto says.'),
 });
@@ -108,7 +111,11 @@ const transport = object({
   respondingTimeouts: withDefault(respondingTimeouts, defaultsOf(respondingTimeouts), 'Timeouts towards clients.'),
   limits: own(withDefault(limits, defaultsOf(limits), 'Limits towards clients.')),
   keepAliveMaxTime: withDefault(duration(), 0, 'Age after which a connection is closed with its next response.'),
-  keepAliveMaxRequests: withDefault(integer({ min: 0 }), 0, 'Requests after which a connection is closed.'),
+  keepAliveMaxRequests: withDefault(
+    integer({ min: 0, clamp: 'both' }),
+    0,
+    'Requests after which a connection is closed.',
+  ),
 });
 
 const redirections = object({
@@ -117,7 +124,7 @@ const redirections = object({
       to: required(string(), 'Entry point to redirect to, or a port such as `:443`.'),
       scheme: withDefault(string(), 'https', 'Scheme to redirect to.'),
       permanent: flag(true, '301 and 308 rather than 302 and 307.'),
-      priority: optional(integer(), 'Priority of the redirecting router; above every other one when left out.'),
+      priority: optional(priority, 'Priority of the redirecting router; above every other one when left out.'),
     }),
     'Where to.',
   ),
@@ -138,7 +145,11 @@ const http = object({
     'What to do with field names that hold an underscore.',
   ),
   maxHeaderBytes: differing(
-    withDefault(integer({ min: 1 * KIB, max: 1024 * KIB }), 64 * KIB, 'Request head; then 431. Traefik allows 1 MiB.'),
+    withDefault(
+      integer({ min: 1 * KIB, max: 1024 * KIB, clamp: 'both', isZeroAbsent: true }),
+      64 * KIB,
+      'Request head; then 431. Traefik allows 1 MiB.',
+    ),
     '64 KiB rather than 1 MiB when left out.',
   ),
   redirections: optional(redirections, 'Answer every request of this entry point with a redirect.'),
@@ -147,17 +158,17 @@ const http = object({
 
 const http2 = object({
   maxConcurrentStreams: withDefault(
-    integer({ min: 1, max: 10_000 }),
+    integer({ min: 1, max: 10_000, clamp: 'both', isZeroAbsent: true }),
     250,
     'Requests of one connection at a time; more are refused.',
   ),
   maxDecoderHeaderTableSize: withDefault(
-    integer({ min: 0, max: 64 * KIB }),
+    integer({ min: 0, max: 64 * KIB, clamp: 'both' }),
     4 * KIB,
     'Bytes of a client’s header fields that are remembered per connection.',
   ),
   maxEncoderHeaderTableSize: withDefault(
-    integer({ min: 0, max: 64 * KIB }),
+    integer({ min: 0, max: 64 * KIB, clamp: 'both' }),
     4 * KIB,
     'Bytes of response header fields that a client is asked to remember; it may offer less.',
   ),
@@ -276,10 +287,14 @@ export const entryPointOptions = checked(entryPointFields, (options, context) =>
 
 /** Null when the text is no address; `protocol` is tcp when none is given. */
 export function parseAddress(text: string): ListenAddress | null {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/]*)):([0-9]{1,5})(?:\/(tcp|udp))?$/.exec(text);
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/]*)):([0-9]{1,5})(?:\/(tcp|udp))?$/i.exec(text.trim());
   if (match === null || Number(match[3]) > 65_535) return null;
   const host = match[1] ?? match[2] ?? '';
-  return { host: host === '*' ? '' : host, port: Number(match[3]), protocol: match[4] === 'udp' ? 'udp' : 'tcp' };
+  return {
+    host: host === '*' ? '' : host,
+    port: Number(match[3]),
+    protocol: match[4]?.toLowerCase() === 'udp' ? 'udp' : 'tcp',
+  };
 }
 
 export function entryPointSpec(

@@ -11,12 +11,17 @@ import type { TcpTransportSpec } from '../../model/tcp.ts';
 import { DecodeContext, type Locate } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { isMap } from '../../schema/schema.ts';
-import { parseConfig, type ConfigDocument } from './document.ts';
+import { isExtension, parseConfig, type ConfigDocument } from './document.ts';
 import { readInstallFile } from './install-file.ts';
 import { mergeInstallSources, type OptionFlag } from './install-sources.ts';
 import { INTERNAL_ENTRY_POINT, internalRouting } from './internal-routing.ts';
 import { operatorSubstitutions, type OperatorSubstitutions } from './operator-substitutions.ts';
-import { certificatesResolvers, missingResolver, type AcmeResolverConfig } from './certificates-resolver-options.ts';
+import {
+  certificatesResolvers,
+  missingResolver,
+  type AcmeResolverConfig,
+  type CertificatesResolvers,
+} from './certificates-resolver-options.ts';
 import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
@@ -68,6 +73,8 @@ export interface InstallConfig {
   /** Routers that other options imply. */
   readonly internalRouting: RoutingConfig;
   readonly certificatesResolvers: readonly AcmeResolverConfig[];
+  /** Names of resolvers that are configured and cannot be used. */
+  readonly unusableResolvers: ReadonlySet<string>;
   /** What routers that say nothing of TLS ask for, by entry point. */
   readonly entryPointCertificates: Readonly<Record<string, CertificateDefaults>>;
   readonly plugins: InstalledPlugins;
@@ -171,9 +178,9 @@ export function decodeInstallDocument(
   const admin = options === INVALID ? null : adminConfig(options, context);
   const resolvers =
     options === INVALID || entryPoints === null
-      ? []
+      ? { usable: [], off: new Set<string>() }
       : certificatesResolvers(options.certificatesResolvers, Object.keys(entryPoints), context);
-  const entryPointCertificates = options === INVALID ? {} : certificateDefaults(options, context);
+  const entryPointCertificates = options === INVALID ? {} : certificateDefaults(options, resolvers, context);
   const diagnostics = [...document.diagnostics, ...context.diagnostics, ...(routing?.diagnostics ?? [])];
   if (options === INVALID || entryPoints === null || implied === null || admin === null || context.errorCount > 0) {
     return { value: null, diagnostics };
@@ -185,7 +192,8 @@ export function decodeInstallDocument(
     routing,
     readRoutingAgain: readRouting,
     internalRouting: implied,
-    certificatesResolvers: resolvers,
+    certificatesResolvers: resolvers.usable,
+    unusableResolvers: resolvers.off,
     entryPointCertificates,
     plugins,
     substitutions,
@@ -202,7 +210,7 @@ function split(given: unknown): { install: unknown; routing: Record<string, unkn
   const install: Record<string, unknown> = {};
   const routing: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given)) {
-    (ROUTING_SECTIONS.has(key.toLowerCase()) ? routing : install)[key] = value;
+    if (!isExtension(key)) (ROUTING_SECTIONS.has(key.toLowerCase()) ? routing : install)[key] = value;
   }
   return { install, routing: Object.keys(routing).length > 0 ? routing : null };
 }
@@ -233,13 +241,18 @@ function decodeEntryPoints(options: InstallOptions, context: DecodeContext): Rec
 }
 
 /** Reports resolvers that are named and do not exist; the entry point is served without them. */
-function certificateDefaults(options: InstallOptions, context: DecodeContext): Record<string, CertificateDefaults> {
+function certificateDefaults(
+  options: InstallOptions,
+  { usable, off }: CertificatesResolvers,
+  context: DecodeContext,
+): Record<string, CertificateDefaults> {
+  const names = usable.map(({ name }) => name);
   const defaults: Record<string, CertificateDefaults> = {};
   for (const [name, { http }] of Object.entries(options.entryPoints)) {
     const { tls } = http;
     if (tls === undefined || tls === false || tls.certResolver === undefined) continue;
     const { certResolver, domains } = tls;
-    const problem = missingResolver(certResolver, Object.keys(options.certificatesResolvers));
+    const problem = missingResolver(certResolver, names, off);
     if (problem === null) defaults[name] = { certResolver, domains };
     else {
       const inner = (path: readonly string[]): void => {
@@ -302,6 +315,7 @@ interface Parts {
   readonly readRoutingAgain: (previous: RoutingConfig) => RoutingConfig;
   readonly internalRouting: RoutingConfig;
   readonly certificatesResolvers: readonly AcmeResolverConfig[];
+  readonly unusableResolvers: ReadonlySet<string>;
   readonly entryPointCertificates: Readonly<Record<string, CertificateDefaults>>;
   readonly plugins: InstalledPlugins;
   readonly substitutions: OperatorSubstitutions;

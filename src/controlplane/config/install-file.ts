@@ -2,6 +2,7 @@
 
 import { access, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { decodeText } from '../../core/decode-text.ts';
 import { MAX_FILE_BYTES, parseConfig, type ConfigDocument } from './document.ts';
 
 /** Traefik's files are taken as they are. */
@@ -54,7 +55,7 @@ export async function readInstallFile(path: string): Promise<ConfigDocument> {
       return problem('file-too-large', `the file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
     }
     if (isConfigModule(path)) return await (await import('./config-module.ts')).readConfigModule(path, problem);
-    return parseConfig(path, await readFile(path, 'utf8'));
+    return parseConfig(path, decodeText(await readFile(path)));
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     return problem(

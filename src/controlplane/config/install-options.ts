@@ -8,7 +8,7 @@ import {
   duration,
   integer,
   later,
-  list,
+  needless,
   number,
   object,
   oneOf,
@@ -19,10 +19,15 @@ import {
   required,
   secret,
   string,
+  tolerant,
+  withAliases,
   withDefault,
   defaultsOf,
   type Infer,
+  type Schema,
 } from '../../schema/schema.ts';
+import { forgivingList, forgivingRecord } from '../../schema/forgiving.ts';
+import { INVALID } from '../../schema/invalid.ts';
 import { installTcpTransportOptions } from './tcp-options.ts';
 import { installTransportOptions } from './transport-options.ts';
 import { statusRange } from '../../schema/status-range.ts';
@@ -43,7 +48,7 @@ const fileProvider = object({
     'A directory: every .yml, .yaml, .toml and .json file in it and below, in the order of their names.',
   ),
   watch: flag(true, 'Follow changes.'),
-  debugLogGeneratedTemplate: later('Go templates are not run.'),
+  debugLogGeneratedTemplate: needless(boolean(), 'Go templates are not run.'),
 });
 
 const restProvider = object({
@@ -82,7 +87,7 @@ const providers = object({
     '100 ms rather than 2 s when left out.',
   ),
   precedence: withDefault(
-    list(string()),
+    forgivingList(string()),
     DEFAULT_PRECEDENCE,
     'Which provider’s router is asked first when priorities are equal.',
   ),
@@ -108,15 +113,19 @@ const providers = object({
 const log = object({
   level: differing(
     withDefault(
-      oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'),
+      withAliases(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'), { warning: 'warn' }),
       'info',
       'Least severity that is written.',
     ),
     'info rather than error when left out.',
   ),
-  format: withDefault(oneOf('common', 'json'), 'common', 'Lines for people or one JSON object each.'),
+  format: withDefault(
+    tolerant(oneOf('common', 'json'), 'common'),
+    'common',
+    'Lines for people or one JSON object each.',
+  ),
   filePath: withDefault(string(), '', 'File to append to; standard error when empty. SIGUSR1 reopens it.'),
-  noColor: later('The log has no colours.'),
+  noColor: needless(boolean(), 'The log has no colours.'),
   maxSize: later('Rotation by the program itself; use SIGUSR1 with logrotate.'),
   maxAge: later('Rotation by the program itself.'),
   maxBackups: later('Rotation by the program itself.'),
@@ -128,14 +137,14 @@ const keepOrDrop = oneOf('keep', 'drop');
 const keepDropOrRedact = oneOf('keep', 'drop', 'redact');
 const accessLogHeaders = object({
   defaultMode: withDefault(keepDropOrRedact, 'drop', 'For header fields that are not named.'),
-  names: withDefault(record(keepDropOrRedact), {}, 'Mode by header name.'),
+  names: withDefault(forgivingRecord(keepDropOrRedact), {}, 'Mode by header name.'),
 });
 const accessLogQuery = object({
   defaultMode: withDefault(oneOf('keep', 'drop', 'redact'), 'keep', 'What to do with the values of query parameters.'),
 });
 const accessLogFields = object({
   defaultMode: withDefault(keepOrDrop, 'keep', 'For fields that are not named.'),
-  names: withDefault(record(keepOrDrop), {}, 'Mode by field name.'),
+  names: withDefault(forgivingRecord(keepOrDrop), {}, 'Mode by field name.'),
   headers: withDefault(
     accessLogHeaders,
     defaultsOf(accessLogHeaders),
@@ -144,20 +153,20 @@ const accessLogFields = object({
   queryParameters: withDefault(accessLogQuery, defaultsOf(accessLogQuery), 'Query parameters in RequestPath.'),
 });
 const accessLogFilters = object({
-  statusCodes: withDefault(list(statusRange()), [], 'Statuses and inclusive ranges.'),
+  statusCodes: withDefault(forgivingList(statusRange(), { mayLoseAll: true }), [], 'Statuses and inclusive ranges.'),
   retryAttempts: flag(false, 'Requests that were sent more than once.'),
   minDuration: withDefault(duration(), 0, 'Requests that took at least this long.'),
 });
 const accessLog = object({
   filePath: withDefault(string(), '', 'File to append to; standard output when empty. SIGUSR1 reopens it.'),
-  format: withDefault(oneOf('common', 'genericCLF', 'json'), 'common', 'Format of a line.'),
+  format: withDefault(tolerant(oneOf('common', 'genericCLF', 'json'), 'common'), 'common', 'Format of a line.'),
   filters: withDefault(
     accessLogFilters,
     defaultsOf(accessLogFilters),
     'Only requests that pass one of these are logged.',
   ),
   fields: withDefault(accessLogFields, defaultsOf(accessLogFields), 'What a JSON line holds.'),
-  bufferingSize: later('Lines are always gathered for 100 ms.'),
+  bufferingSize: needless(integer(), 'Lines are always gathered for 100 ms.'),
   addInternals: flag(false, 'Also requests of internal services such as `api@internal`.'),
   dualOutput: later('Logs over OTLP.'),
   otlp: later('Logs over OTLP.'),
@@ -171,12 +180,12 @@ const prometheus = object({
       'First part of every name; `traefik` gives Traefik’s names.',
     ),
   ),
-  buckets: withDefault(list(number()), [0.1, 0.3, 1.2, 5], 'Bounds of the duration histograms, in seconds.'),
+  buckets: withDefault(forgivingList(number()), [0.1, 0.3, 1.2, 5], 'Bounds of the duration histograms, in seconds.'),
   addEntryPointsLabels: flag(true, 'Series by entry point.'),
   addRoutersLabels: flag(false, 'Series by router.'),
   addServicesLabels: flag(true, 'Series by service.'),
   headerLabels: withDefault(
-    record(string()),
+    forgivingRecord(string()),
     {},
     'Extra labels of the request counters, from request headers. Clients choose the values.',
   ),
@@ -196,12 +205,19 @@ const metrics = object({
   statsD: later('StatsD.'),
 });
 
+/** A slash in front may be left out. */
+const basePathText = string();
+const basePath: Schema<string> = {
+  ...basePathText,
+  isAbsent: (input) => input === '',
+  decode(input, context) {
+    const path = basePathText.decode(input, context);
+    return path === INVALID || path.startsWith('/') ? path : `/${path}`;
+  },
+};
+
 const api = object({
-  basePath: withDefault(
-    string({ pattern: /^\//, expected: 'a path that begins with a slash' }),
-    '/',
-    'Path the API lives under.',
-  ),
+  basePath: withDefault(basePath, '/', 'Path the API lives under.'),
   insecure: differing(
     flag(
       false,
@@ -223,7 +239,7 @@ const api = object({
   ),
   dashboard: flag(true, 'Serve the service `dashboard@internal`: a page that shows what is configured.'),
   dashboardName: later('The dashboard.'),
-  disableDashboardAd: later('There is no advertisement.'),
+  disableDashboardAd: needless(boolean(), 'There is no advertisement.'),
   debug: later('Profiling endpoints.'),
 });
 
@@ -234,7 +250,7 @@ const ping = object({
     'Entry point that serves /ping; `traefik` is the internal one, on loopback.',
   ),
   terminatingStatusCode: withDefault(
-    integer({ min: 200, max: 599 }),
+    integer({ min: 200, max: 599, isZeroAbsent: true }),
     503,
     'Status of /ping while the process shuts down.',
   ),
@@ -266,10 +282,16 @@ export const pluginsSection = record(pluginModule);
 
 const ocsp = object({
   responderOverrides: withDefault(
-    record(string({ pattern: /^https?:\/\/[^\s]+$/, expected: 'a URL that begins with http:// or https://' })),
+    forgivingRecord(string({ pattern: /^https?:\/\/[^\s]+$/, expected: 'a URL that begins with http:// or https://' })),
     {},
     'Responders to ask in place of those that certificates name: URL, or host, to URL.',
   ),
+});
+
+const NEVER_SENT = 'Neither version checks nor statistics are sent, whatever this says.';
+const globalSection = object({
+  checkNewVersion: needless(boolean(), NEVER_SENT),
+  sendAnonymousUsage: needless(boolean(), NEVER_SENT),
 });
 
 export const installOptions = object({
@@ -308,7 +330,7 @@ export const installOptions = object({
     later('Experimental features of Traefik.'),
     'its plugins in Go are not run: write one in TypeScript or JavaScript and name it in the section "plugins"',
   ),
-  global: later('Neither version checks nor statistics are sent.'),
+  global: optional(globalSection, 'What Traefik sends to its makers.'),
   hostResolver: later('CNAME flattening.'),
   ocsp: optional(
     ocsp,

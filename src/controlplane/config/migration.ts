@@ -3,7 +3,7 @@
 
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import { isMap, type Field, type Schema } from '../../schema/schema.ts';
-import type { ConfigDocument } from './document.ts';
+import { isExtension, type ConfigDocument } from './document.ts';
 import { installOptions } from './install-options.ts';
 import { middlewareOptions, routerOptions } from './routing-options.ts';
 import { serviceOptions } from './service-options.ts';
@@ -104,6 +104,7 @@ export function migrationReport(document: ConfigDocument): readonly MigrationEnt
     }
   };
   for (const [key, section] of Object.entries(isMap(document.value) ? document.value : {})) {
+    if (isExtension(key)) continue;
     const name = key.toLowerCase();
     if (LATER_ROUTING.includes(name)) add([key], 'not yet', 'It has no effect.');
     else if (Object.hasOwn(OBJECTS, name)) walkRouting(section, key, OBJECTS[name]!, walk, add);

@@ -2,6 +2,7 @@
 // for, so that a dry run on somebody else's behalf gets no more than the configuration in force already uses.
 
 import { readFileSync, statSync } from 'node:fs';
+import { decodeText } from '../../core/decode-text.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 
 /** Secrets are lines, not archives. */
@@ -39,5 +40,5 @@ export function operatorSubstitutions(
 
 function readSecret(path: string): string {
   if (statSync(path).size > MAX_SECRET_BYTES) throw new Error(`it is larger than ${MAX_SECRET_BYTES / 1024} KiB`);
-  return readFileSync(path, 'utf8');
+  return decodeText(readFileSync(path));
 }

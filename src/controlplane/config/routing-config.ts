@@ -5,7 +5,7 @@ import { DecodeContext, type KnownPlugins, type PathSegment, type Substituted } 
 import { INVALID, type Invalid } from '../../schema/invalid.ts';
 import { isMap, type Schema } from '../../schema/schema.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
-import type { ConfigDocument } from './document.ts';
+import { isExtension, type ConfigDocument } from './document.ts';
 import { middlewareOptions, routerOptions, type MiddlewareOptions, type RouterOptions } from './routing-options.ts';
 import { serviceOptions, type ServiceOptions } from './service-options.ts';
 import {
@@ -100,6 +100,7 @@ export function decodeRouting(
   if (!isMap(given)) context.wrongType('the section "http"', given);
   else {
     for (const [key, section] of Object.entries(given)) {
+      if (isExtension(key)) continue;
       context.at(key, () => {
         const name = key.toLowerCase();
         const known = Object.hasOwn(SECTIONS, name) ? SECTIONS[name] : undefined;
@@ -339,8 +340,8 @@ function decodeObject<T>(
   into: Map<string, RoutingObject<T>>,
   previous: ReadonlyMap<string, RoutingObject<T>> | undefined,
 ): void {
-  const before = context.diagnostics.length;
-  const errorsBefore = context.errorCount;
+  const mark = context.mark();
+  const { diagnostics: before, errors: errorsBefore } = mark;
   const substitutedBefore = context.substituted.length;
   const text = JSON.stringify(given) ?? '';
   const old = previous?.get(name);
@@ -355,7 +356,7 @@ function decodeObject<T>(
   const isValid = decoded !== INVALID && context.errorCount === errorsBefore;
   if (!isValid && context.mayKeepLast && old !== undefined && old.value !== null && old.text === text) {
     // What it says is the same: one of its files is wrong, or half written.
-    context.downgrade(before, 'what was read before stays in force');
+    context.downgrade(mark, 'what was read before stays in force');
     into.set(name, { ...old, document });
     return;
   }

@@ -1,11 +1,12 @@
 // Sections of the routing configuration as people write them.
 
 import { LATER_MIDDLEWARES, MIDDLEWARES } from '../../dataplane/middleware/registry.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
+import { priority } from './check-options.ts';
 import { routerTls } from './tls-options.ts';
 import {
   boolean,
   differing,
-  integer,
   later,
   list,
   object,
@@ -33,13 +34,9 @@ export const routerOptions = object({
     string(),
     'Service that gets them; `name` or `name@provider`. Left out only by routers that others name in `parentRefs`.',
   ),
-  entryPoints: optional(list(string(), { min: 1 }), 'Entry points it listens on; all default ones when left out.'),
+  entryPoints: optional(forgivingList(string()), 'Entry points it listens on; all default ones when left out.'),
   middlewares: withDefault(list(string()), [], 'Stages a request passes on its way, in order.'),
-  priority: withDefault(
-    integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER - 1_000 }),
-    0,
-    'Higher is asked first; 0 stands for the length of the rule in bytes.',
-  ),
+  priority: withDefault(priority, 0, 'Higher is asked first; 0 stands for the length of the rule in bytes.'),
   observability: withDefault(
     observability,
     { accessLogs: true, metrics: true, tracing: undefined, traceVerbosity: undefined },

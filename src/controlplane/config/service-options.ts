@@ -9,22 +9,24 @@ import {
   integer,
   later,
   list,
+  needless,
   object,
   oneOf,
   optional,
   own,
-  record,
   required,
   secret,
   string,
   withDefault,
   type Infer,
 } from '../../schema/schema.ts';
-import { checkTimes, scheduleFields } from './check-options.ts';
+import { forgivingList, forgivingRecord } from '../../schema/forgiving.ts';
+import { scheduleFields } from './check-options.ts';
+import { checkPath } from './check-path.ts';
 import { statusRange } from '../../schema/status-range.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
-const weight = integer({ min: 0, max: 1_000_000 });
+const weight = integer({ min: 0, max: 1_000_000, clamp: 'above' });
 
 const server = object({
   url: required(
@@ -51,7 +53,7 @@ const cookie = checked(
     httpOnly: flag(false, 'Scripts of the page cannot read it.'),
     sameSite: optional(oneOf('none', 'lax', 'strict'), 'Whether the browser sends it with requests from other sites.'),
     maxAge: withDefault(
-      integer({ min: -1, max: 2_147_483_647 }),
+      integer({ min: -1, max: 2_147_483_647, clamp: 'both' }),
       0,
       'Seconds the browser keeps it; 0: until it is closed. -1 deletes it.',
     ),
@@ -76,23 +78,47 @@ const cookie = checked(
   },
 );
 
-const sticky = object({
-  cookie: required(cookie, 'The cookie; an empty section has all defaults.'),
+const sticky = checked(
+  object({ cookie: optional(cookie, 'The cookie; an empty section has all defaults.') }),
+  (value, context) => {
+    if (value.cookie !== undefined) return;
+    context.report(
+      'warning',
+      'option-without-effect',
+      'no client is kept anywhere without a cookie; write "cookie: {}" below',
+    );
+  },
+);
+
+/** Fields of a check, of which `Host` has an option of its own. */
+const checkFields = checked(forgivingRecord(fieldValue, fieldNameError), (fields, context) => {
+  for (const name of Object.keys(fields)) {
+    if (name.toLowerCase() !== 'host') continue;
+    context.at(name, () =>
+      context.report('warning', 'option-without-effect', 'the host of a check is the option "hostname"'),
+    );
+  }
 });
+
+const FORWARDED_AT_ONCE = 'Answers are always passed on as they arrive.';
 
 const healthCheck = checked(
   object({
-    path: optional(
-      string({ pattern: /^\/[\x21-\x7e]*$/, expected: 'a path that begins with a slash' }),
-      'Path that is asked; required unless the mode is `grpc`.',
-    ),
+    path: optional(checkPath, 'Path that is asked, with a query if need be; `/` when left out.'),
     mode: withDefault(oneOf('http', 'grpc'), 'http', '`grpc` asks the gRPC health service, over HTTP/2.'),
     scheme: optional(oneOf('http', 'https'), 'Scheme of the check; that of the server when left out.'),
     hostname: optional(fieldValue, 'Sent as Host; the server’s address when left out.'),
-    port: optional(integer({ min: 1, max: 65_535 }), 'Port of the check; the server’s when left out.'),
-    method: withDefault(string({ pattern: /^[A-Za-z]+$/, expected: 'a method' }), 'GET', 'Method of the request.'),
+    port: optional(
+      integer({ min: 1, max: 65_535, isZeroAbsent: true }),
+      'Port of the check; the server’s when left out.',
+    ),
+    method: withDefault(
+      string({ pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a method' }),
+      'GET',
+      'Method of the request.',
+    ),
     ...scheduleFields('requests'),
-    headers: withDefault(record(fieldValue, fieldNameError), {}, 'Fields of the request.'),
+    headers: withDefault(checkFields, {}, 'Fields of the request.'),
     followRedirects: flag(
       true,
       'Ask the target of a redirect, up to ten in a row; otherwise the redirect is the answer.',
@@ -100,31 +126,26 @@ const healthCheck = checked(
     status: optional(statusRange(), 'Status of a server that is up, one or a range; 200-399 when left out.'),
   }),
   (value, context) => {
-    if (value.path === undefined && value.mode === 'http') context.at('path', () => context.missing('string'));
-    checkTimes(value, context);
+    if (value.path !== undefined || value.mode !== 'http') return;
+    context.at('path', () => context.report('warning', 'missing-option', 'no path is given; "/" is asked for'));
   },
 );
 
-const passiveHealthCheck = checked(
-  object({
-    failureWindow: withDefault(
-      duration(),
-      10_000,
-      'Time in which failures are counted, and for which the server is then left alone.',
-    ),
-    maxFailedAttempts: withDefault(integer({ min: 1, max: 1_000_000 }), 1, 'Failures within the window that eject it.'),
-  }),
-  ({ failureWindow }, context) => {
-    if (failureWindow < 100) {
-      context.at('failureWindow', () =>
-        context.invalid('the window is too short to count in', 'at least 100ms', `${failureWindow}ms`),
-      );
-    }
-  },
-);
+const passiveHealthCheck = object({
+  failureWindow: withDefault(
+    duration({ negative: 'default', minMs: 100 }),
+    10_000,
+    'Time in which failures are counted, and for which the server is then left alone.',
+  ),
+  maxFailedAttempts: withDefault(
+    integer({ min: 1, max: 1_000_000, clamp: 'above', isZeroAbsent: true }),
+    1,
+    'Failures within the window that eject it.',
+  ),
+});
 
 const loadBalancer = object({
-  servers: withDefault(list(server), [], 'Servers to balance over.'),
+  servers: withDefault(forgivingList(server), [], 'Servers to balance over.'),
   passHostHeader: flag(true, 'Send the client’s Host; otherwise the server’s address.'),
   strategy: withDefault(
     oneOf('wrr', 'p2c', 'hrw', 'leasttime'),
@@ -153,7 +174,10 @@ const loadBalancer = object({
     [],
     'Stages that requests of all routers pass on their way to this service, in order.',
   ),
-  responseForwarding: later('Streams are always forwarded as they arrive.'),
+  responseForwarding: needless(
+    object({ flushInterval: needless(duration({ negative: 'kept' }), FORWARDED_AT_ONCE) }),
+    FORWARDED_AT_ONCE,
+  ),
 });
 
 export type LoadBalancerOptions = Infer<typeof loadBalancer>;
@@ -166,7 +190,7 @@ const child = object({
 const followHealth = object({});
 
 const weighted = object({
-  services: required(list(child, { min: 1 }), 'Services to divide requests between.'),
+  services: required(list(child), 'Services to divide requests between.'),
   sticky: optional(sticky, 'Keeps a client at the service it was sent to first.'),
   healthCheck: optional(
     followHealth,
@@ -175,7 +199,7 @@ const weighted = object({
 });
 
 const highestRandomWeight = object({
-  services: required(list(child, { min: 1 }), 'Services to divide clients between.'),
+  services: required(list(child), 'Services to divide clients between.'),
   healthCheck: optional(followHealth, 'As of `weighted`.'),
 });
 

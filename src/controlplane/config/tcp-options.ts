@@ -18,15 +18,15 @@ import {
   string,
   withDefault,
   type Infer,
-  type Schema,
 } from '../../schema/schema.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
 import type { DecodeContext } from '../../schema/decode-context.ts';
-import { checkTimes, scheduleFields } from './check-options.ts';
+import { priority, scheduleFields } from './check-options.ts';
 import { tcpRouterTls } from './tls-options.ts';
 import { identityFields, tlsSpec, trustFields } from './transport-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
-const weight = integer({ min: 0, max: 1_000_000 });
+const weight = integer({ min: 0, max: 1_000_000, clamp: 'above' });
 
 export const tcpRouterOptions = checked(
   object({
@@ -35,10 +35,10 @@ export const tcpRouterOptions = checked(
       'Which connections this router takes: TCP matchers joined by `&&`, `||`, `!` and parentheses.',
     ),
     service: required(string(), 'TCP service that gets them; `name` or `name@provider`.'),
-    entryPoints: optional(list(string(), { min: 1 }), 'Entry points it listens on; all default ones when left out.'),
+    entryPoints: optional(forgivingList(string()), 'Entry points it listens on; all default ones when left out.'),
     middlewares: withDefault(list(string()), [], 'TCP middlewares a connection passes on its way, in order.'),
     priority: withDefault(
-      integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER - 1_000 }),
+      priority,
       0,
       'Higher is asked first; 0 stands for the length of the rule in bytes, and for -1 where the rule is HostSNI(`*`) alone.',
     ),
@@ -72,14 +72,21 @@ const server = object({
 
 /** Traefik's word for the header that it sends. */
 const proxyProtocol = object({
-  version: withDefault(integer({ min: 1, max: 2 }), 2, 'Version of the header: 1 is a line of text, 2 is binary.'),
+  version: withDefault(
+    integer({ min: 1, max: 2, isZeroAbsent: true }),
+    2,
+    'Version of the header: 1 is a line of text, 2 is binary.',
+  ),
 });
 
 const MAX_EXPECT_BYTES = 16 * 1024;
 
 const healthCheck = checked(
   object({
-    port: optional(integer({ min: 1, max: 65_535 }), 'Port of the check; the server’s when left out.'),
+    port: optional(
+      integer({ min: 1, max: 65_535, isZeroAbsent: true }),
+      'Port of the check; the server’s when left out.',
+    ),
     send: withDefault(string(), '', 'Sent once the connection is there.'),
     expect: withDefault(
       string(),
@@ -89,7 +96,6 @@ const healthCheck = checked(
     ...scheduleFields('connections'),
   }),
   (value, context) => {
-    checkTimes(value, context);
     if (Buffer.byteLength(value.expect) > MAX_EXPECT_BYTES) {
       context.at('expect', () =>
         context.invalid('the answer that is expected is too long', `at most ${MAX_EXPECT_BYTES} bytes`, 'more'),
@@ -99,7 +105,7 @@ const healthCheck = checked(
 );
 const loadBalancer = checked(
   object({
-    servers: withDefault(list(server), [], 'Servers that get connections in turn.'),
+    servers: withDefault(forgivingList(server), [], 'Servers that get connections in turn.'),
     serversTransport: optional(
       string(),
       'Transport under `tcp.serversTransports`; that of the install file when left out.',
@@ -125,7 +131,7 @@ const child = object({
 });
 
 const weighted = object({
-  services: required(list(child, { min: 1 }), 'TCP services to divide connections between.'),
+  services: required(list(child), 'TCP services to divide connections between.'),
   healthCheck: optional(
     object({}),
     'An empty section: children that are down get nothing, and with all of them down it is down itself. Each needs a health check.',
@@ -139,7 +145,10 @@ export const tcpServiceOptions = object({
 export type TcpServiceOptions = Infer<typeof tcpServiceOptions>;
 
 const ipAllowList = object({
-  sourceRange: required(list(network, { min: 1 }), 'Addresses and networks that may connect; others are closed.'),
+  sourceRange: required(
+    forgivingList(network, { min: 1 }),
+    'Addresses and networks that may connect; others are closed.',
+  ),
 });
 
 export const tcpMiddlewareOptions = object({
@@ -153,7 +162,7 @@ export const tcpMiddlewareOptions = object({
   inFlightConn: optional(
     object({
       amount: required(
-        integer({ min: 1, max: 2_000_000_000 }),
+        integer({ min: 1, max: 2_000_000_000, clamp: 'above' }),
         'Connections one address may have open at a time, over all workers; further ones are closed.',
       ),
     }),
@@ -177,29 +186,13 @@ const sharedTransport = {
   ),
   terminationDelay: {
     ...optional(
-      signedDuration(),
+      duration({ negative: 'kept' }),
       'Once one side has ended its direction: the time the other side may be silent before the connection is closed; negative for as long as it likes. When left out, 100ms after the server has ended, and no limit after the client has.',
     ),
     differs:
       'The time begins anew with every byte of the other side, and when it is left out a client that has ended its direction still gets the whole answer.',
   },
 };
-
-/** Also negative: "for ever". */
-function signedDuration(): Schema<number> {
-  const plain = duration();
-  return {
-    ...plain,
-    decode(input, context) {
-      const text = typeof input === 'string' ? input.trim() : String(input);
-      if (typeof input !== 'object' && text.startsWith('-')) {
-        const positive = plain.decode(text.slice(1), context);
-        return typeof positive === 'number' ? -positive : positive;
-      }
-      return plain.decode(input, context);
-    },
-  };
-}
 
 const installTransportTls = object({ ...trustFields, spiffe: later('SPIFFE.') });
 

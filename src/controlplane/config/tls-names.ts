@@ -58,15 +58,31 @@ const CURVES: Readonly<Record<string, string>> = {
   SecP384r1MLKEM1024: 'SecP384r1MLKEM1024',
 };
 
-export const CIPHER_NAMES = Object.keys(CIPHERS);
-export const CURVE_NAMES = Object.keys(CURVES);
+/** As in RFC 8446 §4.2.7. */
+const CURVE_ALIASES: Readonly<Record<string, string>> = {
+  secp256r1: 'CurveP256',
+  secp384r1: 'CurveP384',
+  secp521r1: 'CurveP521',
+  // OpenSSL's and NIST's.
+  prime256v1: 'CurveP256',
+  'P-256': 'CurveP256',
+  'P-384': 'CurveP384',
+  'P-521': 'CurveP521',
+};
 
-/** In OpenSSL's terms: `missing` when this runtime cannot do it, `unknown` when nobody can. */
-export type NameOutcome = { readonly name: string } | 'unknown' | 'missing';
+export const CIPHER_NAMES = Object.keys(CIPHERS);
+export const CURVE_NAMES = [...Object.keys(CURVE_ALIASES), ...Object.keys(CURVES)];
+
+/** RFC 7507: a client says that it has tried a newer version. */
+const SIGNAL = 'TLS_FALLBACK_SCSV';
+
+/** In OpenSSL's terms: `missing` when this runtime cannot do it, `signal` when it is no suite, `unknown` when nobody can. */
+export type NameOutcome = { readonly name: string } | 'unknown' | 'missing' | 'signal';
 
 let offered: ReadonlySet<string> | null = null;
 
 export function cipherByName(name: string): NameOutcome {
+  if (name.toUpperCase() === SIGNAL) return 'signal';
   const cipher = CIPHERS[name];
   if (cipher === undefined) return 'unknown';
   offered ??= new Set(tls.getCiphers());
@@ -76,7 +92,7 @@ export function cipherByName(name: string): NameOutcome {
 const tried = new Map<string, boolean>();
 
 export function curveByName(name: string): NameOutcome {
-  const curve = CURVES[name];
+  const curve = CURVES[CURVE_ALIASES[name] ?? name];
   if (curve === undefined) return 'unknown';
   let works = tried.get(curve);
   if (works === undefined) {

@@ -5,11 +5,14 @@ import type { DecodeContext } from '../../schema/decode-context.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { pem } from '../../schema/file-option.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
 import {
   boolean,
   checked,
   differing,
-  list,
+  isEmptyText,
+  isSwitchedOff,
+  isSwitchedOn,
   object,
   oneOf,
   optional,
@@ -45,7 +48,7 @@ function checkPair(value: { readonly certFile: string; readonly keyFile: string 
 export const certificateOptions = checked(
   object({
     ...pair,
-    stores: withDefault(list(string()), [], 'Stores it belongs to; `default` is the only one.'),
+    stores: withDefault(forgivingList(string()), [], 'Stores it belongs to; `default` is the only one.'),
   }),
   (value, context) => {
     checkPair(value, context);
@@ -69,7 +72,7 @@ function reportOtherStore(store: string, context: DecodeContext): void {
 
 const certificateDomains = object({
   main: required(string(), 'Main name of the certificate.'),
-  sans: withDefault(list(string()), [], 'Further names.'),
+  sans: withDefault(forgivingList(string()), [], 'Further names.'),
 });
 
 export const storeOptions = object({
@@ -113,6 +116,14 @@ function named(what: string, names: readonly string[], look: (name: string) => N
         const hint = near === null ? `; names are those of Go, such as ${names.at(-1)!}` : `; did you mean "${near}"?`;
         return context.invalid(`there is no ${what} "${given}"${hint}`, `a ${what}`, given);
       }
+      if (outcome === 'signal') {
+        context.report(
+          'warning',
+          'option-without-effect',
+          `"${given}" is no ${what}, but a sign that clients send; it is left out`,
+        );
+        return '';
+      }
       if (outcome === 'missing') {
         context.report('warning', 'not-in-runtime', `this runtime's OpenSSL has no ${what} "${given}"; it is left out`);
         return '';
@@ -122,8 +133,8 @@ function named(what: string, names: readonly string[], look: (name: string) => N
   };
 }
 
-export const cipherSuites = list(named('cipher suite', CIPHER_NAMES, cipherByName));
-const curvePreferences = list(named('curve', CURVE_NAMES, curveByName));
+export const cipherSuites = forgivingList(named('cipher suite', CIPHER_NAMES, cipherByName));
+const curvePreferences = forgivingList(named('curve', CURVE_NAMES, curveByName));
 
 const CLIENT_AUTH: Readonly<Record<string, ClientAuthMode>> = {
   NoClientCert: 'none',
@@ -135,7 +146,11 @@ const CLIENT_AUTH: Readonly<Record<string, ClientAuthMode>> = {
 
 const clientAuth = checked(
   object({
-    caFiles: withDefault(list(pem('certificate')), [], 'Authorities that may have issued a client’s certificate.'),
+    caFiles: withDefault(
+      forgivingList(pem('certificate')),
+      [],
+      'Authorities that may have issued a client’s certificate.',
+    ),
     clientAuthType: optional(
       oneOf(
         'NoClientCert',
@@ -169,7 +184,7 @@ export const tlsOptions = checked(
     clientAuth: optional(clientAuth, 'Certificates of clients.'),
     sniStrict: flag(false, 'Refuse clients whose server name no certificate has.'),
     alpnProtocols: withDefault(
-      list(string()),
+      forgivingList(string()),
       ['h2', 'http/1.1', 'acme-tls/1'],
       'Protocols that are offered, in order of preference.',
     ),
@@ -248,7 +263,7 @@ const routerTlsFields = {
   options: optional(string(), 'TLS options: `name` or `name@provider`; the default ones when left out.'),
   certResolver: optional(string(), 'Certificates resolver that gets its certificates.'),
   domains: withDefault(
-    list(certificateDomains),
+    forgivingList(certificateDomains),
     [],
     'Certificates to get, by their names; one for the hosts in the rule when left out.',
   ),
@@ -260,11 +275,12 @@ export type RouterTls = Infer<typeof routerTlsSection>;
 function switchable<T>(section: Schema<T>): Schema<T | false> {
   return {
     ...section,
+    isAbsent: isEmptyText,
     decode(input, context) {
       const given = context.substitute(input);
       if (given === INVALID) return INVALID;
-      if (given === true || given === 'true') return section.decode({}, context);
-      if (given === false || given === 'false') return false;
+      if (isSwitchedOn(given)) return section.decode({}, context);
+      if (isSwitchedOff(given)) return false;
       return section.decode(given, context);
     },
   };

@@ -3,19 +3,20 @@
 
 import type { UpstreamTlsSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import { pem } from '../../schema/file-option.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
 import {
   boolean,
   defaultsOf,
   duration,
   integer,
   later,
-  list,
   object,
   oneOf,
   optional,
   own,
   required,
   string,
+  withAliases,
   withDefault,
   type Infer,
 } from '../../schema/schema.ts';
@@ -50,7 +51,7 @@ export const trustFields = {
     'Take any certificate of a server. Everyone on the way can then be the server.',
   ),
   rootCAs: withDefault(
-    list(pem('certificate')),
+    forgivingList(pem('certificate')),
     [],
     'Authorities of servers’ certificates, as paths or PEM; those of Node.js when left out.',
   ),
@@ -62,11 +63,15 @@ export const identityFields = {
     string(),
     'Name sent to servers and looked for in their certificates; that of the server when left out.',
   ),
-  certificates: withDefault(list(clientCertificateOptions), [], 'Certificates for servers that ask for one.'),
+  certificates: withDefault(forgivingList(clientCertificateOptions), [], 'Certificates for servers that ask for one.'),
   peerCertSANs: withDefault(
-    list(
+    forgivingList(
       object({
-        type: withDefault(oneOf('DNS', 'URI'), 'DNS', 'Type of the name.'),
+        type: withDefault(
+          withAliases(oneOf('DNS', 'URI'), { DNSName: 'DNS' }),
+          'DNS',
+          'Type of the name; `DNSName` is the same as `DNS`.',
+        ),
         value: required(string(), 'The name.'),
       }),
     ),
@@ -79,7 +84,7 @@ export const identityFields = {
 const shared = {
   forwardingTimeouts: withDefault(forwardingTimeouts, defaultsOf(forwardingTimeouts), 'Timeouts towards servers.'),
   maxIdleConnsPerHost: withDefault(
-    integer({ min: 0 }),
+    integer({ min: 0, clamp: 'both' }),
     200,
     'Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second.',
   ),

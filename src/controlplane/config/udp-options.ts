@@ -11,13 +11,14 @@ import {
   withDefault,
   type Infer,
 } from '../../schema/schema.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
 
-const weight = integer({ min: 0, max: 1_000_000 });
+const weight = integer({ min: 0, max: 1_000_000, clamp: 'above' });
 
 export const udpRouterOptions = object({
   service: required(string(), 'UDP service that gets the datagrams; `name` or `name@provider`.'),
   entryPoints: optional(
-    list(string(), { min: 1 }),
+    forgivingList(string()),
     'Entry points for UDP whose datagrams it takes; when left out, all that no other router names. Each has one router.',
   ),
 });
@@ -29,7 +30,7 @@ const server = object({
 });
 
 const loadBalancer = object({
-  servers: withDefault(list(server), [], 'Servers that get sessions in turn.'),
+  servers: withDefault(forgivingList(server), [], 'Servers that get sessions in turn.'),
 });
 export type UdpLoadBalancerOptions = Infer<typeof loadBalancer>;
 
@@ -39,7 +40,7 @@ const child = object({
 });
 
 const weighted = object({
-  services: required(list(child, { min: 1 }), 'UDP services to divide sessions between.'),
+  services: required(list(child), 'UDP services to divide sessions between.'),
 });
 
 export const udpServiceOptions = object({

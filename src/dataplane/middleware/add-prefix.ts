@@ -1,6 +1,6 @@
 // addPrefix: puts a path in front of the request's path.
 
-import { object, required } from '../../schema/schema.ts';
+import { checked, object, required } from '../../schema/schema.ts';
 import { defineMiddleware } from './define.ts';
 import { pathForms, pathOption, setPath } from './path-stage.ts';
 
@@ -10,7 +10,12 @@ export const addPrefix = defineMiddleware({
   description:
     'Use it when a service lives under a path of its own that clients should not see. Rules have already matched the path without the prefix.',
   options: object({
-    prefix: required(pathOption, 'The path to add; begins with a slash.'),
+    prefix: required(
+      checked(pathOption, (prefix, context) => {
+        if (prefix === '/') context.report('warning', 'option-without-effect', 'nothing is added');
+      }),
+      'The path to add; a slash in front may be left out.',
+    ),
   }),
   create: ({ prefix }) => {
     const forms = pathForms(prefix) ?? { routing: prefix, forward: prefix };

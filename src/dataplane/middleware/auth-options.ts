@@ -3,7 +3,9 @@
 
 import type { DecodeContext } from '../../schema/decode-context.ts';
 import { linesOfFile } from '../../schema/file-option.ts';
-import { boolean, list, optional, secret, string, withDefault } from '../../schema/schema.ts';
+import { forgivingList, indexInSource } from '../../schema/forgiving.ts';
+import { INVALID } from '../../schema/invalid.ts';
+import { boolean, optional, secret, string, withDefault, type Schema } from '../../schema/schema.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respond, respondFailure } from '../http/respond.ts';
@@ -12,7 +14,7 @@ import { fieldName } from './option-types.ts';
 /** `entry` shows how a user is written. */
 export function authFields(entry: string) {
   return {
-    users: withDefault(list(secret()), [], `Users as ${entry}.`),
+    users: withDefault(forgivingList(secret()), [], `Users as ${entry}.`),
     usersFile: optional(
       linesOfFile(),
       'File with more users, one a line; `#` begins a comment line. It is read with the configuration and watched; where a user is in both places, the file counts.',
@@ -37,23 +39,59 @@ export function allEntries({ users, usersFile }: UserEntries): readonly string[]
   return [...users, ...(usersFile ?? [])];
 }
 
-/** Reports what `entryError` finds wrong with each entry. Messages never show an entry: it is a secret. */
-export function checkUsers(
+/**
+ * The options without entries that `entryError` finds something wrong with: such a user cannot log in, whatever another
+ * entry says of the name. With nobody left the middleware is in error. Messages never show an entry: it is a secret.
+ */
+export function withUsableUsers<T extends UserEntries>(
+  schema: Schema<T>,
+  entryError: (entry: string) => string | null,
+): Schema<T> {
+  return {
+    ...schema,
+    decode(input, context) {
+      const given = schema.decode(input, context);
+      if (given === INVALID) return INVALID;
+      if (allEntries(given).length === 0) {
+        return context.invalid(
+          'there are no users: nobody could get in',
+          'at least one user in users or usersFile',
+          'none',
+        );
+      }
+      const last = new Map(allEntries(given).map((entry) => [nameOf(entry), entry]));
+      const isUsable = (entry: string): boolean =>
+        entryError(entry) === null && entryError(last.get(nameOf(entry))!) === null;
+      const users = given.users.filter(isUsable);
+      const usersFile = given.usersFile?.filter(isUsable);
+      const isAnyLeft = users.length + (usersFile?.length ?? 0) > 0;
+      reportUsers(given, context, entryError, isAnyLeft);
+      return isAnyLeft ? { ...given, users, usersFile } : INVALID;
+    },
+  };
+}
+
+function nameOf(entry: string): string {
+  return entry.split(':', 1)[0]!;
+}
+
+function reportUsers(
   given: UserEntries,
   context: DecodeContext,
   entryError: (entry: string) => string | null,
+  isAnyLeft: boolean,
 ): void {
-  if (allEntries(given).length === 0) {
-    context.invalid('there are no users: nobody could get in', 'at least one user in users or usersFile', 'none');
-  }
   for (const place of ['users', 'usersFile'] as const) {
-    given[place]?.forEach((entry, index) => {
+    const entries = given[place] ?? [];
+    for (const [index, entry] of entries.entries()) {
       const wrong = entryError(entry);
-      if (wrong === null) return;
+      if (wrong === null) continue;
       const which = place === 'usersFile' ? `user ${index + 1} of the file: ` : '';
-      const report = (): void => context.report('error', 'invalid-value', which + wrong);
-      context.at(place, () => (place === 'users' ? context.at(index, report) : report()));
-    });
+      const meaning = isAnyLeft ? '; this user cannot log in' : '';
+      const report = (): void =>
+        context.report(isAnyLeft ? 'warning' : 'error', 'invalid-value', which + wrong + meaning);
+      context.at(place, () => (place === 'users' ? context.at(indexInSource(entries, index), report) : report()));
+    }
   }
 }
 

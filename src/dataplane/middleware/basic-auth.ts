@@ -1,6 +1,6 @@
 // basicAuth: lets users with a name and a password in (RFC 7617).
 
-import { checked, object } from '../../schema/schema.ts';
+import { object } from '../../schema/schema.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
@@ -10,10 +10,10 @@ import {
   allEntries,
   authFields,
   challenge,
-  checkUsers,
   credentialsOf,
   quoted,
   userNameError,
+  withUsableUsers,
   type Admission,
 } from './auth-options.ts';
 import { defineMiddleware } from './define.ts';
@@ -54,7 +54,7 @@ export const basicAuth = defineMiddleware({
   summary: 'Asks for name and password.',
   description:
     'Hashes are those of `htpasswd` and `openssl passwd`: bcrypt (`$2y$`; `htpasswd -B`), SHA crypt (`$5$`, `$6$`; `openssl passwd -6`), MD5 crypt (`$apr1$`, `$1$`) and `{SHA}`. They are verified in a thread of their own and remembered; when too many wait, further ones are answered 503. Names nobody has take as long as others. Guesses are not slowed down: put a rate limit in front.',
-  options: checked(object(authFields('`name:hash`')), (given, context) => checkUsers(given, context, entryError)),
+  options: withUsableUsers(object(authFields('`name:hash`')), entryError),
   create: (given, { passwords }) => {
     const users = new Map<string, User>();
     for (const entry of allEntries(given)) {

@@ -9,7 +9,7 @@ export const chain = defineMiddleware({
   description:
     'Members run in the order of the list and may be chains themselves; a chain that contains itself is refused.',
   options: object({
-    middlewares: required(list(string(), { min: 1 }), 'Names of the members, first to last.'),
+    middlewares: required(list(string()), 'Names of the members, first to last.'),
   }),
   create: (_, { name }) => {
     throw new Error(`middleware ${name}: chains are replaced by their members before they get here`);

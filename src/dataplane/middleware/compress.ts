@@ -1,5 +1,6 @@
 // compress: compresses responses for clients that accept it.
 
+import { forgivingList } from '../../schema/forgiving.ts';
 import { checked, integer, list, object, oneOf, optional, string, withDefault } from '../../schema/schema.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
 import type { Exchange, ResponseHook } from '../http/exchange.ts';
@@ -17,16 +18,43 @@ const INCOMPRESSIBLE =
   /^(?:image\/(?!svg|bmp|x-icon|vnd\.microsoft\.icon)|audio\/(?!midi|wave?|x-wav)|video\/|font\/woff|application\/(?:zip|gzip|x-gzip|x-bzip2?|x-7z-compressed|x-rar-compressed|x-xz|zstd|font-woff2?|vnd\.rar)$)/;
 const NEVER = new Set(['application/grpc']);
 
-const mediaType = string({
-  pattern: /^[!#$&^_.+\-0-9A-Za-z]+\/[!#$&^_.+\-0-9A-Za-z]+(?:[\t ]*;.*)?$/,
-  expected: 'a media type such as text/html',
-});
+const mediaType = checked(
+  string({
+    pattern: /^(?:\*|[!#$&^_.+\-0-9A-Za-z]+)(?:\/(?:\*|[!#$&^_.+\-0-9A-Za-z]+))?(?:[\t ]*;.*)?$/,
+    expected: 'a media type such as text/html',
+  }),
+  (type, context) => {
+    if (bareType(type).includes('/')) return;
+    context.report(
+      'warning',
+      'option-without-effect',
+      `no response has the type "${type}"; write both parts, as in text/html or text/*`,
+    );
+  },
+);
 const encoding = oneOf('gzip', 'br', 'zstd');
 
 /** Without parameters, in lower case. */
 function bareType(text: string): string {
   const semicolon = text.indexOf(';');
   return (semicolon < 0 ? text : text.slice(0, semicolon)).trim().toLowerCase();
+}
+
+/** Types by name, and whole kinds of them (`image/*`). */
+class MediaTypes {
+  readonly isEmpty: boolean;
+  readonly #types: ReadonlySet<string>;
+
+  constructor(types: readonly string[]) {
+    this.#types = new Set(types.map(bareType));
+    this.isEmpty = types.length === 0;
+  }
+
+  has(type: string): boolean {
+    if (this.#types.has(type) || this.#types.has('*/*')) return true;
+    const slash = type.indexOf('/');
+    return slash > 0 && this.#types.has(`${type.slice(0, slash)}/*`);
+  }
 }
 
 function isCompressible(exchange: Exchange, minBytes: number): boolean {
@@ -66,7 +94,7 @@ export const compress = defineMiddleware({
   options: checked(
     object({
       encodings: withDefault(
-        list(encoding, { min: 1 }),
+        forgivingList(encoding, { min: 1 }),
         ['gzip', 'br', 'zstd'],
         'Encodings to offer; the order decides where a client likes several the same.',
       ),
@@ -75,12 +103,20 @@ export const compress = defineMiddleware({
         'Encoding for clients that do not say what they accept; they get the body as it is when left out.',
       ),
       minResponseBodyBytes: withDefault(
-        integer({ min: 0 }),
+        integer({ min: 0, clamp: 'both' }),
         DEFAULT_MIN_BYTES,
         'Smallest body to compress, when its length is announced; 0 stands for 1024.',
       ),
-      includedContentTypes: withDefault(list(mediaType), [], 'The only types to compress.'),
-      excludedContentTypes: withDefault(list(mediaType), [], 'Types not to compress.'),
+      includedContentTypes: withDefault(
+        forgivingList(mediaType),
+        [],
+        'The only types to compress; `text/*` stands for all of a kind.',
+      ),
+      excludedContentTypes: withDefault(
+        list(mediaType),
+        [],
+        'Types not to compress; `image/*` stands for all of a kind.',
+      ),
     }),
     ({ encodings, defaultEncoding, includedContentTypes, excludedContentTypes }, context) => {
       if (includedContentTypes.length > 0 && excludedContentTypes.length > 0) {
@@ -99,13 +135,13 @@ export const compress = defineMiddleware({
     const fallback =
       given.defaultEncoding !== undefined && offered.includes(given.defaultEncoding) ? given.defaultEncoding : '';
     const minBytes = given.minResponseBodyBytes === 0 ? DEFAULT_MIN_BYTES : given.minResponseBodyBytes;
-    const included = new Set(given.includedContentTypes.map(bareType));
-    const excluded = new Set(given.excludedContentTypes.map(bareType));
+    const included = new MediaTypes(given.includedContentTypes);
+    const excluded = new MediaTypes(given.excludedContentTypes);
     const count: CompressorCount = { active: 0 };
 
     const isWanted = (type: string): boolean => {
       if (NEVER.has(type)) return false;
-      if (included.size > 0) return included.has(type);
+      if (!included.isEmpty) return included.has(type);
       return !excluded.has(type) && !INCOMPRESSIBLE.test(type);
     };
     const compressResponse: ResponseHook = (exchange) => {

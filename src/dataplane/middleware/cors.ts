@@ -30,7 +30,7 @@ export function createCors(given: HeadersOptions): Cors | null {
   const isWanted =
     given.accessControlAllowCredentials ||
     given.addVaryHeader ||
-    given.accessControlMaxAge > 0 ||
+    given.accessControlMaxAge !== undefined ||
     given.accessControlAllowOriginList.length > 0 ||
     given.accessControlAllowOriginListRegex.length > 0 ||
     given.accessControlAllowMethods.length > 0 ||
@@ -46,7 +46,10 @@ export function createCors(given: HeadersOptions): Cors | null {
     ...credentials,
     ...fixed('Access-Control-Allow-Headers', given.accessControlAllowHeaders.join(',')),
     ...fixed('Access-Control-Allow-Methods', given.accessControlAllowMethods.join(',')),
-    ...fixed('Access-Control-Max-Age', String(given.accessControlMaxAge)),
+    ...fixed(
+      'Access-Control-Max-Age',
+      given.accessControlMaxAge === undefined ? '' : String(given.accessControlMaxAge),
+    ),
   ];
   const response = [
     ...credentials,

@@ -11,10 +11,10 @@ import {
   allEntries,
   authFields,
   challenge,
-  checkUsers,
   credentialsOf,
   quoted,
   userNameError,
+  withUsableUsers,
   type Admission,
 } from './auth-options.ts';
 import { defineMiddleware } from './define.ts';
@@ -65,10 +65,8 @@ export const digestAuth = defineMiddleware({
   summary: 'Asks for name and password, which is proven and not sent.',
   description:
     'A user is `name:realm:hash` with the MD5 of `name:realm:password`, as `htdigest` makes it; users of another realm than this one cannot log in. Nonces are good for five minutes and for each use count once in every worker. The `uri` of the credentials has to be the target of the request.',
-  options: checked(object(authFields('`name:realm:hash`')), (given, context) => {
-    checkUsers(given, context, entryError);
-    const entries = allEntries(given).filter((entry) => entryError(entry) === null);
-    if (entries.length > 0 && !entries.some((entry) => entry.split(':')[1] === given.realm)) {
+  options: checked(withUsableUsers(object(authFields('`name:realm:hash`')), entryError), (given, context) => {
+    if (!allEntries(given).some((entry) => entry.split(':')[1] === given.realm)) {
       context.at('realm', () =>
         context.report(
           'warning',

@@ -1,30 +1,14 @@
 // errors: pages of another service in the place of a service's own error answers.
 
 import { STATUS_CODES } from 'node:http';
-import {
-  checked,
-  integer,
-  list,
-  object,
-  optional,
-  record,
-  required,
-  string,
-  withDefault,
-} from '../../schema/schema.ts';
-import { statusRange, type StatusRange } from '../../schema/status-range.ts';
+import { checked, integer, object, optional, required, string, withDefault } from '../../schema/schema.ts';
+import { forgivingList, forgivingRecord } from '../../schema/forgiving.ts';
+import { parseStatusRange, statusRange, type StatusRange } from '../../schema/status-range.ts';
 import type { ResponseHook } from '../http/exchange.ts';
 import { hasNoBody } from '../http/status.ts';
 import { defineMiddleware } from './define.ts';
 import { ErrorPageFilter, type ErrorPageSettings } from './error-page-filter.ts';
 import { fieldName } from './option-types.ts';
-
-const RANGE = /^([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?$/;
-
-function rangeOf(key: string): StatusRange {
-  const [, from, to] = RANGE.exec(key)!;
-  return [Number(from), Number(to ?? from)];
-}
 
 function contains(ranges: readonly StatusRange[], status: number): boolean {
   return ranges.some(([from, to]) => status >= from && status <= to);
@@ -37,13 +21,10 @@ export const errors = defineMiddleware({
     'Body and fields of the answer are the page’s; the status stays unless `statusRewrites` names another. Answers of this router, such as 502 when a server cannot be reached, are replaced as well as those of the service. The page is asked with GET, or HEAD where the client asked so, without the body of the request and without its conditions and ranges; when there is none, the client gets the status with a line of text.',
   options: checked(
     object({
-      status: required(
-        list(statusRange(), { min: 1 }),
-        'Statuses to replace: single ones or ranges such as `500-599`.',
-      ),
+      status: required(forgivingList(statusRange()), 'Statuses to replace: single ones or ranges such as `500-599`.'),
       statusRewrites: withDefault(
-        record(integer({ min: 200, max: 599 }), (key) =>
-          RANGE.test(key) ? null : `"${key}" is no status or range such as 500-599`,
+        forgivingRecord(integer({ min: 200, max: 599 }), (key) =>
+          parseStatusRange(key) !== null ? null : `"${key}" is no status or range such as 500-599`,
         ),
         {},
         'Status of the answer by status or range that the service gave.',
@@ -54,11 +35,14 @@ export const errors = defineMiddleware({
         '/',
         'Path of the page. `{status}` stands for the status of the answer, `{originalStatus}` for that before a rewrite, `{url}` for the escaped target of the request.',
       ),
-      errorRequestHeaders: optional(list(fieldName), 'Fields of the request that are sent along; all when left out.'),
+      errorRequestHeaders: optional(
+        forgivingList(fieldName),
+        'Fields of the request that are sent along; all when left out.',
+      ),
     }),
     ({ statusRewrites, status }, context) => {
       for (const key of Object.keys(statusRewrites)) {
-        const [from, to] = rangeOf(key);
+        const [from, to] = parseStatusRange(key)!;
         if (status.some(([first, last]) => first <= to && from <= last)) continue;
         context.at('statusRewrites', () =>
           context.report('warning', 'option-without-effect', `"${key}" is not among the statuses that are replaced`),
@@ -68,7 +52,7 @@ export const errors = defineMiddleware({
   ),
   serviceOptions: ['service'],
   create: ({ status: ranges, statusRewrites, service, query, errorRequestHeaders }, resources) => {
-    const rewrites = Object.entries(statusRewrites).map(([key, to]) => ({ range: rangeOf(key), to }));
+    const rewrites = Object.entries(statusRewrites).map(([key, to]) => ({ range: parseStatusRange(key)!, to }));
     const kept = errorRequestHeaders?.map((name) => name.toLowerCase());
     const settings: ErrorPageSettings = {
       service: resources.service(service),

@@ -1,6 +1,7 @@
 // grpcWeb: lets browsers, which cannot speak gRPC, call services that do.
 
-import { list, object, string, withDefault } from '../../schema/schema.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
+import { object, string, withDefault } from '../../schema/schema.ts';
 import { BODY_CHUNKED, BODY_NONE } from '../http/body.ts';
 import type { Exchange, ResponseHook } from '../http/exchange.ts';
 import { respond } from '../http/respond.ts';
@@ -36,7 +37,11 @@ export const grpcWeb = defineMiddleware({
     'A POST of `application/grpc-web` or `application/grpc-web-text` (Base64) goes to the service as gRPC, and its answer comes back the same way, with the trailers as the last frame of the body; other requests pass unchanged. The service’s servers must speak HTTP/2: `h2c://`, or `https://`. Pages of other origins may call only when `allowOrigins` names theirs; it also answers the preflights of such calls.',
   differs: 'With `*` credentials are not allowed: Traefik lets every page call with the user’s cookies.',
   options: object({
-    allowOrigins: withDefault(list(origin), [], 'Origins whose pages may call; `*` is any, without credentials.'),
+    allowOrigins: withDefault(
+      forgivingList(origin),
+      [],
+      'Origins whose pages may call; `*` is any, without credentials.',
+    ),
   }),
   create: ({ allowOrigins }) => {
     const listed = new Set(allowOrigins);

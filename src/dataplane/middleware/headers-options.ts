@@ -5,14 +5,15 @@ import {
   boolean,
   checked,
   integer,
-  list,
   object,
   optional,
-  record,
   string,
   withDefault,
   type Infer,
+  type Schema,
 } from '../../schema/schema.ts';
+import { forgivingList, forgivingRecord } from '../../schema/forgiving.ts';
+import { INVALID } from '../../schema/invalid.ts';
 import { canonicalHost } from '../http/host.ts';
 import { fieldName, fieldNameError, fieldValue, regex } from './option-types.ts';
 
@@ -22,13 +23,29 @@ const host = checked(string(), (text, context) => {
   if (canonicalHost(text) === null) context.invalid(`"${text}" is no host`, 'a host, with or without port', text);
 });
 
+const ownFields = forgivingRecord(fieldValue, fieldNameError);
+
 /** Values for `Host` are hosts: another text would make the request mean something else to every server. */
-const requestFields = checked(record(fieldValue, fieldNameError), (fields, context) => {
-  for (const [name, value] of Object.entries(fields)) {
-    if (name.toLowerCase() !== 'host' || value === '' || canonicalHost(value) !== null) continue;
-    context.at(name, () => context.invalid(`"${value}" is no host`, 'a host, with or without port', value));
-  }
-});
+const requestFields: Schema<Readonly<Record<string, string>>> = {
+  ...ownFields,
+  decode(input, context) {
+    const fields = ownFields.decode(input, context);
+    if (fields === INVALID) return INVALID;
+    const kept: Record<string, string> = {};
+    for (const [name, value] of Object.entries(fields)) {
+      if (name.toLowerCase() !== 'host' || value === '' || canonicalHost(value) !== null) kept[name] = value;
+      else {
+        context.at(name, () =>
+          context.report('warning', 'invalid-value', `"${value}" is no host; this entry is left out`, {
+            expected: 'a host, with or without port',
+            received: value,
+          }),
+        );
+      }
+    }
+    return kept;
+  },
+};
 
 const fields = object({
   customRequestHeaders: withDefault(
@@ -36,29 +53,24 @@ const fields = object({
     {},
     'Fields to set on the request; an empty value removes the field. `Host` changes the host.',
   ),
-  customResponseHeaders: withDefault(
-    record(fieldValue, fieldNameError),
-    {},
-    'Fields to set on the response; an empty value removes the field.',
-  ),
+  customResponseHeaders: withDefault(ownFields, {}, 'Fields to set on the response; an empty value removes the field.'),
   accessControlAllowOriginList: withDefault(
-    list(fieldValue),
+    forgivingList(fieldValue),
     [],
     'Origins that may read responses, such as `https://shop.example.com`; `*` stands for all.',
   ),
   accessControlAllowOriginListRegex: withDefault(
-    list(regex),
+    forgivingList(regex),
     [],
     'RE2 patterns of such origins. Anchor them with `^` and `$`: what is found anywhere in an origin counts.',
   ),
-  accessControlAllowMethods: withDefault(list(token), [], 'Methods that answers to preflights allow.'),
-  accessControlAllowHeaders: withDefault(list(token), [], 'Request fields that answers to preflights allow.'),
+  accessControlAllowMethods: withDefault(forgivingList(token), [], 'Methods that answers to preflights allow.'),
+  accessControlAllowHeaders: withDefault(forgivingList(token), [], 'Request fields that answers to preflights allow.'),
   accessControlAllowCredentials: withDefault(boolean(), false, 'Allows cookies and authentication.'),
-  accessControlExposeHeaders: withDefault(list(token), [], 'Response fields that scripts may read.'),
-  accessControlMaxAge: withDefault(
-    integer({ min: 0 }),
-    0,
-    'Seconds for which browsers may remember the answer to a preflight.',
+  accessControlExposeHeaders: withDefault(forgivingList(token), [], 'Response fields that scripts may read.'),
+  accessControlMaxAge: optional(
+    integer({ min: 0, clamp: 'both' }),
+    'Seconds for which browsers may remember the answer to a preflight; nothing is said of it when left out.',
   ),
   addVaryHeader: withDefault(
     boolean(),
@@ -66,21 +78,25 @@ const fields = object({
     'Adds `Origin` to Vary: needed where caches keep responses that depend on the origin.',
   ),
   allowedHosts: withDefault(
-    list(host),
+    forgivingList(host),
     [],
     'Hosts that may be asked for; others are answered 400. A host without port allows every port.',
   ),
   hostsProxyHeaders: withDefault(
-    list(fieldName),
+    forgivingList(fieldName),
     [],
     'Fields that may hold the host asked for, tried in order before Host.',
   ),
   sslProxyHeaders: withDefault(
-    record(string(), fieldNameError),
+    forgivingRecord(string(), fieldNameError),
     {},
     'Fields and values that mark a request as having come over TLS, such as `X-Forwarded-Ssl: on`. `X-Forwarded-Proto` of a trusted proxy always does.',
   ),
-  stsSeconds: withDefault(integer({ min: 0 }), 0, '`max-age` of Strict-Transport-Security; 0 sends none.'),
+  stsSeconds: withDefault(
+    integer({ min: 0, clamp: 'both' }),
+    0,
+    '`max-age` of Strict-Transport-Security; 0 sends none.',
+  ),
   stsIncludeSubdomains: withDefault(boolean(), false, 'Adds `includeSubDomains`.'),
   stsPreload: withDefault(boolean(), false, 'Adds `preload`.'),
   forceSTSHeader: withDefault(boolean(), false, 'Sends Strict-Transport-Security over plain HTTP too.'),

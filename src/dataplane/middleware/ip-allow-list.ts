@@ -2,7 +2,8 @@
 
 import { STATUS_CODES } from 'node:http';
 import { IpSet } from '../../core/ip.ts';
-import { checked, integer, list, object, optional, required, withDefault } from '../../schema/schema.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
+import { checked, integer, object, optional, required, withDefault } from '../../schema/schema.ts';
 import { respond } from '../http/respond.ts';
 import { defineMiddleware, type Middleware } from './define.ts';
 import { createIpStrategy, ipStrategyOptions, type IpStrategyOptions } from './ip-strategy.ts';
@@ -11,7 +12,7 @@ import { network } from './option-types.ts';
 const FORBIDDEN = 403;
 
 const fields = {
-  sourceRange: required(list(network, { min: 1 }), 'Addresses and networks that may pass.'),
+  sourceRange: required(forgivingList(network, { min: 1 }), 'Addresses and networks that may pass.'),
   ipStrategy: optional(
     ipStrategyOptions,
     'Which address counts as the client’s; that of the connection when left out. With `depth` or `excludedIPs`, a request whose `X-Forwarded-For` does not hold it is refused.',
@@ -40,7 +41,11 @@ export const ipAllowList = defineMiddleware({
     'Others are answered `rejectStatusCode`. `X-Forwarded-For` counts only as far as the entry point trusts the peer that sent it: name your proxies in `forwardedHeaders.trustedIPs`.',
   options: object({
     ...fields,
-    rejectStatusCode: withDefault(integer({ min: 200, max: 599 }), FORBIDDEN, 'Status for everybody else.'),
+    rejectStatusCode: withDefault(
+      integer({ min: 200, max: 599, isZeroAbsent: true }),
+      FORBIDDEN,
+      'Status for everybody else.',
+    ),
   }),
   create: ({ sourceRange, ipStrategy, rejectStatusCode }) => allowOnly(sourceRange, ipStrategy, rejectStatusCode),
 });

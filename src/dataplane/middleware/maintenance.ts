@@ -1,14 +1,15 @@
 // maintenance: a fixed answer in the service's place, except for those who work on it.
 
 import { IpSet } from '../../core/ip.ts';
-import { duration, integer, list, object, optional, string, withDefault } from '../../schema/schema.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
+import { duration, integer, object, optional, string, withDefault } from '../../schema/schema.ts';
 import { respond } from '../http/respond.ts';
 import { defineMiddleware } from './define.ts';
 import { createIpStrategy, ipStrategyOptions } from './ip-strategy.ts';
 import { fieldValue, network } from './option-types.ts';
 
 const bypassOptions = object({
-  sourceRange: withDefault(list(network), [], 'Addresses and networks that reach the service.'),
+  sourceRange: withDefault(forgivingList(network), [], 'Addresses and networks that reach the service.'),
   ipStrategy: optional(
     ipStrategyOptions,
     'Which address counts as the client’s; that of the connection when left out.',
@@ -21,7 +22,7 @@ export const maintenance = defineMiddleware({
   description:
     'The service is not asked. Clients in `bypass` reach it all the same, to see whether it works again. Add the middleware to a router and take it away: both are changes of configuration that need no restart.',
   options: object({
-    status: withDefault(integer({ min: 200, max: 599 }), 503, 'Status of the answer.'),
+    status: withDefault(integer({ min: 200, max: 599, isZeroAbsent: true }), 503, 'Status of the answer.'),
     body: withDefault(string(), 'Service Unavailable\n', 'Body of the answer.'),
     contentType: withDefault(fieldValue, 'text/plain; charset=utf-8', 'Type of the body.'),
     retryAfter: optional(duration(), 'When clients should ask again: Retry-After, in whole seconds.'),

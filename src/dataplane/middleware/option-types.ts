@@ -2,15 +2,29 @@
 
 import { parseNetwork } from '../../core/ip.ts';
 import type { DecodeContext } from '../../schema/decode-context.ts';
+import { INVALID } from '../../schema/invalid.ts';
 import { checked, string, type Schema } from '../../schema/schema.ts';
 import { patternError } from '../match/pattern.ts';
 import { unknownGroups } from '../match/replacement.ts';
 
-/** Values that cannot begin another field. */
-export const fieldValue = string({
-  pattern: /^[\t\x20-\x7e\x80-\xff]*$/,
-  expected: 'text without line breaks or control characters',
-});
+const fieldText = string();
+
+/**
+ * Values that cannot begin another field. Line breaks, as in a policy that is written over several lines, become spaces
+ * (RFC 9110 §5.5), and text beyond ASCII its bytes in UTF-8, which is what fields are made of here.
+ */
+export const fieldValue: Schema<string> = {
+  ...fieldText,
+  decode(input, context) {
+    const given = fieldText.decode(input, context);
+    if (given === INVALID) return INVALID;
+    const value = given.replace(/[\r\n]+[\t ]*/g, ' ').trim();
+    if (/[\0-\x08\x0b-\x1f\x7f]/.test(value)) {
+      return context.invalid('the value holds control characters', 'text without control characters', value);
+    }
+    return /[\x80-\uffff]/.test(value) ? Buffer.from(value, 'utf8').toString('latin1') : value;
+  },
+};
 
 /** Fields that delimit messages or belong to a connection: setting them would make two readers see two messages. */
 const PROXY_OWN = new Set([
@@ -23,10 +37,13 @@ export function fieldNameError(name: string): string | null {
   return PROXY_OWN.has(name.toLowerCase()) ? `"${name}" belongs to the connection and is set by the proxy alone` : null;
 }
 
-export const fieldName: Schema<string> = checked(string(), (name, context) => {
-  const wrong = fieldNameError(name);
-  if (wrong !== null) context.invalid(wrong, 'the name of a header field', name);
-});
+export const fieldName: Schema<string> = checked(
+  { ...string(), isAbsent: (input) => input === '' },
+  (name, context) => {
+    const wrong = fieldNameError(name);
+    if (wrong !== null) context.invalid(wrong, 'the name of a header field', name);
+  },
+);
 
 /** RE2 syntax, as in rules. */
 export const regex: Schema<string> = checked(string({ isVerbatim: true }), (pattern, context) => {
@@ -34,15 +51,22 @@ export const regex: Schema<string> = checked(string({ isVerbatim: true }), (patt
   if (wrong !== null) context.invalid(wrong, 'an RE2 regular expression', pattern);
 });
 
-export const network: Schema<string> = checked(string(), (text, context) => {
-  if (parseNetwork(text) === null) {
-    context.invalid(
+const address = string();
+
+export const network: Schema<string> = {
+  ...address,
+  decode(input, context) {
+    const given = address.decode(input, context);
+    if (given === INVALID) return INVALID;
+    const text = given.trim();
+    if (parseNetwork(text) !== null) return text;
+    return context.invalid(
       `"${text}" is neither an address nor a network`,
       'an address or a network such as 10.0.0.0/8',
       text,
     );
-  }
-});
+  },
+};
 
 /** Text with group references. */
 export const replacement = string({

@@ -1,7 +1,8 @@
 // What the path middlewares share: prefixes in the two forms of a path, and giving a request another path.
 
 import type { PathPolicy } from '../../model/entrypoint.ts';
-import { checked, string, type Schema } from '../../schema/schema.ts';
+import { INVALID } from '../../schema/invalid.ts';
+import { string, type Schema } from '../../schema/schema.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { normalisePath, type NormalPath } from '../http/request-target.ts';
 
@@ -36,13 +37,19 @@ export function encodePath(text: string): string {
   return encoded.replace(/%25([0-9A-Fa-f]{2})/g, '%$1').replace(/[?#]/g, (mark) => (mark === '?' ? '%3F' : '%23'));
 }
 
-/** An option that holds a path. */
-export const pathOption: Schema<string> = checked(
-  string({ pattern: /^\/[^?#\s]*$/, expected: 'a path that begins with a slash' }),
-  (path, context) => {
-    if (pathForms(path) === null) context.invalid('the path holds an encoded NUL', 'a path', path);
+const pathText = string();
+
+/** An option that holds a path. Where it begins with none a slash is put before it; what a path cannot hold is encoded. */
+export const pathOption: Schema<string> = {
+  ...pathText,
+  decode(input, context) {
+    const given = pathText.decode(input, context);
+    if (given === INVALID) return INVALID;
+    if (/[\0-\x1f\x7f]/.test(given)) return context.invalid('the path holds control characters', 'a path', given);
+    const path = given.startsWith('/') ? given : `/${given}`;
+    return pathForms(path) === null ? context.invalid('the path holds an encoded NUL', 'a path', given) : path;
   },
-);
+};
 
 /**
  * Gives the request a path that a middleware put together from parts that are encoded already. False when the result is

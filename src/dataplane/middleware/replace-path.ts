@@ -8,7 +8,7 @@ export const replacePath = defineMiddleware({
   kind: 'replacePath',
   summary: 'Replaces the path; the query stays.',
   description: 'The service gets the URL asked for, path and query, in `X-Replaced-Path`.',
-  options: object({ path: required(pathOption, 'The new path; begins with a slash.') }),
+  options: object({ path: required(pathOption, 'The new path; a slash in front may be left out.') }),
   create: ({ path }) => {
     const forms = pathForms(path) ?? { routing: path, forward: path };
     return (next) =>

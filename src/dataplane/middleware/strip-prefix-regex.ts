@@ -1,6 +1,7 @@
 // stripPrefixRegex: takes what a pattern finds at the begin of the path off it.
 
-import { list, object, required } from '../../schema/schema.ts';
+import { forgivingList } from '../../schema/forgiving.ts';
+import { object, required } from '../../schema/schema.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { compilePrefix } from '../match/pattern.ts';
@@ -14,7 +15,7 @@ export const stripPrefixRegex = defineMiddleware({
   description:
     'The patterns see the decoded path, as rules do. The first one whose leftmost match stands at the begin of the path counts, anchored or not. The service gets the removed part in `X-Forwarded-Prefix`. A path that would not be normal afterwards is answered 400.',
   options: object({
-    regex: required(list(regex, { min: 1 }), 'RE2 patterns, tried in order.'),
+    regex: required(forgivingList(regex), 'RE2 patterns, tried in order.'),
   }),
   create: (options) => {
     const finders = options.regex.map((pattern) => compilePrefix(pattern.trim()));

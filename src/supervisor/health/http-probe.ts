@@ -148,7 +148,8 @@ export class HttpProbe implements Probe {
   #render(path: string, host: string): string {
     const { method, headers } = this.#spec;
     let head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n`;
-    if (!('user-agent' in headers)) head += 'User-Agent: signalbox-health-check\r\n';
+    if (!Object.keys(headers).some((name) => name.toLowerCase() === 'user-agent'))
+      head += 'User-Agent: signalbox-health-check\r\n';
     for (const [name, value] of Object.entries(headers)) {
       // The host is the option `hostname`'s affair; a body there is none.
       if (name.toLowerCase() !== 'host') head += `${name}: ${value}\r\n`;

@@ -4,6 +4,7 @@
 import type { Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { decodeText } from '../../../core/decode-text.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document.ts';
 import { mergeRouting } from '../../config/merge-routing.ts';
@@ -141,7 +142,7 @@ export class FileProvider implements Provider {
         return previous;
       }
       if (this.#isBeingWritten(path, before, previous)) return previous;
-      text = await readFile(path, 'utf8');
+      text = decodeText(await readFile(path));
       const after = await stat(path);
       if ((after.mtimeMs !== before.mtimeMs || after.size !== before.size) && this.#putOff(path)) return previous;
       this.#looks.delete(path);
