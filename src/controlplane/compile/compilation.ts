@@ -63,19 +63,19 @@ export function qualify(reference: string, provider: string): string {
 export class Findings {
   readonly diagnostics: Diagnostic[] = [];
 
-  /** Reports at an option of the object; an error disables it. */
+  /** Reports at an option of the object; an error disables it, unless it is one that `keeps` the object in force. */
   report(
     about: Compiled<unknown>,
     severity: Severity,
     code: string,
     message: string,
     option: readonly PathSegment[] = [],
-    details: { expected?: string; received?: string; place?: { line: number; column: number } } = {},
+    details: { expected?: string; received?: string; place?: { line: number; column: number }; keeps?: true } = {},
   ): void {
-    const { place: known, ...rest } = details;
+    const { place: known, keeps = false, ...rest } = details;
     const path = [...about.object.path, ...option];
     const place = known ?? about.object.document.locate(path) ?? { line: 0, column: 0 };
-    (severity === 'error' ? about.errors : about.warnings).push(message);
+    (severity === 'error' && !keeps ? about.errors : about.warnings).push(message);
     this.diagnostics.push({
       severity,
       code,

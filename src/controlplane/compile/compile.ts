@@ -6,7 +6,7 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { ServiceSpec } from '../../model/service.ts';
-import type { RuleError } from '../../dataplane/match/rule-error.ts';
+import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { INSTALL_PROVIDER, type InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 import type { MiddlewareOptions, RouterOptions } from '../config/routing-options.ts';
@@ -44,7 +44,7 @@ export function compile(
   install: InstallConfig,
   published: readonly RoutingConfig[],
   internalServices: Readonly<Record<string, ServiceSpec>> = {},
-  ruleErrors: Map<string, readonly RuleError[]> = new Map(),
+  ruleErrors: Map<string, RuleProblems> = new Map(),
 ): CompileResult {
   const findings = new Findings();
   const configs = [...published, install.internalRouting];

@@ -1,7 +1,7 @@
 // Routers: rules, entry points, middlewares and service resolved; a router that lacks one of them is left out.
 
 import { defaultPriority, HTTP_RULES, parseRule, type RuleLanguage } from '../../dataplane/match/rule.ts';
-import type { RuleError } from '../../dataplane/match/rule-error.ts';
+import type { RuleError, RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { translateV2 } from '../../dataplane/match/rule-v2.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
@@ -29,7 +29,7 @@ export interface RouteInputs {
   readonly knownEntryPoints: KnownEntryPoints;
   readonly precedence: readonly string[];
   /** Errors of rules parsed before, by text. */
-  readonly ruleErrors: Map<string, readonly RuleError[]>;
+  readonly ruleErrors: Map<string, RuleProblems>;
   readonly defaultRuleSyntax: 'v2' | 'v3';
   readonly internals: { readonly accessLogs: boolean; readonly metrics: boolean };
 }
@@ -145,23 +145,33 @@ export function translateRule(
 export function checkRule(
   router: Compiled<unknown>,
   rule: string,
-  known: Map<string, readonly RuleError[]>,
+  known: Map<string, RuleProblems>,
   findings: Findings,
   language: RuleLanguage = HTTP_RULES,
 ): void {
-  let errors = known.get(rule);
-  if (errors === undefined) {
-    errors = parseRule(rule, language).errors;
-    known.set(rule, errors);
+  let parsed = known.get(rule);
+  if (parsed === undefined) {
+    const { errors, warnings } = parseRule(rule, language);
+    parsed = { errors, warnings };
+    known.set(rule, parsed);
   }
-  for (const error of errors) {
+  const say = (severity: 'error' | 'warning', message: string, error: RuleError): void => {
     const place = placeInRule(router.object.document, [...router.object.path, 'rule'], rule, error.offset);
-    findings.report(router, 'error', 'rule-syntax', error.message, ['rule'], {
-      ...(error.expected === undefined ? {} : { expected: error.expected }),
-      ...(error.received === undefined ? {} : { received: error.received }),
-      ...(place === null ? {} : { place }),
-    });
-  }
+    findings.report(
+      router,
+      severity,
+      severity === 'error' ? 'rule-syntax' : 'option-without-effect',
+      message,
+      ['rule'],
+      {
+        ...(error.expected === undefined ? {} : { expected: error.expected }),
+        ...(error.received === undefined ? {} : { received: error.received }),
+        ...(place === null ? {} : { place }),
+      },
+    );
+  };
+  for (const error of parsed.errors) say('error', error.message, error);
+  for (const error of parsed.warnings) say('warning', `this part of the rule never matches: ${error.message}`, error);
 }
 
 /** The column inside of the rule when it stands in one line as it is; otherwise that of the option. */
@@ -220,7 +230,7 @@ function resolveTlsOptions(
   const resolved = compiledTlsOptions.resolve(reference, router.provider, router.name);
   if ('name' in resolved) return resolved.name;
   const message = `${resolved.problem}; handshakes for the hosts of this router fail`;
-  findings.report(router, 'warning', 'dangling-reference', message, ['tls', 'options']);
+  findings.report(router, 'error', 'dangling-reference', message, ['tls', 'options'], { keeps: true });
   return '';
 }
 

@@ -2,7 +2,7 @@
 // left out.
 
 import { defaultPriority, parseRule, type RuleNode } from '../../dataplane/match/rule.ts';
-import type { RuleError } from '../../dataplane/match/rule-error.ts';
+import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { TCP_V2_MATCHERS } from '../../dataplane/match/rule-v2.ts';
 import { isTcpCatchAll, TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
 import type { TcpMiddlewareSpec, TcpRouteSpec, TcpRouteTls, TcpServiceSpec } from '../../model/tcp.ts';
@@ -24,7 +24,7 @@ export interface TcpRouteInputs {
   readonly knownEntryPoints: KnownEntryPoints;
   readonly precedence: readonly string[];
   /** Errors of TCP rules parsed before, by text. */
-  readonly ruleErrors: Map<string, readonly RuleError[]>;
+  readonly ruleErrors: Map<string, RuleProblems>;
   readonly defaultRuleSyntax: 'v2' | 'v3';
 }
 
@@ -164,7 +164,7 @@ function resolveTls(
   const resolved = compiledTlsOptions.resolve(tls.options ?? '', router.provider, router.name);
   if ('name' in resolved) return { passthrough: false, options: resolved.name };
   const message = `${resolved.problem}; handshakes of this router fail`;
-  findings.report(router, 'warning', 'dangling-reference', message, ['tls', 'options']);
+  findings.report(router, 'error', 'dangling-reference', message, ['tls', 'options'], { keeps: true });
   return { passthrough: false, options: '' };
 }
 

@@ -1,6 +1,6 @@
 // The TCP part of a configuration, compiled.
 
-import type { RuleError } from '../../dataplane/match/rule-error.ts';
+import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { parseRule } from '../../dataplane/match/rule.ts';
 import { isTcpCatchAll, TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
@@ -42,7 +42,7 @@ export function compileTcp(
   install: InstallConfig,
   configs: readonly RoutingConfig[],
   tlsOptions: CompiledTlsOptions,
-  ruleErrors: Map<string, readonly RuleError[]>,
+  ruleErrors: Map<string, RuleProblems>,
   findings: Findings,
 ): CompiledTcp {
   const objects: TcpObjects = {

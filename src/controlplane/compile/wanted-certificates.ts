@@ -128,7 +128,9 @@ export function domainsIn(rule: RuleNode): readonly string[] {
   const visit = (node: RuleNode): void => {
     if (node.kind !== 'matcher') for (const child of node.nodes) visit(child);
     else if (!node.negated && (node.name === 'Host' || node.name === 'HostSNI') && node.args[0] !== '*') {
-      found.add(node.args[0]!);
+      const name = node.args[0]!;
+      // A host that no request has; the rule has been warned of.
+      if (name.startsWith('[') || !/[:/{}@]/.test(name)) found.add(name);
     }
   };
   visit(rule);

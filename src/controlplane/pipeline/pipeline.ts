@@ -9,7 +9,7 @@ import type { MiddlewareSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
-import type { RuleError } from '../../dataplane/match/rule-error.ts';
+import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install-config.ts';
@@ -54,7 +54,7 @@ export class Pipeline {
   readonly #applied = new Map<string, number>();
   /** Providers with a change that has not been applied. */
   readonly #received = new Set<string>();
-  #ruleErrors = new Map<string, readonly RuleError[]>();
+  #ruleErrors = new Map<string, RuleProblems>();
   #result: CompileResult | null = null;
   #publisher: Publisher | null = null;
   #isStarted = false;

@@ -33,6 +33,8 @@ export interface MatcherSyntax {
   readonly summary: string;
   /** What is wrong with the arguments, with what to write instead; null when nothing is. */
   check(args: readonly string[]): string | null;
+  /** What `check` finds wrong only means that the matcher is never true: beside another alternative that is a warning. */
+  neverTrue?(args: readonly string[]): boolean;
   /** Index of the argument that `check` speaks about. */
   readonly checked: number;
   /** The arguments in the one form that a rule tree holds; also called with arguments that did not pass. */
@@ -47,7 +49,19 @@ export interface MatcherDefinition extends MatcherSyntax {
 const PLACEHOLDER = /\{[A-Za-z0-9_-]*:[^/]*\}/;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/;
 
+/** Traefik runs templates before it reads a rule. */
+const TEMPLATE = /\{\{-?\s*(?:env\s+"([A-Za-z_][A-Za-z0-9_]*)"\s*)?/;
+
+function templateProblem(text: string): string | null {
+  const match = TEMPLATE.exec(text);
+  if (match === null) return null;
+  const instead = match[1] === undefined ? 'write the value out' : `write "\${${match[1]}}"`;
+  return `Go templates are not run; ${instead}`;
+}
+
 export function checkHost([host = '']: readonly string[]): string | null {
+  const template = templateProblem(host);
+  if (template !== null) return template;
   if (PLACEHOLDER.test(host) || /[{}]/.test(host)) {
     return 'placeholders are the old v2 syntax; use HostRegexp(`^…$`) instead';
   }
@@ -72,6 +86,8 @@ export function checkHost([host = '']: readonly string[]): string | null {
 
 function checkPath(matcher: string): (args: readonly string[]) => string | null {
   return ([path = '']) => {
+    const template = templateProblem(path);
+    if (template !== null) return template;
     if (PLACEHOLDER.test(path)) {
       const pattern = path.replace(/\{[A-Za-z0-9_-]*:([^/]*?)\}/g, '$1');
       const end = matcher === 'Path' ? '$' : '';
@@ -85,6 +101,9 @@ export function checkPattern(index: number): (args: readonly string[]) => string
   return (args) => {
     const pattern = args[index];
     if (pattern === undefined) return null;
+    // `a{{2}}` is no pattern that anybody means.
+    const template = templateProblem(pattern);
+    if (template !== null) return template;
     const placeholder = /\{([A-Za-z_][A-Za-z0-9_-]*):([^{}]*)\}/.exec(pattern);
     if (placeholder !== null) {
       return `placeholders are the old v2 syntax; write the pattern alone, "${placeholder[2]}" for "${placeholder[0]}"`;
@@ -114,6 +133,8 @@ function checkQuery(matcher: string, index: number): (args: readonly string[]) =
 /** Host of a rule in the form requests have it: lower case, no trailing dot, IPv6 in brackets and its shortest form. */
 export function canonicalRuleHost(host: string): string {
   const lower = host.toLowerCase();
+  // With a port, or with a scheme, it is the host of no request.
+  if (/^[^[\]:]*:[^:]*$/.test(lower)) return lower;
   if (lower.includes(':')) return canonicalHost(lower.startsWith('[') ? lower : `[${lower}]`);
   return lower.length > 1 && lower.endsWith('.') ? lower.slice(0, -1) : lower;
 }
@@ -160,6 +181,7 @@ export const MATCHERS: readonly MatcherDefinition[] = [
     usage: 'Host(`example.com`)',
     summary: 'The host of the request, without port; `*.example.com` stands for exactly one label, `*` for any host.',
     check: checkHost,
+    neverTrue: ([host = '']) => !host.includes('{{') && !/[^\x21-\x7e]/.test(host),
     checked: 0,
     canonical: ([host = '', ...rest]) => [canonicalRuleHost(host), ...rest],
     compile: compileHost,

@@ -8,3 +8,9 @@ export interface RuleError {
   readonly expected?: string;
   readonly received?: string;
 }
+
+export interface RuleProblems {
+  readonly errors: readonly RuleError[];
+  /** Parts that are never true, of a rule that is true all the same. */
+  readonly warnings: readonly RuleError[];
+}

@@ -215,8 +215,36 @@ test('any argument comes back as written', () => {
       (text, extra) => {
         const value = `${text}${extra}`;
         const rule = { kind: 'matcher', name: 'Header', args: ['x-a', value], negated: false } as const;
-        expect(parseRule(formatRule(rule))).toEqual({ rule, errors: [] });
+        expect(parseRule(formatRule(rule))).toEqual({ rule, errors: [], warnings: [] });
       },
     ),
   );
+});
+
+test.each([
+  ['Host(`a`) || Host(`a:8443`)', ['rules see the host without its port; write "a"']],
+  ['(Host(`a:8443`) && Path(`/x`)) || (Host(`b`) && Path(`/y`))', ['rules see the host without its port; write "a"']],
+  ['!Host(`a:8443`)', ['rules see the host without its port; write "a"']],
+  ['Host(`https://a/`) || PathPrefix(`/`)', ['"https://a/" is no host name; leave out scheme, path and spaces']],
+  ['Host(`{sub:[a-z]+}.a`) || Host(`a`)', ['placeholders are the old v2 syntax; use HostRegexp(`^…$`) instead']],
+])('a part of %s that never matches costs itself', (text, said) => {
+  const { rule, errors, warnings } = parseRule(text);
+  expect(errors).toEqual([]);
+  expect(rule).not.toBeNull();
+  expect(warnings.map(({ message }) => message)).toEqual(said);
+});
+
+test.each([
+  ['Host(`a:8443`)', /without its port/],
+  ['Host(`a:8443`) || Host(`b:8443`)', /without its port/],
+  ['Host(`a:8443`) && PathPrefix(`/`)', /without its port/],
+  ['Host(`ä`) || Host(`a`)', /punycode/],
+  ['Host(`{{env "DOMAIN"}}`)', /^Go templates are not run; write "\$\{DOMAIN\}"$/],
+  ['Host(`a.{{ .Domain }}`) || Host(`a`)', /^Go templates are not run; write the value out$/],
+  ['PathRegexp(`^/{{ .Prefix }}`)', /^Go templates are not run/],
+  ['PathPrefix(`/{{ env "P" }}`)', /write "\$\{P\}"/],
+])('%s cannot be meant', (text, message) => {
+  const { rule, errors } = parseRule(text);
+  expect(rule).toBeNull();
+  expect(errors[0]!.message).toMatch(message);
 });

@@ -3,7 +3,7 @@
 
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { findMatcher, MATCHERS, type MatcherSyntax } from './matcher.ts';
-import type { RuleError } from './rule-error.ts';
+import type { RuleError, RuleProblems } from './rule-error.ts';
 import { tokenize, type Token, type Tokens } from './rule-lexer.ts';
 
 export interface MatcherNode {
@@ -36,21 +36,33 @@ export interface RuleLanguage {
   readonly example: string;
 }
 
-/** `rule` is null when there are errors. */
-export function parseRule(
-  text: string,
-  language: RuleLanguage = HTTP_RULES,
-): { rule: RuleNode | null; errors: readonly RuleError[] } {
+export interface ParsedRule extends RuleProblems {
+  /** Null when there are errors. */
+  readonly rule: RuleNode | null;
+}
+
+export function parseRule(text: string, language: RuleLanguage = HTTP_RULES): ParsedRule {
   if (text.length > MAX_RULE_LENGTH) {
     return {
       rule: null,
+      warnings: [],
       errors: [{ message: `the rule is longer than ${MAX_RULE_LENGTH} characters`, offset: 0, length: 1 }],
     };
   }
   const parser = new RuleParser(language, tokenize(text), text.length);
   const rule = parser.parse();
+  const warnings = [...parser.dead.values()];
+  // A rule that is never true is a mistake; one with an alternative left goes on with it.
+  if (warnings.length > 0 && !mayBeTrue(rule, parser.dead)) parser.errors.push(...warnings.splice(0));
   const errors = parser.errors.sort((a, b) => a.offset - b.offset).slice(0, MAX_ERRORS);
-  return { rule: errors.length > 0 ? null : rule, errors };
+  return { rule: errors.length > 0 ? null : rule, errors, warnings: warnings.slice(0, MAX_ERRORS) };
+}
+
+function mayBeTrue(rule: RuleNode, dead: ReadonlyMap<MatcherNode, RuleError>): boolean {
+  if (rule.kind === 'matcher') return rule.negated || !dead.has(rule);
+  return rule.kind === 'and'
+    ? rule.nodes.every((node) => mayBeTrue(node, dead))
+    : rule.nodes.some((node) => mayBeTrue(node, dead));
 }
 
 /** Stands for what could not be read, so that reading can go on; never leaves this file. */
@@ -80,6 +92,8 @@ const WORD_OPERATORS = new Map([
 
 class RuleParser {
   readonly errors: RuleError[];
+  /** Matchers that are never true, and why. */
+  readonly dead = new Map<MatcherNode, RuleError>();
   private readonly language: RuleLanguage;
   private readonly tokens: readonly Token[];
   private readonly end: number;
@@ -214,9 +228,11 @@ class RuleParser {
       return BROKEN;
     }
     if (definition === null) return BROKEN;
-    this.checkArguments(definition, args, name);
     const values = definition.canonical(args.map((arg) => arg.value ?? ''));
-    return { kind: 'matcher', name: definition.name, args: values, negated };
+    const node: MatcherNode = { kind: 'matcher', name: definition.name, args: values, negated };
+    const never = this.checkArguments(definition, args, name);
+    if (never !== null && this.dead.size < MAX_COLLECTED) this.dead.set(node, never);
+    return node;
   }
 
   private failUnknown({ text, offset, length }: Token): void {
@@ -261,7 +277,8 @@ class RuleParser {
     }
   }
 
-  private checkArguments(definition: MatcherSyntax, args: readonly Token[], name: Token): void {
+  /** What makes the matcher one that is never true; everything else that is wrong with it is an error. */
+  private checkArguments(definition: MatcherSyntax, args: readonly Token[], name: Token): RuleError | null {
     const { minArgs, maxArgs } = definition;
     if (args.length < minArgs || args.length > maxArgs) {
       const expected = minArgs === maxArgs ? `${minArgs}` : `${minArgs} or ${maxArgs}`;
@@ -270,14 +287,19 @@ class RuleParser {
       const plural = maxArgs === 1 ? '' : 's';
       const message = `${definition.name} takes ${expected} argument${plural}${hint}`;
       this.fail(message, name.offset, name.length, `${expected} argument${plural}`, `${args.length}`);
-      return;
+      return null;
     }
     const values: string[] = [];
     for (const { value } of args) if (value !== null && value !== '') values.push(value);
-    if (values.length < args.length) return;
+    if (values.length < args.length) return null;
     const wrong = definition.check(values);
     const place = args[Math.min(definition.checked, args.length - 1)] ?? name;
-    if (wrong !== null) this.fail(wrong, place.offset, place.length, definition.usage, place.text);
+    if (wrong === null) return null;
+    const { offset, length, text: received } = place;
+    if (definition.neverTrue?.(values) === true)
+      return { message: wrong, offset, length: Math.max(1, length), expected: definition.usage, received };
+    this.fail(wrong, offset, length, definition.usage, received);
+    return null;
   }
 
   private expect(text: string): boolean {
