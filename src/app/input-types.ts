@@ -185,7 +185,7 @@ export interface InstallInput {
   /** Application log. */
   readonly log?: {
     /** Least severity that is written. */
-    readonly level?: string | undefined;
+    readonly level?: 'trace' | 'TRACE' | 'debug' | 'DEBUG' | 'info' | 'INFO' | 'warn' | 'WARN' | 'error' | 'ERROR' | 'fatal' | 'FATAL' | 'panic' | 'PANIC' | 'warning';
     /** Lines for people or one JSON object each. */
     readonly format?: 'common' | 'COMMON' | 'json' | 'JSON';
     /** File to append to; standard error when empty. SIGUSR1 reopens it. */
@@ -978,7 +978,7 @@ export interface TransportInput {
   /** Subject alternative names of which a server’s certificate must have one. */
   readonly peerCertSANs?: ReadonlyArray<{
     /** Type of the name; `DNSName` is the same as `DNS`. */
-    readonly type?: string | undefined;
+    readonly type?: 'DNS' | 'URI' | 'DNSName';
     /** The name. */
     readonly value: string;
   }> | string;
@@ -1131,7 +1131,7 @@ export interface TcpTransportInput {
     /** Subject alternative names of which a server’s certificate must have one. */
     readonly peerCertSANs?: ReadonlyArray<{
       /** Type of the name; `DNSName` is the same as `DNS`. */
-      readonly type?: string | undefined;
+      readonly type?: 'DNS' | 'URI' | 'DNSName';
       /** The name. */
       readonly value: string;
     }> | string;

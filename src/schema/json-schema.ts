@@ -11,7 +11,7 @@ export function jsonSchemaOf(schema: Schema<unknown>): JsonSchema {
   if (schema.fields !== null) return objectSchema(schema.fields);
   if (schema.item !== undefined) {
     return schema.itemSuffix === '[]'
-      ? { anyOf: [{ type: 'array', items: jsonSchemaOf(schema.item) }, { type: 'string' }] }
+      ? { anyOf: [{ type: 'array', items: jsonSchemaOf(schema.item) }, { type: ['string', 'number', 'boolean'] }] }
       : { type: ['object', 'null'], additionalProperties: jsonSchemaOf(schema.item) };
   }
   const { json } = schema;
@@ -21,7 +21,8 @@ export function jsonSchemaOf(schema: Schema<unknown>): JsonSchema {
 function objectSchema(fields: Fields): JsonSchema {
   const required = Object.keys(fields).filter((name) => fields[name]!.isRequired);
   return {
-    type: ['object', 'null'],
+    // `true` stands for a section in which nothing is said.
+    type: ['object', 'boolean', 'null'],
     properties: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, fieldSchema(field)])),
     additionalProperties: false,
     ...(required.length > 0 ? { required } : {}),

@@ -272,7 +272,7 @@ export function withAliases<T extends string>(schema: Schema<T>, aliases: Readon
   const known = new Map(Object.entries(aliases).map(([name, value]) => [name.toLowerCase(), value]));
   return {
     ...schema,
-    json: { anyOf: [schema.json, { enum: Object.keys(aliases) }] },
+    json: { enum: [...((schema.json['enum'] as readonly string[] | undefined) ?? []), ...Object.keys(aliases)] },
     decode(input, context) {
       const text = typeof input === 'string' ? context.peek(input).toLowerCase() : '';
       return known.get(text) ?? schema.decode(input, context);

@@ -39,14 +39,15 @@ export type KeyType = (typeof KEY_TYPES)[number];
 
 /** `host`, `host:port` or `[address]:port`. */
 const nameServer = leaf('name server', { type: 'string' }, (input, context) => {
-  const parsed = typeof input === 'string' ? parseNameServer(input) : null;
+  const text = typeof input === 'number' ? String(input) : input;
+  const parsed = typeof text === 'string' ? parseNameServer(text) : null;
   return parsed === null
     ? context.invalid(
         `${context.show(input)} is no name server; write 1.1.1.1:53, [2606:4700:4700::1111]:53 or dns.example.com`,
         'host[:port]',
         context.show(input),
       )
-    : (input as string); // A string, or it would not have parsed.
+    : (text as string); // A string, or it would not have parsed.
 });
 
 export interface NameServer {
