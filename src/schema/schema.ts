@@ -41,6 +41,8 @@ export interface Field<T> {
   readonly instead?: string;
   /** How it differs from the same option of Traefik's; undefined when it does not. */
   readonly differs?: string;
+  /** It differs only while it is left out. */
+  readonly differsLeftOut?: boolean;
   /** Traefik has no such option. */
   readonly isOwn?: boolean;
 }
@@ -97,6 +99,11 @@ export function leaf<T>(label: string, json: JsonSchema, decode: Schema<T>['deco
 /** Says how the option differs from Traefik's of that name. */
 export function differing<T>(field: Field<T>, differs: string): Field<T> {
   return { ...field, differs };
+}
+
+/** Says what another default than Traefik's is. */
+export function differingDefault<T>(field: Field<T>, differs: string): Field<T> {
+  return { ...field, differs, differsLeftOut: true };
 }
 
 /** Marks an option that Traefik does not have. */

@@ -133,10 +133,11 @@ test('check: all sources, their origins, and what Traefik calls otherwise', asyn
   const report = await runCommand(['check', 'traefik.yml', '--from-traefik', '--json'], options);
   const { migration } = JSON.parse(report.stdout) as { migration: { path: string; verdict: string }[] };
   expect(migration.map(({ path, verdict }) => `${verdict}: ${path}`)).toEqual([
-    'differs: log.level',
+    'works: log.level',
     'works: entryPoints.web.address',
     'not yet: entryPoints.web.http3',
     'works: api.token',
+    'works: ping',
   ]);
   const unset = await runCommand(['check'], { directory: scratch });
   expect(unset).toMatchObject({ code: 1, stdout: expect.stringContaining('the environment variable TOKEN is not set') as string });

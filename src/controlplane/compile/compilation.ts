@@ -60,18 +60,36 @@ export function qualify(reference: string, provider: string): string {
   return reference.includes('@') ? reference : `${reference}@${provider}`;
 }
 
+/** What is missing may be in a file that cannot be read. */
+const MISSING_OBJECT =
+  /^there (?:is no|are no) (?:middleware|service|router|serversTransport|TLS options|tcp\w+|udp\w+) "/;
+
 export class Findings {
   readonly diagnostics: Diagnostic[] = [];
+  readonly #unread: ReadonlyMap<string, readonly string[]>;
+
+  constructor(configs: readonly RoutingConfig[] = []) {
+    this.#unread = new Map(configs.map(({ provider, unread = [] }) => [provider, unread]));
+  }
+
+  /** The message about a reference to nothing, where a file may define what is missing: guesses would mislead. */
+  dangling(message: string, provider: string): string {
+    const [first, ...more] = this.#unread.get(provider) ?? [];
+    if (first === undefined || !MISSING_OBJECT.test(message)) return message;
+    const others = more.length === 0 ? '' : ` and ${more.length} more`;
+    return `${message.replace(/; (?:did you mean|write) "[^"]*"\??$/, '')}; it may be in ${first}${others}, which cannot be read`;
+  }
 
   /** Reports at an option of the object; an error disables it, unless it is one that `keeps` the object in force. */
   report(
     about: Compiled<unknown>,
     severity: Severity,
     code: string,
-    message: string,
+    said: string,
     option: readonly PathSegment[] = [],
     details: { expected?: string; received?: string; place?: { line: number; column: number }; keeps?: true } = {},
   ): void {
+    const message = code === 'dangling-reference' ? this.dangling(said, about.provider) : said;
     const { place: known, keeps = false, ...rest } = details;
     const path = [...about.object.path, ...option];
     const place = known ?? about.object.document.locate(path) ?? { line: 0, column: 0 };

@@ -57,6 +57,8 @@ const CASES: Readonly<Record<string, string>> = {
   'unknown-option': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", sevice: s, service: s } }, services: { ${S} } }`,
   'wrong-type': `${EP}http: { routers: { r: { rule: [], service: s } }, services: { ${S} } }`,
   'invalid-value': `${EP}http: { services: { s: { loadBalancer: { strategy: random } } } }`,
+  'out-of-range': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, priority: 9223372036854774807 } }, services: { ${S} } }`,
+  'wrong-kind-of-file': `defaultEntryPoints: [http]\nentryPoints: { http: { address: ":80" } }`,
   'missing-option': `${EP}http: { routers: { r: { service: s } }, services: { ${S} } }`,
   'not-supported-yet': `${EP}tracing: {}`,
   'forbidden-key': `${EP}http: { routers: { constructor: {} } }`,

@@ -46,8 +46,8 @@ export function compile(
   internalServices: Readonly<Record<string, ServiceSpec>> = {},
   ruleErrors: Map<string, RuleProblems> = new Map(),
 ): CompileResult {
-  const findings = new Findings();
   const configs = [...published, install.internalRouting];
+  const findings = new Findings(configs);
   const routers = collect(configs, (config) => config.routers);
   const middlewares = collect(configs, (config) => config.middlewares);
   const services = collect(configs, (config) => config.services);
@@ -139,7 +139,7 @@ function compileEntryPoints(
       broken.add(name);
       const reason = middlewares.has(qualified)
         ? `the middleware "${reference}" is disabled`
-        : danglingMessage('middleware', reference, 'file', middlewares.keys());
+        : findings.dangling(danglingMessage('middleware', reference, 'file', middlewares.keys()), 'file');
       findings.diagnostics.push({
         severity: 'error',
         code: 'dangling-reference',

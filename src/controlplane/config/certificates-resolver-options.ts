@@ -144,7 +144,7 @@ function checkProvider(provider: string, context: DecodeContext): void {
       ? `; known: ${DNS_PROVIDERS.join(', ')}. For every other one, "exec" runs a program of yours and "httpreq" calls an address of yours`
       : `; did you mean "${near}"?`;
   context.at('provider', () =>
-    context.report('warning', 'unknown-dns-provider', `there is no DNS provider "${provider}"${rest}; ${OFF}`, {
+    context.report('warning', 'invalid-value', `there is no DNS provider "${provider}"${rest}; ${OFF}`, {
       expected: DNS_PROVIDERS.join(', '),
       received: provider,
     }),

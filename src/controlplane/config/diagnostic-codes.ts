@@ -9,6 +9,10 @@ export const DIAGNOSTIC_CODES = {
   'unknown-option': 'An option is misspelt or in the wrong place.',
   'wrong-type': 'A value is of another type than the option takes.',
   'invalid-value': 'A value is of the right type and not allowed.',
+  'out-of-range':
+    'A number, time or status is outside of what the option takes; the nearest that it takes, or the default, counts.',
+  'wrong-kind-of-file':
+    'A file is none of the kind it is read as, such as an install configuration among routing files, or one of Traefik 1.',
   'missing-option': 'A required option is not there.',
   'not-supported-yet':
     'An option of the reference that this version does not have. As an error, because going on without it would weaken security or change what the object means.',

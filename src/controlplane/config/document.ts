@@ -26,11 +26,6 @@ export interface ConfigDocument {
   readonly locate: Locate;
 }
 
-/** Sections at the top of a file that hold what anchors name, as in compose files. */
-export function isExtension(key: string): boolean {
-  return /^x-/i.test(key);
-}
-
 export function isConfigFile(path: string): boolean {
   return /\.(?:ya?ml|toml|json)$/i.test(path);
 }

@@ -6,6 +6,7 @@ import {
   boolean,
   checked,
   differing,
+  differingDefault,
   duration,
   integer,
   later,
@@ -144,7 +145,7 @@ const http = object({
     'keep',
     'What to do with field names that hold an underscore.',
   ),
-  maxHeaderBytes: differing(
+  maxHeaderBytes: differingDefault(
     withDefault(
       integer({ min: 1 * KIB, max: 1024 * KIB, clamp: 'both', isZeroAbsent: true }),
       64 * KIB,

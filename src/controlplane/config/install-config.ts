@@ -11,7 +11,8 @@ import type { TcpTransportSpec } from '../../model/tcp.ts';
 import { DecodeContext, type Locate } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { isMap } from '../../schema/schema.ts';
-import { isExtension, parseConfig, type ConfigDocument } from './document.ts';
+import { parseConfig, type ConfigDocument } from './document.ts';
+import { isExtension, refuseVersion1, ROUTING_SECTIONS } from './document-kind.ts';
 import { readInstallFile } from './install-file.ts';
 import { mergeInstallSources, type OptionFlag } from './install-sources.ts';
 import { INTERNAL_ENTRY_POINT, internalRouting } from './internal-routing.ts';
@@ -162,6 +163,8 @@ export function decodeInstallDocument(
 ): Loaded<InstallConfig> {
   const given = document.value ?? {};
   const context = new DecodeContext(document.source, document.locate, substitutions);
+  if (refuseVersion1(given, context))
+    return { value: null, diagnostics: [...document.diagnostics, ...context.diagnostics] };
   const { install, routing: routingPart } = split(given);
   const options = isMap(given)
     ? installOptions.decode(install, context)
@@ -202,15 +205,13 @@ export function decodeInstallDocument(
   return { value: assemble(options, parts), diagnostics };
 }
 
-const ROUTING_SECTIONS = new Set(['http', 'tcp', 'udp', 'tls']);
-
 /** The install file may carry routing sections as well. */
 function split(given: unknown): { install: unknown; routing: Record<string, unknown> | null } {
   if (!isMap(given)) return { install: given, routing: null };
   const install: Record<string, unknown> = {};
   const routing: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given)) {
-    if (!isExtension(key)) (ROUTING_SECTIONS.has(key.toLowerCase()) ? routing : install)[key] = value;
+    if (!isExtension(key)) (ROUTING_SECTIONS.includes(key.toLowerCase()) ? routing : install)[key] = value;
   }
   return { install, routing: Object.keys(routing).length > 0 ? routing : null };
 }

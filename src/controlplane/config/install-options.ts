@@ -5,6 +5,7 @@ import {
   boolean,
   checked,
   differing,
+  differingDefault,
   duration,
   integer,
   later,
@@ -82,7 +83,7 @@ const state = object({
 
 const providers = object({
   file: optional(fileProvider, 'Routing configuration from files.'),
-  providersThrottleDuration: differing(
+  providersThrottleDuration: differingDefault(
     withDefault(duration(), 100, 'Least time between two applied changes of one provider. Traefik waits 2 s.'),
     '100 ms rather than 2 s when left out.',
   ),
@@ -111,7 +112,7 @@ const providers = object({
 });
 
 const log = object({
-  level: differing(
+  level: differingDefault(
     withDefault(
       withAliases(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'), { warning: 'warn' }),
       'info',

@@ -84,12 +84,18 @@ test('a list in several flags is one list', () => {
 
 test('what no option is called is said of where it was written', () => {
   const document = merge({
-    environment: { SIGNALBOX_LOG_LEVLE: 'debug', TRAEFIK_SOMETHING: '1', SIGNALBOX_ADMIN_URL: 'x' },
+    environment: {
+      SIGNALBOX_LOG_LEVLE: 'debug',
+      TRAEFIK_LGO_LEVEL: '1',
+      SIGNALBOX_ADMIN_URL: 'x',
+      SIGNALBOX_IMAGE: 'v1',
+    },
     flags: ['entryPoints.web.adress=:1', 'entryPoints.web.address=:1'],
   });
   const { diagnostics } = decodeInstallDocument(document, operatorSubstitutions({}));
   expect(diagnostics.map(({ severity, source, message }) => `${severity} ${source}: ${message}`)).toEqual([
-    'warning environment variable TRAEFIK_SOMETHING: TRAEFIK_SOMETHING names no option and is left out',
+    'warning environment variable TRAEFIK_LGO_LEVEL: TRAEFIK_LGO_LEVEL names no option and is left out',
+    'warning environment variable SIGNALBOX_IMAGE: SIGNALBOX_IMAGE names no option and is left out',
     'error environment variable SIGNALBOX_LOG_LEVLE: unknown option "levle"; did you mean "level"?',
     'error flag --entryPoints.web.adress: unknown option "adress"; did you mean "address"?',
   ]);
@@ -153,4 +159,24 @@ test('random variables and flags never throw, and whatever names no option is to
     }),
     { numRuns: 500, seed: 4 },
   );
+}); // prettier-ignore
+
+test('variables that only substitutions use are no options, and empty ones say nothing', () => {
+  const file = 'log: { filePath: "${TRAEFIK_NETWORK}-${SIGNALBOX_STAGE:-x}" }\nentryPoints: { web: { address: ":80", forwardedHeaders: { trustedIPs: [10.0.0.1] } } }\n';
+  const environment = {
+    TRAEFIK_NETWORK: 'proxy',
+    TRAEFIK_DOMAIN: 'a.test',
+    SIGNALBOX_STAGE: 'test',
+    TRAEFIK_ENTRYPOINTS_WEB_FORWARDEDHEADERS_TRUSTEDIPS: '',
+    TRAEFIK_LOG_LEVEL: ' ',
+    TRAEFIK_API: '',
+    TRAEFIK_LOG_FILEPATH: '/a',
+  };
+  const document = merge({ file, environment });
+  expect(document.diagnostics).toEqual([]);
+  const { value, diagnostics } = decodeInstallDocument(document, operatorSubstitutions(environment));
+  expect(diagnostics).toEqual([]);
+  expect(value!.entryPoints['web']!.forwardedHeaders.trustedIps).toEqual(['10.0.0.1']);
+  expect(value!.log).toMatchObject({ filePath: '/a', level: 'info' });
+  expect(value!.admin.api).toBeNull();
 }); // prettier-ignore

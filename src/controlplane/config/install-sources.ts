@@ -2,6 +2,7 @@
 // the one before, option by option. Names of variables and flags are resolved by the schema, so that a name says the same
 // in all three; what no schema knows stays in the result and gets the decoder's diagnostic, at its own origin.
 
+import { didYouMean } from '../../core/did-you-mean.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Locate, PathSegment } from '../../schema/decode-context.ts';
 import { SUCCEEDS_VARIABLE } from '../../model/takeover.ts';
@@ -43,7 +44,7 @@ export function mergeInstallSources(sources: InstallSources, schema: Schema<unkn
   const diagnostics: Diagnostic[] = [...(file?.diagnostics ?? [])];
   const base = file?.value ?? {};
   const settings = [
-    ...environmentSettings(sources.environment, schema, base, diagnostics),
+    ...environmentSettings(sources.environment, schema, { file, base }, diagnostics),
     ...flagSettings(sources.flags, schema),
   ];
   const document = file ?? { source: '', text: '', value: {}, diagnostics: [], locate: () => null };
@@ -98,7 +99,7 @@ function overlay(locate: Locate, origins: ReadonlyMap<string, string>): Locate {
 function environmentSettings(
   environment: Readonly<Record<string, string | undefined>>,
   schema: Schema<unknown>,
-  base: unknown,
+  { file, base }: { readonly file: ConfigDocument | null; readonly base: unknown },
   diagnostics: Diagnostic[],
 ): Setting[] {
   const settings: Setting[] = [];
@@ -109,9 +110,14 @@ function environmentSettings(
       const parts = name.slice(prefix.length).toLowerCase().split('_');
       const resolved = resolveName(schema, parts, '_', base);
       const origin = `environment variable ${name}`;
-      if (resolved.isKnown) settings.push({ path: resolved.path, value: settingValue(resolved.schema, text), origin });
-      else if (SERVICE_LINK.test(name)) continue;
-      else if (prefix === 'TRAEFIK_') {
+      if (resolved.isKnown) {
+        // Compose files and charts set variables that nobody has filled in: those say nothing, but for text.
+        if (text.trim() === '' && resolved.schema?.label !== 'string') continue;
+        settings.push({ path: resolved.path, value: settingValue(resolved.schema, text), origin });
+      } else if (SERVICE_LINK.test(name) || uses(file, name)) continue;
+      else if (prefix === 'TRAEFIK_' || !isNearOption(parts[0]!, schema)) {
+        // Routing files may use it in a substitution; what resembles no option is none that was meant.
+        if (prefix === 'TRAEFIK_' && !isNearOption(parts[0]!, schema)) continue;
         diagnostics.push({
           severity: 'warning',
           code: 'unknown-option',
@@ -125,6 +131,15 @@ function environmentSettings(
     }
   }
   return settings;
+}
+
+/** In a substitution. */
+function uses(file: ConfigDocument | null, variable: string): boolean {
+  return file !== null && new RegExp(`\\$\\{${variable}[:}]`).test(file.text);
+}
+
+function isNearOption(word: string, schema: Schema<unknown>): boolean {
+  return didYouMean(word, Object.keys(schema.fields ?? {})) !== null;
 }
 
 function flagSettings(flags: readonly OptionFlag[], schema: Schema<unknown>): Setting[] {

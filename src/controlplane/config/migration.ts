@@ -3,10 +3,13 @@
 
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import { isMap, type Field, type Schema } from '../../schema/schema.ts';
-import { isExtension, type ConfigDocument } from './document.ts';
+import type { ConfigDocument } from './document.ts';
+import { isExtension } from './document-kind.ts';
 import { installOptions } from './install-options.ts';
 import { middlewareOptions, routerOptions } from './routing-options.ts';
 import { serviceOptions } from './service-options.ts';
+import { certificateOptions, storeOptions, tlsOptions } from './tls-options.ts';
+import { udpRouterOptions, udpServiceOptions } from './udp-options.ts';
 import { tcpMiddlewareOptions, tcpRouterOptions, tcpServiceOptions, tcpTransportOptions } from './tcp-options.ts';
 import { namedTransportOptions } from './transport-options.ts';
 
@@ -35,8 +38,11 @@ const OBJECTS: Readonly<Record<string, Readonly<Record<string, Schema<unknown>>>
     middlewares: tcpMiddlewareOptions,
     serversTransports: tcpTransportOptions,
   },
+  udp: { routers: udpRouterOptions, services: udpServiceOptions },
+  tls: { certificates: certificateOptions, options: tlsOptions, stores: storeOptions },
 };
-const LATER_ROUTING = ['udp', 'tls'];
+/** Sections that are a list, whose objects have no names. */
+const LISTS = new Set(['certificates']);
 
 function verdictOf(field: Field<unknown>): { verdict: Verdict; note: string } {
   if (field.later !== null) {
@@ -46,6 +52,15 @@ function verdictOf(field: Field<unknown>): { verdict: Verdict; note: string } {
     return { verdict: 'not yet', note: `${field.doc} Until then ${effect}.${instead}` };
   }
   return field.differs === undefined ? { verdict: 'works', note: '' } : { verdict: 'differs', note: field.differs };
+}
+
+/** Of an option that is given: what holds when it is left out does not concern it. */
+function verdictOfGiven(field: Field<unknown>): { verdict: Verdict; note: string } {
+  return field.isOwn === true
+    ? { verdict: 'works', note: 'An option of Signalbox alone.' }
+    : field.differsLeftOut === true
+      ? { verdict: 'works', note: '' }
+      : verdictOf(field);
 }
 
 /** Every option of Traefik's, for the page; options of our own are left out. */
@@ -62,10 +77,8 @@ export function migrationTable(): readonly MigrationEntry[] {
   };
   walk(installOptions, '');
   for (const [part, sections] of Object.entries(OBJECTS)) {
-    for (const [section, schema] of Object.entries(sections)) walk(schema, `${part}.${section}.<name>`);
-  }
-  for (const path of LATER_ROUTING) {
-    entries.push({ path, verdict: 'not yet', note: 'It has no effect; what names it is disabled.', place: '' });
+    for (const [section, schema] of Object.entries(sections))
+      walk(schema, `${part}.${section}${LISTS.has(section) ? '[]' : '.<name>'}`);
   }
   return entries;
 }
@@ -96,9 +109,9 @@ export function migrationReport(document: ConfigDocument): readonly MigrationEnt
       if (found === undefined) add(here, 'unknown', 'This is no option here; check says what it may be.');
       else {
         const [, field] = found;
-        const { verdict, note } = verdictOf(field);
+        const { verdict, note } = verdictOfGiven(field);
         // A section that works is told by its parts.
-        if (verdict !== 'works' || !isMap(part)) add(here, verdict, note);
+        if (verdict !== 'works' || !hasOptions(part, field.schema)) add(here, verdict, note);
         if (field.later === null) walk(part, field.schema, here);
       }
     }
@@ -106,11 +119,17 @@ export function migrationReport(document: ConfigDocument): readonly MigrationEnt
   for (const [key, section] of Object.entries(isMap(document.value) ? document.value : {})) {
     if (isExtension(key)) continue;
     const name = key.toLowerCase();
-    if (LATER_ROUTING.includes(name)) add([key], 'not yet', 'It has no effect.');
-    else if (Object.hasOwn(OBJECTS, name)) walkRouting(section, key, OBJECTS[name]!, walk, add);
+    if (Object.hasOwn(OBJECTS, name)) walkRouting(section, key, OBJECTS[name]!, walk, add);
     else walk({ [key]: section }, installOptions, []);
   }
   return entries;
+}
+
+/** Something is said in it that is told by itself; what is in a map of texts is not. */
+function hasOptions(value: unknown, schema: Schema<unknown>): boolean {
+  if (!isMap(value) || Object.keys(value).length === 0) return false;
+  if (schema.fields !== null) return true;
+  return schema.item?.fields !== undefined && schema.item.fields !== null;
 }
 
 function walkRouting(
@@ -123,10 +142,19 @@ function walkRouting(
   for (const [key, objects] of Object.entries(isMap(given) ? given : {})) {
     const schema = Object.entries(sections).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
     if (schema === undefined) {
-      const isLater = LATER_ROUTING.some((path) => path.toLowerCase() === `${root}.${key}`.toLowerCase());
-      add([root, key], isLater ? 'not yet' : 'unknown', isLater ? 'What names it is disabled.' : '');
+      add([root, key], 'unknown', 'This is no section here; check says what it may be.');
       continue;
     }
-    for (const [name, object] of Object.entries(isMap(objects) ? objects : {})) walk(object, schema, [root, key, name]);
+    const entries: Iterable<readonly [PathSegment, unknown]> = Array.isArray(objects)
+      ? objects.entries()
+      : Object.entries(isMap(objects) ? objects : {});
+    let isEmpty = true;
+    for (const [name, object] of entries) {
+      isEmpty = false;
+      const here = [root, key, name];
+      if (hasOptions(object, schema)) walk(object, schema, here);
+      else add(here, 'works', '');
+    }
+    if (isEmpty) add([root, key], 'works', '');
   }
 }

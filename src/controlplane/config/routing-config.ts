@@ -5,7 +5,8 @@ import { DecodeContext, type KnownPlugins, type PathSegment, type Substituted } 
 import { INVALID, type Invalid } from '../../schema/invalid.ts';
 import { isMap, type Schema } from '../../schema/schema.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
-import { isExtension, type ConfigDocument } from './document.ts';
+import type { ConfigDocument } from './document.ts';
+import { routingPartOf } from './document-kind.ts';
 import { middlewareOptions, routerOptions, type MiddlewareOptions, type RouterOptions } from './routing-options.ts';
 import { serviceOptions, type ServiceOptions } from './service-options.ts';
 import {
@@ -65,6 +66,8 @@ export interface RoutingSections {
 export interface RoutingConfig extends RoutingSections {
   readonly provider: string;
   readonly diagnostics: readonly Diagnostic[];
+  /** Files of which nothing is known, since they cannot be read or do not parse. */
+  readonly unread?: readonly string[];
   /** Files that options name and whose content is part of this: when they change, decode again. */
   readonly filesRead: ReadonlySet<string>;
 }
@@ -99,8 +102,7 @@ export function decodeRouting(
   const given = document.value ?? {};
   if (!isMap(given)) context.wrongType('the section "http"', given);
   else {
-    for (const [key, section] of Object.entries(given)) {
-      if (isExtension(key)) continue;
+    for (const [key, section] of routingPartOf(given, context)) {
       context.at(key, () => {
         const name = key.toLowerCase();
         const known = Object.hasOwn(SECTIONS, name) ? SECTIONS[name] : undefined;

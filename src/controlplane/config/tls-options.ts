@@ -9,7 +9,7 @@ import { forgivingList } from '../../schema/forgiving.ts';
 import {
   boolean,
   checked,
-  differing,
+  differingDefault,
   isEmptyText,
   isSwitchedOff,
   isSwitchedOn,
@@ -176,7 +176,7 @@ export const tlsOptions = checked(
   object({
     minVersion: withDefault(tlsVersion, 'VersionTLS12', 'Oldest version.'),
     maxVersion: withDefault(tlsVersion, 'VersionTLS13', 'Newest version.'),
-    cipherSuites: differing(
+    cipherSuites: differingDefault(
       optional(cipherSuites, 'Cipher suites up to TLS 1.2, by their names in Go. Those of TLS 1.3 are always on.'),
       'When left out, suites with forward secrecy and authenticated encryption only; CBC suites when they are named.',
     ),

@@ -110,6 +110,7 @@ export const namedTransportOptions = object({
   ...shared,
   maxIdleConnsPerHost: {
     ...shared.maxIdleConnsPerHost,
+    differsLeftOut: true,
     differs: '200 when left out, as for services without a transport of their own; Traefik keeps 2.',
   },
   disableHTTP2: withDefault(boolean(), false, '`https` servers are not offered HTTP/2.'),

@@ -29,6 +29,8 @@ interface KnownFile {
   readonly config: RoutingConfig;
   /** What is served: the present text's, or the last one that parsed. */
   readonly served: RoutingConfig;
+  /** It has never parsed. */
+  readonly isUnread: boolean;
 }
 
 export class FileProvider implements Provider {
@@ -81,7 +83,8 @@ export class FileProvider implements Provider {
     this.#files = known;
     const named = [...known.values()].flatMap(({ config }) => [...config.filesRead]);
     await this.#watch?.follow(directories, [...files, ...named]);
-    this.#publish(mergeFiles([...known.values()], problems));
+    const unread = [...known].filter(([, { isUnread }]) => isUnread).map(([path]) => path);
+    this.#publish({ ...mergeFiles([...known.values()], problems), unread });
   }
 
   async #list(problems: Diagnostic[]): Promise<{ files: string[]; directories: string[] }> {
@@ -95,18 +98,16 @@ export class FileProvider implements Provider {
     }
     const files: string[] = [];
     const directories: string[] = [];
-    await this.#walk(directory, files, directories, problems, 0);
+    await this.#walk(directory, { files, directories, problems, seen: new Set() }, 0);
     return { files, directories };
   }
 
   async #walk(
     directory: string,
-    files: string[],
-    directories: string[],
-    problems: Diagnostic[],
+    found: { files: string[]; directories: string[]; problems: Diagnostic[]; seen: Set<string> },
     depth: number,
   ): Promise<void> {
-    // A symbolic link may lead back up.
+    const { files, directories, problems, seen } = found;
     if (depth > 20 || files.length >= MAX_FILES) return;
     let names: string[];
     try {
@@ -121,13 +122,21 @@ export class FileProvider implements Provider {
       return;
     }
     directories.push(directory);
+    const own = await stat(directory).catch(() => null);
+    if (own !== null) seen.add(`${own.dev} ${own.ino}`);
     for (const name of names.toSorted()) {
       // Kubernetes mounts keep their real files in `..2026_…`, behind the link `..data`.
       if (name.startsWith('..')) continue;
       const path = join(directory, name);
       const info = await stat(path).catch(() => null);
-      if (info?.isDirectory() === true) await this.#walk(path, files, directories, problems, depth + 1);
-      else if (info?.isFile() === true && isConfigFile(name)) files.push(path);
+      if (info === null) continue;
+      const isWanted = info.isDirectory() || (info.isFile() && isConfigFile(name));
+      // A symbolic link may lead back up, or to what is here already.
+      const identity = `${info.dev} ${info.ino}`;
+      if (!isWanted || seen.has(identity)) continue;
+      seen.add(identity);
+      if (info.isDirectory()) await this.#walk(path, found, depth + 1);
+      else files.push(path);
     }
   }
 
@@ -159,9 +168,9 @@ export class FileProvider implements Provider {
       substitutions: this.#context.substitutions,
       plugins: this.#context.plugins,
     });
-    if (document.value !== undefined) return { text, config, served: config };
+    if (document.value !== undefined) return { text, config, served: config, isUnread: false };
     const served = previous?.served ?? { ...config, routers: new Map(), middlewares: new Map(), services: new Map() };
-    return { text, config, served };
+    return { text, config, served, isUnread: previous?.isUnread ?? true };
   }
 
   #isBeingWritten(path: string, info: Stats, previous: KnownFile | null): boolean {
