@@ -3,7 +3,7 @@
 
 import type { ConnectionRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
-import { jsonString, plainText, timestampOf } from './access-log-text.ts';
+import { isFieldKept, jsonString, plainText, timestampOf, type CommonTime } from './access-log-text.ts';
 
 type Encode = (record: ConnectionRecord, count: number) => string;
 
@@ -37,7 +37,7 @@ export const CONNECTION_LOG_FIELDS: readonly string[] = Object.keys(FIELDS);
 
 /** Renders JSON lines with the fields that are kept. */
 export function connectionJsonLines({ fields }: AccessLogInit): Encode {
-  const kept = Object.entries(FIELDS).filter(([name]) => (fields.names[name] ?? fields.defaultMode) === 'keep');
+  const kept = Object.entries(FIELDS).filter(([name]) => isFieldKept(fields, name));
   return (record, count) => {
     let line = '{';
     for (const [name, encode] of kept) line += `"${name}":${encode(record, count)},`;
@@ -49,11 +49,16 @@ export function connectionJsonLines({ fields }: AccessLogInit): Encode {
  * In the place of method, path and protocol of a request: `TCP` or `UDP`, the server name, and the version of TLS or `passthrough`.
  * There is no status. At the end, behind the duration, bytes of the client and why the connection ended.
  */
-export function renderConnectionLine(record: ConnectionRecord, format: 'common' | 'genericCLF', count: number): string {
+export function renderConnectionLine(
+  record: ConnectionRecord,
+  format: 'common' | 'genericCLF',
+  count: number,
+  time: CommonTime,
+): string {
   const orDash = (text: string): string => (text === '' ? '-' : plainText(text));
   const tls = record.isPassthrough ? 'passthrough' : record.tlsVersion === '' ? '-' : `TLS/${record.tlsVersion}`;
   const line =
-    `${record.clientIp} - - [${timestampOf(record.startWallMs).common}] ` +
+    `${record.clientIp} - - [${time(record.startWallMs)}] ` +
     `"${record.protocol} ${orDash(record.serverName)} ${tls}" - ${record.sentBytes} "-" "-"`;
   if (format === 'genericCLF') return `${line}\n`;
   return `${line} ${count} "${orDash(record.routerName)}" "${orDash(record.serviceUrl)}" ${Math.floor(record.durationMs)}ms ${record.receivedBytes} "${orDash(record.responseFlag)}"\n`;

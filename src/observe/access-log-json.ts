@@ -3,7 +3,7 @@
 
 import type { AccessRecord, HeaderView } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
-import { jsonString, timestampOf } from './access-log-text.ts';
+import { isFieldKept, jsonString, timestampOf } from './access-log-text.ts';
 
 type Encode = (record: AccessRecord, count: number) => string;
 type HeaderMode = 'keep' | 'drop' | 'redact';
@@ -150,7 +150,7 @@ export class JsonLines {
   readonly #logsHeaders: boolean;
 
   constructor({ fields }: AccessLogInit) {
-    const isKept = (name: string): boolean => (fields.names[name] ?? fields.defaultMode) === 'keep';
+    const isKept = (name: string): boolean => isFieldKept(fields, name);
     this.#groups = GROUPS.map((group) => renderGroup(group, isKept)).filter((render) => render !== null);
     this.#hasPath = isKept('RequestPath');
     this.#queryMode = fields.queryParameters.defaultMode;

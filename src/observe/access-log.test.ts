@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { AccessRecord, HeaderView } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
 import { AccessLog } from './access-log.ts';
+import { commonTime } from './access-log-text.ts';
 import { ACCESS_LOG_FIELDS } from './access-log-json.ts';
 
 function headers(fields: Record<string, string>): HeaderView {
@@ -181,4 +182,22 @@ test('lines that the writer cannot keep up with are dropped and counted', () => 
   log.append(RECORD);
   log.flush();
   expect(sent).toEqual([{ count: 1, dropped: 2 }]);
+});
+
+test('the time of the common formats is that of the first field that is kept, whose name may be in any case', () => {
+  const fields = (names: Record<string, 'keep' | 'drop'>, defaultMode: 'keep' | 'drop' = 'keep') => ({
+    defaultMode,
+    names,
+    headers: { defaultMode: 'drop' as const, names: {} },
+    queryParameters: { defaultMode: 'keep' as const },
+  });
+  const { startWallMs } = RECORD;
+  expect(commonTime(fields({}))(startWallMs)).toBe('23/Nov/2026:09:05:07 +0000');
+  expect(commonTime(fields({ startutc: 'keep' }, 'drop'))(startWallMs)).toBe('23/Nov/2026:09:05:07 +0000');
+  expect(commonTime(fields({ startutc: 'drop' }))(startWallMs)).toMatch(/^2\d\/Nov\/2026:\d\d:\d\d:07 [+-]\d{4}$/);
+  expect(commonTime(fields({}, 'drop'))(startWallMs)).toBe('-');
+  const [line] = lines({ fields: fields({ startUTC: 'keep' }, 'drop') }, {})
+    .trimEnd()
+    .split('\n');
+  expect(Object.keys(JSON.parse(line!) as object)).toEqual(['StartUTC', 'level', 'msg', 'time']);
 });

@@ -5,6 +5,7 @@
 import type { AccessRecord, ConnectionRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
 import { renderCommonLine } from './access-log-common.ts';
+import { commonTime, type CommonTime } from './access-log-text.ts';
 import { JsonLines } from './access-log-json.ts';
 import { renderConnectionLine, connectionJsonLines } from './access-log-connection.ts';
 
@@ -23,6 +24,7 @@ export class AccessLog {
   readonly #json: JsonLines | null;
   readonly #renderConnection: (record: ConnectionRecord, count: number) => string;
   readonly #hasFilters: boolean;
+  readonly #time: CommonTime;
   #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #used = 0;
   #count = 0;
@@ -41,8 +43,12 @@ export class AccessLog {
     this.#slot = slot;
     this.#json = init.format === 'json' ? new JsonLines(init) : null;
     const { filters, format } = init;
+    const time = commonTime(init.fields);
+    this.#time = time;
     this.#renderConnection =
-      format === 'json' ? connectionJsonLines(init) : (record, count) => renderConnectionLine(record, format, count);
+      format === 'json'
+        ? connectionJsonLines(init)
+        : (record, count) => renderConnectionLine(record, format, count, time);
     this.#hasFilters = filters.statusCodes.length > 0 || filters.retryAttempts || filters.minDurationMs > 0;
   }
 
@@ -51,7 +57,12 @@ export class AccessLog {
     if (this.#hasFilters && !this.#passes(record)) return;
     const line =
       this.#json === null
-        ? renderCommonLine(record, this.#init.format === 'genericCLF' ? 'genericCLF' : 'common', this.#requests)
+        ? renderCommonLine(
+            record,
+            this.#init.format === 'genericCLF' ? 'genericCLF' : 'common',
+            this.#requests,
+            this.#time,
+          )
         : this.#json.render(record, this.#requests);
     this.#add(line);
   }

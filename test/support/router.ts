@@ -33,6 +33,8 @@ export interface RouterOptions {
   readonly workers?: number;
   /** Further arguments of `run`. */
   readonly args?: readonly string[];
+  /** Further variables. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** For Node itself. */
   readonly nodeArgs?: readonly string[];
   /** A script that takes the place of the program; its arguments are the configuration and the number of workers. */
@@ -55,7 +57,7 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
   const command = options.script === undefined ? [MAIN, ...args] : [fileURLToPath(options.script), config, workers];
   const child = spawn(process.execPath, [...(options.nodeArgs ?? []), ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] ?? '' },
+    env: { PATH: process.env['PATH'] ?? '', ...options.environment },
   });
   const router = new Running(child, directory);
   if (options.isExpectedToStart !== false) await router.sees(/\d+ middlewares?\n/);
