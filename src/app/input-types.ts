@@ -190,7 +190,7 @@ export interface InstallInput {
     readonly format?: 'common' | 'COMMON' | 'json' | 'JSON';
     /** File to append to; standard error when empty. SIGUSR1 reopens it. */
     readonly filePath?: string;
-    /** The log has no colours. */
+    /** Lines of the log have no colours. */
     readonly noColor?: boolean | string;
   };
   /** A line per request. An empty section switches it on. */

@@ -78,7 +78,11 @@ async function openStore(path: string, log: Log): Promise<SingleFileStore> {
     adopt: {
       ending: TRAEFIK_ENDING,
       read: readTraefikFile,
-      adopted: (backup) => log.info("took over accounts and certificates of Traefik's", { path, backup }),
+      adopted: (backup) =>
+        log.info("took over accounts and certificates of Traefik's; to go back to Traefik, give it the backup", {
+          path,
+          backup,
+        }),
     },
   });
   await store.start();

@@ -187,7 +187,7 @@ const acme = checked(
         'acme.json',
         'File that keeps account and certificates, mode 0600. A file of Traefik’s is taken over.',
       ),
-      'A file of Traefik’s is taken over once, and kept beside with the ending `.traefik`; the file has a format of its own then.',
+      'A file of Traefik’s is taken over once, and kept beside with the ending `.traefik`; the file has a format of its own then. The way back to Traefik is that copy.',
     ),
     keyType: withDefault(tolerant(oneOf(...KEY_TYPES), 'RSA4096'), 'RSA4096', 'Kind of the certificates’ keys.'),
     certificatesDuration: withDefault(

@@ -126,7 +126,7 @@ const log = object({
     'Lines for people or one JSON object each.',
   ),
   filePath: withDefault(string(), '', 'File to append to; standard error when empty. SIGUSR1 reopens it.'),
-  noColor: needless(boolean(), 'The log has no colours.'),
+  noColor: needless(boolean(), 'Lines of the log have no colours.'),
   maxSize: later('Rotation by the program itself; use SIGUSR1 with logrotate.'),
   maxAge: later('Rotation by the program itself.'),
   maxBackups: later('Rotation by the program itself.'),
