@@ -220,6 +220,6 @@ test('what is wrong with its options is said', async () => {
     '"404" is not among the statuses that are replaced',
   ]);
   expect(await say({ status: '500', service: 's', statusRewrites: { x: 200 } })).toEqual(
-    expect.arrayContaining(['"x" is no status or range such as 500-599']),
+    expect.arrayContaining(['"x" is no status or range such as 500-599; this entry is left out']),
   );
 });

@@ -166,3 +166,52 @@ tcp:
     expect.stringMatching(/names no host a certificate could be for/),
   ]);
 });
+
+test('what says nothing of a server costs no service, and never shows a password', () => {
+  const url = 'http://user:hush@127.0.0.1:9001/?q=1#x';
+  const { sections, said } = compiled(
+    `${EP}ping: { entryPoint: nowhere }\nhttp: { services: { s: { loadBalancer: { servers: [{ url: "${url}" }] } } } }`,
+  );
+  expect(Object.keys(sections.services)).toContain('s@install');
+  expect(said).toEqual([
+    expect.stringContaining('a server is scheme, host and port: user and query and fragment of the URL have no effect'),
+  ]);
+  expect(said.join()).not.toContain('hush');
+});
+
+test('a server whose address is wrong costs itself, at its place in the file', () => {
+  const { sections, said } = compiled(`${EP}
+http: { services: { h: { loadBalancer: { servers: [{ weight: 2 }, { url: "a:1" }, { url: "http://a:1" }] } } } }
+tcp: { services: { t: { loadBalancer: { servers: [{ address: "a" }, { address: "a:1" }] } } } }
+udp: { services: { u: { loadBalancer: { servers: [{ address: "a" }, { address: "a:1" }] } } } }
+`);
+  expect(sections.services['h@install']).toMatchObject({ servers: [{ url: 'http://a:1' }] });
+  expect(sections.tcpServices['t@install']).toMatchObject({ servers: [{ url: 'a:1' }] });
+  expect(sections.udpServices['u@install']).toMatchObject({ servers: [{ url: 'a:1' }] });
+  expect(said.map((line) => line.split(' ').slice(0, 4).join(' '))).toEqual([
+    'warning missing-option 3:52 http.services.h.loadBalancer.servers[0].url:',
+    'warning bad-server-url 3:69 http.services.h.loadBalancer.servers[1].url:',
+    'warning bad-server-url 4:53 tcp.services.t.loadBalancer.servers[0].address:',
+    'warning bad-server-url 5:53 udp.services.u.loadBalancer.servers[0].address:',
+  ]);
+});
+
+test('an entry point that is not there costs a router nothing while another one is', () => {
+  const { sections, said } = compiled(`
+entryPoints: { web: { address: ":0" }, db: { address: ":1" }, dns: { address: ":2/udp" } }
+http: { routers: { r: { rule: "Host(\`a\`)", entryPoints: [nowhere, web, dns], service: s } }, services: { ${S} } }
+tcp: { routers: { t: { rule: "HostSNI(\`*\`)", entryPoints: [nowhere, db], service: t }, lost: { rule: "HostSNI(\`*\`)", entryPoints: [nowhere], service: t } }, services: { t: { loadBalancer: { servers: { address: "a:1" } } } } }
+udp: { routers: { u: { entryPoints: [nowhere, dns], service: u } }, services: { u: { loadBalancer: { servers: { address: "a:1" } } } } }
+`);
+  expect(sections.routes['r@install']!.entryPoints).toEqual(['web']);
+  expect(sections.tcpRoutes['t@install']!.entryPoints).toEqual(['db']);
+  expect(sections.udpRoutes['u@install']!.entryPoints).toEqual(['dns']);
+  expect(Object.keys(sections.tcpRoutes)).toEqual(['t@install']);
+  expect(said.map((line) => line.replace(/\S+ \S+: /, ''))).toEqual([
+    'warning dangling-reference there is no entry point "nowhere"; known: web, db; it is left out here',
+    'warning dangling-reference the entry point "dns" is for UDP; this router needs one for TCP; it is left out here',
+    'warning dangling-reference there is no entry point "nowhere"; known: web, db; it is left out here',
+    'error dangling-reference there is no entry point "nowhere"; known: web, db',
+    'warning dangling-reference there is no entry point "nowhere"; known: dns; it is left out here',
+  ]);
+}); // prettier-ignore

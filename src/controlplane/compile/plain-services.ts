@@ -51,6 +51,25 @@ interface Division {
   readonly services: readonly { readonly name: string; readonly weight: number }[];
 }
 
+/** Qualified children; of one that is named again the weights are added. */
+export function childrenOnce(
+  service: Compiled<unknown>,
+  kind: string,
+  services: Division['services'],
+  findings: Findings,
+): readonly ChildSpec[] {
+  const weights = new Map<string, number>();
+  for (const [index, { name, weight }] of services.entries()) {
+    const child = qualify(name, service.provider);
+    const before = weights.get(child);
+    weights.set(child, (before ?? 0) + weight);
+    if (before === undefined) continue;
+    const message = `the service "${name}" is named twice: its weight is the sum, ${before + weight}`;
+    findings.report(service, 'warning', 'duplicate-object', message, [kind, 'services', index, 'name']);
+  }
+  return [...weights].map(([child, weight]) => ({ service: child, weight }));
+}
+
 /** Qualified children; what is wrong with them is reported. `noneLeft` says what happens when every weight is 0. */
 export function compileChildren(
   service: Compiled<unknown>,
@@ -58,14 +77,7 @@ export function compileChildren(
   noneLeft: string,
   findings: Findings,
 ): readonly ChildSpec[] {
-  const children = services.map(({ name, weight }) => ({ service: qualify(name, service.provider), weight }));
-  const twice = children.findIndex(
-    (child, index) => children.findIndex((one) => one.service === child.service) < index,
-  );
-  if (twice >= 0) {
-    const message = `the service "${services[twice]!.name}" is named twice; give it the sum of both weights once`;
-    findings.report(service, 'error', 'invalid-value', message, ['weighted', 'services', twice, 'name']);
-  }
+  const children = childrenOnce(service, 'weighted', services, findings);
   if (children.every((child) => child.weight === 0)) {
     const message = `${children.length === 0 ? 'there are no services' : 'every weight is 0'}: ${noneLeft}`;
     findings.report(service, 'warning', 'option-without-effect', message, ['weighted', 'services']);

@@ -31,9 +31,22 @@ export function parseServer(
     say('error', 'bad-server-url', `"${text}" has the scheme "${url.protocol.slice(0, -1)}"${hint}`);
     return null;
   }
-  if (url.username !== '' || url.search !== '' || url.hash !== '' || url.hostname === '') {
-    say('error', 'bad-server-url', `"${text}" should be scheme, host and port, without user, query or fragment`);
+  if (url.hostname === '') {
+    say('error', 'bad-server-url', `"${text}" should be scheme, host and port`);
     return null;
+  }
+  const idle = [
+    url.username !== '' || url.password !== '' ? 'user' : '',
+    url.search !== '' ? 'query' : '',
+    url.hash !== '' ? 'fragment' : '',
+  ].filter((part) => part !== '');
+  if (idle.length > 0) {
+    // Nothing of the URL is shown: it may hold a password.
+    say(
+      'warning',
+      'option-without-effect',
+      `a server is scheme, host and port: ${idle.join(' and ')} of the URL have no effect`,
+    );
   }
   if (url.port === '0') {
     say('error', 'bad-server-url', `"${text}" has the port 0, which nothing can listen on`);

@@ -3,7 +3,6 @@
 
 import { createHash } from 'node:crypto';
 import type {
-  ChildSpec,
   HealthCheckSpec,
   LoadBalancerSpec,
   ServerSpec,
@@ -17,7 +16,7 @@ import { scheduleSpec } from '../config/check-options.ts';
 import { transportSpec, type TransportOptions } from '../config/transport-options.ts';
 import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { LastMade } from './last-made.ts';
-import { reportServers, type ServerProblem } from './plain-services.ts';
+import { childrenOnce, reportServers, type ServerProblem } from './plain-services.ts';
 import { parseServer } from './server-url.ts';
 import { resolveTransport } from './transport-reference.ts';
 
@@ -48,23 +47,13 @@ function compileService(
   inputs: ServiceInputs,
   findings: Findings,
 ): ServiceSpec | null {
-  const { name, provider } = service;
+  const { name } = service;
   if (options.loadBalancer !== undefined) return compileLoadBalancer(service, options.loadBalancer, inputs, findings);
   const { weighted, highestRandomWeight } = options;
   const tree = weighted ?? highestRandomWeight;
   if (tree === undefined) return null;
   const kind = weighted === undefined ? 'highestRandomWeight' : 'weighted';
-  const children: ChildSpec[] = tree.services.map((child) => ({
-    service: qualify(child.name, provider),
-    weight: child.weight,
-  }));
-  const twice = children.findIndex(
-    (child, index) => children.findIndex((one) => one.service === child.service) < index,
-  );
-  if (twice >= 0) {
-    const message = `the service "${tree.services[twice]!.name}" is named twice; give it the sum of both weights once`;
-    findings.report(service, 'error', 'invalid-value', message, [kind, 'services', twice, 'name']);
-  }
+  const children = childrenOnce(service, kind, tree.services, findings);
   if (children.every((child) => child.weight === 0)) {
     const message = `${children.length === 0 ? 'there are no services' : 'every weight is 0'}: requests are answered 503`;
     findings.report(service, 'warning', 'option-without-effect', message, [kind, 'services']);

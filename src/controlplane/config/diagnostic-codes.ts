@@ -20,7 +20,8 @@ export const DIAGNOSTIC_CODES = {
   'option-without-effect': 'An option that another one overrides, or that cannot do anything the way it is written.',
   'deprecated-option': 'A name that the reference has given up for another one; it works all the same.',
   'forbidden-key': 'A name that would change the object it is in.',
-  'duplicate-object': 'Two files define an object of the same name; the first counts.',
+  'duplicate-object':
+    'Two files define an object of the same name, and the first counts; or a service names another one twice, whose weights are added.',
   'rule-syntax': 'A rule does not parse, or a matcher’s argument is wrong.',
   'dangling-reference': 'A router, chain, entry point or middleware names something that does not exist.',
   'unusable-reference': 'A router or chain names something that is disabled.',

@@ -31,7 +31,10 @@ export function internalRouting(
   for (const name of Object.keys(entryPoints)) addRedirection(name, options, entryPoints, context, draft);
   const endpoint = (service: string, path: string, entryPoint: string, option: readonly string[]): void => {
     if (entryPoint === INTERNAL_ENTRY_POINT) return;
-    if (!(entryPoint in entryPoints)) reportMissing(context, option, entryPoint, entryPoints);
+    if (!(entryPoint in entryPoints)) {
+      reportMissing(context, option, entryPoint, entryPoints, 'warning');
+      return;
+    }
     addRouter(draft, service, { rule: `PathPrefix(\`${path}\`)`, entryPoints: [entryPoint], service }, TOP_PRIORITY);
   };
   const { ping, metrics } = options;
@@ -68,7 +71,7 @@ function addRedirection(
   const { to, scheme, permanent, priority } = redirection;
   const port = to.startsWith(':') ? parseAddress(to)?.port : entryPoints[to]?.address.port;
   if (port === undefined) {
-    reportMissing(context, ['entryPoints', name, 'http', 'redirections', 'entryPoint', 'to'], to, entryPoints);
+    reportMissing(context, ['entryPoints', name, 'http', 'redirections', 'entryPoint', 'to'], to, entryPoints, 'error');
     return;
   }
   const label = `${name}-to-${to.replace(/^:/, '')}`;
@@ -88,14 +91,17 @@ function reportMissing(
   option: readonly string[],
   name: string,
   entryPoints: Readonly<Record<string, EntryPointSpec>>,
+  severity: 'error' | 'warning',
 ): void {
   const [first, ...rest] = option;
   if (first !== undefined) {
-    context.at(first, () => reportMissing(context, rest, name, entryPoints));
+    context.at(first, () => reportMissing(context, rest, name, entryPoints, severity));
     return;
   }
   const known = Object.keys(entryPoints).join(', ') || 'none';
-  context.report('error', 'dangling-reference', `there is no entry point "${name}"; known: ${known}`);
+  // Without the redirection, what should be encrypted would not be.
+  const meaning = severity === 'warning' ? '; nothing is served there' : '';
+  context.report(severity, 'dangling-reference', `there is no entry point "${name}"; known: ${known}${meaning}`);
 }
 
 /** The priorities are above what the schema of routers lets people write. */

@@ -1,7 +1,8 @@
 // errors: pages of another service in the place of a service's own error answers.
 
 import { STATUS_CODES } from 'node:http';
-import { checked, integer, object, optional, required, string, withDefault } from '../../schema/schema.ts';
+import { checked, integer, object, optional, required, string, withDefault, type Schema } from '../../schema/schema.ts';
+import { INVALID } from '../../schema/invalid.ts';
 import { forgivingList, forgivingRecord } from '../../schema/forgiving.ts';
 import { parseStatusRange, statusRange, type StatusRange } from '../../schema/status-range.ts';
 import type { ResponseHook } from '../http/exchange.ts';
@@ -13,6 +14,20 @@ import { fieldName } from './option-types.ts';
 function contains(ranges: readonly StatusRange[], status: number): boolean {
   return ranges.some(([from, to]) => status >= from && status <= to);
 }
+
+const pageText = string({ isVerbatim: true });
+
+/** Path and query of a page, with a slash in front and nothing that a request line cannot hold (RFC 9112 §3.2.1). */
+const pageTarget: Schema<string> = {
+  ...pageText,
+  decode(input, context) {
+    const given = pageText.decode(input, context);
+    if (given === INVALID) return INVALID;
+    if (/[\0-\x1f\x7f]/.test(given)) return context.invalid('the path holds control characters', 'a path', given);
+    const text = given.replace(/\p{Surrogate}/gu, '\ufffd').replace(/[^\x21-\x7e]+/g, encodeURIComponent);
+    return text.startsWith('/') ? text : `/${text}`;
+  },
+};
 
 export const errors = defineMiddleware({
   kind: 'errors',
@@ -31,7 +46,7 @@ export const errors = defineMiddleware({
       ),
       service: required(string(), 'Service that has the pages.'),
       query: withDefault(
-        string({ pattern: /^[\x21-\x7e]*$/, expected: 'a path without spaces', isVerbatim: true }),
+        pageTarget,
         '/',
         'Path of the page. `{status}` stands for the status of the answer, `{originalStatus}` for that before a rewrite, `{url}` for the escaped target of the request.',
       ),

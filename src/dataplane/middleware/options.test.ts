@@ -25,7 +25,7 @@ test.each<[string, unknown]>([
   ['compress', true],
   ['compress', { encodings: [], excludedContentTypes: ['image/*'] }],
   ['contentType', 'true'],
-  ['errors', { status: [], service: 's' }],
+  ['errors', { status: [], service: 's', query: 'page {status}?u={url}' }],
   [
     'headers',
     {
