@@ -7,6 +7,7 @@ import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import type { StateStore } from '../controlplane/store/define.ts';
+import type { StoredForms } from '../controlplane/store/stored-forms.ts';
 import type { StoredHistory } from '../controlplane/store/stored-history.ts';
 import type { Log } from '../core/log.ts';
 import type { SavedHistory } from '../model/history.ts';
@@ -23,7 +24,7 @@ export interface HandoverParts {
   readonly acme: AcmeManager | null;
   readonly watch: InstallWatch | null;
   readonly manager: ServiceManager;
-  readonly state: { readonly store: StateStore; readonly history: StoredHistory } | null;
+  readonly state: { readonly store: StateStore; readonly history: StoredHistory; readonly forms: StoredForms } | null;
   readonly secret: Uint8Array;
   /** Made after this, since it answers whoever asks for a takeover. */
   admin(): AdminServer;
@@ -82,12 +83,14 @@ export class Handover implements TakeoverSource {
     await pipeline.pause();
     await acme?.stop();
     await state?.history.flush();
+    await state?.forms.flush();
     await state?.store.stop();
     return {
       ticketKeys: Buffer.from(supervisor.ticketKeys).toString('base64'),
       secret: Buffer.from(secret).toString('base64'),
       rest: this.#parts.pushed(),
       history: state === null ? newestAndPinned(pipeline) : { entries: [], pinned: null },
+      lastGood: state === null ? pipeline.lastGoodForms : [],
     };
   }
 

@@ -13,7 +13,7 @@ const LIVE: readonly RegExp[] = [
   new RegExp(`^entrypoints\\.(?!${INTERNAL_ENTRY_POINT}(?:\\.|$))`),
   /^log\.level$/,
   /^core\.defaultrulesyntax$/,
-  /^providers\.(?:precedence|providersthrottleduration)(?:\.|$)/,
+  /^providers\.(?:precedence|providersthrottleduration|keeplastgood)(?:\.|$)/,
   /^(?:tcp)?serverstransport(?:\.|$)/,
 ];
 
@@ -37,6 +37,7 @@ export function withLiveOptions(inForce: InstallConfig, next: InstallConfig): In
     internalRouting: next.internalRouting,
     providersThrottleMs: next.providersThrottleMs,
     precedence: next.precedence,
+    keepLastGood: next.keepLastGood,
     defaultRuleSyntax: next.defaultRuleSyntax,
     serversTransport: next.serversTransport,
     tcpServersTransport: next.tcpServersTransport,

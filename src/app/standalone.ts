@@ -27,8 +27,10 @@ import type { CompileResult } from '../controlplane/compile/compile.ts';
 import { parseCertificate } from '../controlplane/config/certificate.ts';
 import type { StateStore } from '../controlplane/store/define.ts';
 import { processSecret } from '../controlplane/store/process-secret.ts';
+import { StoredForms } from '../controlplane/store/stored-forms.ts';
 import { StoredHistory } from '../controlplane/store/stored-history.ts';
 import type { SavedHistory } from '../model/history.ts';
+import type { StoredForm } from '../model/stored-form.ts';
 import type { RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
@@ -88,6 +90,8 @@ interface State {
   readonly store: StateStore;
   readonly history: StoredHistory;
   readonly saved: SavedHistory;
+  readonly forms: StoredForms;
+  readonly savedForms: readonly StoredForm[];
 }
 
 /** Null without certificates resolvers: what they need is not loaded then. */
@@ -160,8 +164,10 @@ export class Standalone {
       onCorrupt: (path, reason) => log.error('a state file cannot be read and was set aside', { path, reason }),
     });
     await store.start();
-    const history = new StoredHistory(store, (error) => log.error('state cannot be written', { error: String(error) }));
-    const state = { store, history, saved: await history.load() };
+    const failed = (error: unknown): void => log.error('state cannot be written', { error: String(error) });
+    const history = new StoredHistory(store, failed);
+    const forms = new StoredForms(store, failed);
+    const state = { store, history, saved: await history.load(), forms, savedForms: await forms.load() };
     return new Standalone(options, log, state, { secret: await processSecret(store), inheritance }, create);
   }
 
@@ -209,6 +215,10 @@ export class Standalone {
       ),
       earlier: inheritance?.rest == null ? [] : [decodePushed(inheritance.rest, install)],
       internalServices: internalServices(install.admin),
+      lastGoodForms:
+        state === null
+          ? { saved: inheritance?.lastGood ?? [] }
+          : { saved: state.savedForms, save: (forms) => state.forms.save(forms) },
       onDiagnostics: (diagnostics) => this.#showNew(diagnostics),
       moreProviders: this.#acme === null ? [] : [new AcmeProvider(this.#acme)],
       onCompiled: (result) => {
@@ -533,6 +543,7 @@ export class Standalone {
 
   async #closeState(): Promise<void> {
     await this.#state?.history.flush();
+    await this.#state?.forms.flush();
     await this.#state?.store.stop();
   }
 

@@ -21,7 +21,15 @@ export interface RouteSpec {
   /** Qualified name of its TLS options; '' when they cannot be used. */
   readonly tlsOptions: string;
   readonly observability: { readonly accessLogs: boolean; readonly metrics: boolean };
+  /**
+   * 0 while it can be served. Otherwise the status that answers its requests: it keeps its place, so that nothing falls through to
+   * a wider router.
+   */
+  readonly disabledStatus: number;
 }
+
+/** Of routers and of shares of services that cannot be served. */
+export const DISABLED_STATUS = 503;
 
 /** `options` have passed the schema of `kind`, defaults filled in, references qualified. */
 export interface MiddlewareSpec {

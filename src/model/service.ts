@@ -90,6 +90,8 @@ export interface ChildSpec {
   /** Qualified name. */
   readonly service: string;
   readonly weight: number;
+  /** Left out while it can be used; otherwise the status that answers its share, which goes to no other. */
+  readonly disabledStatus?: number;
 }
 
 /** Divides requests between services in proportion to their weights. */

@@ -2,6 +2,7 @@
 // process and its child. The two may be of different versions of the program.
 
 import type { SavedHistory } from './history.ts';
+import type { StoredForm } from './stored-form.ts';
 
 /** How a process is started: what `signalbox run --takeover` was itself started with, but for that flag. */
 export interface ProcessCommand {
@@ -24,6 +25,8 @@ export interface Inheritance {
   readonly rest: string | null;
   /** The newest snapshot and the pinned one, where no state directory keeps them. */
   readonly history: SavedHistory;
+  /** Last good forms of objects, where no state directory keeps them; left out by versions that had none. */
+  readonly lastGood?: readonly StoredForm[];
 }
 
 export type FromSuccessor =

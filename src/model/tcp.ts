@@ -17,6 +17,8 @@ export interface TcpRouteSpec {
   readonly service: string;
   /** Null for connections without TLS. */
   readonly tls: TcpRouteTls | null;
+  /** It cannot be served, and keeps its place: its connections are closed and go to no other router. */
+  readonly isDisabled: boolean;
 }
 
 export interface TcpRouteTls {

@@ -9,6 +9,8 @@ export interface UdpRouteSpec {
   readonly entryPoints: readonly string[];
   /** Qualified name of a UDP service. */
   readonly service: string;
+  /** It cannot be served, and keeps its place: datagrams are dropped. */
+  readonly isDisabled: boolean;
 }
 
 export interface UdpServerSpec {

@@ -77,7 +77,7 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   },
   entrypoint_datagrams_dropped_total: {
     type: 'counter',
-    help: 'Datagrams that reached nobody: no_router; sessions, as many as may be; backlog, not taken fast enough; draining, of a new client while the router stops.',
+    help: 'Datagrams that reached nobody: no_router; router_disabled, its router has an error; sessions, as many as may be; backlog, not taken fast enough; draining, of a new client while the router stops.',
     labels: ['entrypoint', 'reason', 'protocol'],
   },
   service_dial_failures_total: {

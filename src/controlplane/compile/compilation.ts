@@ -1,10 +1,11 @@
 // What all compile stages work on: the objects of all providers by qualified name, what has been found wrong with each,
 // and who uses whom. Stages are pure: the same input gives the same result.
 
-import { didYouMean } from '../../core/did-you-mean.ts';
 import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
+import type { ConfigDocument } from '../config/document.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
+import { DanglingReferences } from './dangling.ts';
 
 export const OBJECT_KINDS = [
   'router',
@@ -47,7 +48,7 @@ export function collect<T>(
         provider: config.provider,
         object,
         errors: [...object.errors],
-        warnings: [],
+        warnings: [...(object.kept ?? [])],
         usedBy: new Set(),
       });
     }
@@ -60,24 +61,39 @@ export function qualify(reference: string, provider: string): string {
   return reference.includes('@') ? reference : `${reference}@${provider}`;
 }
 
-/** What is missing may be in a file that cannot be read. */
-const MISSING_OBJECT =
-  /^there (?:is no|are no) (?:middleware|service|router|serversTransport|TLS options|tcp\w+|udp\w+) "/;
+/** What is wrong with what an object names, rather than with itself. */
+const OF_REFERENCES: ReadonlySet<string> = new Set([
+  'dangling-reference',
+  'unusable-reference',
+  'reference-cycle',
+  'no-entry-point',
+  'duplicate-object',
+]);
 
 export class Findings {
   readonly diagnostics: Diagnostic[] = [];
-  readonly #unread: ReadonlyMap<string, readonly string[]>;
+  /** Errors of objects that are wrong by themselves, whatever they name. */
+  readonly unreadable = new Map<RoutingObject<unknown>, Diagnostic[]>();
+  readonly #dangling: DanglingReferences;
+  readonly #lines = new Map<ConfigDocument, readonly string[]>();
 
   constructor(configs: readonly RoutingConfig[] = []) {
-    this.#unread = new Map(configs.map(({ provider, unread = [] }) => [provider, unread]));
+    this.#dangling = new DanglingReferences(new Map(configs.map(({ provider, unread = [] }) => [provider, unread])));
   }
 
-  /** The message about a reference to nothing, where a file may define what is missing: guesses would mislead. */
-  dangling(message: string, provider: string): string {
-    const [first, ...more] = this.#unread.get(provider) ?? [];
-    if (first === undefined || !MISSING_OBJECT.test(message)) return message;
-    const others = more.length === 0 ? '' : ` and ${more.length} more`;
-    return `${message.replace(/; (?:did you mean|write) "[^"]*"\??$/, '')}; it may be in ${first}${others}, which cannot be read`;
+  /** What to say about a reference to nothing; `known` are the names there are. */
+  dangling(kind: ObjectKind, reference: string, provider: string, known: ReadonlyMap<string, unknown>): string {
+    return this.#dangling.message(kind, reference, provider, known);
+  }
+
+  /** A line of a document, counted from 1; '' when there is none. */
+  lineOf(document: ConfigDocument, line: number): string {
+    let lines = this.#lines.get(document);
+    if (lines === undefined) {
+      lines = document.text.split('\n');
+      this.#lines.set(document, lines);
+    }
+    return lines[line - 1] ?? '';
   }
 
   /** Reports at an option of the object; an error disables it, unless it is one that `keeps` the object in force. */
@@ -85,60 +101,20 @@ export class Findings {
     about: Compiled<unknown>,
     severity: Severity,
     code: string,
-    said: string,
+    message: string,
     option: readonly PathSegment[] = [],
     details: { expected?: string; received?: string; place?: { line: number; column: number }; keeps?: true } = {},
   ): void {
-    const message = code === 'dangling-reference' ? this.dangling(said, about.provider) : said;
     const { place: known, keeps = false, ...rest } = details;
     const path = [...about.object.path, ...option];
     const place = known ?? about.object.document.locate(path) ?? { line: 0, column: 0 };
     (severity === 'error' && !keeps ? about.errors : about.warnings).push(message);
-    this.diagnostics.push({
-      severity,
-      code,
-      message,
-      source: about.object.document.source,
-      path: formatPath(path),
-      ...place,
-      ...rest,
-    });
+    const { source } = about.object.document;
+    const diagnostic = { severity, code, message, source, path: formatPath(path), ...place, ...rest };
+    this.diagnostics.push(diagnostic);
+    if (severity !== 'error' || keeps || OF_REFERENCES.has(code)) return;
+    const said = this.unreadable.get(about.object);
+    if (said === undefined) this.unreadable.set(about.object, [diagnostic]);
+    else said.push(diagnostic);
   }
-}
-
-/** What to say about a reference to nothing. */
-export function danglingMessage(
-  kind: ObjectKind,
-  reference: string,
-  provider: string,
-  known: Iterable<string>,
-): string {
-  if (reference.endsWith('@internal')) return missingInternal(kind, reference);
-  const names = [...known];
-  const own = names.filter((name) => name.endsWith(`@${provider}`)).map((name) => name.slice(0, -provider.length - 1));
-  const near = reference.includes('@') ? didYouMean(reference, names) : didYouMean(reference, own);
-  const what = kind === 'tlsOptions' ? 'are no TLS options' : `is no ${kind}`;
-  if (near !== null) return `there ${what} "${reference}"; did you mean "${near}"?`;
-  const elsewhere = names.find((name) => name.startsWith(`${reference}@`));
-  if (elsewhere !== undefined) return `there ${what} "${reference}" in provider ${provider}; write "${elsewhere}"`;
-  return `there ${what} "${reference}"`;
-}
-
-/** Internal services are there once the feature behind them is on. */
-const SWITCHES: Readonly<Record<string, string>> = {
-  api: 'api: {}',
-  dashboard: 'api: { dashboard: true }',
-  ping: 'ping: {}',
-  prometheus: 'metrics: { prometheus: {} }',
-  rest: 'providers: { rest: {} }',
-};
-
-function missingInternal(kind: ObjectKind, reference: string): string {
-  const name = reference.slice(0, -'@internal'.length);
-  const option = kind === 'service' ? SWITCHES[name] : undefined;
-  if (option !== undefined) return `"${reference}" is there when the install configuration says "${option}"`;
-  const near = kind === 'service' ? didYouMean(name, [...Object.keys(SWITCHES), 'noop']) : null;
-  return near === null
-    ? `there is no internal ${kind} "${reference}"`
-    : `there is no internal ${kind} "${reference}"; did you mean "${near}@internal"?`;
 }

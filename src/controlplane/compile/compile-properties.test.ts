@@ -50,7 +50,8 @@ function compileText(text: string): CompileResult {
 function check({ sections, diagnostics, routers, middlewares, services }: CompileResult): void {
   for (const [name, router] of routers) {
     // In force or with a reason, never silently neither.
-    expect(name in sections.routes).toBe(router.errors.length === 0);
+    const isServed = sections.routes[name]?.disabledStatus === 0;
+    expect(isServed, name).toBe(router.errors.length === 0);
   }
   for (const [name, service] of services) expect(name in sections.services).toBe(service.errors.length === 0);
   for (const [kind, all] of [
@@ -69,6 +70,8 @@ function check({ sections, diagnostics, routers, middlewares, services }: Compil
     }
   }
   for (const route of Object.values(sections.routes)) {
+    expect(route.disabledStatus, route.name).toBe(routers.get(route.name)!.errors.length === 0 ? 0 : 503);
+    if (route.disabledStatus > 0) continue;
     expect(sections.services[route.service]).toBeDefined();
     for (const stage of route.middlewares) expect(sections.middlewares[stage], stage).toBeDefined();
     for (const entryPoint of route.entryPoints) expect(sections.entryPoints[entryPoint]).toBeDefined();
@@ -127,7 +130,7 @@ test('an object beyond the kept diagnostics is still disabled, and so is what us
   const text = `http:\n  middlewares:\n${broken}  routers:\n    r: { rule: "Path(\`/\`)", service: s, middlewares: [m249] }\n  services:\n    s: { loadBalancer: { servers: [{ url: "http://a" }] } }\n`;
   const result = compileText(text);
   expect(result.middlewares.get('m249@file')!.errors).not.toEqual([]);
-  expect(result.sections.routes).toEqual({});
+  expect(result.sections.routes['r@file']).toMatchObject({ disabledStatus: 503, middlewares: [], service: '' });
   expect(result.routers.get('r@file')!.errors).toEqual(['the middleware "m249" is disabled']);
 });
 
@@ -138,7 +141,7 @@ test('chains that double with every level are refused, not unfolded', () => {
   }).join('');
   const text = `http:\n  middlewares:\n    leaf: { addPrefix: { prefix: /x } }\n${levels}  routers:\n    r: { rule: "Path(\`/\`)", service: s, middlewares: [c0] }\n  services:\n    s: { loadBalancer: { servers: [{ url: "http://a" }] } }\n`;
   const result = compileText(text);
-  expect(result.sections.routes).toEqual({});
+  expect(result.sections.routes['r@file']!.disabledStatus).toBe(503);
   expect(result.middlewares.get('c39@file')!.errors).toEqual([]);
   expect(result.middlewares.get('c0@file')!.errors).not.toEqual([]);
   check(result);

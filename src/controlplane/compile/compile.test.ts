@@ -73,7 +73,7 @@ const CASES: Readonly<Record<string, string>> = {
   'path-ignored': `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "http://a/b" }] } } } }`,
   substitution: `${EP}http: { services: { s: { loadBalancer: { servers: [{ url: "\${MISSING}" }] } } } }`,
   'unguarded-api': `entryPoints: { web: { address: ":0" }, traefik: { address: ":0" } }\napi: {}`,
-  'unguarded-fallback': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { basicAuth: { users: [] } } }, services: { ${S} } }`,
+  'unguarded-fallback': `${EP}http: { routers: { r: { rule: "Hots(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { basicAuth: { users: [] } } }, services: { ${S} } }`,
   'option-without-effect': `${EP}http: { middlewares: { m: { headers: { stsPreload: true } } } }`,
   'deprecated-option': `${EP}http: { middlewares: { m: { ipWhiteList: { sourceRange: ["::1"] } } } }`,
   'bad-certificate': `${EP}tls: { certificates: [{ certFile: "-----BEGIN CERTIFICATE-----", keyFile: "-----BEGIN PRIVATE KEY-----" }] }`,
@@ -106,6 +106,8 @@ test('the codes without a case here belong to files and runtimes', () => {
     'not-bound',
     'needs-restart',
     'not-in-runtime',
+    'last-good',
+    'compile-failed',
   ]);
 });
 
@@ -120,8 +122,8 @@ test('references cross providers by name@provider and say where a name is to be 
   );
   const kv = decodeRouting('kv', parseConfig('k.yml', `http: { services: { ${S} } }`));
   const { sections, diagnostics } = compile(install, [file, kv]);
-  expect(Object.keys(sections.routes)).toEqual(['a@file']);
-  expect(sections.routes['a@file']!.service).toBe('s@kv');
+  expect(sections.routes['a@file']).toMatchObject({ service: 's@kv', disabledStatus: 0 });
+  expect(sections.routes['b@file']).toMatchObject({ service: '', disabledStatus: 503 });
   expect(diagnostics.map(({ message }) => message)).toEqual(['there is no service "s" in provider file; write "s@kv"']);
   // The order of providers makes no difference.
   expect(compile(install, [kv, file]).sections).toEqual(sections);

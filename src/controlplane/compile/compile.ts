@@ -8,12 +8,12 @@ import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { INSTALL_PROVIDER, type InstallConfig } from '../config/install-config.ts';
-import type { RoutingConfig } from '../config/routing-config.ts';
+import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
 import type { MiddlewareOptions, RouterOptions } from '../config/routing-options.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import type { CertificateOptions, TlsOptions } from '../config/tls-options.ts';
 import type { TransportOptions } from '../config/transport-options.ts';
-import { collect, danglingMessage, Findings, qualify, type Compiled } from './compilation.ts';
+import { collect, Findings, qualify, type Compiled } from './compilation.ts';
 import { entryPointsFor } from './entry-points.ts';
 import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
@@ -35,6 +35,8 @@ export interface CompileResult {
   readonly tlsOptions: ReadonlyMap<string, Compiled<TlsOptions>>;
   readonly tcp: TcpObjects;
   readonly udp: UdpObjects;
+  /** Errors of objects that decoded and are wrong by themselves all the same; see `Findings`. */
+  readonly unreadable: ReadonlyMap<RoutingObject<unknown>, readonly Diagnostic[]>;
   /** What certificates resolvers are asked for. */
   readonly wantedCertificates: readonly WantedCertificate[];
 }
@@ -110,6 +112,7 @@ export function compile(
     tlsOptions,
     tcp: tcp.objects,
     udp: udp.objects,
+    unreadable: findings.unreadable,
     wantedCertificates: wanted,
   };
 }
@@ -139,7 +142,7 @@ function compileEntryPoints(
       broken.add(name);
       const reason = middlewares.has(qualified)
         ? `the middleware "${reference}" is disabled`
-        : findings.dangling(danglingMessage('middleware', reference, 'file', middlewares.keys()), 'file');
+        : findings.dangling('middleware', reference, 'file', middlewares);
       findings.diagnostics.push({
         severity: 'error',
         code: 'dangling-reference',

@@ -3,8 +3,8 @@
 import { SERVICE_OPTIONS } from '../../dataplane/middleware/registry.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { MiddlewareOptions } from '../config/routing-options.ts';
-import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
-import { findCycle } from './cycle.ts';
+import { qualify, type Compiled, type Findings } from './compilation.ts';
+import { MAX_DEPTH, walkGraph } from './graph.ts';
 
 /** Stages one chain may unfold to: chains of chains double with every level. */
 const MAX_STAGES = 1_000;
@@ -80,6 +80,7 @@ export class CompiledMiddlewares {
 
   /** Dangling members and chains that contain themselves. */
   #checkMembers(): void {
+    const graph = walkGraph(this.#chains);
     for (const [name, members] of this.#chains) {
       const chain = this.#middlewares.get(name)!;
       for (const [index, member] of members.entries()) {
@@ -89,10 +90,14 @@ export class CompiledMiddlewares {
           continue;
         }
         const written = member.endsWith(`@${chain.provider}`) ? member.slice(0, -chain.provider.length - 1) : member;
-        const message = danglingMessage('middleware', written, chain.provider, this.#middlewares.keys());
+        const message = this.#findings.dangling('middleware', written, chain.provider, this.#middlewares);
         this.#findings.report(chain, 'error', 'dangling-reference', message, ['chain', 'middlewares', index]);
       }
-      const cycle = findCycle(name, this.#chains);
+      const cycle = graph.cycleOf(name);
+      if (graph.isTooDeep(name)) {
+        const message = `chains are nested more than ${MAX_DEPTH} deep`;
+        this.#findings.report(chain, 'error', 'invalid-value', message, ['chain', 'middlewares']);
+      }
       if (cycle !== null) {
         const message = `the chain contains itself: ${cycle.join(' → ')}`;
         this.#findings.report(chain, 'error', 'reference-cycle', message, ['chain', 'middlewares']);

@@ -1,10 +1,11 @@
 // What services of plain connections have in common, whatever their protocol: addresses of servers, and services that
 // divide between others.
 
+import { DISABLED_STATUS } from '../../model/route.ts';
 import type { ChildSpec } from '../../model/service.ts';
 import type { PathSegment } from '../../schema/decode-context.ts';
-import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
-import { findCycle } from './cycle.ts';
+import { qualify, type Compiled, type Findings } from './compilation.ts';
+import { MAX_DEPTH, walkGraph } from './graph.ts';
 
 export interface HostPort {
   /** Without brackets. */
@@ -110,11 +111,16 @@ export function resolveChildren<S extends Divided>(
       children.map((child) => child.service),
     );
   }
+  const graph = walkGraph(members);
   for (const name of members.keys()) {
-    const cycle = findCycle(name, members);
-    if (cycle === null) continue;
-    const message = `the service contains itself: ${cycle.join(' → ')}`;
-    findings.report(services.get(name)!, 'error', 'reference-cycle', message, ['weighted', 'services']);
+    const service = services.get(name)!;
+    const cycle = graph.cycleOf(name);
+    const option = ['weighted', 'services'];
+    if (cycle !== null) {
+      findings.report(service, 'error', 'reference-cycle', `the service contains itself: ${cycle.join(' → ')}`, option);
+    } else if (graph.isTooDeep(name)) {
+      findings.report(service, 'error', 'invalid-value', `services are nested more than ${MAX_DEPTH} deep`, option);
+    }
   }
   for (let isChanging = true; isChanging;) {
     isChanging = false;
@@ -126,6 +132,14 @@ export function resolveChildren<S extends Divided>(
       isChanging = true;
     }
   }
+  for (const [name, spec] of specs) {
+    if (spec.children === undefined || spec.children.every((child) => specs.has(child.service))) continue;
+    reportChildren(services.get(name)!, spec.children, specs, services, findings, 'warning');
+    const children = spec.children.map((child) =>
+      specs.has(child.service) ? child : { ...child, disabledStatus: DISABLED_STATUS },
+    );
+    specs.set(name, { ...spec, children });
+  }
 }
 
 function checkChildren(
@@ -135,23 +149,39 @@ function checkChildren(
   services: ReadonlyMap<string, Compiled<unknown>>,
   findings: Findings,
 ): void {
+  // One that is left takes its share; what would go to the others goes nowhere.
+  if (!children.some((child) => specs.has(child.service))) {
+    reportChildren(service, children, specs, services, findings, 'error');
+  }
+  if (!followsHealth || service.errors.length > 0) return;
+  const without = children.find((child) => specs.has(child.service) && !hasHealth(specs.get(child.service)));
+  if (without === undefined) return;
+  const message = `the service "${without.service}" has no health check to follow; give it one, or take this one away`;
+  findings.report(service, 'error', 'invalid-value', message, ['weighted', 'healthCheck']);
+}
+
+function reportChildren(
+  service: Compiled<unknown>,
+  children: readonly ChildSpec[],
+  specs: ReadonlyMap<string, Divided>,
+  services: ReadonlyMap<string, Compiled<unknown>>,
+  findings: Findings,
+  severity: 'error' | 'warning',
+): void {
+  const consequence = severity === 'error' ? '' : '; what would be its share goes nowhere';
   for (const [index, { service: name }] of children.entries()) {
     if (specs.has(name)) continue;
     const { provider } = service;
     const written = name.endsWith(`@${provider}`) ? name.slice(0, -provider.length - 1) : name;
     const option = ['weighted', 'services', index, 'name'];
     if (services.has(name)) {
-      findings.report(service, 'error', 'unusable-reference', `the service "${written}" is disabled`, option);
+      const message = `the service "${written}" is disabled${consequence}`;
+      findings.report(service, severity, 'unusable-reference', message, option);
     } else {
-      const message = danglingMessage('service', written, provider, services.keys());
-      findings.report(service, 'error', 'dangling-reference', message, option);
+      const message = findings.dangling('service', written, provider, services) + consequence;
+      findings.report(service, severity, 'dangling-reference', message, option);
     }
   }
-  if (!followsHealth || service.errors.length > 0) return;
-  const without = children.find((child) => !hasHealth(specs.get(child.service)));
-  if (without === undefined) return;
-  const message = `the service "${without.service}" has no health check to follow; give it one, or take this one away`;
-  findings.report(service, 'error', 'invalid-value', message, ['weighted', 'healthCheck']);
 }
 
 function hasHealth(spec: Divided | undefined): boolean {

@@ -2,12 +2,13 @@
 // stages ask. One that cannot be used makes unusable what names it, which may go on in any direction, so it is repeated
 // until nothing changes.
 
+import { DISABLED_STATUS } from '../../model/route.ts';
 import { childrenOf, type ServiceSpec } from '../../model/service.ts';
 import type { MiddlewareOptions } from '../config/routing-options.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import type { PathSegment } from '../../schema/decode-context.ts';
-import { danglingMessage, type Compiled, type Findings } from './compilation.ts';
-import { findCycle } from './cycle.ts';
+import { type Compiled, type Findings } from './compilation.ts';
+import { MAX_DEPTH, walkGraph } from './graph.ts';
 import type { CompiledMiddlewares } from './middlewares.ts';
 
 export interface ReferenceInputs {
@@ -38,16 +39,18 @@ export function resolveReferences(specs: Map<string, ServiceSpec>, inputs: Refer
     }
     if (inputs.compiledMiddlewares.dropWithout(isUsable)) isChanging = true;
   }
+  for (const [name, spec] of specs) checkHealth(inputs.services.get(name)!, spec, specs, findings);
+  // A service that fails the check takes those above it with it.
+  if ([...specs.keys()].some((name) => inputs.services.get(name)!.errors.length > 0)) {
+    resolveReferences(specs, inputs, findings);
+    return;
+  }
   for (const [name, spec] of specs) {
-    checkHealth(inputs.services.get(name)!, spec, specs, findings);
+    specs.set(name, markChildren(inputs.services.get(name)!, spec, isUsable, inputs, findings));
     if (spec.kind !== 'loadBalancer' || spec.middlewares.length === 0) continue;
     const middlewares = spec.middlewares.flatMap((stage) => inputs.compiledMiddlewares.resolve(stage) ?? []);
     // Most name stages, not chains, and stay the same object.
     if (JSON.stringify(middlewares) !== JSON.stringify(spec.middlewares)) specs.set(name, { ...spec, middlewares });
-  }
-  // A service that fails the check above takes those above it with it.
-  if ([...specs.keys()].some((name) => inputs.services.get(name)!.errors.length > 0)) {
-    resolveReferences(specs, inputs, findings);
   }
 }
 
@@ -72,13 +75,17 @@ function refuseCycles(
         children.map((child) => child.service),
       );
   }
+  const graph = walkGraph(members);
   for (const name of members.keys()) {
-    const cycle = findCycle(name, members);
-    if (cycle === null) continue;
     const service = services.get(name)!;
     if (service.errors.length > 0) continue;
-    const message = `the service contains itself: ${cycle.join(' → ')}`;
-    findings.report(service, 'error', 'reference-cycle', message, [specs.get(name)!.kind, 'services']);
+    const cycle = graph.cycleOf(name);
+    const option = [specs.get(name)!.kind, 'services'];
+    if (cycle !== null) {
+      findings.report(service, 'error', 'reference-cycle', `the service contains itself: ${cycle.join(' → ')}`, option);
+    } else if (graph.isTooDeep(name)) {
+      findings.report(service, 'error', 'invalid-value', `services are nested more than ${MAX_DEPTH} deep`, option);
+    }
   }
 }
 
@@ -89,17 +96,50 @@ function checkChildren(
   inputs: ReferenceInputs,
   findings: Findings,
 ): void {
+  const children = childrenOf(spec);
+  // One that is left takes its share; the others' is answered as they are.
+  if (children.some((child) => isUsable(child.service))) return;
+  reportChildren(service, spec, isUsable, inputs, findings, 'error');
+}
+
+function reportChildren(
+  service: Compiled<ServiceOptions>,
+  spec: ServiceSpec,
+  isUsable: (name: string) => boolean,
+  inputs: ReferenceInputs,
+  findings: Findings,
+  severity: 'error' | 'warning',
+): void {
+  const consequence = severity === 'error' ? '' : `; its share of the requests is answered ${DISABLED_STATUS}`;
   for (const [index, child] of childrenOf(spec).entries()) {
     if (isUsable(child.service)) continue;
     const written = asWritten(child.service, service.provider);
     const option: readonly PathSegment[] = [spec.kind, 'services', index, 'name'];
     if (inputs.services.has(child.service)) {
-      findings.report(service, 'error', 'unusable-reference', `the service "${written}" is disabled`, option);
+      const message = `the service "${written}" is disabled${consequence}`;
+      findings.report(service, severity, 'unusable-reference', message, option);
     } else {
-      const message = danglingMessage('service', written, service.provider, inputs.services.keys());
-      findings.report(service, 'error', 'dangling-reference', message, option);
+      const message = findings.dangling('service', written, service.provider, inputs.services) + consequence;
+      findings.report(service, severity, 'dangling-reference', message, option);
     }
   }
+}
+
+/** Marks the children that cannot be used: what would go there is answered, and goes nowhere else. */
+function markChildren(
+  service: Compiled<ServiceOptions>,
+  spec: ServiceSpec,
+  isUsable: (name: string) => boolean,
+  inputs: ReferenceInputs,
+  findings: Findings,
+): ServiceSpec {
+  if (spec.kind !== 'weighted' && spec.kind !== 'highestRandomWeight') return spec;
+  if (spec.children.every((child) => isUsable(child.service))) return spec;
+  reportChildren(service, spec, isUsable, inputs, findings, 'warning');
+  const children = spec.children.map((child) =>
+    isUsable(child.service) ? child : { ...child, disabledStatus: DISABLED_STATUS },
+  );
+  return { ...spec, children };
 }
 
 /** A service whose stages are not there is not served without them. */
@@ -117,7 +157,7 @@ function checkStages(
     if (middlewares.has(stage)) {
       findings.report(service, 'error', 'unusable-reference', `the middleware "${written}" is disabled`, option);
     } else {
-      const message = danglingMessage('middleware', written, service.provider, middlewares.keys());
+      const message = findings.dangling('middleware', written, service.provider, middlewares);
       findings.report(service, 'error', 'dangling-reference', message, option);
     }
   }
@@ -131,7 +171,7 @@ function checkHealth(
   findings: Findings,
 ): void {
   if (childrenOf(spec).length === 0 || !('followsHealth' in spec) || !spec.followsHealth) return;
-  const without = childrenOf(spec).find((child) => !hasHealth(specs.get(child.service)));
+  const without = childrenOf(spec).find((child) => specs.has(child.service) && !hasHealth(specs.get(child.service)));
   if (without === undefined || service.errors.length > 0) return;
   const name = asWritten(without.service, service.provider);
   const message = `the service "${name}" has no health check to follow; give it one, or take this one away`;

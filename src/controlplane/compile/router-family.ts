@@ -1,16 +1,23 @@
 // Routers below routers: who stands below whom, and which of them cannot be reached because a router above is missing,
 // disabled, or stands below itself.
 
-import type { RouteSpec } from '../../model/route.ts';
-import type { RouterOptions } from '../config/routing-options.ts';
-import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { DISABLED_STATUS, type RouteSpec } from '../../model/route.ts';
+import { routerOptions, type RouterOptions } from '../config/routing-options.ts';
+import { qualify, type Compiled, type Findings } from './compilation.ts';
+import { MAX_DEPTH, walkGraph, type Graph } from './graph.ts';
+import { salvage } from './salvage.ts';
 
 export class RouterFamily {
   readonly #routers: ReadonlyMap<string, Compiled<RouterOptions>>;
   readonly #children = new Map<string, string[]>();
+  readonly #salvaged = new Map<string, RouterOptions | null>();
+  readonly #graph: Graph;
 
   constructor(routers: ReadonlyMap<string, Compiled<RouterOptions>>) {
     this.#routers = routers;
+    const parents = new Map<string, readonly string[]>();
+    for (const router of routers.values()) parents.set(router.name, this.#parentsOf(router));
+    this.#graph = walkGraph(parents);
     for (const router of routers.values()) {
       for (const parent of this.#parentsOf(router)) {
         const siblings = this.#children.get(parent);
@@ -20,74 +27,75 @@ export class RouterFamily {
     }
   }
 
+  /** Those of a router, or as many as can be read of one that has errors; null when its rule is not among them. */
+  optionsOf(router: Compiled<RouterOptions>): RouterOptions | null {
+    if (router.object.value !== null) return router.object.value;
+    let salvaged = this.#salvaged.get(router.name);
+    if (salvaged === undefined) {
+      salvaged = salvage(router.object, routerOptions, ['rule']);
+      this.#salvaged.set(router.name, salvaged);
+    }
+    return salvaged;
+  }
+
   /** Qualified names of the routers below. */
   childrenOf(name: string): readonly string[] {
     return this.#children.get(name) ?? [];
   }
 
-  /** Qualified names of the routers above; what is wrong with them is reported. */
-  resolve(router: Compiled<RouterOptions>, options: RouterOptions, findings: Findings): readonly string[] {
+  /** Qualified names of the routers above; null when they give it no place. What is wrong with them is reported. */
+  resolve(router: Compiled<RouterOptions>, options: RouterOptions, findings: Findings): readonly string[] | null {
     const parents = this.#parentsOf(router);
     if (parents.length === 0) return parents;
     for (const [index, parent] of parents.entries()) {
       const target = this.#routers.get(parent);
       target?.usedBy.add(router.name);
       if (target !== undefined) continue;
-      const message = danglingMessage('router', options.parentRefs[index]!, router.provider, this.#routers.keys());
+      const message = findings.dangling('router', options.parentRefs[index]!, router.provider, this.#routers);
       findings.report(router, 'error', 'dangling-reference', message, ['parentRefs', index]);
     }
-    const cycle = this.#cycleFrom(router.name);
+    const cycle = this.#graph.cycleOf(router.name);
+    const isTooDeep = this.#graph.isTooDeep(router.name);
     if (cycle !== null) {
-      findings.report(router, 'error', 'reference-cycle', `the router stands below itself: ${cycle.join(' → ')}`, [
-        'parentRefs',
-      ]);
+      const message = `the router stands below itself: ${cycle.join(' → ')}`;
+      findings.report(router, 'error', 'reference-cycle', message, ['parentRefs']);
+    } else if (isTooDeep) {
+      const message = `more than ${MAX_DEPTH} routers stand above it, one above the other`;
+      findings.report(router, 'error', 'invalid-value', message, ['parentRefs']);
     }
     if (options.entryPoints !== undefined && options.entryPoints.length > 0) {
-      findings.report(
-        router,
-        'error',
-        'invalid-value',
-        'entry points belong to the topmost router; leave them out here',
-        ['entryPoints'],
-      );
+      const message = 'entry points belong to the topmost router; leave them out here';
+      findings.report(router, 'error', 'invalid-value', message, ['entryPoints']);
     }
-    return parents;
+    const known = parents.filter((parent) => this.#routers.has(parent));
+    return cycle !== null || isTooDeep || known.length === 0 ? null : known;
   }
 
-  /** Takes out routers none of whose requests could reach them, and says so. */
-  dropOrphans(specs: Map<string, RouteSpec>, findings: Findings): void {
+  /**
+   * Routers below one that is disabled get no requests, which it answers itself; those below one without a place are out of
+   * reach, and leave.
+   */
+  disableOrphans(specs: Map<string, RouteSpec>, findings: Findings): void {
     for (let isChanged = true; isChanged;) {
       isChanged = false;
       for (const spec of specs.values()) {
-        const missing = spec.parents.find((parent) => !specs.has(parent));
-        if (missing === undefined) continue;
         const router = this.#routers.get(spec.name)!;
-        findings.report(router, 'error', 'unusable-reference', `the router "${missing}" above it is disabled`, [
-          'parentRefs',
-        ]);
-        specs.delete(spec.name);
+        const missing = spec.parents.find((parent) => (specs.get(parent)?.disabledStatus ?? 1) > 0);
+        if (missing === undefined) continue;
+        const isOutOfReach = spec.parents.every((parent) => !specs.has(parent));
+        if (spec.disabledStatus > 0 && !isOutOfReach) continue;
+        if (spec.disabledStatus === 0) {
+          const message = `the router "${missing}" above it is disabled`;
+          findings.report(router, 'error', 'unusable-reference', message, ['parentRefs']);
+        }
+        if (isOutOfReach) specs.delete(spec.name);
+        else specs.set(spec.name, { ...spec, middlewares: [], service: '', disabledStatus: DISABLED_STATUS });
         isChanged = true;
       }
     }
   }
 
   #parentsOf(router: Compiled<RouterOptions>): readonly string[] {
-    return (router.object.value?.parentRefs ?? []).map((reference) => qualify(reference, router.provider));
-  }
-
-  #cycleFrom(start: string): readonly string[] | null {
-    const seen = new Set<string>();
-    const walk = (name: string, trail: readonly string[]): readonly string[] | null => {
-      const router = this.#routers.get(name);
-      for (const parent of router === undefined ? [] : this.#parentsOf(router)) {
-        if (parent === start) return [...trail, parent];
-        if (seen.has(parent)) continue;
-        seen.add(parent);
-        const found = walk(parent, [...trail, parent]);
-        if (found !== null) return found;
-      }
-      return null;
-    };
-    return walk(start, [start]);
+    return (this.optionsOf(router)?.parentRefs ?? []).map((reference) => qualify(reference, router.provider));
   }
 }

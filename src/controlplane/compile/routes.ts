@@ -1,19 +1,20 @@
-// Routers: rules, entry points, middlewares and service resolved; a router that lacks one of them is left out.
+// Routers: rules, entry points, middlewares and service resolved. A router whose rule is good and that cannot be served all the
+// same keeps its place and answers its requests itself: they must not fall to a wider router, which may let everybody in.
 
 import { defaultPriority, HTTP_RULES, parseRule, type RuleLanguage } from '../../dataplane/match/rule.ts';
 import type { RuleError, RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { translateV2 } from '../../dataplane/match/rule-v2.ts';
-import type { RouteSpec } from '../../model/route.ts';
+import { DISABLED_STATUS, type RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import { isMap } from '../../schema/schema.ts';
-import type { ConfigDocument } from '../config/document.ts';
 import type { MiddlewareOptions, RouterOptions } from '../config/routing-options.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
-import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { resolveEntryPoints, type KnownEntryPoints } from './entry-points.ts';
 import type { CompiledMiddlewares } from './middlewares.ts';
 import { RouterFamily } from './router-family.ts';
+import { rawAt } from './salvage.ts';
 import type { CompiledTlsOptions } from './tls.ts';
 
 /** Stages that keep people out: a router that had one and is left out deserves a louder word. */
@@ -38,11 +39,10 @@ export function compileRoutes(inputs: RouteInputs, findings: Findings): Readonly
   const specs = new Map<string, RouteSpec>();
   const family = new RouterFamily(inputs.routers);
   for (const router of inputs.routers.values()) {
-    if (router.object.value === null) checkUndecoded(router, inputs, findings);
     const spec = compileRoute(router, family, inputs, findings);
     if (spec !== null) specs.set(router.name, spec);
   }
-  family.dropOrphans(specs, findings);
+  family.disableOrphans(specs, findings);
   for (const router of inputs.routers.values()) {
     if (!specs.has(router.name)) warnUnguarded(router, inputs, findings);
   }
@@ -55,17 +55,23 @@ function compileRoute(
   inputs: RouteInputs,
   findings: Findings,
 ): RouteSpec | null {
-  const options = router.object.value;
+  const { value } = router.object;
+  const options = value ?? family.optionsOf(router);
   if (options === null) return null;
   const isV2 = (options.ruleSyntax ?? inputs.defaultRuleSyntax) === 'v2' && router.provider !== INTERNAL_PROVIDER;
   const rule = isV2 ? translateRule(router, options.rule, findings) : options.rule;
-  if (router.errors.length === 0) checkRule(router, rule, inputs.ruleErrors, findings);
+  const isRule = rule !== null && checkRule(router, rule, inputs.ruleErrors, findings);
   const parents = family.resolve(router, options, findings);
-  const entryPoints = parents.length > 0 ? [] : resolveEntryPoints(router, options, inputs.knownEntryPoints, findings);
+  const entryPoints =
+    parents === null || parents.length > 0
+      ? []
+      : resolveEntryPoints(router, options, inputs.knownEntryPoints, findings);
   const middlewares = resolveMiddlewares(router, options, inputs, findings);
   const service = resolveService(router, options, family, inputs, findings);
   const tlsOptions = resolveTlsOptions(router, options, inputs, findings);
-  if (router.errors.length > 0) return null;
+  // Without a place there is nothing to keep.
+  if (!isRule || parents === null || (parents.length === 0 && entryPoints.length === 0)) return null;
+  const isDisabled = router.errors.length > 0;
   const isInternal = service.endsWith(`@${INTERNAL_PROVIDER}`);
   const rank = inputs.precedence.indexOf(router.provider);
   const spec: RouteSpec = {
@@ -74,8 +80,8 @@ function compileRoute(
     rule,
     priority: options.priority === 0 ? defaultPriority(options.rule) : options.priority,
     providerRank: rank < 0 ? inputs.precedence.length : rank,
-    middlewares,
-    service,
+    middlewares: isDisabled ? [] : middlewares,
+    service: isDisabled ? '' : service,
     parents,
     tls: options.tls === undefined ? null : options.tls !== false,
     tlsOptions,
@@ -83,6 +89,7 @@ function compileRoute(
       accessLogs: options.observability.accessLogs && (!isInternal || inputs.internals.accessLogs),
       metrics: options.observability.metrics && (!isInternal || inputs.internals.metrics),
     },
+    disabledStatus: isDisabled ? DISABLED_STATUS : 0,
   };
   return sameAsBefore(options, spec);
 }
@@ -101,6 +108,7 @@ function sameAsBefore(options: RouterOptions, spec: RouteSpec): RouteSpec {
     before.tlsOptions === spec.tlsOptions &&
     isSameList(before.parents, spec.parents) &&
     before.providerRank === spec.providerRank &&
+    before.disabledStatus === spec.disabledStatus &&
     isSameList(before.entryPoints, spec.entryPoints) &&
     isSameList(before.middlewares, spec.middlewares)
   ) {
@@ -114,41 +122,29 @@ function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((entry, index) => entry === b[index]);
 }
 
-/** A router whose options did not decode is left out; what else is wrong with it is said all the same. */
-function checkUndecoded(router: Compiled<RouterOptions>, inputs: RouteInputs, findings: Findings): void {
-  const option = (name: string): unknown => rawAt(router.object.document, [...router.object.path, name]);
-  const rule = option('rule');
-  if (typeof rule === 'string') checkRule(router, rule, inputs.ruleErrors, findings);
-  const service = option('service');
-  if (typeof service === 'string' && !inputs.services.has(qualify(service, router.provider))) {
-    const message = danglingMessage('service', service, router.provider, inputs.services.keys());
-    findings.report(router, 'error', 'dangling-reference', message, ['service']);
-  }
-}
-
-/** Old rules are translated before they are looked at; errors of names stand where they were written. */
+/** Old rules are translated before they are looked at; errors of names stand where they were written. Null when there are any. */
 export function translateRule(
   router: Compiled<unknown>,
   text: string,
   findings: Findings,
   matchers?: Parameters<typeof translateV2>[1],
-): string {
+): string | null {
   const { rule, errors } = translateV2(text, matchers);
   for (const error of errors) {
-    const place = placeInRule(router.object.document, [...router.object.path, 'rule'], text, error.offset);
+    const place = placeInRule(router, text, error.offset, findings);
     findings.report(router, 'error', 'rule-syntax', error.message, ['rule'], place === null ? {} : { place });
   }
-  return rule;
+  return errors.length === 0 ? rule : null;
 }
 
-/** `known` are errors by the text of rules of this language. */
+/** False when the rule does not parse. `known` are errors by the text of rules of this language. */
 export function checkRule(
   router: Compiled<unknown>,
   rule: string,
   known: Map<string, RuleProblems>,
   findings: Findings,
   language: RuleLanguage = HTTP_RULES,
-): void {
+): boolean {
   let parsed = known.get(rule);
   if (parsed === undefined) {
     const { errors, warnings } = parseRule(rule, language);
@@ -156,7 +152,7 @@ export function checkRule(
     known.set(rule, parsed);
   }
   const say = (severity: 'error' | 'warning', message: string, error: RuleError): void => {
-    const place = placeInRule(router.object.document, [...router.object.path, 'rule'], rule, error.offset);
+    const place = placeInRule(router, rule, error.offset, findings);
     findings.report(
       router,
       severity,
@@ -172,18 +168,20 @@ export function checkRule(
   };
   for (const error of parsed.errors) say('error', error.message, error);
   for (const error of parsed.warnings) say('warning', `this part of the rule never matches: ${error.message}`, error);
+  return parsed.errors.length === 0;
 }
 
 /** The column inside of the rule when it stands in one line as it is; otherwise that of the option. */
 function placeInRule(
-  document: ConfigDocument,
-  path: readonly (string | number)[],
+  { object }: Compiled<unknown>,
   rule: string,
   offset: number,
+  findings: Findings,
 ): { line: number; column: number } | null {
-  const place = document.locate(path);
+  const { document, path } = object;
+  const place = document.locate([...path, 'rule']);
   if (place === null) return null;
-  const line = document.text.split('\n', place.line)[place.line - 1] ?? '';
+  const line = findings.lineOf(document, place.line);
   const start = line.indexOf(rule, place.column - 1);
   return start < 0 || rule === '' ? place : { line: place.line, column: start + 1 + offset };
 }
@@ -199,7 +197,7 @@ function resolveMiddlewares(
     const name = qualify(reference, router.provider);
     const target = inputs.middlewares.get(name);
     if (target === undefined) {
-      const message = danglingMessage('middleware', reference, router.provider, inputs.middlewares.keys());
+      const message = findings.dangling('middleware', reference, router.provider, inputs.middlewares);
       findings.report(router, 'error', 'dangling-reference', message, ['middlewares', index]);
       continue;
     }
@@ -243,7 +241,8 @@ function resolveService(
 ): string {
   const children = family.childrenOf(router.name);
   if (options.service === undefined) {
-    if (children.length === 0) {
+    // What was written and could not be read has been reported.
+    if (children.length === 0 && router.object.value !== null) {
       findings.report(
         router,
         'error',
@@ -268,7 +267,7 @@ function resolveService(
   target?.usedBy.add(router.name);
   if (target === undefined && inputs.compiledServices.has(name)) return name;
   if (target === undefined) {
-    const message = danglingMessage('service', options.service, router.provider, inputs.services.keys());
+    const message = findings.dangling('service', options.service, router.provider, inputs.services);
     findings.report(router, 'error', 'dangling-reference', message, ['service']);
   } else if (!inputs.compiledServices.has(name)) {
     findings.report(router, 'error', 'unusable-reference', `the service "${options.service}" is disabled`, ['service']);
@@ -276,7 +275,7 @@ function resolveService(
   return name;
 }
 
-/** Requests of a router that is left out go to whichever router takes them next. */
+/** Requests of a router that has no place go to whichever router takes them next. */
 function warnUnguarded(router: Compiled<RouterOptions>, inputs: RouteInputs, findings: Findings): void {
   const guarded = rawMiddlewares(router).some((reference) => {
     const target = inputs.middlewares.get(qualify(reference, router.provider));
@@ -289,7 +288,7 @@ function warnUnguarded(router: Compiled<RouterOptions>, inputs: RouteInputs, fin
     router,
     'warning',
     'unguarded-fallback',
-    'this router keeps people out and is disabled: its requests go to the next router that matches, or are answered 404',
+    'this router keeps people out, and nobody knows which requests it means: they go to the next router that matches, or are answered 404',
   );
 }
 
@@ -297,14 +296,4 @@ function rawMiddlewares(router: Compiled<RouterOptions>): readonly string[] {
   const raw = rawAt(router.object.document, [...router.object.path, 'middlewares']);
   if (typeof raw === 'string') return raw.split(',').map((name) => name.trim());
   return Array.isArray(raw) ? raw.filter((name) => typeof name === 'string') : [];
-}
-
-function rawAt(document: ConfigDocument, path: readonly (string | number)[]): unknown {
-  let value: unknown = document.value;
-  for (const segment of path) {
-    if (!isMap(value)) return undefined;
-    const key = Object.keys(value).find((name) => name.toLowerCase() === String(segment).toLowerCase());
-    value = key === undefined ? undefined : value[key];
-  }
-  return value;
 }

@@ -1,5 +1,5 @@
-// TCP routers and middlewares: rules, entry points, middlewares and service resolved; a router that lacks one of them is
-// left out.
+// TCP routers and middlewares: rules, entry points, middlewares and service resolved. A router whose rule is good and that cannot be
+// served all the same keeps its place, and its connections are closed.
 
 import { defaultPriority, parseRule, type RuleNode } from '../../dataplane/match/rule.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
@@ -7,11 +7,17 @@ import { TCP_V2_MATCHERS } from '../../dataplane/match/rule-v2.ts';
 import { isTcpCatchAll, TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
 import type { TcpMiddlewareSpec, TcpRouteSpec, TcpRouteTls, TcpServiceSpec } from '../../model/tcp.ts';
 import { DEFAULT_TLS_OPTIONS } from '../../model/tls.ts';
-import type { TcpMiddlewareOptions, TcpRouterOptions, TcpServiceOptions } from '../config/tcp-options.ts';
-import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import {
+  tcpRouterOptions,
+  type TcpMiddlewareOptions,
+  type TcpRouterOptions,
+  type TcpServiceOptions,
+} from '../config/tcp-options.ts';
+import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { resolveEntryPoints, type KnownEntryPoints } from './entry-points.ts';
 import { checkRule, translateRule } from './routes.ts';
 import { LastMade } from './last-made.ts';
+import { salvage } from './salvage.ts';
 import type { CompiledTlsOptions } from './tls.ts';
 
 export interface TcpRouteInputs {
@@ -56,19 +62,20 @@ function compileRoute(
   inputs: TcpRouteInputs,
   findings: Findings,
 ): TcpRouteSpec | null {
-  const options = router.object.value;
+  const options = router.object.value ?? salvage(router.object, tcpRouterOptions, ['rule']);
   if (options === null) return null;
   const isV2 = (options.ruleSyntax ?? inputs.defaultRuleSyntax) === 'v2';
   const rule = isV2 ? translateRule(router, options.rule, findings, TCP_V2_MATCHERS) : options.rule;
-  if (router.errors.length === 0) checkRule(router, rule, inputs.ruleErrors, findings, TCP_RULES);
-  const tree = router.errors.length === 0 ? parseRule(rule, TCP_RULES).rule : null;
+  const isRule = rule !== null && checkRule(router, rule, inputs.ruleErrors, findings, TCP_RULES);
+  const tree = isRule ? parseRule(rule, TCP_RULES).rule : null;
   const hasTls = options.tls !== undefined && options.tls !== false;
-  if (tree !== null && !hasTls) checkWithoutTls(router, tree, findings);
+  const canMatch = tree !== null && (hasTls || checkWithoutTls(router, tree, findings));
   const entryPoints = resolveEntryPoints(router, options, inputs.knownEntryPoints, findings);
   const middlewares = resolveMiddlewares(router, options, inputs, findings);
   const service = resolveService(router, options, inputs, findings);
   const tls = resolveTls(router, options, inputs, findings);
-  if (router.errors.length > 0 || tree === null) return null;
+  if (!isRule || !canMatch || entryPoints.length === 0) return null;
+  const isDisabled = router.errors.length > 0;
   const rank = inputs.precedence.indexOf(router.provider);
   return made.keep(options, {
     name: router.name,
@@ -76,16 +83,18 @@ function compileRoute(
     rule,
     priority: options.priority !== 0 ? options.priority : isTcpCatchAll(tree) ? -1 : defaultPriority(options.rule),
     providerRank: rank < 0 ? inputs.precedence.length : rank,
-    middlewares,
-    service,
-    tls,
+    middlewares: isDisabled ? [] : middlewares,
+    service: isDisabled ? '' : service,
+    // Closed at the ClientHello: nobody needs a handshake to be told so.
+    tls: isDisabled && tls !== null ? { passthrough: true, options: DEFAULT_TLS_OPTIONS } : tls,
+    isDisabled,
   });
 }
 
 const made = new LastMade<TcpRouterOptions, TcpRouteSpec>();
 
-/** Server names and protocols come with TLS alone. */
-function checkWithoutTls(router: Compiled<TcpRouterOptions>, rule: RuleNode, findings: Findings): void {
+/** Server names and protocols come with TLS alone. False when the router can have no connection. */
+function checkWithoutTls(router: Compiled<TcpRouterOptions>, rule: RuleNode, findings: Findings): boolean {
   const named = findMatcher(
     rule,
     ({ name, args }) => name === 'HostSNIRegexp' || (name === 'HostSNI' && args[0] !== '*'),
@@ -93,11 +102,13 @@ function checkWithoutTls(router: Compiled<TcpRouterOptions>, rule: RuleNode, fin
   if (named !== null) {
     const message = `without TLS no connection has a server name: give the router "tls: {}" (or passthrough), or write HostSNI(\`*\`) for ${named}`;
     findings.report(router, 'error', 'invalid-value', message, ['rule']);
-    return;
+    return false;
   }
-  if (findMatcher(rule, ({ name }) => name === 'ALPN') === null) return;
-  const message = 'protocols are offered with TLS alone: without "tls" the matcher ALPN is never true';
-  findings.report(router, 'warning', 'option-without-effect', message, ['rule']);
+  if (findMatcher(rule, ({ name }) => name === 'ALPN') !== null) {
+    const message = 'protocols are offered with TLS alone: without "tls" the matcher ALPN is never true';
+    findings.report(router, 'warning', 'option-without-effect', message, ['rule']);
+  }
+  return true;
 }
 
 function findMatcher(
@@ -125,7 +136,7 @@ function resolveMiddlewares(
     target?.usedBy.add(router.name);
     const option = ['middlewares', index];
     if (target === undefined) {
-      const message = danglingMessage('middleware', reference, router.provider, inputs.middlewares.keys());
+      const message = findings.dangling('middleware', reference, router.provider, inputs.middlewares);
       findings.report(router, 'error', 'dangling-reference', message, option);
     } else if (!inputs.compiledMiddlewares.has(name)) {
       findings.report(router, 'error', 'unusable-reference', `the middleware "${reference}" is disabled`, option);
@@ -140,11 +151,13 @@ function resolveService(
   inputs: TcpRouteInputs,
   findings: Findings,
 ): string {
+  // What was written and could not be read has been reported.
+  if (router.object.value === null && !options.service) return '';
   const name = qualify(options.service, router.provider);
   const target = inputs.services.get(name);
   target?.usedBy.add(router.name);
   if (target === undefined) {
-    const message = danglingMessage('service', options.service, router.provider, inputs.services.keys());
+    const message = findings.dangling('service', options.service, router.provider, inputs.services);
     findings.report(router, 'error', 'dangling-reference', message, ['service']);
   } else if (!inputs.compiledServices.has(name)) {
     findings.report(router, 'error', 'unusable-reference', `the service "${options.service}" is disabled`, ['service']);
@@ -168,7 +181,7 @@ function resolveTls(
   return { passthrough: false, options: '' };
 }
 
-/** Connections of a router that is left out go to whichever router takes them next. */
+/** Connections of a router that has no place go to whichever router takes them next. */
 function warnUnguarded(router: Compiled<TcpRouterOptions>, inputs: TcpRouteInputs, findings: Findings): void {
   const isGuarded = (router.object.value?.middlewares ?? []).some((reference) => {
     const options = inputs.middlewares.get(qualify(reference, router.provider))?.object.value;
@@ -176,6 +189,6 @@ function warnUnguarded(router: Compiled<TcpRouterOptions>, inputs: TcpRouteInput
   });
   if (!isGuarded) return;
   const message =
-    'this router keeps people out and is disabled: its connections go to the next router that matches, or are closed';
+    'this router keeps people out, and nobody knows which connections it means: they go to the next router that matches, or are closed';
   findings.report(router, 'warning', 'unguarded-fallback', message);
 }

@@ -17,7 +17,7 @@ import {
 } from '../config/tls-options.ts';
 import { clientCertificateName, type TransportOptions } from '../config/transport-options.ts';
 import { defaultsOf } from '../../schema/schema.ts';
-import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { canonicalDomain } from './wanted-certificates.ts';
 
 const DEFAULT_STORE = 'default';
@@ -128,9 +128,11 @@ function specOf(parsed: ParsedCertificate, isDefault: boolean): CertificateSpec 
 export class CompiledTlsOptions {
   readonly specs = new Map<string, TlsOptionsSpec>();
   readonly #options: ReadonlyMap<string, Compiled<TlsOptions>>;
+  readonly #findings: Findings;
 
   constructor(options: ReadonlyMap<string, Compiled<TlsOptions>>, findings: Findings) {
     this.#options = options;
+    this.#findings = findings;
     let isDefaultBroken = false;
     for (const compiled of options.values()) {
       const { name, value } = compiled.object;
@@ -166,7 +168,7 @@ export class CompiledTlsOptions {
     return {
       problem:
         target === undefined
-          ? danglingMessage('tlsOptions', reference, provider, this.#options.keys())
+          ? this.#findings.dangling('tlsOptions', reference, provider, this.#options)
           : `the TLS options "${reference}" are disabled`,
     };
   }

@@ -1,6 +1,6 @@
 // A service's reference to a transport of its own.
 
-import { danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import { qualify, type Compiled, type Findings } from './compilation.ts';
 
 /** The transport's name and options; null when the service names none, or one that cannot be used, which is reported. */
 export function resolveTransport<Options>(
@@ -14,7 +14,7 @@ export function resolveTransport<Options>(
   const transport = transports.get(qualify(reference, service.provider));
   transport?.usedBy.add(service.name);
   if (transport === undefined) {
-    const message = danglingMessage('serversTransport', reference, service.provider, transports.keys());
+    const message = findings.dangling('serversTransport', reference, service.provider, transports);
     findings.report(service, 'error', 'dangling-reference', message, option);
     return null;
   }

@@ -5,9 +5,15 @@ import type { UdpLoadBalancerSpec, UdpRouteSpec, UdpServerSpec, UdpServiceSpec }
 import { indexInSource } from '../../schema/forgiving.ts';
 import type { InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
-import type { UdpLoadBalancerOptions, UdpRouterOptions, UdpServiceOptions } from '../config/udp-options.ts';
-import { collect, danglingMessage, qualify, type Compiled, type Findings } from './compilation.ts';
+import {
+  udpRouterOptions,
+  type UdpLoadBalancerOptions,
+  type UdpRouterOptions,
+  type UdpServiceOptions,
+} from '../config/udp-options.ts';
+import { collect, qualify, type Compiled, type Findings } from './compilation.ts';
 import { entryPointsFor, resolveEntryPoints } from './entry-points.ts';
+import { salvage } from './salvage.ts';
 import {
   compileChildren,
   parseHostPort,
@@ -88,21 +94,23 @@ function compileRoutes(
   const taken = new Map<string, string>();
   const known = entryPointsFor('udp', install);
   for (const router of inOrder(routers, install.precedence)) {
-    const options = router.object.value;
+    const options = router.object.value ?? salvage(router.object, udpRouterOptions, []);
     if (options === null) continue;
     const entryPoints = resolveEntryPoints(router, options, known, findings);
     const service = resolveService(router, options, services, compiledServices, findings);
-    if (router.errors.length > 0) continue;
+    // One that cannot be served keeps its entry points: their datagrams are not another router's.
+    const isDisabled = router.errors.length > 0;
     const own = entryPoints.filter((entryPoint) => !taken.has(entryPoint));
     for (const entryPoint of entryPoints) {
       const other = taken.get(entryPoint);
       if (other === undefined) taken.set(entryPoint, router.name);
-      else if (isNaming(options) || own.length === 0) {
+      else if (!isDisabled && (isNaming(options) || own.length === 0)) {
         const message = `the datagrams of the entry point "${entryPoint}" are those of the router "${other}" already: nothing in a datagram says which of two is meant; give each an entry point of its own`;
         findings.report(router, 'warning', 'option-without-effect', message, ['entryPoints']);
       }
     }
-    specs.set(router.name, { name: router.name, entryPoints: own, service });
+    if (isDisabled && own.length === 0) continue;
+    specs.set(router.name, { name: router.name, entryPoints: own, service: isDisabled ? '' : service, isDisabled });
   }
   return specs;
 }
@@ -131,11 +139,13 @@ function resolveService(
   compiled: ReadonlyMap<string, UdpServiceSpec>,
   findings: Findings,
 ): string {
+  // What was written and could not be read has been reported.
+  if (router.object.value === null && !options.service) return '';
   const name = qualify(options.service, router.provider);
   const target = services.get(name);
   target?.usedBy.add(router.name);
   if (target === undefined) {
-    const message = danglingMessage('service', options.service, router.provider, services.keys());
+    const message = findings.dangling('service', options.service, router.provider, services);
     findings.report(router, 'error', 'dangling-reference', message, ['service']);
   } else if (!compiled.has(name)) {
     findings.report(router, 'error', 'unusable-reference', `the service "${options.service}" is disabled`, ['service']);

@@ -37,11 +37,14 @@ export function compileWantedCertificates(
     if (router !== undefined) asked.set(name, router);
   };
   for (const route of routes.values()) {
+    // What has been got before goes on being shown; nothing is ordered for what cannot be served.
+    if (route.disabledStatus > 0) continue;
     if (route.parents.length > 0) continue;
     const router = routers.get(route.name);
     for (const wish of wishesOf(route, router, install)) ask(route.name, router, wish, route);
   }
   for (const route of Object.values(tcp.sections.tcpRoutes)) {
+    if (route.isDisabled) continue;
     const router = tcp.objects.routers.get(route.name);
     const tls = router?.object.value?.tls;
     if (tls === undefined || tls === false || tls.passthrough || tls.certResolver === undefined) continue;

@@ -52,6 +52,8 @@ export interface InstallConfig {
   readonly fileProvider: FileProviderConfig | null;
   readonly providersThrottleMs: number;
   readonly precedence: readonly string[];
+  /** Objects that turn unreadable go on in their last good form. */
+  readonly keepLastGood: boolean;
   readonly log: LogOptions;
   readonly accessLog: { readonly init: AccessLogInit; readonly filePath: string } | null;
   readonly metrics: ObserveInit['metrics'] & { readonly prefix: string };
@@ -337,6 +339,7 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     defaultEntryPoints: asDefault.length > 0 ? asDefault : forStreams,
     fileProvider: options.providers.file ?? null,
     providersThrottleMs: options.providers.providersThrottleDuration,
+    keepLastGood: options.providers.keepLastGood,
     precedence: options.providers.precedence.map((name) => name.toLowerCase()),
     log: {
       level: options.log.level === 'panic' ? 'fatal' : options.log.level,

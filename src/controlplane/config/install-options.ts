@@ -87,6 +87,13 @@ const providers = object({
     withDefault(duration(), 100, 'Least time between two applied changes of one provider. Traefik waits 2 s.'),
     '100 ms rather than 2 s when left out.',
   ),
+  keepLastGood: own(
+    withDefault(
+      boolean(),
+      true,
+      'An object or section that cannot be read any more goes on as it last was, over restarts where `state` is; `false` lets a mistake count at once.',
+    ),
+  ),
   precedence: withDefault(
     forgivingList(string()),
     DEFAULT_PRECEDENCE,

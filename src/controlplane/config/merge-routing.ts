@@ -49,5 +49,6 @@ export function mergeRouting(provider: string, parts: readonly RoutingConfig[]):
   };
   for (const part of parts) diagnostics.push(...part.diagnostics);
   const filesRead = new Set(parts.flatMap((part) => [...part.filesRead]));
-  return { provider, ...sections, diagnostics, filesRead };
+  const unreadableSections = parts.flatMap((part) => part.unreadableSections);
+  return { provider, ...sections, diagnostics, filesRead, unreadableSections };
 }

@@ -7,6 +7,7 @@ import { isMap, type Schema } from '../../schema/schema.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import type { ConfigDocument } from './document.ts';
 import { routingPartOf } from './document-kind.ts';
+import { OBJECT_SECTIONS, SECTION_PATHS, type ObjectSection } from './object-sections.ts';
 import { middlewareOptions, routerOptions, type MiddlewareOptions, type RouterOptions } from './routing-options.ts';
 import { serviceOptions, type ServiceOptions } from './service-options.ts';
 import {
@@ -43,6 +44,8 @@ export interface RoutingObject<T> {
   readonly errors: readonly string[];
   /** Values that are shown as they were written. */
   readonly substituted: readonly Substituted[];
+  /** What is wrong with the present text, of an object that goes on in its last good form; left out otherwise. */
+  readonly kept?: readonly string[];
 }
 
 /** Objects of every kind by name. */
@@ -70,6 +73,13 @@ export interface RoutingConfig extends RoutingSections {
   readonly unread?: readonly string[];
   /** Files that options name and whose content is part of this: when they change, decode again. */
   readonly filesRead: ReadonlySet<string>;
+  /** What could not be read as a whole, and where: nobody knows which objects were meant. */
+  readonly unreadableSections: readonly UnreadableSection[];
+}
+
+export interface UnreadableSection {
+  readonly section: ObjectSection;
+  readonly source: string;
 }
 
 /** Sections of `http` that later work brings. */
@@ -98,17 +108,22 @@ export function decodeRouting(
   { previous, substitutions, plugins }: DecodeRoutingOptions = {},
 ): RoutingConfig {
   const context = new DecodeContext(document.source, document.locate, substitutions, plugins);
-  const decoder: Decoder = { context, document, into: emptySections(), previous };
+  const decoder: Decoder = { context, document, into: emptySections(), previous, unreadable: new Set() };
   const given = document.value ?? {};
-  if (!isMap(given)) context.wrongType('the section "http"', given);
-  else {
+  if (document.value === undefined) noteUnreadable(decoder);
+  if (!isMap(given)) {
+    context.wrongType('the section "http"', given);
+    noteUnreadable(decoder);
+  } else {
     for (const [key, section] of routingPartOf(given, context)) {
       context.at(key, () => {
         const name = key.toLowerCase();
         const known = Object.hasOwn(SECTIONS, name) ? SECTIONS[name] : undefined;
         if (known === undefined) context.unknownOption(key, Object.keys(SECTIONS));
-        else if (section !== null && !isMap(section)) context.wrongType(known.expected, section);
-        else known.decode(section ?? {}, decoder);
+        else if (section !== null && !isMap(section)) {
+          context.wrongType(known.expected, section);
+          noteUnreadable(decoder, name);
+        } else known.decode(section ?? {}, decoder);
       });
     }
   }
@@ -117,7 +132,16 @@ export function decodeRouting(
     ...decoder.into,
     diagnostics: [...document.diagnostics, ...context.diagnostics],
     filesRead: context.filesRead,
+    unreadableSections: [...decoder.unreadable].map((section) => ({ section, source: document.source })),
   };
+}
+
+/** Nothing below the path can be read. */
+function noteUnreadable({ unreadable }: Decoder, ...path: readonly string[]): void {
+  for (const section of OBJECT_SECTIONS) {
+    const place = SECTION_PATHS[section];
+    if (path.every((segment, index) => segment.toLowerCase() === place[index]!.toLowerCase())) unreadable.add(section);
+  }
 }
 
 /** What all objects of a document are decoded with and into. */
@@ -126,6 +150,7 @@ interface Decoder {
   readonly document: ConfigDocument;
   readonly into: Sections;
   readonly previous: RoutingConfig | undefined;
+  readonly unreadable: Set<ObjectSection>;
 }
 
 type Sections = {
@@ -267,6 +292,7 @@ function decodeCertificates(section: unknown, decoder: Decoder): void {
   const { context, into, previous } = decoder;
   if (!Array.isArray(section)) {
     context.wrongType('a list of certificates', section);
+    noteUnreadable(decoder, 'tls', 'certificates');
     return;
   }
   section.forEach((given: unknown, index) => {
@@ -316,6 +342,7 @@ function decodeObjects<T>(
   if (section === null) return;
   if (!isMap(section)) {
     context.wrongType('a map from names to objects', section);
+    noteUnreadable(decoder, ...context.path.map(String));
     return;
   }
   for (const [name, given] of Object.entries(section)) {

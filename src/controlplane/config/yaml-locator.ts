@@ -44,10 +44,21 @@ function resolve(node: unknown, document: Document): unknown {
   return isAlias(node) ? node.resolve(document) : node;
 }
 
+/** The pairs of maps by key in lower case: one of thousands of keys is looked for as often as there are keys. */
+const pairsOf = new WeakMap<object, ReadonlyMap<string, { key: unknown; value: unknown }>>();
+
 /** Own keys first, then those that are merged in. */
 function pairOf(node: unknown, wanted: string, document: Document): { key: unknown; value: unknown } | null {
   if (!isMap(node)) return null;
-  const own = node.items.find(({ key }) => isScalar(key) && keyText(key).toLowerCase() === wanted);
+  let pairs = pairsOf.get(node);
+  if (pairs === undefined) {
+    // The first of several counts: later ones are put in earlier.
+    pairs = new Map(
+      node.items.toReversed().flatMap((pair) => (isScalar(pair.key) ? [[keyText(pair.key).toLowerCase(), pair]] : [])),
+    );
+    pairsOf.set(node, pairs);
+  }
+  const own = pairs.get(wanted);
   if (own !== undefined) return own;
   for (const { key, value } of node.items) {
     if (!isScalar(key) || key.source !== '<<') continue;

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/publisher.ts';
+import type { StoredForm } from '../../model/stored-form.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
@@ -13,10 +14,14 @@ import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install-config.ts';
-import type { RoutingConfig } from '../config/routing-config.ts';
+import type { ConfigDocument } from '../config/document.ts';
+import { OBJECT_SECTIONS, SECTION_PATHS } from '../config/object-sections.ts';
+import { decodeRouting, type RoutingConfig } from '../config/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
 import { createProviders } from '../providers/registry.ts';
+import { DisabledLog } from './disabled-log.ts';
+import { LastGood } from './last-good.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 
 /** Rules kept parsed beyond those in use before the cache is dropped. */
@@ -36,10 +41,19 @@ export interface PipelineOptions {
   readonly earlier?: readonly RoutingConfig[];
   /** Beside those. */
   readonly moreProviders?: readonly Provider[];
+  /** Last good forms over restarts; null where no state is kept. */
+  readonly lastGoodForms?: LastGoodForms | null;
   /** Called with every new result, before it is in force. */
   onCompiled?(result: CompileResult): void;
   /** Called with all diagnostics of every new result, unchanged ones included. */
   onDiagnostics(diagnostics: readonly Diagnostic[]): void;
+}
+
+/** Where last good forms outlive the process. */
+export interface LastGoodForms {
+  readonly saved: readonly StoredForm[];
+  /** Later calls count; failures are the store's to report. */
+  save?(forms: readonly StoredForm[]): void;
 }
 
 export class Pipeline {
@@ -56,6 +70,9 @@ export class Pipeline {
   readonly #received = new Set<string>();
   #ruleErrors = new Map<string, RuleProblems>();
   #result: CompileResult | null = null;
+  readonly #lastGood = new LastGood();
+  #savedRevision = 0;
+  readonly #disabled: DisabledLog;
   #publisher: Publisher | null = null;
   #isStarted = false;
   /** A change may be applied now. */
@@ -71,6 +88,8 @@ export class Pipeline {
     this.#options = options;
     this.#install = options.install;
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
+    this.#disabled = new DisabledLog(options.log);
+    for (const form of options.lastGoodForms?.saved ?? []) this.#remember(form);
     this.#providers = [
       ...(options.providers ?? createProviders(options.install, options.log, options.clock)),
       ...(options.moreProviders ?? []),
@@ -108,6 +127,11 @@ export class Pipeline {
 
   get install(): InstallConfig {
     return this.#install;
+  }
+
+  /** For a successor, or a later process. */
+  get lastGoodForms(): readonly StoredForm[] {
+    return this.#lastGood.forms();
   }
 
   get providers(): readonly Provider[] {
@@ -229,6 +253,15 @@ export class Pipeline {
   async #run(): Promise<void> {
     // Lets `#running` be assigned before the first early return.
     await Promise.resolve();
+    try {
+      await this.#applyDue();
+    } catch (error) {
+      this.#options.log.error('a change could not be put into force', { error: describeError(error) });
+    }
+    this.#running = null;
+  }
+
+  async #applyDue(): Promise<void> {
     while (this.#isDue && !this.#isPaused) {
       this.#isDue = false;
       const now = this.#options.clock.now();
@@ -238,7 +271,6 @@ export class Pipeline {
       const built = this.#builder.build(this.#wanted());
       if (built?.delta != null) await this.#publish(built.snapshot, built.delta);
     }
-    this.#running = null;
   }
 
   /** The newest configuration, or the snapshot that is pinned on the entry points, certificates and internal services of today. */
@@ -295,16 +327,76 @@ export class Pipeline {
     events.emit('snapshot', { version, digest, pinned: history.pinned, ...changes });
   }
 
+  /** Whatever a configuration makes the compiler do, the program goes on with what it had. */
   #compile(): CompileResult {
     if (this.#ruleErrors.size > MAX_RULES) this.#ruleErrors = new Map();
-    const { internalServices } = this.#options;
-    const compiled = compile(this.#install, [...this.#configs.values()], internalServices, this.#ruleErrors);
+    let compiled: CompileResult;
+    try {
+      compiled = this.#compileKeeping([...this.#configs.values()]);
+    } catch (error) {
+      this.#options.log.error('the configuration cannot be compiled', { error: describeError(error) });
+      const before = this.#result ?? compile(this.#install, [], this.#options.internalServices);
+      const said = before.diagnostics.filter(({ code }) => code !== 'compile-failed');
+      compiled = { ...before, diagnostics: [...said, compileFailed(error, this.#install.source)] };
+    }
     const result = { ...compiled, diagnostics: [...this.#installDiagnostics, ...compiled.diagnostics] };
     this.#result = result;
     this.#options.onDiagnostics(result.diagnostics);
+    this.#disabled.note(result);
     this.#options.onCompiled?.(result);
     return result;
   }
+
+  #compileKeeping(configs: readonly RoutingConfig[]): CompileResult {
+    const { internalServices, lastGoodForms } = this.#options;
+    const compileAll = (all: readonly RoutingConfig[]): CompileResult =>
+      compile(this.#install, all, internalServices, this.#ruleErrors);
+    const first = compileAll(configs);
+    const restored = this.#install.keepLastGood ? this.#lastGood.restore(configs, first) : null;
+    let result = first;
+    if (restored !== null) {
+      const { diagnostics, ...rest } = compileAll(restored.configs);
+      result = { ...rest, diagnostics: [...restored.diagnostics, ...diagnostics] };
+    }
+    this.#lastGood.note(restored?.configs ?? configs, result);
+    if (lastGoodForms != null && this.#lastGood.revision !== this.#savedRevision) {
+      this.#savedRevision = this.#lastGood.revision;
+      lastGoodForms.save?.(this.#lastGood.forms());
+    }
+    return result;
+  }
+
+  /** Of an earlier process: decoded as its provider would. */
+  #remember(form: StoredForm): void {
+    // Of another version of the program, it may name what is not known here.
+    const known = OBJECT_SECTIONS.find((one) => one === form.section);
+    if (known === undefined) return;
+    const [top, section] = SECTION_PATHS[known];
+    const given: unknown = JSON.parse(form.text);
+    const value = { [top]: { [section]: known === 'certificates' ? [given] : { [form.name]: given } } };
+    const document: ConfigDocument = { source: form.source, text: '', value, diagnostics: [], locate: () => null };
+    const { substitutions, plugins } = this.#install;
+    const decoded = decodeRouting(form.provider, document, { substitutions, plugins: plugins.known });
+    const object = [...decoded[known].values()][0];
+    if (object !== undefined) this.#lastGood.remember(form, { ...object, name: form.name });
+  }
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function compileFailed(error: unknown, source: string): Diagnostic {
+  const what = error instanceof Error ? error.message : String(error);
+  return {
+    severity: 'error',
+    code: 'compile-failed',
+    message: `this configuration makes the compiler fail (${what}); what was in force before stays`,
+    source,
+    path: '',
+    line: 0,
+    column: 0,
+  };
 }
 
 function countChanges(delta: SnapshotDelta): { changed: number; removed: number } {

@@ -3,7 +3,7 @@
 
 import type { HighestRandomWeightSpec, WeightedSpec } from '../../model/service.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { FAILURES } from '../http/failure.ts';
+import { disabledFailure, FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import type { Candidate, Picker } from './define.ts';
 import { createHrw } from './hrw.ts';
@@ -43,7 +43,8 @@ export class DividingService {
   update(spec: WeightedSpec | HighestRandomWeightSpec): void {
     this.retire();
     this.#spec = spec;
-    this.#children = spec.children.map(({ service: name, weight }) => {
+    this.#children = spec.children.map(({ service: name, weight, disabledStatus = 0 }) => {
+      if (disabledStatus > 0) return { service: disabledChild(name, disabledStatus), weight };
       const service = this.#find(name);
       if (service === undefined) throw new Error(`service ${spec.name}: ${name} is not in the snapshot`);
       return { service, weight };
@@ -106,4 +107,15 @@ export class DividingService {
     for (const stop of this.#stopWatching) stop();
     this.#stopWatching = [];
   }
+}
+
+/** A share that cannot be served. Where health is followed it is down, and gets nothing. */
+function disabledChild(name: string, status: number): ChildService {
+  const failure = disabledFailure(status);
+  return {
+    name,
+    isUp: false,
+    handle: (exchange) => respondFailure(exchange, failure),
+    watch: () => () => {},
+  };
 }

@@ -9,9 +9,9 @@ import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/sync.ts';
 import { LiveService, type ServiceSurroundings } from '../balance/live-service.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
-import { FAILURES } from '../http/failure.ts';
+import { disabledFailure, FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
-import { parseRule } from '../match/rule.ts';
+import { parseRule, type RuleNode } from '../match/rule.ts';
 import type { RouteEntry } from '../match/candidate.ts';
 import { buildRouteTable } from '../match/route-table.ts';
 import type { Middleware, MiddlewareResources } from '../middleware/define.ts';
@@ -244,21 +244,17 @@ export class Generation {
     entryPoint: EntryPointSpec,
     before: readonly string[],
   ): Generator<void, RouteEntry<CompiledRoute>> {
-    const middlewares = [...before, ...spec.middlewares].map((name) => this.#middleware(name));
     const { rule, errors } = parseRule(spec.rule);
     if (rule === null) throw new Error(`router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
+    if (spec.disabledStatus > 0) return this.#entryOf(spec, rule, entryPoint, answerDisabled(spec.disabledStatus));
+    const middlewares = [...before, ...spec.middlewares].map((name) => this.#middleware(name));
     const last = spec.service === '' ? yield* this.#compileChildren(spec, entryPoint) : this.#callService(spec);
-    return {
-      name: spec.name,
-      rule,
-      priority: spec.priority,
-      providerRank: spec.providerRank,
-      value: {
-        name: spec.name,
-        handler: composeChain(middlewares, last),
-        observed: this.#observe(spec, entryPoint),
-      },
-    };
+    return this.#entryOf(spec, rule, entryPoint, composeChain(middlewares, last));
+  }
+
+  #entryOf(spec: RouteSpec, rule: RuleNode, entryPoint: EntryPointSpec, handler: Handler): RouteEntry<CompiledRoute> {
+    const { name, priority, providerRank } = spec;
+    return { name, rule, priority, providerRank, value: { name, handler, observed: this.#observe(spec, entryPoint) } };
   }
 
   #callService(spec: RouteSpec): Handler {
@@ -293,6 +289,15 @@ export class Generation {
       return route.handler(exchange);
     };
   }
+}
+
+/** No stage comes before it: one of them may be what is missing. */
+function answerDisabled(status: number): Handler {
+  const failure = disabledFailure(status);
+  return function answerFailure(exchange) {
+    respondFailure(exchange, failure);
+    return undefined;
+  };
 }
 
 /** Routers above others stand on entry points; each is for TLS or for plain requests. */

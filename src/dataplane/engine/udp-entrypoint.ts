@@ -76,8 +76,8 @@ export class UdpEntryPoint implements UdpSessionOwner {
     }
     const { routing, dropped } = this.#dependencies;
     const route = routing.routeOf(this.name);
-    if (route === null || this.#isDraining) {
-      dropped(this.name, route === null ? 'no_router' : 'draining');
+    if (route === null || route.service === null || this.#isDraining) {
+      dropped(this.name, route === null ? 'no_router' : this.#isDraining ? 'draining' : 'router_disabled');
       return;
     }
     const client = this.#admit(from);
@@ -85,7 +85,7 @@ export class UdpEntryPoint implements UdpSessionOwner {
       dropped(this.name, 'sessions');
       return;
     }
-    const session = new UdpSession(this, client, route);
+    const session = new UdpSession(this, client, route, route.service);
     this.#sessions.set(key, session);
     session.start();
     session.receive(datagram);
@@ -126,7 +126,7 @@ export class UdpEntryPoint implements UdpSessionOwner {
   #endStranded(): void {
     const route = this.#dependencies.routing.routeOf(this.name);
     for (const session of this.#sessions.values()) {
-      const isSame = session.route.name === route?.name && session.route.service === route.service;
+      const isSame = session.route.name === route?.name && session.service === route.service;
       if (!isSame || session.isStranded) session.end(UDP_ENDS.changed);
     }
   }

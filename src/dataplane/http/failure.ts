@@ -69,6 +69,8 @@ export const FAILURES = {
   tunnelIdle: failure('tunnel_idle', 'downstream', 499, 'Tunnel Idle'),
 
   noRoute: failure('no_route', 'internal', 404, '404 page not found', { close: false }),
+  /** A router, or a share of a service, that cannot be served: its place is kept, so that nothing falls through to others. */
+  routerDisabled: failure('router_disabled', 'internal', 503, 'Service Unavailable', { close: false }),
   noServer: failure('no_server', 'upstream', 503, 'no available server'),
   noHealthyServer: failure('no_healthy_server', 'upstream', 503, 'no available server'),
   poolFull: failure('upstream_pool_full', 'upstream', 503, 'Service Unavailable'),
@@ -96,3 +98,8 @@ export const FAILURES = {
   responseTooLarge: failure('response_too_large', 'upstream', 500, 'Internal Server Error'),
   upgradeRefused: failure('upstream_upgrade_refused', 'upstream', 502, 'Bad Gateway'),
 } as const satisfies Record<string, Failure>;
+
+/** `routerDisabled` with the status that the specification names. */
+export function disabledFailure(status: number): Failure {
+  return status === FAILURES.routerDisabled.status ? FAILURES.routerDisabled : { ...FAILURES.routerDisabled, status };
+}

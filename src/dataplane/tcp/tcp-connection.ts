@@ -83,6 +83,10 @@ export class TcpConnection {
   start(): void {
     const { route, client } = this;
     route.observation.opened();
+    if (route.service === null) {
+      this.abort(TCP_ENDS.routerDisabled);
+      return;
+    }
     for (const gate of route.gates) {
       const ticket = gate.enter(client.ip);
       if (ticket < 0) {
@@ -97,7 +101,9 @@ export class TcpConnection {
   private dialNext(): void {
     const endpoint = this.pick();
     if (endpoint === null) {
-      this.abort(this.cause ?? (this.route.service.hasServers ? TCP_ENDS.noHealthyServer : TCP_ENDS.noServer));
+      this.abort(
+        this.cause ?? (this.route.service?.hasServers === true ? TCP_ENDS.noHealthyServer : TCP_ENDS.noServer),
+      );
       return;
     }
     this.tried.add(endpoint);
@@ -133,7 +139,7 @@ export class TcpConnection {
     if (this.tried.size >= MAX_SERVERS) return null;
     // Others take turns, too: the picker may come back to one that was tried.
     for (let turn = 0; turn < MAX_TURNS; turn++) {
-      const endpoint = this.route.service.pick();
+      const endpoint = this.route.service?.pick() ?? null;
       if (endpoint === null || !this.tried.has(endpoint)) return endpoint;
     }
     return null;
@@ -250,7 +256,7 @@ export class TcpConnection {
       durationMs: performance.now() - this.startMs,
       entryPointName: owner.name,
       routerName: route.name,
-      serviceName: endpoint?.service ?? route.service.name,
+      serviceName: endpoint?.service ?? route.service?.name ?? '',
       serviceUrl: endpoint?.server.url ?? '',
       clientIp: client.ip,
       clientPort: client.port,

@@ -23,6 +23,11 @@ export const TCP_ENDS = {
     'One side had ended, and the other one was silent for the terminationDelay.',
   ),
   drained: end('drained', 'internal', 'The router stopped, and the time to end by itself was over.'),
+  routerDisabled: end(
+    'router_disabled',
+    'internal',
+    'The router has an error: its connections are closed and go nowhere else.',
+  ),
   noServer: end('no_server', 'upstream', 'The service has no servers.'),
   noHealthyServer: end('no_healthy_server', 'upstream', 'Health checks have found every server down.'),
   dnsFailure: end('upstream_dns_failure', 'upstream', 'The server’s name has no address.'),

@@ -11,7 +11,8 @@ import type { TcpService } from './tcp-service.ts';
 /** A router, compiled. */
 export interface TcpRoute {
   readonly name: string;
-  readonly service: TcpService;
+  /** Null for a router that is disabled: its connections are closed. */
+  readonly service: TcpService | null;
   readonly gates: readonly TcpGate[];
   readonly tls: TcpRouteTls | null;
   /** Its rule is HostSNI(`*`) alone. */

@@ -137,7 +137,7 @@ export class TcpGeneration {
   #compile(spec: TcpRouteSpec, front: TcpFront): TcpRouteEntry<TcpRoute> {
     const { rule, errors } = parseRule(spec.rule, TCP_RULES);
     if (rule === null) throw new Error(`TCP router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
-    const service = this.#services.get(spec.service);
+    const service = spec.isDisabled ? null : this.#services.get(spec.service);
     if (service === undefined) throw new Error(`TCP router ${spec.name}: there is no service ${spec.service}`);
     return {
       name: spec.name,

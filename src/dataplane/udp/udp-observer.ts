@@ -28,8 +28,9 @@ export type DatagramDropped = (entryPoint: string, reason: DropReason) => void;
 
 /**
  * - `no_router`: the entry point has none
+ * - `router_disabled`: its router has an error
  * - `sessions`: there are as many as may be, in all or of one address
  * - `backlog`: the server, or the client, does not take them fast enough, or its name has no address yet
  * - `draining`: of a new client, while the router stops
  */
-export type DropReason = 'no_router' | 'sessions' | 'backlog' | 'draining';
+export type DropReason = 'no_router' | 'router_disabled' | 'sessions' | 'backlog' | 'draining';

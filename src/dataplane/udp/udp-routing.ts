@@ -10,7 +10,8 @@ import { UdpService } from './udp-service.ts';
 export interface UdpRoute {
   /** Qualified name of the router. */
   readonly name: string;
-  readonly service: UdpService;
+  /** Null for a router that is disabled: datagrams are dropped. */
+  readonly service: UdpService | null;
   readonly observation: UdpObservation;
 }
 
@@ -77,7 +78,7 @@ export class UdpRouting {
   #rebuild(changed: ReadonlySet<string>): void {
     const routes = new Map<string, UdpRoute>();
     for (const spec of this.#specs.values()) {
-      const service = this.#services.get(spec.service);
+      const service = spec.isDisabled ? null : this.#services.get(spec.service);
       if (service === undefined) throw new Error(`UDP router ${spec.name}: there is no service ${spec.service}`);
       for (const entryPoint of spec.entryPoints) {
         const before = this.#routes.get(entryPoint);

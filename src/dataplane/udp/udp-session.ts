@@ -11,7 +11,7 @@ import type { Resolver } from '../upstream/resolver.ts';
 import { UDP_ENDS, type UdpEnd } from './udp-end.ts';
 import type { UdpObservation, UdpServiceObservation } from './udp-observer.ts';
 import type { UdpRoute } from './udp-routing.ts';
-import type { UdpEndpoint } from './udp-service.ts';
+import type { UdpEndpoint, UdpService } from './udp-service.ts';
 
 export interface UdpClient {
   /** As the socket reports it and takes it. */
@@ -44,6 +44,7 @@ const MAX_QUEUED_BYTES = 1024 * 1024;
 export class UdpSession {
   readonly client: UdpClient;
   readonly route: UdpRoute;
+  readonly service: UdpService;
   private readonly owner: UdpSessionOwner;
   private readonly observation: UdpObservation;
   private readonly deadline: Deadline;
@@ -62,7 +63,9 @@ export class UdpSession {
   private receivedBytes = 0;
   private sentBytes = 0;
 
-  constructor(owner: UdpSessionOwner, client: UdpClient, route: UdpRoute) {
+  /** `service` is the router's. */
+  constructor(owner: UdpSessionOwner, client: UdpClient, route: UdpRoute, service: UdpService) {
+    this.service = service;
     this.owner = owner;
     this.client = client;
     this.route = route;
@@ -78,7 +81,7 @@ export class UdpSession {
   start(): void {
     this.observation.opened();
     this.owner.wheel.arm(this.deadline, this.owner.idleMs);
-    const endpoint = this.route.service.pick();
+    const endpoint = this.service.pick();
     this.endpoint = endpoint;
     if (endpoint === null) {
       this.end(UDP_ENDS.noServer);
@@ -208,7 +211,7 @@ export class UdpSession {
       durationMs: performance.now() - this.startMs,
       entryPointName: this.owner.name,
       routerName: this.route.name,
-      serviceName: this.endpoint?.service ?? this.route.service.name,
+      serviceName: this.endpoint?.service ?? this.service.name,
       serviceUrl: this.endpoint?.server.url ?? '',
       clientIp: this.client.ip,
       clientPort: this.client.port,

@@ -1,0 +1,14 @@
+// An object of a configuration as it is kept over restarts: what was written, with nothing that a substitution stands for.
+
+export interface StoredForm {
+  readonly provider: string;
+  /** Section of a routing configuration, `routers` or `tcpServices`. */
+  readonly section: string;
+  /** Without its provider. */
+  readonly name: string;
+  /** The file, as diagnostics name it. */
+  readonly source: string;
+  readonly path: readonly (string | number)[];
+  /** JSON. */
+  readonly text: string;
+}
