@@ -153,6 +153,7 @@ export const explanation = shape({
   request: shape({ method: text, host: text, path: text, query: text }),
   entryPoint: text,
   router: { type: ['string', 'null'] },
+  disabled: { anyOf: [shape({ router: text, status: integer }), { type: 'null' }] },
   tcpRouter: { type: ['string', 'null'] },
   chain: listOf(shape({ kind: text, name: text, 'detail?': text })),
   taken: listOf(explainedRouter),

@@ -5,6 +5,7 @@ import { decodeRouting, type RoutingConfig } from '../controlplane/config/routin
 import { parseConfig } from '../controlplane/config/document.ts';
 import { diffResults } from '../controlplane/pipeline/diff.ts';
 import { explain } from '../controlplane/pipeline/explain.ts';
+import { explainKnowledge } from '../controlplane/pipeline/explain-knowledge.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import type { StapleStatus } from '../model/staple.ts';
 import { SignalboxError } from '../core/errors.ts';
@@ -205,15 +206,8 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
   };
 }
 
-function controlEndpoints({
-  install,
-  pipeline,
-  events,
-  workers,
-  ports,
-  takeover,
-  pushed,
-}: ApiSources): readonly Endpoint[] {
+function controlEndpoints(sources: ApiSources): readonly Endpoint[] {
+  const { install, pipeline, events, workers, ports, takeover, pushed } = sources;
   const activated = (): ApiAnswer => ok({ version: pipeline.current.version, pinned: pipeline.history.pinned });
   return [
     {
@@ -299,7 +293,7 @@ function controlEndpoints({
         entryPoint: 'When left out, the one whose port the URL names, or the only one.',
       },
       answer: answers.explanation,
-      handle: ({ query }) => explainAnswer(query, pipeline, ports()),
+      handle: ({ query }) => explainAnswer(query, sources),
     },
     {
       method: 'GET',
@@ -409,7 +403,7 @@ function parseWait(text: string | null): number | null {
   return milliseconds === null || milliseconds > MAX_WAIT_MS ? null : milliseconds;
 }
 
-function explainAnswer(query: ApiRequest['query'], pipeline: Pipeline, ports: ReadonlyMap<string, number>): ApiAnswer {
+function explainAnswer(query: ApiRequest['query'], { pipeline, ports, healthOf }: ApiSources): ApiAnswer {
   const url = query.get('url');
   if (url === null) return refuse(400, 'url is required, as in ?url=http://example.com/path');
   const headers = new Map<string, string[]>();
@@ -419,7 +413,7 @@ function explainAnswer(query: ApiRequest['query'], pipeline: Pipeline, ports: Re
     const name = line.slice(0, colon).trim().toLowerCase();
     headers.set(name, [...(headers.get(name) ?? []), line.slice(colon + 1).trim()]);
   }
-  const answer = explain(pipeline.current, ports, {
+  const answer = explain(pipeline.current, explainKnowledge(pipeline.result, ports(), healthOf), {
     method: query.get('method') ?? 'GET',
     url,
     headers,

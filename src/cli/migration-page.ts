@@ -7,7 +7,22 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
   [
     'one broken file or object',
     'stops the provider, or removes the router without a word',
-    'costs that object only, with a diagnostic',
+    'costs that object only, with a diagnostic; it goes on as it last was where it once was good (`providers.keepLastGood`)',
+  ],
+  [
+    'a router whose middleware or service cannot be used',
+    '404, or the next router that matches takes its requests',
+    'keeps its place and answers 503 (`router_disabled`): nothing that it guards falls through to a wider router; TCP connections are closed, datagrams dropped',
+  ],
+  [
+    'a child of `weighted` that cannot be used',
+    'the whole service is gone',
+    'its share is answered 503, the others get theirs',
+  ],
+  [
+    'names of servers',
+    'looked up for each connection',
+    'kept fresh every 5 s; addresses that are gone are left after 15 s',
   ],
   [
     'one wrong entry in a list: a user, an address, an origin, a server, a status',

@@ -7,7 +7,8 @@ import { EXIT_FAILED, EXIT_OK, type Io } from '../io.ts';
 
 export async function explain(args: Arguments, io: Io): Promise<number> {
   const [given = ''] = args.positionals;
-  const query = new URLSearchParams({ url: /^[a-z]+:\/\/|^\/\//i.test(given) ? given : `http://${given}` });
+  // What begins with one slash is a path, for any host.
+  const query = new URLSearchParams({ url: /^[a-z]+:\/\/|^\//i.test(given) ? given : `http://${given}` });
   const pass = (flag: string, parameter: string): void => {
     for (const value of args.flags.get(flag) ?? []) query.append(parameter, value);
   };
@@ -21,10 +22,21 @@ export async function explain(args: Arguments, io: Io): Promise<number> {
   return answer.router === null ? EXIT_FAILED : EXIT_OK;
 }
 
-function describe({ request, entryPoint, router, tcpRouter, chain, taken, others, notes }: Explanation): string {
+function describe({
+  request,
+  entryPoint,
+  router,
+  disabled,
+  tcpRouter,
+  chain,
+  taken,
+  others,
+  notes,
+}: Explanation): string {
   const query = request.query === '' ? '' : `?${request.query}`;
   const lines = [`${request.method} ${request.host}${request.path}${query} on ${entryPoint}`];
   if (tcpRouter !== null) lines.push(`the TCP router ${tcpRouter} takes its connection`);
+  else if (disabled !== null) lines.push(`${disabled.router} is disabled: it is answered ${disabled.status}`);
   else if (router === null) lines.push('no router takes it: it is answered 404');
   else {
     lines.push(`taken by ${router}`, '');

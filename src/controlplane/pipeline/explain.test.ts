@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import type { ServerHealth } from '../../model/server-health.ts';
 import { compile } from '../compile/compile.ts';
 import { decodeInstall } from '../config/install-config.ts';
-import { explain, type Explanation } from './explain.ts';
+import { explain, type ExplainKnowledge, type Explanation } from './explain.ts';
+import { explainKnowledge } from './explain-knowledge.ts';
 
 const { value: install } = decodeInstall(
   'a.yml',
@@ -24,10 +26,15 @@ http:
 `,
 );
 const { sections } = compile(install!, [install!.routing!]);
-const PORTS = new Map([
-  ['web', 80],
-  ['other', 81],
-]);
+const PORTS: ExplainKnowledge = {
+  ports: new Map([
+    ['web', 80],
+    ['other', 81],
+  ]),
+  causeOf: () => null,
+  unplaced: [],
+  isUp: () => null,
+};
 
 function ask(url: string, method = 'GET', headers: Record<string, string> = {}): Explanation {
   const answer = explain(sections, PORTS, {
@@ -70,10 +77,13 @@ tcp:
     const request = { url, method: 'GET', headers: new Map(), clientIp: '127.0.0.1', entryPoint: null };
     return explain(
       result.sections,
-      new Map([
-        ['web', 80],
-        ['secure', 443],
-      ]),
+      {
+        ...PORTS,
+        ports: new Map([
+          ['web', 80],
+          ['secure', 443],
+        ]),
+      },
       request,
     ) as Explanation; // No question is wrong here.
   };
@@ -126,3 +136,65 @@ test('questions that make no sense are answered by what would', () => {
   expect(explain(sections, PORTS, { ...question, url: 'http://a/', entryPoint: 'x' })).toContain('there is no entry point "x"');
   expect(explain(sections, PORTS, { ...question, url: 'http://a/%zz' })).toContain('400');
 }); // prettier-ignore
+
+function troubled(url: string): Explanation {
+  const { value } = decodeInstall(
+    'a.yml',
+    `entryPoints: { web: { address: ":80" }, other: { address: ":81" } }
+http:
+  routers:
+    app: { rule: "Host(\`app.test\`)", service: s, entryPoints: [web] }
+    api: { rule: "Host(\`app.test\`) && PathPrefix(\`/api\`)", service: s, entryPoints: [other] }
+    staff: { rule: "Host(\`staff.test\`)", service: s, middlewares: [nobody], entryPoints: [web] }
+    typo: { rule: "Host('bad.test')", service: s, entryPoints: [web] }
+  services: { s: { loadBalancer: { servers: [{ url: "http://127.0.0.1:1" }, { url: "http://127.0.0.1:2" }] } } }
+`,
+  );
+  const result = compile(value!, [value!.routing!]);
+  const health = [
+    { url: 'http://127.0.0.1:1', isUp: true },
+    { url: 'http://127.0.0.1:2', isUp: false },
+  ] as unknown as readonly ServerHealth[]; // What is looked at.
+  const knowledge = explainKnowledge(result, PORTS.ports, () => health);
+  const request = { url, method: 'GET', headers: new Map(), clientIp: '127.0.0.1', entryPoint: null };
+  return explain(result.sections, knowledge, request) as Explanation; // No question is wrong here.
+}
+
+test('a router on another entry point is named, whether or not somebody takes the request', () => {
+  expect(troubled('http://app.test:81/').notes).toContain(
+    'the rule of app@install is true, but it stands on web, not on other',
+  );
+  const taken = troubled('http://app.test/api');
+  expect(taken.router).toBe('app@install');
+  expect(taken.notes).toEqual(['the rule of api@install is true, but it stands on other, not on web']);
+});
+
+test('a disabled router is named with its cause and its place', () => {
+  const { router, disabled, notes } = troubled('http://staff.test/');
+  expect({ router, disabled }).toEqual({ router: null, disabled: { router: 'staff@install', status: 503 } });
+  expect(notes).toEqual([
+    'staff@install is disabled and answers 503 itself: there is no middleware "nobody" (a.yml:6:5)',
+  ]);
+});
+
+test('a router whose rule nobody can read is named to those it seems made for', () => {
+  const { notes } = troubled('http://bad.test/');
+  expect(notes[0]).toMatch(/^typo@install takes no requests at all: single quotes.*\(a\.yml:7:5\)$/);
+  expect(troubled('http://app.test/').notes).toEqual([]);
+});
+
+test('servers that are down are marked', () => {
+  expect(troubled('http://app.test/').chain.at(-1)).toMatchObject({
+    name: 's@install',
+    detail: 'http://127.0.0.1:1, http://127.0.0.1:2 (down)',
+  });
+});
+
+test('a path without a host is a path', () => {
+  const { request, entryPoint, notes } = troubled('/api/users?x=1');
+  expect({ request, entryPoint }).toMatchObject({
+    request: { host: 'localhost', path: '/api/users', query: 'x=1' },
+    entryPoint: 'web',
+  });
+  expect(notes[0]).toContain('no host was named');
+});

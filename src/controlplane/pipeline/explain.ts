@@ -4,6 +4,7 @@
 import { canonicalHost } from '../../dataplane/http/host.ts';
 import { normalisePath, normaliseQuery, type NormalPath } from '../../dataplane/http/request-target.ts';
 import { isOverTls } from '../compile/tls.ts';
+import { notesOfElsewhere, type UnplacedRouter } from './explain-elsewhere.ts';
 import { tcpRouterBefore } from './explain-tcp.ts';
 import { compileRule } from '../../dataplane/match/compile-rule.ts';
 import type { MatchRequest } from '../../dataplane/match/matcher.ts';
@@ -52,6 +53,8 @@ export interface Explanation {
   readonly entryPoint: string;
   /** Null: the request is answered 404, or a TCP router takes its connection. */
   readonly router: string | null;
+  /** The router whose place the request falls into, and which cannot be served; it answers with the status. */
+  readonly disabled: { readonly router: string; readonly status: number } | null;
   /** The TCP router that takes the connection, so that no HTTP router is asked. */
   readonly tcpRouter: string | null;
   /** From the entry point to the service: what the request passes, in order. */
@@ -62,23 +65,39 @@ export interface Explanation {
   readonly notes: readonly string[];
 }
 
+/** What an answer needs besides the snapshot in force. */
+export interface ExplainKnowledge {
+  /** Of entry points. */
+  readonly ports: ReadonlyMap<string, number>;
+  /** Why a router is disabled; null when nobody knows any more. */
+  causeOf(router: string): string | null;
+  readonly unplaced: readonly UnplacedRouter[];
+  /** Of a server of a service; null where nothing tells. */
+  isUp(service: string, serverUrl: string): boolean | null;
+}
+
+const ANY_HOST = 'localhost';
+
 /** A text says what is wrong with the question. */
 export function explain(
   sections: SnapshotSections,
-  ports: ReadonlyMap<string, number>,
+  knowledge: ExplainKnowledge,
   request: ExplainRequest,
 ): Explanation | string {
+  const { ports } = knowledge;
+  const isPath = /^\/(?!\/)/.test(request.url);
+  const whole = isPath ? `http://${ANY_HOST}${request.url}` : request.url;
   let url: URL;
   try {
-    url = new URL(request.url.startsWith('//') ? `http:${request.url}` : request.url);
+    url = new URL(whole.startsWith('//') ? `http:${whole}` : whole);
   } catch {
     return `"${request.url}" is no URL; write it whole, as in http://example.com/path`;
   }
-  const entryPoint = chooseEntryPoint(sections, ports, request.entryPoint, url);
+  const entryPoint = chooseEntryPoint(sections, ports, request.entryPoint, url, isPath);
   if (typeof entryPoint === 'string') return entryPoint;
   const path: NormalPath = { routing: '', forward: '' };
   // As written: the URL class would resolve dots and encode characters itself.
-  const raw = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*([^?#]*)/i.exec(request.url)?.[1] || '/';
+  const raw = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*([^?#]*)/i.exec(whole)?.[1] || '/';
   const failure = normalisePath(raw, entryPoint.path, path);
   if (failure !== null) return `the entry point answers ${failure.status}: ${failure.message}`;
   const host = canonicalHost(url.host);
@@ -93,7 +112,10 @@ export function explain(
     requestHeaders: { valuesOf: (name) => request.headers.get(name) ?? null },
     parsedQuery: null,
   };
-  return describe(sections, entryPoint, subject, url.protocol === 'https:');
+  const answer = describe(sections, knowledge, entryPoint, subject, url.protocol === 'https:');
+  if (!isPath) return answer;
+  const note = `no host was named, so this is for ${ANY_HOST}; name one as in http://example.com${path.forward}`;
+  return { ...answer, notes: [note, ...answer.notes] };
 }
 
 function chooseEntryPoint(
@@ -101,6 +123,7 @@ function chooseEntryPoint(
   ports: ReadonlyMap<string, number>,
   name: string | null,
   url: URL,
+  isAny: boolean,
 ): EntryPointSpec | string {
   const names = Object.keys(entryPoints).filter((one) => entryPoints[one]!.address.protocol === 'tcp');
   const known = `known: ${names.join(', ') || 'none'}`;
@@ -109,8 +132,8 @@ function chooseEntryPoint(
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
   const byPort = names.find((one) => ports.get(one) === port);
   if (byPort !== undefined) return entryPoints[byPort]!;
-  if (names.length === 1) return entryPoints[names[0]!]!;
-  return `no entry point listens on port ${port}; name one with entryPoint (${known})`;
+  if (names.length === 1 || (isAny && names.length > 0)) return entryPoints[names[0]!]!;
+  return `no entry point listens on port ${port}; name one with --entryPoint, or entryPoint= in the API (${known})`;
 }
 
 interface Candidate {
@@ -131,6 +154,7 @@ function candidatesOf(routes: readonly RouteSpec[]): readonly Candidate[] {
 
 function describe(
   sections: SnapshotSections,
+  knowledge: ExplainKnowledge,
   entryPoint: EntryPointSpec,
   request: MatchRequest,
   isSecure: boolean,
@@ -142,6 +166,7 @@ function describe(
       request: { method, host, path, query },
       entryPoint: entryPoint.name,
       router: null,
+      disabled: null,
       tcpRouter: before.name,
       chain: [],
       taken: [],
@@ -161,7 +186,7 @@ function describe(
     others.push(...nearest(candidates, winner, request));
     if (winner === null) break;
     taken.push(winner);
-    if (winner.spec.service !== '') break;
+    if (winner.spec.service !== '' || winner.spec.disabledStatus > 0) break;
     level = routes.filter((route) => route.parents.includes(winner.spec.name));
     if (winner.spec.middlewares.length > 0) {
       notes.push(
@@ -169,24 +194,22 @@ function describe(
       );
     }
   }
-  if (taken.length === 0) {
-    const elsewhere = candidatesOf(top.filter((route) => !level.includes(route))).find(({ rule }) =>
-      compileRule(rule)(request),
-    );
-    if (elsewhere !== undefined) {
-      const only = isSecure ? 'without TLS only; ask for http://' : 'over TLS only; ask for https://';
-      notes.push(`the rule of ${elsewhere.spec.name} is true, but it takes requests ${only}`);
-    }
-  }
   const last = taken.at(-1);
-  const isServed = last !== undefined && last.spec.service !== '';
-  if (last !== undefined && !isServed) notes.push(`no router below ${last.spec.name} takes the request`);
+  const winner = taken[0]?.spec ?? null;
+  notes.push(...notesOfElsewhere(sections, knowledge.unplaced, { entryPoint, request, isSecure, winner }));
+  const disabledStatus = last?.spec.disabledStatus ?? 0;
+  const isServed = last !== undefined && last.spec.service !== '' && disabledStatus === 0;
+  if (last !== undefined && disabledStatus > 0) {
+    const cause = knowledge.causeOf(last.spec.name) ?? 'nobody knows any more why';
+    notes.unshift(`${last.spec.name} is disabled and answers ${disabledStatus} itself: ${cause}`);
+  } else if (last !== undefined && !isServed) notes.push(`no router below ${last.spec.name} takes the request`);
   return {
     request: { method: request.method, host: request.host, path: request.path, query: request.query },
     entryPoint: entryPoint.name,
     router: isServed ? last.spec.name : null,
+    disabled: disabledStatus > 0 ? { router: last!.spec.name, status: disabledStatus } : null,
     tcpRouter: null,
-    chain: isServed ? chainOf(sections, entryPoint, taken) : [],
+    chain: isServed ? chainOf(sections, knowledge, entryPoint, taken) : [],
     taken: taken.map((one) => explained(one, request, 'its rule is true, and no router before it has a true one')),
     others: others.slice(0, MAX_OTHERS),
     notes,
@@ -195,6 +218,7 @@ function describe(
 
 function chainOf(
   { middlewares, services }: SnapshotSections,
+  knowledge: ExplainKnowledge,
   entryPoint: EntryPointSpec,
   taken: readonly Candidate[],
 ): Explanation['chain'] {
@@ -208,7 +232,7 @@ function chainOf(
     { kind: 'entryPoint', name: entryPoint.name },
     ...entryPoint.middlewares.map(stage),
     ...taken.flatMap(({ spec }) => [{ kind: 'router', name: spec.name }, ...spec.middlewares.map(stage)]),
-    ...serviceChain(last.service, services, stage),
+    ...serviceChain(last.service, services, stage, knowledge),
   ];
 }
 
@@ -217,6 +241,7 @@ function serviceChain(
   name: string,
   services: SnapshotSections['services'],
   stage: (name: string) => Explanation['chain'][number],
+  knowledge: ExplainKnowledge,
   seen: Set<string> = new Set(),
 ): Explanation['chain'] {
   // Named by several, shown once: trees may join again, and would grow with every level.
@@ -224,14 +249,22 @@ function serviceChain(
   seen.add(name);
   const service = services[name];
   if (service?.kind === 'loadBalancer') {
-    const detail = service.servers.map((server) => server.url).join(', ');
+    const detail = service.servers
+      .map(({ url }) => url + (knowledge.isUp(name, url) === false ? ' (down)' : ''))
+      .join(', ');
     return [...service.middlewares.map(stage), { kind: 'service', name, detail }];
   }
   const children = service === undefined ? [] : childrenOf(service);
-  const shares = children.map((child) => `${child.service} (${child.weight})`).join(', ');
+  const shares = children
+    .map(({ service: child, weight, disabledStatus }) =>
+      disabledStatus === undefined
+        ? `${child} (${weight})`
+        : `${child} (${weight}, disabled: answers ${disabledStatus})`,
+    )
+    .join(', ');
   return [
     { kind: 'service', name, ...(shares === '' ? {} : { detail: `one of ${shares}` }) },
-    ...children.flatMap((child) => serviceChain(child.service, services, stage, seen)),
+    ...children.flatMap((child) => serviceChain(child.service, services, stage, knowledge, seen)),
   ];
 }
 
