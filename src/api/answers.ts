@@ -1,6 +1,6 @@
 // JSON Schemas of what the API answers, for its OpenAPI description; tests hold real answers against them.
 
-import { OBJECT_KINDS } from '../controlplane/compile/compilation.ts';
+import { OBJECT_KINDS } from '../controlplane/compile/object-kind.ts';
 import type { JsonSchema } from '../schema/schema.ts';
 
 const text = { type: 'string' };

@@ -207,7 +207,7 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
 }
 
 function controlEndpoints(sources: ApiSources): readonly Endpoint[] {
-  const { install, pipeline, events, workers, ports, takeover, pushed } = sources;
+  const { install, pipeline, events, workers, takeover, pushed } = sources;
   const activated = (): ApiAnswer => ok({ version: pipeline.current.version, pinned: pipeline.history.pinned });
   return [
     {

@@ -2,7 +2,8 @@
 // defaults filled in and secrets hidden.
 
 import { statusOf, shownOptions, type ObjectStatus } from '../controlplane/pipeline/diff.ts';
-import type { Compiled, ObjectKind } from '../controlplane/compile/compilation.ts';
+import type { Compiled } from '../controlplane/compile/compilation.ts';
+import type { ObjectKind } from '../controlplane/compile/object-kind.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import type { EntryPointSpec } from '../model/entrypoint.ts';
 import type { ServerHealth } from '../model/server-health.ts';

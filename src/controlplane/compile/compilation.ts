@@ -6,21 +6,7 @@ import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import type { ConfigDocument } from '../config/document.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
 import { DanglingReferences } from './dangling.ts';
-
-export const OBJECT_KINDS = [
-  'router',
-  'middleware',
-  'service',
-  'serversTransport',
-  'tlsOptions',
-  'tcpRouter',
-  'tcpMiddleware',
-  'tcpService',
-  'tcpServersTransport',
-  'udpRouter',
-  'udpService',
-] as const;
-export type ObjectKind = (typeof OBJECT_KINDS)[number];
+import type { ObjectKind } from './object-kind.ts';
 
 /** One object on its way through the stages. */
 export interface Compiled<T> {

@@ -1,11 +1,7 @@
 // The sections of a routing configuration that hold objects by name.
 
-import type { RoutingSections } from './routing-config.ts';
-
-export type ObjectSection = keyof RoutingSections;
-
 /** In the order of the file; each stands below the path that its place in a document has. */
-export const SECTION_PATHS: Readonly<Record<ObjectSection, readonly [string, string]>> = {
+export const SECTION_PATHS = {
   routers: ['http', 'routers'],
   middlewares: ['http', 'middlewares'],
   services: ['http', 'services'],
@@ -19,6 +15,8 @@ export const SECTION_PATHS: Readonly<Record<ObjectSection, readonly [string, str
   tcpServersTransports: ['tcp', 'serversTransports'],
   udpRouters: ['udp', 'routers'],
   udpServices: ['udp', 'services'],
-};
+} as const;
+
+export type ObjectSection = keyof typeof SECTION_PATHS;
 
 export const OBJECT_SECTIONS = Object.keys(SECTION_PATHS) as readonly ObjectSection[]; // Those of the table above.

@@ -2,7 +2,8 @@
 // hidden. It is what `check` and `diff` answer.
 
 import { isMap, type Schema } from '../../schema/schema.ts';
-import type { Compiled, ObjectKind } from '../compile/compilation.ts';
+import type { Compiled } from '../compile/compilation.ts';
+import type { ObjectKind } from '../compile/object-kind.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import { middlewareOptions, routerOptions } from '../config/routing-options.ts';
 import { serviceOptions } from '../config/service-options.ts';
