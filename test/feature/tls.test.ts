@@ -218,7 +218,10 @@ test('explain tells the two kinds of routers apart', async () => {
   expect(await explain('http://a.example/plain')).toMatchObject({ router: 'plain@file' });
   expect(await explain('http://mutual.example/')).toMatchObject({
     router: null,
-    notes: [expect.stringContaining('it takes requests over TLS only')],
+    notes: [
+      expect.stringContaining('mutual@file is true, but it takes requests over TLS only'),
+      expect.stringContaining('secure@file is true'),
+    ],
   });
 });
 
