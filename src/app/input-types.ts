@@ -1189,7 +1189,7 @@ export interface TlsOptionsInput {
   readonly maxVersion?: 'VersionTLS10' | 'VERSIONTLS10' | 'VersionTLS11' | 'VERSIONTLS11' | 'VersionTLS12' | 'VERSIONTLS12' | 'VersionTLS13' | 'VERSIONTLS13';
   /** Cipher suites up to TLS 1.2, by their names in Go. Those of TLS 1.3 are always on. */
   readonly cipherSuites?: ReadonlyArray<string> | string;
-  /** Key exchange groups, in order of preference. */
+  /** Key exchange groups, in order of preference; `X25519MLKEM768` where this Node.js has it, `X25519`, `CurveP256` and `CurveP384` when left out. */
   readonly curvePreferences?: ReadonlyArray<string> | string;
   /** Certificates of clients. */
   readonly clientAuth?: {

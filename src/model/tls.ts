@@ -36,7 +36,7 @@ export interface TlsOptionsSpec {
   readonly maxVersion: TlsVersion;
   /** OpenSSL names joined by `:`; '' for the runtime's. */
   readonly ciphers: string;
-  /** OpenSSL group names joined by `:`; 'auto' for the runtime's. */
+  /** OpenSSL group names joined by `:`; 'auto' for the default ones, see dataplane/tls/groups.ts. */
   readonly curves: string;
   /** Protocols offered, in order of preference. */
   readonly protocols: readonly string[];

@@ -289,3 +289,29 @@ tls: { certificates: [{ certFile: DIR/one.pem, keyFile: DIR/one.key }] }
   const after = await tlsGet(single.ports['web']!, { host: 'a.example' });
   expect([after.status, after.serial === before.serial]).toEqual([200, false]);
 });
+
+/** Settles with the protocol, or with what went wrong. */
+function handshake(ecdhCurve: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = tls.connect({
+      port: router.ports['web']!,
+      host: '127.0.0.1',
+      servername: 'a.example',
+      rejectUnauthorized: false,
+      ecdhCurve,
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    socket.on('secureConnect', () => {
+      resolve(socket.getProtocol() ?? '');
+      socket.destroy();
+    });
+  });
+}
+
+test.each(['X25519', 'P-256', 'P-384'])('keys are exchanged in %s', async (group) => {
+  expect(await handshake(group)).toBe('TLSv1.3');
+});
+
+test.each(['ffdhe2048', 'ffdhe8192', 'P-521', 'X448'])('the cost of %s is nobody’s to ask for', async (group) => {
+  expect(await handshake(group)).toBe('ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE');
+});

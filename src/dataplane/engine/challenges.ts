@@ -6,6 +6,7 @@ import type { AlpnCertificate, HttpChallenges } from '../../model/certificate.ts
 import type { TlsOptionsSpec } from '../../model/tls.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { respond } from '../http/respond.ts';
+import { defaultGroups } from '../tls/groups.ts';
 import type { TlsChoice } from '../tls/tls-store.ts';
 
 export const CHALLENGE_PATH = '/.well-known/acme-challenge/';
@@ -37,7 +38,7 @@ export class Challenges {
     this.#alpn = new Map(
       alpn.map(({ serverName, certPem, keyPem }) => [
         serverName,
-        tls.createSecureContext({ cert: certPem, key: keyPem, minVersion: 'TLSv1.2' }),
+        tls.createSecureContext({ cert: certPem, key: keyPem, minVersion: 'TLSv1.2', ecdhCurve: defaultGroups() }),
       ]),
     );
   }

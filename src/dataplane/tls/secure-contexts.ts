@@ -5,6 +5,7 @@ import { createHash, constants } from 'node:crypto';
 import tls from 'node:tls';
 import { BoundedCache } from '../../core/bounded-cache.ts';
 import type { CertificateSpec, TlsOptionsSpec } from '../../model/tls.ts';
+import { defaultGroups } from './groups.ts';
 
 /** Some 60 MiB at the most. */
 const MAX_CONTEXTS = 2_000;
@@ -52,7 +53,7 @@ export class SecureContexts {
       minVersion: options.minVersion,
       maxVersion: options.maxVersion,
       ...(options.ciphers === '' ? {} : { ciphers: options.ciphers }),
-      ecdhCurve: options.curves,
+      ecdhCurve: options.curves === 'auto' ? defaultGroups() : options.curves,
       honorCipherOrder: true,
       secureOptions: SECURE_OPTIONS | (options.sessionTickets ? 0 : constants.SSL_OP_NO_TICKET),
       // Not the runtime's authorities: whoever the web trusts is no client of ours.
