@@ -37,7 +37,7 @@ export function hashError(hash: string): string | null {
   if (SHA.test(hash) || MD5_CRYPT.test(hash)) return null;
   const match = SHA_CRYPT.exec(hash);
   if (match === null || match[4]!.length !== (match[1] === '5' ? 43 : 86)) {
-    if (/^\$\$/.test(hash) && hashError(hash.replaceAll('$$', '$')) === null) {
+    if (hash.startsWith('$$') && hashError(hash.replaceAll('$$', '$')) === null) {
       return 'the dollars of the password hash are doubled, as compose files need it; write each once here';
     }
     return 'the password hash is none of bcrypt ($2y$), {SHA}, $apr1$, $1$, $5$ and $6$';
