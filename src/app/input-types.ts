@@ -213,9 +213,9 @@ export interface InstallInput {
     /** What a JSON line holds. */
     readonly fields?: {
       /** For fields that are not named. */
-      readonly defaultMode?: 'keep' | 'KEEP' | 'drop' | 'DROP';
+      readonly defaultMode?: 'keep' | 'KEEP' | 'drop' | 'DROP' | 'redact';
       /** Mode by field name. */
-      readonly names?: Readonly<Record<string, 'keep' | 'KEEP' | 'drop' | 'DROP'>>;
+      readonly names?: Readonly<Record<string, 'keep' | 'KEEP' | 'drop' | 'DROP' | 'redact'>>;
       /** Header fields of request, response and origin. */
       readonly headers?: {
         /** For header fields that are not named. */

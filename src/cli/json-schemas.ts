@@ -67,6 +67,9 @@ function routingProperties(): Readonly<Record<string, JsonSchema>> {
   };
 }
 
+/** Sections that hold what anchors name. */
+const EXTENSIONS = { '^[xX]-': {} };
+
 /** Text by file name below `schema/`. */
 export function renderJsonSchemas(): Readonly<Record<string, string>> {
   const install = jsonSchemaOf(installOptions);
@@ -77,6 +80,7 @@ export function renderJsonSchemas(): Readonly<Record<string, string>> {
       $schema: DIALECT,
       title: 'Signalbox install configuration',
       ...install,
+      patternProperties: EXTENSIONS,
       properties: { ...(install['properties'] as object), ...routing },
     }),
     'routing.json': render({
@@ -84,6 +88,7 @@ export function renderJsonSchemas(): Readonly<Record<string, string>> {
       title: 'Signalbox routing configuration',
       type: ['object', 'null'],
       additionalProperties: false,
+      patternProperties: EXTENSIONS,
       properties: routing,
     }),
   };

@@ -228,3 +228,50 @@ test('a template that reads a variable has a form here', () => {
   expect(diagnostics[0]!.message).toContain('write "${NAME}" for {{env "NAME"}}');
   expect(parseConfig('a.yml', '# {{ only a comment }}\na: 1 # {{ and one more }}\n').diagnostics).toEqual([]);
 });
+
+test('sections of routing configuration take true, false and an empty variable, and certificates a single one', () => {
+  for (const text of [
+    'http: true',
+    'http:',
+    'tcp: ""',
+    'udp: { routers: false }',
+    'tls: { certificates: "", stores: true }',
+  ]) {
+    expect(decodeRouting('file', parseConfig('a.yml', text)).diagnostics).toEqual([]);
+  }
+  const one = decodeRouting(
+    'file',
+    parseConfig('a.yml', 'tls: { certificates: { certFile: /gone.pem, keyFile: /gone.key } }'),
+  );
+  expect(one.diagnostics.map(({ path }) => path)).toEqual([
+    'tls.certificates[0].certFile',
+    'tls.certificates[0].keyFile',
+  ]);
+  expect(decodeRouting('file', parseConfig('a.yml', 'http: yes')).diagnostics).toHaveLength(1);
+});
+
+test('a token that an empty variable leaves opens nothing', () => {
+  const { value, diagnostics } = decodeInstall(
+    'a.yml',
+    'entryPoints: { traefik: { address: ":0" } }\napi: { token: "" }\n',
+  );
+  expect(value).toBeNull();
+  expect(diagnostics.map(({ message }) => message)).toEqual([
+    'the token is empty, and everybody would have it; leave the option out, or set it',
+  ]);
+});
+
+test('a level and a field mode that Traefik takes', () => {
+  const { value, diagnostics } = decodeInstall(
+    'a.yml',
+    'log: { level: verbose, format: logfmt }\naccessLog: { fields: { names: { ClientUsername: redact } } }\n',
+  );
+  expect(value).toMatchObject({
+    log: { level: 'info', format: 'common' },
+    accessLog: { init: { fields: { names: { ClientUsername: 'drop' } } } },
+  });
+  expect(diagnostics.map(({ severity, path }) => `${severity} ${path}`)).toEqual([
+    'warning log.level',
+    'warning log.format',
+  ]);
+});

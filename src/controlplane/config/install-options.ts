@@ -121,7 +121,10 @@ const providers = object({
 const log = object({
   level: differingDefault(
     withDefault(
-      withAliases(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'), { warning: 'warn' }),
+      tolerant(
+        withAliases(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'), { warning: 'warn' }),
+        'info',
+      ),
       'info',
       'Least severity that is written.',
     ),
@@ -141,7 +144,8 @@ const log = object({
   otlp: later('Logs over OTLP.'),
 });
 
-const keepOrDrop = oneOf('keep', 'drop');
+/** A field that is to be redacted is not written, as in Traefik. */
+const keepOrDrop = withAliases(oneOf('keep', 'drop'), { redact: 'drop' });
 const keepDropOrRedact = oneOf('keep', 'drop', 'redact');
 const accessLogHeaders = object({
   defaultMode: withDefault(keepDropOrRedact, 'drop', 'For header fields that are not named.'),
@@ -213,6 +217,16 @@ const metrics = object({
   statsD: later('StatsD.'),
 });
 
+/** Everybody has an empty one: a variable that is not filled in must not open the API. */
+const apiToken = checked(secret(), (token, context) => {
+  if (token.trim() === '')
+    context.invalid(
+      'the token is empty, and everybody would have it; leave the option out, or set it',
+      'a token',
+      'nothing',
+    );
+});
+
 /** A slash in front may be left out. */
 const basePathText = string();
 const basePath: Schema<string> = {
@@ -235,7 +249,7 @@ const api = object({
   ),
   token: own(
     optional(
-      secret(),
+      apiToken,
       'Bearer token that API requests must carry; required when the internal entry point is bound to another address than loopback. `${file:/run/secrets/token}` reads it from a file.',
     ),
   ),

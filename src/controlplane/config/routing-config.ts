@@ -3,7 +3,7 @@
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { DecodeContext, type KnownPlugins, type PathSegment, type Substituted } from '../../schema/decode-context.ts';
 import { INVALID, type Invalid } from '../../schema/invalid.ts';
-import { isMap, type Schema } from '../../schema/schema.ts';
+import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn, type Schema } from '../../schema/schema.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import type { ConfigDocument } from './document.ts';
 import { routingPartOf } from './document-kind.ts';
@@ -115,15 +115,18 @@ export function decodeRouting(
     context.wrongType('the section "http"', given);
     noteUnreadable(decoder);
   } else {
-    for (const [key, section] of routingPartOf(given, context)) {
+    const part = routingPartOf(given, context);
+    // A file whose first line was lost says nothing about its objects.
+    if (context.errorCount > 0) noteUnreadable(decoder);
+    for (const [key, section] of part) {
       context.at(key, () => {
         const name = key.toLowerCase();
         const known = Object.hasOwn(SECTIONS, name) ? SECTIONS[name] : undefined;
         if (known === undefined) context.unknownOption(key, Object.keys(SECTIONS));
-        else if (section !== null && !isMap(section)) {
+        else if (!isSection(section)) {
           context.wrongType(known.expected, section);
           noteUnreadable(decoder, name);
-        } else known.decode(section ?? {}, decoder);
+        } else known.decode(isMap(section) ? section : {}, decoder);
       });
     }
   }
@@ -142,6 +145,11 @@ function noteUnreadable({ unreadable }: Decoder, ...path: readonly string[]): vo
     const place = SECTION_PATHS[section];
     if (path.every((segment, index) => segment.toLowerCase() === place[index]!.toLowerCase())) unreadable.add(section);
   }
+}
+
+/** A section, or what stands for an empty one. */
+function isSection(section: unknown): boolean {
+  return section === null || isMap(section) || isSwitchedOn(section) || isSwitchedOff(section) || isEmptyText(section);
 }
 
 /** What all objects of a document are decoded with and into. */
@@ -288,14 +296,16 @@ function decodeTls(tls: Readonly<Record<string, unknown>>, decoder: Decoder): vo
 
 /** A list, whose objects are named by their place in the file. */
 function decodeCertificates(section: unknown, decoder: Decoder): void {
-  if (section === null) return;
   const { context, into, previous } = decoder;
-  if (!Array.isArray(section)) {
+  if (section === null || isEmptyText(section)) return;
+  if (!Array.isArray(section) && !isMap(section)) {
     context.wrongType('a list of certificates', section);
     noteUnreadable(decoder, 'tls', 'certificates');
     return;
   }
-  section.forEach((given: unknown, index) => {
+  // One needs no list.
+  const certificates: readonly unknown[] = Array.isArray(section) ? section : [section];
+  certificates.forEach((given, index) => {
     context.at(index, () => {
       const name = certificateName(context.source, index);
       decodeObject(name, given, certificateOptions, decoder, into.certificates, previous?.certificates);
@@ -339,12 +349,12 @@ function decodeObjects<T>(
   previous: ReadonlyMap<string, RoutingObject<T>> | undefined,
 ): void {
   const { context } = decoder;
-  if (section === null) return;
-  if (!isMap(section)) {
+  if (!isSection(section)) {
     context.wrongType('a map from names to objects', section);
     noteUnreadable(decoder, ...context.path.map(String));
     return;
   }
+  if (!isMap(section)) return;
   for (const [name, given] of Object.entries(section)) {
     context.at(name, () => {
       if (context.refuseKey(name)) return;

@@ -9,7 +9,7 @@ import { network } from './option-types.ts';
 
 const fields = object({
   depth: withDefault(
-    integer({ min: 0, max: 1_000 }),
+    integer({ min: 0, max: 1_000, clamp: 'both' }),
     0,
     'Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection.',
   ),
