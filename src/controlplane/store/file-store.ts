@@ -3,11 +3,11 @@
 // document is there or the one before. A file that cannot be read is set aside and reported, never overwritten in silence.
 
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { SignalboxError } from '../../core/errors.ts';
 import { checkKey, MAX_VALUE_BYTES, type StateStore } from './define.ts';
+import { copyWhole, FILE_SYSTEM, syncDirectory, writeNewFile } from './durable-write.ts';
 import { lockDirectory } from './file-lock.ts';
 
 const SCHEMA_VERSION = 1;
@@ -70,7 +70,7 @@ export class FileStore implements StateStore {
       // The older one first: it must not come back in place of the newer.
       await rm(path + PREVIOUS, { force: true });
       await rm(path, { force: true });
-      await syncDirectory(dirname(path));
+      await syncDirectory(FILE_SYSTEM, path);
     });
   }
 
@@ -109,16 +109,10 @@ export class FileStore implements StateStore {
   async #write(path: string, text: string): Promise<void> {
     const temporary = path + TEMPORARY;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeNewFile(FILE_SYSTEM, temporary, Buffer.from(text), 'w');
     await keepPrevious(path);
     await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    await syncDirectory(FILE_SYSTEM, path);
   }
 
   /** Undefined when there is no such file, or none that can be read. */
@@ -154,18 +148,10 @@ async function keepPrevious(path: string): Promise<void> {
     const code = error instanceof Error && 'code' in error ? error.code : '';
     if (code === 'ENOENT') return;
     // Some file systems have no second names.
-    await copyFile(path, staged, constants.COPYFILE_EXCL);
+    await copyWhole(path, path + PREVIOUS, staged);
+    return;
   }
   await rename(staged, path + PREVIOUS);
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function encode(value: unknown): string {
