@@ -162,6 +162,13 @@ export class Standalone {
       directory: install.state.directory,
       now: () => Date.now(),
       onCorrupt: (path, reason) => log.error('a state file cannot be read and was set aside', { path, reason }),
+      lock: {
+        waiting: (holder) =>
+          log.warn('the state directory is locked from where processes cannot be seen; waiting for a sign of life', {
+            directory: install.state?.directory,
+            ...holder,
+          }),
+      },
     });
     await store.start();
     const failed = (error: unknown): void => log.error('state cannot be written', { error: String(error) });
