@@ -51,6 +51,7 @@ import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
 import { processSamples } from './process-samples.ts';
+import { killChildrenOf } from './stuck-thread.ts';
 import { VERSION } from './version.ts';
 
 export interface StandaloneOptions {
@@ -145,6 +146,7 @@ export class Standalone {
   readonly #handover: Handover | null;
   /** What the provider `rest` was last given. */
   #pushed: string | null;
+  #starting: Promise<readonly BoundEntryPoint[]> | null = null;
   #ending: Promise<void> | null = null;
 
   /** Opens what lasts and puts the parts together. Rejects when a log file or the state directory cannot be used. */
@@ -273,6 +275,7 @@ export class Standalone {
       healthChanged: (change) => this.#events.emit('health', change),
       replaced: (worker, reason) =>
         this.#events.emit('worker', { worker, reason, restarts: this.#supervisor.restarts }),
+      freeThread: (thread) => killChildrenOf([thread]) > 0,
       fatal: options.onFatal,
     });
     this.#pushed = inheritance?.rest ?? null;
@@ -358,11 +361,14 @@ export class Standalone {
     });
   }
 
-  /** Starts everything; settles when requests are served. */
+  /** Starts everything; settles when requests are served. Rejects as well when it is stopped meanwhile. */
   async start(): Promise<readonly BoundEntryPoint[]> {
+    this.#starting = this.#startAll();
     try {
-      return await this.#startAll();
+      return await this.#starting;
     } catch (error) {
+      // What stops it tidies up.
+      if (this.#ending !== null) throw error;
       await this.#closeState();
       rmSync(this.#socketDirectory, { recursive: true, force: true });
       throw error;
@@ -372,11 +378,15 @@ export class Standalone {
   async #startAll(): Promise<readonly BoundEntryPoint[]> {
     const { install } = this.#options;
     await this.#accessLog?.start();
+    this.#goOn();
     const snapshot = await this.#pipeline.start();
     for (const service of enabledInternalServices(install.admin)) {
+      this.#goOn();
       await this.#admin.startService(service, internalSocket(this.#socketDirectory, service));
     }
+    this.#goOn();
     await this.#supervisor.start(snapshot);
+    this.#goOn();
     this.#isServing = true;
     this.#orderCertificates(this.#pipeline.result);
     this.#stapleCertificates(this.#pipeline.result);
@@ -394,12 +404,19 @@ export class Standalone {
       address: this.#supervisor.addressOf(name)!,
     }));
     await this.#watch?.start();
+    this.#goOn();
     const internal = await this.#admin.start();
+    this.#goOn();
     if (internal !== null) bound.push({ name: INTERNAL_ENTRY_POINT, address: internal });
     this.#options.inherited?.finish(this.log);
     await this.#options.predecessor?.ready();
     await this.#manager.ready();
     return bound;
+  }
+
+  /** Between two steps of the start: throws when it is to end instead. */
+  #goOn(): void {
+    if (this.#ending !== null) throw new Error('the router was stopped while it started');
   }
 
   /** Objects in force that people wrote. */
@@ -472,12 +489,30 @@ export class Standalone {
 
   async #stop(): Promise<void> {
     const { requestAcceptGraceMs, graceMs } = this.#pipeline.install;
+    const isServing = this.#isServing;
     await this.#handover?.abort();
     this.#admin.isTerminating = true;
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
     await this.#manager.stopping();
-    if (requestAcceptGraceMs > 0) await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
+    if (isServing && requestAcceptGraceMs > 0)
+      await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
     await this.#end(graceMs, 0);
+  }
+
+  /** From the signal to the end, at most. */
+  get stopMs(): number {
+    const { requestAcceptGraceMs, graceMs } = this.#pipeline.install;
+    return (this.#isServing ? requestAcceptGraceMs : 0) + graceMs;
+  }
+
+  /** Threads of the router are still there: after a stop, those that wait inside a call of the system. */
+  get hasThreads(): boolean {
+    return !this.#supervisor.hasEnded;
+  }
+
+  /** Ends all threads that can be ended, whatever they do. */
+  kill(): void {
+    this.#supervisor.kill();
   }
 
   /** A successor serves: stops accepting, and ends when what is in flight has finished or the grace time is over. */
@@ -494,6 +529,8 @@ export class Standalone {
   async #end(graceMs: number, patienceMs: number): Promise<void> {
     // Begins to drain at once.
     const drained = this.#supervisor.stop(graceMs, patienceMs);
+    // A start that is under way ends at its next step.
+    await this.#starting?.catch(() => {});
     await this.#watch?.stop();
     this.#ocsp?.stop();
     await this.#pipeline.stop();

@@ -123,7 +123,8 @@ export type ToWorker =
   | { readonly kind: 'ping'; readonly id: number };
 
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly version: number }
+  /** `thread` is the kernel's number of it, 0 where there is none. */
+  | { readonly kind: 'ready'; readonly version: number; readonly thread: number }
   | { readonly kind: 'ack'; readonly version: number; readonly digest: string; readonly buildMs: number }
   | { readonly kind: 'nack'; readonly version: number; readonly reason: string }
   /** Failed requests have ejected a server. */

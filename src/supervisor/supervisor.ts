@@ -64,6 +64,8 @@ export interface SupervisorOptions {
   healthChanged(change: HealthChange): void;
   /** A worker is gone and another takes its place. */
   replaced(worker: number, reason: string): void;
+  /** As of WorkerListener; nothing can when left out. */
+  freeThread?(thread: number): boolean;
   /** The data plane cannot go on: the process should end with this error. */
   fatal(error: SignalboxError): void;
 }
@@ -119,13 +121,18 @@ export class Supervisor implements Publisher, WorkerListener {
     return this.#snapshot?.version ?? 0;
   }
 
+  /** No thread is left; after a stop, one that is stuck may be. */
+  get hasEnded(): boolean {
+    return this.#workers.size === 0;
+  }
+
   /** Binds every entry point, starts all workers and settles when all of them listen. */
   async start(snapshot: Snapshot): Promise<void> {
     try {
       await this.#startAll(snapshot);
     } catch (error) {
       // A program that embeds the router goes on: nothing of it may stay.
-      await this.stop(0);
+      if (!this.#isStopping) await this.stop(0);
       throw error;
     }
   }
@@ -134,12 +141,19 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#snapshot = snapshot;
     this.#rows.assign(servicesIn(snapshot));
     this.#health.update(servicesIn(snapshot), []);
-    for (const spec of Object.values(snapshot.entryPoints)) await this.#sockets.prepare(spec);
+    for (const spec of Object.values(snapshot.entryPoints)) {
+      await this.#sockets.prepare(spec);
+      if (this.#isStopping) {
+        this.#sockets.close();
+        throw new SignalboxError('ERR_WORKER_START', 'the router was ended while it started');
+      }
+    }
     this.#sockets.commitAll();
     const started: Promise<void>[] = [];
     for (let slot = 0; slot < this.#options.workers; slot++)
       started.push(this.#startWorker(slot).ready(READY_TIMEOUT_MS));
     await Promise.all(started);
+    if (this.#isStopping) throw new SignalboxError('ERR_WORKER_START', 'the router was ended while it started');
     this.#pinger = setInterval(() => this.#ping(), PING_MS);
     this.#pinger.unref();
     this.#rotation = setInterval(() => this.#rotateTicketKeys(), this.#options.ticketKeyLifeMs);
@@ -233,15 +247,28 @@ export class Supervisor implements Publisher, WorkerListener {
     for (const worker of this.#workers.values()) worker.send({ kind: 'memory' });
   }
 
-  /** Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of ServerContext. */
+  /**
+   * Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of ServerContext.
+   * A thread that cannot be ended is told of and left.
+   */
   async stop(deadlineMs: number, patienceMs = 0): Promise<void> {
     this.#isStopping = true;
     if (this.#pinger !== null) clearInterval(this.#pinger);
     if (this.#rotation !== null) clearInterval(this.#rotation);
     this.#health.stop();
     this.#resolver.stop();
-    await Promise.all([...this.#workers.values()].map((worker) => worker.drain(deadlineMs, patienceMs)));
+    await Promise.all(
+      [...this.#workers.values()].map(async (worker) => {
+        if (!(await worker.drain(deadlineMs, patienceMs))) this.#tellStuck(worker);
+      }),
+    );
     this.#sockets.close();
+  }
+
+  /** Ends all workers at once, but for those that cannot be ended. */
+  kill(): void {
+    this.#isStopping = true;
+    for (const worker of this.#workers.values()) void worker.terminate();
   }
 
   /** Whoever gets hold of a key can read the sessions of its time, and no more. Costs each client one full handshake. */
@@ -325,6 +352,10 @@ export class Supervisor implements Publisher, WorkerListener {
     }
   }
 
+  free(thread: number): boolean {
+    return this.#options.freeThread?.(thread) ?? false;
+  }
+
   exited(worker: WorkerHandle, reason: string): void {
     this.#options.metrics.remove(worker.id);
     this.#challenges.gone(worker.id);
@@ -365,7 +396,15 @@ export class Supervisor implements Publisher, WorkerListener {
   #replace(worker: WorkerHandle, reason: string): void {
     if (worker.isEnding) return;
     this.#options.log.error('a worker is replaced', { worker: worker.id, reason });
-    void worker.terminate();
+    void worker.terminate().then((isGone) => {
+      if (!isGone) this.#tellStuck(worker);
+    });
+  }
+
+  #tellStuck(worker: WorkerHandle): void {
+    this.#options.log.error('a worker cannot be ended: its thread waits inside a call of the system', {
+      worker: worker.id,
+    });
   }
 
   #ping(): void {

@@ -1,6 +1,7 @@
 // Entry of a data plane thread: builds the engine from workerData, listens on its own duplicates of the bound sockets,
 // applies deltas one after the other and reports. Everything it tells the supervisor is a FromWorker message.
 
+import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -142,6 +143,15 @@ const engine = new Engine({
     }),
 });
 
+/** As the kernel counts them, so that the main thread can tell which children are this one's. */
+function threadNumber(): number {
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+  } catch {
+    return 0;
+  }
+}
+
 /** A replacement inherits the main thread's lower priority; 0 is this thread. */
 function takeNormalPriority(): void {
   try {
@@ -162,7 +172,7 @@ async function start(): Promise<void> {
   takeNormalPriority();
   engine.start();
   await listen(init.listeners, await duplicateSockets(init.listeners));
-  send({ kind: 'ready', version: engine.version });
+  send({ kind: 'ready', version: engine.version, thread: threadNumber() });
 }
 
 /** Deltas wait for each other: each is built on the one before. */
