@@ -13,6 +13,8 @@ if (command === 'run' || command === 'demo' || command.startsWith('--')) {
 }
 
 const { runCommandLine } = await import('./cli/command-line.ts');
-const { TERMINAL } = await import('./cli/io.ts');
+const { flushTerminal, TERMINAL } = await import('./cli/io.ts');
 
-process.exit(await runCommandLine(process.argv.slice(2), TERMINAL));
+const code = await runCommandLine(process.argv.slice(2), TERMINAL);
+await flushTerminal();
+process.exit(code);

@@ -51,6 +51,7 @@ import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
 import { processSamples } from './process-samples.ts';
+import { standardError } from './standard-error.ts';
 import { killChildrenOf } from './stuck-thread.ts';
 import { VERSION } from './version.ts';
 
@@ -80,6 +81,9 @@ export interface BoundEntryPoint {
   readonly name: string;
   readonly address: ListenAddress;
 }
+
+/** What a reader of the log that takes nothing can hold up the end of the process. */
+const FLUSH_MS = 1_000;
 
 /** Kept to go back to when nothing else is configured. */
 const DEFAULT_SNAPSHOTS = 20;
@@ -152,7 +156,7 @@ export class Standalone {
   /** Opens what lasts and puts the parts together. Rejects when a log file or the state directory cannot be used. */
   static async create(options: StandaloneOptions): Promise<Standalone> {
     const { install } = options;
-    const log = new ApplicationLog(install.log);
+    const log = new ApplicationLog(install.log, standardError());
     const create: Create = { acme: await loadAcme(install), ocsp: await loadOcsp(install) };
     // From here on it writes no state any more, and the lock of the directory is free.
     const inheritance = (await options.predecessor?.claim()) ?? null;
@@ -540,6 +544,7 @@ export class Standalone {
     await this.#closeState();
     rmSync(this.#socketDirectory, { recursive: true, force: true });
     this.log.info('stopped');
+    await this.log.flush(FLUSH_MS);
   }
 
   async #openSocket(name: string, address: ListenAddress, reusePort: boolean): Promise<BoundSocket> {
@@ -621,6 +626,7 @@ export class Standalone {
       startedAtMs: this.#startedAt,
       nowMs: this.#clock.wall(),
       droppedLines: this.#accessLog?.dropped ?? 0,
+      droppedLogLines: this.log.dropped,
       droppedSeries: this.#metrics.droppedSeries,
     });
   }

@@ -159,6 +159,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Access log lines dropped because the writer could not keep up.',
     labels: [],
   },
+  log_dropped_total: {
+    type: 'counter',
+    help: 'Lines of the application log dropped because their reader took none.',
+    labels: [],
+  },
   metric_series_dropped_total: {
     type: 'counter',
     help: 'Series not kept because a worker had no room for more.',
