@@ -82,6 +82,9 @@ export interface BoundEntryPoint {
   readonly address: ListenAddress;
 }
 
+/** For a client that has sent its request, or is about to, when it cannot know yet that this process stops. */
+const STOP_PATIENCE_MS = 1_000;
+
 /** What a reader of the log that takes nothing can hold up the end of the process. */
 const FLUSH_MS = 1_000;
 
@@ -143,6 +146,8 @@ export class Standalone {
   #isServing = false;
   /** Sockets of the internal services; readable by this user alone. */
   readonly #socketDirectory: string;
+  /** Whoever has passed them may have them still. */
+  #hasPassedSockets = false;
   #shown = new Set<string>();
   readonly #startedAt: number;
   readonly #manager: ServiceManager;
@@ -494,13 +499,14 @@ export class Standalone {
   async #stop(): Promise<void> {
     const { requestAcceptGraceMs, graceMs } = this.#pipeline.install;
     const isServing = this.#isServing;
+    this.#supervisor.leave(STOP_PATIENCE_MS);
     await this.#handover?.abort();
     this.#admin.isTerminating = true;
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
     await this.#manager.stopping();
     if (isServing && requestAcceptGraceMs > 0)
       await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
-    await this.#end(graceMs, 0);
+    await this.#end(graceMs, STOP_PATIENCE_MS, this.#hasPassedSockets);
   }
 
   /** From the signal to the end, at most. */
@@ -527,12 +533,12 @@ export class Standalone {
 
   async #leave(): Promise<void> {
     this.#admin.leave();
-    await this.#end(this.#pipeline.install.graceMs, DRAIN_PATIENCE_MS);
+    await this.#end(this.#pipeline.install.graceMs, DRAIN_PATIENCE_MS, true);
   }
 
-  async #end(graceMs: number, patienceMs: number): Promise<void> {
+  async #end(graceMs: number, patienceMs: number, isShared: boolean): Promise<void> {
     // Begins to drain at once.
-    const drained = this.#supervisor.stop(graceMs, patienceMs);
+    const drained = this.#supervisor.stop(graceMs, patienceMs, isShared);
     // A start that is under way ends at its next step.
     await this.#starting?.catch(() => {});
     await this.#watch?.stop();
@@ -550,6 +556,7 @@ export class Standalone {
   async #openSocket(name: string, address: ListenAddress, reusePort: boolean): Promise<BoundSocket> {
     const passed = this.#options.inherited?.take(name, address) ?? null;
     if (passed === null) return bindSocket(name, address, reusePort);
+    this.#hasPassedSockets = true;
     this.log.info('an entry point has the socket that was passed for it', { entryPoint: name, ...passed.address });
     return passed;
   }

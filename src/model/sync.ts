@@ -115,8 +115,13 @@ export type ToWorker =
       readonly http: HttpChallenges;
       readonly alpn: readonly AlpnCertificate[];
     }
-  /** Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. `patienceMs` as of ServerContext. */
-  | { readonly kind: 'drain'; readonly deadlineMs: number; readonly patienceMs: number }
+  /** The end is near: go on accepting, and send every client elsewhere with its answer. `patienceMs` as of ServerContext. */
+  | { readonly kind: 'leave'; readonly patienceMs: number }
+  /**
+   * Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. `patienceMs` as of ServerContext,
+   * `isShared` of the Door of each entry point.
+   */
+  | { readonly kind: 'drain'; readonly deadlineMs: number; readonly patienceMs: number; readonly isShared: boolean }
   /** Test and operations aid: collect garbage if exposed and report memory. */
   | { readonly kind: 'memory' }
   /** Answered by 'pong' from the event loop: a worker that does not answer is replaced. */

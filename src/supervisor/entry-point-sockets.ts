@@ -111,9 +111,9 @@ export class EntryPointSockets {
     return new Map([...this.#inForce].map(([name, { row }]) => [name, this.#connections.openOf(row)]));
   }
 
+  /** Gives up all sockets; connections are still counted. Workers may hold theirs. */
   close(): void {
     for (const { handle } of [...this.#inForce.values(), ...this.#prepared.values()]) handle.close();
-    this.#inForce.clear();
     this.#prepared.clear();
   }
 

@@ -247,22 +247,28 @@ export class Supervisor implements Publisher, WorkerListener {
     for (const worker of this.#workers.values()) worker.send({ kind: 'memory' });
   }
 
+  /** The process is about to stop: every answer from now on tells its client so, while accepting goes on. */
+  leave(patienceMs: number): void {
+    for (const worker of this.#workers.values()) worker.send({ kind: 'leave', patienceMs });
+  }
+
   /**
-   * Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of ServerContext.
-   * A thread that cannot be ended is told of and left.
+   * Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of ServerContext,
+   * `isShared` of Door. A thread that cannot be ended is told of and left.
    */
-  async stop(deadlineMs: number, patienceMs = 0): Promise<void> {
+  async stop(deadlineMs: number, patienceMs = 0, isShared = false): Promise<void> {
     this.#isStopping = true;
     if (this.#pinger !== null) clearInterval(this.#pinger);
     if (this.#rotation !== null) clearInterval(this.#rotation);
     this.#health.stop();
     this.#resolver.stop();
+    // First: what came to a socket that nobody accepts on any more would wait for ever.
+    this.#sockets.close();
     await Promise.all(
       [...this.#workers.values()].map(async (worker) => {
-        if (!(await worker.drain(deadlineMs, patienceMs))) this.#tellStuck(worker);
+        if (!(await worker.drain(deadlineMs, patienceMs, isShared))) this.#tellStuck(worker);
       }),
     );
-    this.#sockets.close();
   }
 
   /** Ends all workers at once, but for those that cannot be ended. */

@@ -120,7 +120,7 @@ export class WorkerHandle {
   }
 
   /** Stops accepting, waits for requests until the deadline, then ends the thread; false when it cannot be ended. */
-  async drain(deadlineMs: number, patienceMs: number): Promise<boolean> {
+  async drain(deadlineMs: number, patienceMs: number, isShared: boolean): Promise<boolean> {
     this.isEnding = true;
     // One that is not ready yet has nothing to finish.
     if (!this.#isGone && this.isReady) {
@@ -128,7 +128,7 @@ export class WorkerHandle {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
         timer = setTimeout(resolve, deadlineMs + LATE_MS);
-        this.send({ kind: 'drain', deadlineMs, patienceMs });
+        this.send({ kind: 'drain', deadlineMs, patienceMs, isShared });
       });
       clearTimeout(timer);
     }

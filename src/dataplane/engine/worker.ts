@@ -204,12 +204,12 @@ function listenFailed(error: unknown): void {
   });
 }
 
-async function drain(deadlineMs: number, patienceMs: number): Promise<void> {
+async function drain({ deadlineMs, patienceMs, isShared }: Extract<ToWorker, { kind: 'drain' }>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, deadlineMs);
   });
-  await Promise.race([engine.drain(patienceMs), deadline]);
+  await Promise.race([engine.drain(patienceMs, isShared), deadline]);
   clearTimeout(timer);
   const aborted = engine.destroy();
   // Close events of what was just destroyed write their log lines first.
@@ -232,8 +232,11 @@ port.on('message', (message: ToWorker) => {
     case 'ticketKeys':
       engine.setTicketKeys(message.keys);
       return;
+    case 'leave':
+      engine.entryPoints.leave(message.patienceMs);
+      return;
     case 'drain':
-      void drain(message.deadlineMs, message.patienceMs);
+      void drain(message);
       return;
     case 'challenges':
       engine.setChallenges(message.http, message.alpn);
