@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock } from '../core/clock.ts';
-import type { SignalboxError } from '../core/errors.ts';
 import { ApplicationLog } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
@@ -73,8 +72,6 @@ export interface StandaloneOptions {
   readonly workerExecArgv?: readonly string[];
   /** Shows routing diagnostics that are new since the last call. */
   onDiagnostics(diagnostics: readonly Diagnostic[]): void;
-  /** The data plane is lost for good. */
-  readonly onFatal: (error: SignalboxError) => void;
 }
 
 export interface BoundEntryPoint {
@@ -285,7 +282,6 @@ export class Standalone {
       replaced: (worker, reason) =>
         this.#events.emit('worker', { worker, reason, restarts: this.#supervisor.restarts }),
       freeThread: (thread) => killChildrenOf([thread]) > 0,
-      fatal: options.onFatal,
     });
     this.#pushed = inheritance?.rest ?? null;
     const { onHandedOver } = options;

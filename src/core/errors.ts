@@ -10,7 +10,6 @@ export const ERROR_CODES = {
   ERR_LISTEN_PERMISSION: 'The process may not listen on a privileged port.',
   ERR_LISTEN_FAILED: 'The address of an entry point could not be bound.',
   ERR_WORKER_START: 'A worker thread did not become ready in time.',
-  ERR_WORKER_CRASH_LOOP: 'Workers crashed five times within a minute.',
   ERR_STATE_LOCKED: 'Another process uses the state directory.',
   ERR_STATE_UNUSABLE: 'The state directory cannot be used.',
   ERR_TAKEOVER_FAILED: 'A successor did not come to serve; the running process goes on.',

@@ -2,6 +2,7 @@
 // that crash, refuse a change or stop answering. Nothing a request does passes through here.
 
 import { randomBytes } from 'node:crypto';
+import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -35,7 +36,10 @@ const PING_MS = 2_000;
 /** A worker whose event loop has not turned for this long serves nobody. */
 const MAX_SILENCE_MS = 20_000;
 const CRASH_WINDOW_MS = 60_000;
+/** So many in the window are replaced at once; each further one after a pause. */
 const MAX_CRASHES = 5;
+/** Between attempts to begin a worker, where one crashes again and again or the machine has no room for it. */
+const RESTART_PAUSES = { firstMs: 500, maxMs: 30_000 };
 /** Name, HMAC key and cipher key, as OpenSSL wants them. */
 const TICKET_KEY_BYTES = 48;
 const FALLBACK_DAYS = 365;
@@ -66,8 +70,8 @@ export interface SupervisorOptions {
   replaced(worker: number, reason: string): void;
   /** As of WorkerListener; nothing can when left out. */
   freeThread?(thread: number): boolean;
-  /** The data plane cannot go on: the process should end with this error. */
-  fatal(error: SignalboxError): void;
+  /** Calls back once after the time; a timer when left out. */
+  after?(ms: number, callback: () => void): { close(): void };
 }
 
 export class Supervisor implements Publisher, WorkerListener {
@@ -83,6 +87,10 @@ export class Supervisor implements Publisher, WorkerListener {
   #snapshot: Snapshot | null = null;
   #nextId = 1;
   #crashes: number[] = [];
+  /** Workers that did not come to serve, since the last one that did. */
+  #failedStarts = 0;
+  /** Slots whose next worker waits for its time. */
+  readonly #pauses = new Map<number, { close(): void }>();
   #pinger: NodeJS.Timeout | null = null;
   #rotation: NodeJS.Timeout | null = null;
   #isStopping = false;
@@ -169,8 +177,9 @@ export class Supervisor implements Publisher, WorkerListener {
    * Binds what an entry point needs that is new or moves to another address; the next published snapshot that has it takes
    * it over. Rejects with a SignalboxError when the address cannot be had.
    */
-  openEntryPoint(spec: EntryPointSpec): Promise<void> {
-    return this.#sockets.prepare(spec);
+  async openEntryPoint(spec: EntryPointSpec): Promise<void> {
+    await this.#sockets.prepare(spec);
+    await this.#sockets.tryDuplicate(spec.name);
   }
 
   get ticketKeys(): Uint8Array {
@@ -260,6 +269,8 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#isStopping = true;
     if (this.#pinger !== null) clearInterval(this.#pinger);
     if (this.#rotation !== null) clearInterval(this.#rotation);
+    for (const pause of this.#pauses.values()) pause.close();
+    this.#pauses.clear();
     this.#health.stop();
     this.#resolver.stop();
     // First: what came to a socket that nobody accepts on any more would wait for ever.
@@ -371,31 +382,78 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#health.adoptEjections();
     if (!worker.isEnding) {
       if (!worker.isReady && this.version > 0 && this.#pinger === null) return; // start() reports it.
-      this.#options.log.error('a worker crashed and is replaced', { worker: worker.id, reason });
-      if (this.#countCrash()) return;
+      if (worker.isReady) this.#options.log.error('a worker crashed and is replaced', { worker: worker.id, reason });
     }
     this.restarts++;
     this.#options.replaced(worker.id, reason);
-    const fresh = this.#startWorker(worker.slot);
-    fresh.ready(READY_TIMEOUT_MS).catch((error: unknown) => {
-      if (fresh.isGone || this.#isStopping) return;
-      this.#replace(fresh, error instanceof Error ? error.message : String(error));
-    });
+    if (worker.isReady || worker.isEnding) this.#restart(worker.slot, this.#pauseAfterCrash(worker));
+    else this.#startFailed(worker.slot, reason);
   }
 
-  /** True when the crash was one too many. */
-  #countCrash(): boolean {
+  /** The workers that serve go on, whatever becomes of this one. */
+  #restart(slot: number, pauseMs: number): void {
+    if (pauseMs > 0) {
+      this.#pauses.get(slot)?.close();
+      this.#pauses.set(
+        slot,
+        this.#after(pauseMs, () => this.#restart(slot, 0)),
+      );
+      return;
+    }
+    this.#pauses.delete(slot);
+    if (this.#isStopping || this.#workers.has(slot)) return;
+    let fresh: WorkerHandle;
+    try {
+      fresh = this.#startWorker(slot);
+    } catch (error) {
+      // The machine has no thread to give.
+      this.#startFailed(slot, error instanceof Error ? error.message : String(error));
+      return;
+    }
+    fresh.ready(READY_TIMEOUT_MS).then(
+      () => {
+        if (this.#failedStarts > 0) this.#options.log.info('a worker could be started again', { worker: fresh.id });
+        this.#failedStarts = 0;
+      },
+      (error: unknown) => {
+        if (fresh.isGone || this.#isStopping) return;
+        this.#replace(fresh, error instanceof Error ? error.message : String(error));
+      },
+    );
+  }
+
+  #startFailed(slot: number, reason: string): void {
+    this.#failedStarts++;
+    const pauseMs = backoffMs(this.#failedStarts, RESTART_PAUSES, Math.random);
+    const serving = [...this.#workers.values()].filter(({ isReady }) => isReady).length;
+    this.#options.log.error('a worker cannot be started; those that serve go on, and it is tried again', {
+      reason,
+      serving,
+      inMs: pauseMs,
+    });
+    this.#restart(slot, pauseMs);
+  }
+
+  /** Milliseconds until the next worker may begin. What kills one worker a second is not to keep the machine busy. */
+  #pauseAfterCrash(worker: WorkerHandle): number {
+    if (worker.isEnding) return 0;
     const now = this.#options.clock.now();
     this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
-    if (this.#crashes.length < MAX_CRASHES) return false;
-    this.#isStopping = true;
-    this.#options.fatal(
-      new SignalboxError(
-        'ERR_WORKER_CRASH_LOOP',
-        `workers crashed ${MAX_CRASHES} times within a minute; the reasons are in the log above`,
-      ),
-    );
-    return true;
+    const extra = this.#crashes.length - MAX_CRASHES;
+    if (extra < 0) return 0;
+    const pauseMs = backoffMs(extra + 1, RESTART_PAUSES, Math.random);
+    this.#options.log.error('workers crash again and again; the next one begins after a pause', {
+      crashes: this.#crashes.length,
+      withinMs: CRASH_WINDOW_MS,
+      inMs: pauseMs,
+    });
+    return pauseMs;
+  }
+
+  #after(ms: number, callback: () => void): { close(): void } {
+    if (this.#options.after !== undefined) return this.#options.after(ms, callback);
+    const timer = setTimeout(callback, ms);
+    return { close: () => clearTimeout(timer) };
   }
 
   /** Ends a worker that is no longer trusted; its exit starts another with the present snapshot. */

@@ -128,10 +128,6 @@ async function serve(
       ...(predecessor === undefined ? {} : { predecessor }),
       ...(options.canBeSucceeded === true ? { onHandedOver: () => endWith(router!.leave(), settle, io) } : {}),
       onDiagnostics: show,
-      onFatal: (error) => {
-        io.err(`${error.code}: ${error.message}\n`);
-        settle(EXIT_FAILED);
-      },
     });
     // Before the start: a signal that arrives meanwhile ends it in order.
     signals = handleSignals(router, settle, io);
