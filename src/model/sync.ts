@@ -136,7 +136,8 @@ export type FromWorker =
   | { readonly kind: 'ejected'; readonly service: string; readonly serverUrl: string }
   | { readonly kind: 'challenged'; readonly id: number }
   | { readonly kind: 'drained'; readonly aborted: number }
-  | { readonly kind: 'pong'; readonly id: number }
+  /** With what the worker holds outside of its heap. */
+  | { readonly kind: 'pong'; readonly id: number; readonly externalBytes: number }
   | {
       readonly kind: 'memory';
       readonly isCollected: boolean;

@@ -171,6 +171,19 @@ test('a worker that cannot begin is tried again, while the others go on', async 
   await supervisor.stop(1_000);
 });
 
+test('a worker that holds too much outside of its heap is warned of, and then replaced', async () => {
+  const { supervisor, said, lines } = watch(1);
+  await supervisor.start(snapshot(1, 'serve'));
+  void supervisor.publish(snapshot(2, 'serve'), delta(2, 'hoard'));
+  await said('a worker is replaced', 1);
+  expect(lines).toEqual([
+    expect.stringMatching(/^a worker holds much memory .*"mebibytes":600/),
+    expect.stringMatching(/^a worker is replaced .*it holds 1100 MiB outside of its heap/),
+  ]);
+  await expect.poll(() => supervisor.restarts).toBe(1);
+  await supervisor.stop(1_000);
+});
+
 test('running out of memory ends that worker alone', async () => {
   const { supervisor, said, lines } = watch(1);
   await supervisor.start(snapshot(1, 'serve'));

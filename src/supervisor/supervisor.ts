@@ -24,6 +24,7 @@ import { Resolver } from '../dataplane/upstream/resolver.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
 import { ChallengeSender } from './challenge-sender.ts';
 import { bindOwn, EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
+import type { MemoryBounds } from './memory-watch.ts';
 import { StapleSender } from './staple-sender.ts';
 import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
@@ -68,6 +69,8 @@ export interface SupervisorOptions {
   healthChanged(change: HealthChange): void;
   /** A worker is gone and another takes its place. */
   replaced(worker: number, reason: string): void;
+  /** The usual ones when left out. */
+  readonly memoryBounds?: MemoryBounds;
   /** As of WorkerListener; nothing can when left out. */
   freeThread?(thread: number): boolean;
   /** Calls back once after the time; a timer when left out. */
@@ -200,6 +203,11 @@ export class Supervisor implements Publisher, WorkerListener {
     };
   }
 
+  /** What workers hold outside of their heaps, by slot. */
+  externalBytes(): readonly (readonly [slot: number, bytes: number])[] {
+    return [...this.#workers.values()].map(({ slot, memory }) => [slot, memory.bytes]);
+  }
+
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
     this.#snapshot = snapshot;
     const sockets = this.#sockets.apply(delta);
@@ -316,6 +324,7 @@ export class Supervisor implements Publisher, WorkerListener {
       },
       this,
       this.#options.workerExecArgv ?? [],
+      this.#options.memoryBounds,
     );
     this.#workers.set(slot, worker);
     this.#challenges.started(worker);
@@ -346,6 +355,7 @@ export class Supervisor implements Publisher, WorkerListener {
         return;
       case 'pong':
         worker.silentSinceMs = null;
+        this.#noteMemory(worker, message.externalBytes);
         return;
       case 'log':
         this.#options.log[message.level](message.message, { worker: worker.id, ...message.fields });
@@ -463,6 +473,22 @@ export class Supervisor implements Publisher, WorkerListener {
     void worker.terminate().then((isGone) => {
       if (!isGone) this.#tellStuck(worker);
     });
+  }
+
+  #noteMemory(worker: WorkerHandle, bytes: number): void {
+    const mebibytes = Math.round(bytes / 1024 / 1024);
+    switch (worker.memory.note(bytes)) {
+      case 'fine':
+        return;
+      case 'warn':
+        this.#options.log.warn('a worker holds much memory outside of its heap, as buffers of a plugin are', {
+          worker: worker.id,
+          mebibytes,
+        });
+        return;
+      case 'over':
+        this.#replace(worker, `it holds ${mebibytes} MiB outside of its heap`);
+    }
   }
 
   #tellStuck(worker: WorkerHandle): void {

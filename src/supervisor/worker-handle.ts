@@ -3,6 +3,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { SignalboxError } from '../core/errors.ts';
+import { MEMORY_BOUNDS, MemoryWatch } from './memory-watch.ts';
 import type { FromWorker, ToWorker, WorkerInit } from '../model/sync.ts';
 
 export interface WorkerListener {
@@ -30,6 +31,7 @@ export class WorkerHandle {
   isEnding = false;
   /** Milliseconds since its event loop last answered, counted by the supervisor. */
   silentSinceMs: number | null = null;
+  readonly memory: MemoryWatch;
   readonly #worker: Worker;
   readonly #listener: WorkerListener;
   readonly #waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
@@ -39,9 +41,16 @@ export class WorkerHandle {
   #lastError = '';
   #thread = 0;
 
-  constructor(url: URL, init: WorkerInit, listener: WorkerListener, execArgv: readonly string[]) {
+  constructor(
+    url: URL,
+    init: WorkerInit,
+    listener: WorkerListener,
+    execArgv: readonly string[],
+    memoryBounds = MEMORY_BOUNDS,
+  ) {
     this.id = init.workerId;
     this.slot = init.slot;
+    this.memory = new MemoryWatch(memoryBounds);
     this.#listener = listener;
     this.#worker = new Worker(url, {
       workerData: init,

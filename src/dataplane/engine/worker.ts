@@ -4,6 +4,7 @@
 import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { PluginModule } from '../../model/plugin.ts';
 import type { EndpointRows, FromWorker, ListenerInit, NewSockets, ToWorker, WorkerInit } from '../../model/sync.ts';
@@ -243,7 +244,7 @@ port.on('message', (message: ToWorker) => {
       send({ kind: 'challenged', id: message.id });
       return;
     case 'ping':
-      send({ kind: 'pong', id: message.id });
+      send({ kind: 'pong', id: message.id, externalBytes: getHeapStatistics().external_memory });
       return;
     case 'memory':
       // Not in the middle of a build, and twice: the first collection may free what holds the rest.
