@@ -1,9 +1,7 @@
 // Composition root of `signalbox run`: both planes in one process. It creates everything that lives long, starts it in
 // order and stops it in reverse; it is the only place that does.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { SystemClock } from '../core/clock.ts';
 import { ApplicationLog } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
@@ -50,6 +48,7 @@ import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
 import { processSamples } from './process-samples.ts';
+import { clearLeftDirectories, makeSocketDirectory } from './socket-directory.ts';
 import { standardError } from './standard-error.ts';
 import { killChildrenOf } from './stuck-thread.ts';
 import { VERSION } from './version.ts';
@@ -199,7 +198,7 @@ export class Standalone {
     this.log = log;
     this.#startedAt = this.#clock.wall();
     this.#events = new EventBus(() => this.#clock.wall());
-    this.#socketDirectory = mkdtempSync(join(tmpdir(), 'signalbox-'));
+    this.#socketDirectory = makeSocketDirectory();
     this.#acme =
       create.acme?.({
         resolvers: install.certificatesResolvers,
@@ -416,6 +415,7 @@ export class Standalone {
     this.#options.inherited?.finish(this.log);
     await this.#options.predecessor?.ready();
     await this.#manager.ready();
+    void clearLeftDirectories(this.#clock.wall());
     return bound;
   }
 
@@ -550,8 +550,22 @@ export class Standalone {
   }
 
   async #openSocket(name: string, address: ListenAddress, reusePort: boolean): Promise<BoundSocket> {
-    const passed = this.#options.inherited?.take(name, address) ?? null;
-    if (passed === null) return bindSocket(name, address, reusePort);
+    const { inherited, predecessor } = this.#options;
+    let passed = inherited?.take(name, address, predecessor !== undefined) ?? null;
+    if (passed === null) {
+      try {
+        return await bindSocket(name, address, reusePort);
+      } catch (error) {
+        // Where the process before has listened can be had still.
+        passed = inherited?.take(name, address) ?? null;
+        if (passed === null) throw error;
+        this.log.error('an entry point cannot be had where the configuration says, and stays where it was', {
+          entryPoint: name,
+          ...passed.address,
+          error: error instanceof Error ? error.message : String(error),
+        });
+      }
+    }
     this.#hasPassedSockets = true;
     this.log.info('an entry point has the socket that was passed for it', { entryPoint: name, ...passed.address });
     return passed;

@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   ERR_WORKER_START: 'A worker thread did not become ready in time.',
   ERR_STATE_LOCKED: 'Another process uses the state directory.',
   ERR_STATE_UNUSABLE: 'The state directory cannot be used.',
+  ERR_TEMPORARY_UNUSABLE: 'No directory for temporary sockets can be made; TMPDIR names where.',
   ERR_TAKEOVER_FAILED: 'A successor did not come to serve; the running process goes on.',
   ERR_CLI_USAGE: 'The command line could not be understood.',
   ERR_ADMIN_UNREACHABLE: 'The API of the running router does not answer, or asks for a token.',

@@ -66,7 +66,7 @@ test('SIGTERM at any moment of the start ends it with 0 and without a trace', { 
       const ended = await startAndEnd(directory, { STEP: String(step), STEP_SIGNAL: 'SIGTERM' });
       expect({ step, ...ended }).toMatchObject({ step, code: 0, signal: null });
       expect(ended.said).not.toMatch(/ERR_|Error|\n\s+at /);
-      expect(await readdir(directory)).toEqual(expect.not.arrayContaining([expect.stringMatching(/^signalbox-/)]));
+      expect(await readdir(directory)).toEqual(expect.not.arrayContaining([expect.stringMatching(/^signalbox-run-/)]));
     }
   });
 }); // prettier-ignore
