@@ -304,6 +304,11 @@ export class Standalone {
           });
     this.#admin = new AdminServer(
       {
+        notServed: (error) =>
+          log.warn('what belongs to the internal entry point is not served there; name an address to have it', {
+            option: `entryPoints.${INTERNAL_ENTRY_POINT}.address`,
+            error: error.message,
+          }),
         openAddress: (address) => this.#openSocket(INTERNAL_ENTRY_POINT, address, false),
         isHandingOver: () => this.#handover?.isUnderWay === true,
         config: install.admin,
@@ -373,6 +378,7 @@ export class Standalone {
     } catch (error) {
       // What stops it tidies up.
       if (this.#ending !== null) throw error;
+      await this.#admin.stop();
       await this.#closeState();
       rmSync(this.#socketDirectory, { recursive: true, force: true });
       throw error;
@@ -388,6 +394,8 @@ export class Standalone {
       this.#goOn();
       await this.#admin.startService(service, internalSocket(this.#socketDirectory, service));
     }
+    this.#goOn();
+    await this.#admin.bind();
     this.#goOn();
     await this.#supervisor.start(snapshot);
     this.#goOn();

@@ -148,6 +148,20 @@ test('a port in use names the option and ends with 2', async () => {
   taken.close();
 });
 
+test('the address of the internal entry point in use ends the start before anybody is served', async () => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  await using router = await startRouter({
+    install: `entryPoints:\n  web: { address: "127.0.0.1:0" }\n  traefik: { address: "127.0.0.1:${port}" }\nping: {}\n`,
+    isExpectedToStart: false,
+  });
+  expect(await router.exited).toBe(2);
+  expect(router.stderr()).not.toContain('middlewares');
+  expect(router.stderr()).toContain(`entryPoints.traefik.address: another process listens on 127.0.0.1:${port}`);
+  taken.close();
+});
+
 test('install errors stop the start with 2 and are all shown', async () => {
   await using router = await startRouter({
     install: 'entryPoint: {}\nlog: { level: LOUD }\nproviders: { file: { filename: x, wach: true } }\n',

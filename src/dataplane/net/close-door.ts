@@ -24,7 +24,7 @@ const MAX_TRIES = 256;
 export interface Door {
   readonly server: net.Server;
   /** Connections ever accepted. */
-  accepted(): number;
+  accepted: () => number;
   /** Another process has the socket too: its queue is served, and none of our business. */
   readonly isShared: boolean;
 }
