@@ -180,7 +180,10 @@ export const tlsOptions = checked(
       optional(cipherSuites, 'Cipher suites up to TLS 1.2, by their names in Go. Those of TLS 1.3 are always on.'),
       'When left out, suites with forward secrecy and authenticated encryption only; CBC suites when they are named.',
     ),
-    curvePreferences: optional(curvePreferences, 'Key exchange groups, in order of preference; `X25519MLKEM768` where this Node.js has it, `X25519`, `CurveP256` and `CurveP384` when left out.'),
+    curvePreferences: optional(
+      curvePreferences,
+      'Key exchange groups, in order of preference; `X25519MLKEM768` where this Node.js has it, `X25519`, `CurveP256` and `CurveP384` when left out.',
+    ),
     clientAuth: optional(clientAuth, 'Certificates of clients.'),
     sniStrict: flag(false, 'Refuse clients whose server name no certificate has.'),
     alpnProtocols: withDefault(

@@ -58,7 +58,11 @@ class Published {
   }
 }
 
-async function start(config: { filename?: string; directory?: string }, watch = false): Promise<Published> {
+async function start(
+  config: { filename?: string; directory?: string },
+  watch = false,
+  keepLastGood = true,
+): Promise<Published> {
   const published = new Published();
   provider = new FileProvider(
     {
@@ -66,7 +70,13 @@ async function start(config: { filename?: string; directory?: string }, watch = 
       directory: config.directory === undefined ? undefined : join(directory, config.directory),
       watch,
     },
-    { log: SILENT, clock: new SystemClock(), substitutions: operatorSubstitutions({}), plugins: NO_PLUGINS },
+    {
+      log: SILENT,
+      clock: new SystemClock(),
+      substitutions: operatorSubstitutions({}),
+      plugins: NO_PLUGINS,
+      keepLastGood,
+    },
   );
   await provider.start(published.take);
   return published;
@@ -178,6 +188,19 @@ test('the file that is named keeps what it had when it is gone', async () => {
   expect(published.names).toEqual(['b']);
   expect(published.said).toEqual([]);
 });
+
+test.each([{ filename: 'conf/a.yml' }, { directory: 'conf' }])(
+  'unless that is how it is wanted: %j',
+  async (config) => {
+    await mkdir(join(directory, 'conf'));
+    await write('conf/a.yml', routers('a'));
+    const published = await start(config, false, false);
+    await rm(join(directory, 'conf'), { recursive: true });
+    await provider!.reload();
+    expect(published.names).toEqual([]);
+    expect(published.said).toHaveLength(1);
+  },
+);
 
 test('a named pipe in a file’s place is an error, and nobody waits for it', async () => {
   await write('a.yml', routers('a'));

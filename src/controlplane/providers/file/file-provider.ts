@@ -165,7 +165,8 @@ export class FileProvider implements Provider {
       const code = codeOf(error);
       // Deeper down it has gone since its parent was read: with its objects, as files do.
       if (depth > 0 && code === 'ENOENT') return;
-      const kept = [...this.#files.keys()].filter((path) => path.startsWith(join(directory, sep)));
+      const isMeant = code === 'ENOENT' && this.#context.keepLastGood === false;
+      const kept = isMeant ? [] : [...this.#files.keys()].filter((path) => path.startsWith(join(directory, sep)));
       const consequence = kept.length > 0 ? '; what was read of it before stays in force' : '';
       problems.push(problem(directory, 'file-unreadable', `the directory cannot be read (${code})${consequence}`));
       files.push(...kept);
@@ -213,13 +214,15 @@ export class FileProvider implements Provider {
       const isRoot = this.#config.directory === undefined || listing.root === '';
       // Gone since the directory was read: with its objects. One that cannot be read for the moment keeps them.
       if (code === 'ENOENT' && !isRoot) return listing.root === this.#root ? null : previous;
-      const consequence = previous === null ? '' : '; what was read of it before stays in force';
+      // Of what vanished whole; trouble with reading is never meant.
+      const kept = code === 'ENOENT' && this.#context.keepLastGood === false ? null : previous;
+      const consequence = kept === null ? '' : '; what was read of it before stays in force';
       const reason = `the file cannot be read (${unreadableReason(error)})${consequence}`;
       // That the root is gone has been said.
       if (this.#config.directory === undefined || listing.root !== '') {
         problems.push(problem(path, 'file-unreadable', reason));
       }
-      return previous;
+      return kept;
     }
     if (previous !== null && previous.text === text && previous.config.filesRead.size === 0) return previous;
     const document = parseConfig(path, text);
