@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -212,4 +212,33 @@ test('an address in use is an error with its option', async () => {
   expect(error).toBeInstanceOf(SignalboxError);
   expect(error).toMatchObject({ code: 'ERR_LISTEN_ADDRESS_IN_USE' });
   expect(String(error)).toContain('entryPoints.traefik.address');
+});
+
+test('an address that nobody has asked for may be in use', async () => {
+  const { port } = await start();
+  const told: SignalboxError[] = [];
+  const second = new AdminServer({
+    ...sources({ address: { host: '127.0.0.1', port, protocol: 'tcp' }, isDeclared: false }),
+    notServed: (error) => told.push(error),
+  });
+  await second.bind();
+  expect(told.map(({ code }) => code)).toEqual(['ERR_LISTEN_ADDRESS_IN_USE']);
+  expect(await second.start()).toBeNull();
+  expect(second.boundSocket).toBeNull();
+  await second.stop();
+});
+
+test('what is bound answers nobody before the start, and is given up without one', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'signalbox-admin-'));
+  const socket = join(directory, 'api.sock');
+  const server = new AdminServer(sources({ socket }));
+  await server.bind();
+  const { port } = server.boundSocket!.address;
+  const early = net.connect(port, '127.0.0.1');
+  expect(await once(early, 'connect').catch((error: NodeJS.ErrnoException) => error.code)).toBe('ECONNREFUSED');
+  await expect(stat(socket)).rejects.toThrow('ENOENT');
+  await server.stop();
+  expect(await readdir(directory)).toEqual([]);
+  (await bindSocket('again', { host: '127.0.0.1', port, protocol: 'tcp' })).handle.close();
+  await rm(directory, { recursive: true });
 });

@@ -25,6 +25,8 @@ export interface AdminSources {
   readonly rest: Endpoint | null;
   readonly version: string;
   /** Binds, or finds what was bound before. Rejects with a SignalboxError. */
+  /** Nobody has asked for the internal entry point, and its usual address cannot be had. */
+  notServed?(error: SignalboxError): void;
   openAddress(address: ListenAddress): Promise<BoundSocket>;
   /** Changes would be lost now: a successor has what this process had. */
   isHandingOver(): boolean;
@@ -72,6 +74,7 @@ export class AdminServer {
   readonly #description: string;
   readonly #servers: Server[] = [];
   isTerminating = false;
+  #isBound = false;
   #bound: BoundSocket | null = null;
   #socket: { readonly path: string; readonly inode: number } | null = null;
   readonly #isSuccessor: boolean;
@@ -83,9 +86,13 @@ export class AdminServer {
     this.#description = JSON.stringify(openApi(sources.endpoints, sources.version));
   }
 
-  /** Opens the address and the socket that are configured. Rejects with a SignalboxError that names the option. */
-  async start(): Promise<ListenAddress | null> {
-    const { address, socket, api, ping, metrics, rest, token } = this.#sources.config;
+  /**
+   * Takes the address and the socket that are configured, before anything is served: what cannot be had ends the start, unless
+   * nobody has asked for the address. Nobody is answered before `start`. Rejects with a SignalboxError that names the option.
+   */
+  async bind(): Promise<void> {
+    this.#isBound = true;
+    const { address, isDeclared, socket, api, ping, metrics, rest } = this.#sources.config;
     if (socket !== null) {
       await refuseIfServed(socket, this.#isSuccessor);
       const door = this.#door({
@@ -105,10 +112,24 @@ export class AdminServer {
         );
       });
       await chmod(own, 0o600);
-      await rename(own, socket);
-      this.#socket = { path: socket, inode: (await stat(socket)).ino };
+      this.#socket = { path: socket, inode: (await stat(own)).ino };
     }
-    if (address === null) return null;
+    if (address === null) return;
+    try {
+      this.#bound = await this.#sources.openAddress(address);
+    } catch (error) {
+      if (isDeclared !== false || !(error instanceof SignalboxError)) throw error;
+      this.#sources.notServed?.(error);
+    }
+  }
+
+  /** Answers from now on; binds what is not bound yet. */
+  async start(): Promise<ListenAddress | null> {
+    if (!this.#isBound) await this.bind();
+    const { address, isDeclared, api, ping, metrics, rest, token } = this.#sources.config;
+    if (this.#socket !== null) await rename(`${this.#socket.path}.${process.pid}`, this.#socket.path);
+    const bound = this.#bound;
+    if (address === null || bound === null) return null;
     const door = this.#door({
       hasApi: api?.isOnAddress === true,
       hasPing: ping?.isOnAddress === true,
@@ -118,9 +139,14 @@ export class AdminServer {
       isOnLoopback: isLoopback(address.host),
       isOnNetwork: true,
     });
-    const bound = await this.#sources.openAddress(address);
-    this.#bound = bound;
-    await this.#listen(door, { _handle: bound.handle }, (code) => listenError(INTERNAL_ENTRY_POINT, address, code));
+    try {
+      await this.#listen(door, { _handle: bound.handle }, (code) => listenError(INTERNAL_ENTRY_POINT, address, code));
+    } catch (error) {
+      if (isDeclared !== false || !(error instanceof SignalboxError)) throw error;
+      this.#bound = null;
+      this.#sources.notServed?.(error);
+      return null;
+    }
     return { ...address, port: bound.address.port };
   }
 
@@ -149,7 +175,12 @@ export class AdminServer {
   }
 
   async stop(): Promise<void> {
-    if (this.#socket !== null) await removeOwn(this.#socket);
+    // Of no server yet, if it has not been started.
+    this.#bound?.handle.close();
+    if (this.#socket !== null) {
+      await removeOwn(this.#socket);
+      await unlink(`${this.#socket.path}.${process.pid}`).catch(() => {});
+    }
     await Promise.all(
       this.#servers.map(
         (server) =>

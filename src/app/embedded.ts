@@ -19,8 +19,6 @@ export interface StartOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Called with what is newly wrong in the routing configuration. */
   readonly onDiagnostics?: (diagnostics: readonly Diagnostic[]) => void;
-  /** Called when the data plane is lost for good; the router must then be stopped. */
-  readonly onFatal?: (error: Error) => void;
 }
 
 export interface RouterAddress {
@@ -68,7 +66,6 @@ export async function startRouter(config: InstallInput, options: StartOptions = 
     workers: options.workers ?? 1,
     environment: options.environment ?? {},
     onDiagnostics: (found) => options.onDiagnostics?.(found),
-    onFatal: (error) => options.onFatal?.(error),
   });
   const bound = await router.start();
   let ending: Promise<void> | null = null;

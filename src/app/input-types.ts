@@ -174,7 +174,7 @@ export interface InstallInput {
     };
     /** Least time between two applied changes of one provider. Traefik waits 2 s. */
     readonly providersThrottleDuration?: number | string;
-    /** An object or section that cannot be read any more goes on as it last was, over restarts where `state` is; `false` lets a mistake count at once. */
+    /** An object or section that cannot be read any more goes on as it last was, over restarts where `state` is, and so does what a file or directory held that `providers.file` names and that vanishes; `false` lets a mistake count at once. */
     readonly keepLastGood?: boolean | string;
     /** Which provider’s router is asked first when priorities are equal. */
     readonly precedence?: ReadonlyArray<string> | string;

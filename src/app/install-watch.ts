@@ -1,10 +1,10 @@
 // Reads the install configuration again on SIGHUP and when its file changes, and says what is wrong with it. A
 // configuration with errors changes nothing.
 
-import { readFile } from 'node:fs/promises';
+import { readNamedFile, unreadableReason } from '../core/named-file.ts';
 import type { Log } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import type { ConfigDocument } from '../controlplane/config/document.ts';
+import { MAX_FILE_BYTES, type ConfigDocument } from '../controlplane/config/document.ts';
 import { loadInstallConfig, type InstallConfig, type InstallRequest } from '../controlplane/config/install-config.ts';
 import { FileWatch } from '../controlplane/providers/file/file-watch.ts';
 import { waitingForRestart } from './install-changes.ts';
@@ -32,6 +32,8 @@ export class InstallWatch {
   readonly #options: InstallWatchOptions;
   readonly #watch: FileWatch;
   #text: string | null = null;
+  /** Why the file could not be read the last time. */
+  #unreadable = '';
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
   applied = 0;
@@ -45,7 +47,7 @@ export class InstallWatch {
   async start(): Promise<void> {
     const { path } = this.#options.request;
     if (path === null) return;
-    this.#text = await textOf(path);
+    this.#text = await this.#textOf(path);
     await this.#watch.follow([], [path]);
   }
 
@@ -74,10 +76,10 @@ export class InstallWatch {
 
   async #look(): Promise<void> {
     const path = this.#options.request.path!; // Only a file is watched.
-    const text = await textOf(path);
+    const text = await this.#textOf(path);
     if (text === null || text === this.#text) return;
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    if ((await textOf(path)) !== text) {
+    if ((await this.#textOf(path)) !== text) {
       this.#watch.lookAgain();
       return;
     }
@@ -85,9 +87,29 @@ export class InstallWatch {
     await this.#watch.follow([], [path]);
   }
 
+  /** Null while there is none to read, which is told once; what is in force stays. */
+  async #textOf(path: string): Promise<string | null> {
+    try {
+      const { text } = await readNamedFile(path, MAX_FILE_BYTES);
+      if (this.#unreadable !== '') this.#options.log.info('the install configuration can be read again', { path });
+      this.#unreadable = '';
+      this.#watch.succeeded();
+      return text;
+    } catch (error) {
+      const reason = unreadableReason(error);
+      if (this.#unreadable !== reason) {
+        const fields = { path, error: reason };
+        this.#options.log.error('the install configuration cannot be read; what is in force stays', fields);
+      }
+      this.#unreadable = reason;
+      this.#watch.retry();
+      return null;
+    }
+  }
+
   async #load(): Promise<void> {
     const { request, document, install } = this.#options;
-    if (request.path !== null) this.#text = await textOf(request.path);
+    if (request.path !== null) this.#text = await this.#textOf(request.path);
     // Plugins are loaded once: what the file says of them now is compared and reported below.
     const loaded = await loadInstallConfig({ ...request, plugins: install.plugins });
     const ofRouting = new Set(loaded.value?.routing?.diagnostics);
@@ -95,6 +117,11 @@ export class InstallWatch {
     if (loaded.value === null || loaded.document === null) {
       this.refused++;
       this.#options.refused(own);
+      if (own.some(({ code, source }) => code === 'file-unreadable' && source === request.path)) {
+        // Its text has been read, but not by whom it was for.
+        this.#text = null;
+        this.#watch.retry();
+      }
       return;
     }
     if (Object.keys(loaded.value.entryPoints).length === 0) {
@@ -117,9 +144,4 @@ function noEntryPoint(source: string): Diagnostic {
     line: 0,
     column: 0,
   };
-}
-
-/** Null while there is none to read. */
-async function textOf(path: string): Promise<string | null> {
-  return readFile(path, 'utf8').catch(() => null);
 }

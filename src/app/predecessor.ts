@@ -22,10 +22,12 @@ export class Predecessor {
   static find(environment: Record<string, string | undefined>): Predecessor | null {
     const text = environment[SUCCEEDS_VARIABLE];
     delete environment[SUCCEEDS_VARIABLE];
-    if (text === undefined || text !== String(process.ppid) || process.channel === undefined) return null;
+    if (text === undefined || process.channel === undefined) return null;
+    // One that has ended since is nobody's parent any more: its sockets are here all the same.
+    if (text !== String(process.ppid) && isThere(Number(text))) return null;
     // The channel must not keep this process alive, nor end it.
     process.channel?.unref();
-    return new Predecessor(process.ppid);
+    return new Predecessor(Number(text));
   }
 
   /** What it has; from now on it writes nothing. Null when it is gone: its sockets are here, and nobody else serves. */
@@ -54,6 +56,15 @@ export class Predecessor {
     this.#isDone = true;
     await send(message);
     if (process.connected) process.disconnect();
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

@@ -19,6 +19,8 @@ export interface ProcessParts {
   readonly startedAtMs: number;
   readonly nowMs: number;
   readonly droppedLines: number;
+  /** Of the application log. */
+  readonly droppedLogLines: number;
   readonly droppedSeries: number;
 }
 
@@ -43,8 +45,12 @@ export function processSamples(parts: ProcessParts): readonly Sample[] {
     ...(acme === null ? [] : acmeSamples(acme)),
     ...(ocsp === null ? [] : ocspSamples(ocsp)),
     ...open.byWorker.map((count, slot) => single('worker_open_connections', count, { worker: String(slot) })),
+    ...supervisor
+      .externalBytes()
+      .map(([slot, bytes]) => single('worker_external_bytes', bytes, { worker: String(slot) })),
     single('worker_restarts_total', supervisor.restarts),
     single('access_log_dropped_total', parts.droppedLines),
+    single('log_dropped_total', parts.droppedLogLines),
     single('metric_series_dropped_total', parts.droppedSeries),
     single('process_resident_memory_bytes', process.memoryUsage.rss()),
   ];

@@ -61,12 +61,15 @@ export class InheritedSockets {
     );
   }
 
-  /** Null when there is none for the entry point. Each is given once. */
-  take(entryPoint: string, address: ListenAddress): BoundSocket | null {
+  /**
+   * Null when there is none for the entry point. Each is given once. Whoever activates the router by a socket decides where it
+   * listens; with `isExact` the configuration does, and a socket of the same name elsewhere does not count.
+   */
+  take(entryPoint: string, address: ListenAddress, isExact = false): BoundSocket | null {
     const fits = this.#waiting.filter((one) => one.address.protocol === address.protocol);
     const found =
       fits.find(({ name, address: own }) => name === entryPoint && isSame(own, address)) ??
-      fits.find(({ name }) => name === entryPoint) ??
+      (isExact && address.port !== 0 ? undefined : fits.find(({ name }) => name === entryPoint)) ??
       fits.find((one) => isSame(one.address, address));
     if (found === undefined) return null;
     this.#waiting.splice(this.#waiting.indexOf(found), 1);

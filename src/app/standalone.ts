@@ -1,11 +1,8 @@
 // Composition root of `signalbox run`: both planes in one process. It creates everything that lives long, starts it in
 // order and stops it in reverse; it is the only place that does.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { SystemClock } from '../core/clock.ts';
-import type { SignalboxError } from '../core/errors.ts';
 import { ApplicationLog } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
@@ -51,6 +48,9 @@ import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
 import { processSamples } from './process-samples.ts';
+import { clearLeftDirectories, makeSocketDirectory } from './socket-directory.ts';
+import { standardError } from './standard-error.ts';
+import { killChildrenOf } from './stuck-thread.ts';
 import { VERSION } from './version.ts';
 
 export interface StandaloneOptions {
@@ -71,14 +71,18 @@ export interface StandaloneOptions {
   readonly workerExecArgv?: readonly string[];
   /** Shows routing diagnostics that are new since the last call. */
   onDiagnostics(diagnostics: readonly Diagnostic[]): void;
-  /** The data plane is lost for good. */
-  readonly onFatal: (error: SignalboxError) => void;
 }
 
 export interface BoundEntryPoint {
   readonly name: string;
   readonly address: ListenAddress;
 }
+
+/** For a client that has sent its request, or is about to, when it cannot know yet that this process stops. */
+const STOP_PATIENCE_MS = 1_000;
+
+/** What a reader of the log that takes nothing can hold up the end of the process. */
+const FLUSH_MS = 1_000;
 
 /** Kept to go back to when nothing else is configured. */
 const DEFAULT_SNAPSHOTS = 20;
@@ -138,6 +142,8 @@ export class Standalone {
   #isServing = false;
   /** Sockets of the internal services; readable by this user alone. */
   readonly #socketDirectory: string;
+  /** Whoever has passed them may have them still. */
+  #hasPassedSockets = false;
   #shown = new Set<string>();
   readonly #startedAt: number;
   readonly #manager: ServiceManager;
@@ -145,12 +151,13 @@ export class Standalone {
   readonly #handover: Handover | null;
   /** What the provider `rest` was last given. */
   #pushed: string | null;
+  #starting: Promise<readonly BoundEntryPoint[]> | null = null;
   #ending: Promise<void> | null = null;
 
   /** Opens what lasts and puts the parts together. Rejects when a log file or the state directory cannot be used. */
   static async create(options: StandaloneOptions): Promise<Standalone> {
     const { install } = options;
-    const log = new ApplicationLog(install.log);
+    const log = new ApplicationLog(install.log, standardError());
     const create: Create = { acme: await loadAcme(install), ocsp: await loadOcsp(install) };
     // From here on it writes no state any more, and the lock of the directory is free.
     const inheritance = (await options.predecessor?.claim()) ?? null;
@@ -162,6 +169,13 @@ export class Standalone {
       directory: install.state.directory,
       now: () => Date.now(),
       onCorrupt: (path, reason) => log.error('a state file cannot be read and was set aside', { path, reason }),
+      lock: {
+        waiting: (holder) =>
+          log.warn('the state directory is locked from where processes cannot be seen; waiting for a sign of life', {
+            directory: install.state?.directory,
+            ...holder,
+          }),
+      },
     });
     await store.start();
     const failed = (error: unknown): void => log.error('state cannot be written', { error: String(error) });
@@ -184,7 +198,7 @@ export class Standalone {
     this.log = log;
     this.#startedAt = this.#clock.wall();
     this.#events = new EventBus(() => this.#clock.wall());
-    this.#socketDirectory = mkdtempSync(join(tmpdir(), 'signalbox-'));
+    this.#socketDirectory = makeSocketDirectory();
     this.#acme =
       create.acme?.({
         resolvers: install.certificatesResolvers,
@@ -266,7 +280,7 @@ export class Standalone {
       healthChanged: (change) => this.#events.emit('health', change),
       replaced: (worker, reason) =>
         this.#events.emit('worker', { worker, reason, restarts: this.#supervisor.restarts }),
-      fatal: options.onFatal,
+      freeThread: (thread) => killChildrenOf([thread]) > 0,
     });
     this.#pushed = inheritance?.rest ?? null;
     const { onHandedOver } = options;
@@ -290,6 +304,11 @@ export class Standalone {
           });
     this.#admin = new AdminServer(
       {
+        notServed: (error) =>
+          log.warn('what belongs to the internal entry point is not served there; name an address to have it', {
+            option: `entryPoints.${INTERNAL_ENTRY_POINT}.address`,
+            error: error.message,
+          }),
         openAddress: (address) => this.#openSocket(INTERNAL_ENTRY_POINT, address, false),
         isHandingOver: () => this.#handover?.isUnderWay === true,
         config: install.admin,
@@ -351,11 +370,15 @@ export class Standalone {
     });
   }
 
-  /** Starts everything; settles when requests are served. */
+  /** Starts everything; settles when requests are served. Rejects as well when it is stopped meanwhile. */
   async start(): Promise<readonly BoundEntryPoint[]> {
+    this.#starting = this.#startAll();
     try {
-      return await this.#startAll();
+      return await this.#starting;
     } catch (error) {
+      // What stops it tidies up.
+      if (this.#ending !== null) throw error;
+      await this.#admin.stop();
       await this.#closeState();
       rmSync(this.#socketDirectory, { recursive: true, force: true });
       throw error;
@@ -365,11 +388,17 @@ export class Standalone {
   async #startAll(): Promise<readonly BoundEntryPoint[]> {
     const { install } = this.#options;
     await this.#accessLog?.start();
+    this.#goOn();
     const snapshot = await this.#pipeline.start();
     for (const service of enabledInternalServices(install.admin)) {
+      this.#goOn();
       await this.#admin.startService(service, internalSocket(this.#socketDirectory, service));
     }
+    this.#goOn();
+    await this.#admin.bind();
+    this.#goOn();
     await this.#supervisor.start(snapshot);
+    this.#goOn();
     this.#isServing = true;
     this.#orderCertificates(this.#pipeline.result);
     this.#stapleCertificates(this.#pipeline.result);
@@ -387,12 +416,20 @@ export class Standalone {
       address: this.#supervisor.addressOf(name)!,
     }));
     await this.#watch?.start();
+    this.#goOn();
     const internal = await this.#admin.start();
+    this.#goOn();
     if (internal !== null) bound.push({ name: INTERNAL_ENTRY_POINT, address: internal });
     this.#options.inherited?.finish(this.log);
     await this.#options.predecessor?.ready();
     await this.#manager.ready();
+    void clearLeftDirectories(this.#clock.wall());
     return bound;
+  }
+
+  /** Between two steps of the start: throws when it is to end instead. */
+  #goOn(): void {
+    if (this.#ending !== null) throw new Error('the router was stopped while it started');
   }
 
   /** Objects in force that people wrote. */
@@ -465,12 +502,31 @@ export class Standalone {
 
   async #stop(): Promise<void> {
     const { requestAcceptGraceMs, graceMs } = this.#pipeline.install;
+    const isServing = this.#isServing;
+    this.#supervisor.leave(STOP_PATIENCE_MS);
     await this.#handover?.abort();
     this.#admin.isTerminating = true;
     this.log.info('shutting down', { requestAcceptGraceMs, graceMs });
     await this.#manager.stopping();
-    if (requestAcceptGraceMs > 0) await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
-    await this.#end(graceMs, 0);
+    if (isServing && requestAcceptGraceMs > 0)
+      await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceMs));
+    await this.#end(graceMs, STOP_PATIENCE_MS, this.#hasPassedSockets);
+  }
+
+  /** From the signal to the end, at most. */
+  get stopMs(): number {
+    const { requestAcceptGraceMs, graceMs } = this.#pipeline.install;
+    return (this.#isServing ? requestAcceptGraceMs : 0) + graceMs;
+  }
+
+  /** Threads of the router are still there: after a stop, those that wait inside a call of the system. */
+  get hasThreads(): boolean {
+    return !this.#supervisor.hasEnded;
+  }
+
+  /** Ends all threads that can be ended, whatever they do. */
+  kill(): void {
+    this.#supervisor.kill();
   }
 
   /** A successor serves: stops accepting, and ends when what is in flight has finished or the grace time is over. */
@@ -481,12 +537,14 @@ export class Standalone {
 
   async #leave(): Promise<void> {
     this.#admin.leave();
-    await this.#end(this.#pipeline.install.graceMs, DRAIN_PATIENCE_MS);
+    await this.#end(this.#pipeline.install.graceMs, DRAIN_PATIENCE_MS, true);
   }
 
-  async #end(graceMs: number, patienceMs: number): Promise<void> {
+  async #end(graceMs: number, patienceMs: number, isShared: boolean): Promise<void> {
     // Begins to drain at once.
-    const drained = this.#supervisor.stop(graceMs, patienceMs);
+    const drained = this.#supervisor.stop(graceMs, patienceMs, isShared);
+    // A start that is under way ends at its next step.
+    await this.#starting?.catch(() => {});
     await this.#watch?.stop();
     this.#ocsp?.stop();
     await this.#pipeline.stop();
@@ -496,11 +554,27 @@ export class Standalone {
     await this.#closeState();
     rmSync(this.#socketDirectory, { recursive: true, force: true });
     this.log.info('stopped');
+    await this.log.flush(FLUSH_MS);
   }
 
   async #openSocket(name: string, address: ListenAddress, reusePort: boolean): Promise<BoundSocket> {
-    const passed = this.#options.inherited?.take(name, address) ?? null;
-    if (passed === null) return bindSocket(name, address, reusePort);
+    const { inherited, predecessor } = this.#options;
+    let passed = inherited?.take(name, address, predecessor !== undefined) ?? null;
+    if (passed === null) {
+      try {
+        return await bindSocket(name, address, reusePort);
+      } catch (error) {
+        // Where the process before has listened can be had still.
+        passed = inherited?.take(name, address) ?? null;
+        if (passed === null) throw error;
+        this.log.error('an entry point cannot be had where the configuration says, and stays where it was', {
+          entryPoint: name,
+          ...passed.address,
+          error: error instanceof Error ? error.message : String(error),
+        });
+      }
+    }
+    this.#hasPassedSockets = true;
     this.log.info('an entry point has the socket that was passed for it', { entryPoint: name, ...passed.address });
     return passed;
   }
@@ -577,6 +651,7 @@ export class Standalone {
       startedAtMs: this.#startedAt,
       nowMs: this.#clock.wall(),
       droppedLines: this.#accessLog?.dropped ?? 0,
+      droppedLogLines: this.log.dropped,
       droppedSeries: this.#metrics.droppedSeries,
     });
   }

@@ -1,5 +1,7 @@
 // What commands see of the terminal and the process; tests pass their own.
 
+import { standardError } from '../app/standard-error.ts';
+
 export interface Io {
   out(text: string): void;
   err(text: string): void;
@@ -8,12 +10,15 @@ export interface Io {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+// A reader that has seen enough, as `head`, is no mistake.
+process.stdout.on('error', () => {});
+
 export const TERMINAL: Io = {
   out: (text) => {
     process.stdout.write(text);
   },
   err: (text) => {
-    process.stderr.write(text);
+    standardError().write(text);
   },
   color:
     process.stderr.isTTY === true &&
@@ -38,3 +43,17 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [EXIT_USAGE, 'the command line or the install configuration is wrong; nothing was started'],
   [EXIT_UNREACHABLE, 'the router that was asked does not answer, or asks for a token'],
 ];
+
+/** What a reader of standard error that takes nothing can hold up the end. */
+const FLUSH_MS = 1_000;
+
+/** Settles when what was written has left: a pipe takes only so much at a time. */
+export async function flushTerminal(): Promise<void> {
+  await standardError().flush(FLUSH_MS);
+  const { stdout } = process;
+  if (stdout.destroyed || stdout.writableLength === 0) return;
+  await new Promise<void>((resolve) => {
+    stdout.once('error', () => resolve());
+    stdout.write('', () => resolve());
+  });
+}

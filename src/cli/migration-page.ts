@@ -54,6 +54,11 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
   ['`providersThrottleDuration`', '2 s', '100 ms'],
   ['`log.level`', 'ERROR', 'INFO'],
   ['internal entry point `traefik`', 'every address, port 8080', 'loopback, port 8080'],
+  [
+    'port 8080 in use, where no `entryPoints.traefik` is written',
+    'ends, when something is served there',
+    'a warning; everything else is served',
+  ],
   ['install and routing configuration', 'separate', 'may share a file; its routing objects are `name@install`'],
   [
     'directory provider',

@@ -1,8 +1,8 @@
-// The application log: structured, one writer in the main thread, reopened for rotation. Everything but the composition
-// root sees the interface only.
+// The application log: structured, one writer in the main thread, reopened for rotation, and never waited for. Everything
+// but the composition root sees the interface only.
 
-import { openSync, writeSync, closeSync } from 'node:fs';
 import { pino } from 'pino';
+import { FileOutput, type LineOutput } from './line-output.ts';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -36,12 +36,16 @@ function renderLine(json: string): string {
 export class ApplicationLog implements Log {
   readonly #filePath: string;
   readonly #logger: pino.Logger;
-  #fd: number;
+  readonly #output: LineOutput;
+  /** Since the last one that was taken. */
+  #lost = 0;
+  /** Lines that nobody took. */
+  dropped = 0;
 
   /** Throws when the file cannot be opened. */
-  constructor(options: LogOptions) {
+  constructor(options: LogOptions, standardError: LineOutput) {
     this.#filePath = options.filePath;
-    this.#fd = this.#open();
+    this.#output = options.filePath === '' ? standardError : new FileOutput(options.filePath);
     const destination = {
       write: (line: string): void => this.#write(options.format === 'json' ? line : renderLine(line)),
     };
@@ -75,21 +79,23 @@ export class ApplicationLog implements Log {
 
   /** For log rotation. */
   reopen(): void {
-    if (this.#filePath === '') return;
-    const fresh = this.#open();
-    closeSync(this.#fd);
-    this.#fd = fresh;
+    if (this.#output instanceof FileOutput && this.#filePath !== '') this.#output.reopen(this.#filePath);
   }
 
-  #open(): number {
-    return this.#filePath === '' ? 2 : openSync(this.#filePath, 'a', 0o640);
+  /** Settles when all lines have left, or after so long. */
+  flush(ms: number): Promise<void> {
+    return this.#output.flush(ms);
   }
 
   #write(line: string): void {
-    try {
-      writeSync(this.#fd, line);
-    } catch {
-      // A closed pipe or a full disk: nowhere left to say so.
+    const isTaken = this.#output.write(line);
+    if (!isTaken) {
+      this.dropped++;
+      this.#lost++;
+    } else if (this.#lost > 0) {
+      const lines = this.#lost;
+      this.#lost = 0;
+      this.warn('lines of this log are lost: their reader took none', { lines });
     }
   }
 }

@@ -115,22 +115,29 @@ export type ToWorker =
       readonly http: HttpChallenges;
       readonly alpn: readonly AlpnCertificate[];
     }
-  /** Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. `patienceMs` as of ServerContext. */
-  | { readonly kind: 'drain'; readonly deadlineMs: number; readonly patienceMs: number }
+  /** The end is near: go on accepting, and send every client elsewhere with its answer. `patienceMs` as of ServerContext. */
+  | { readonly kind: 'leave'; readonly patienceMs: number }
+  /**
+   * Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. `patienceMs` as of ServerContext,
+   * `isShared` of the Door of each entry point.
+   */
+  | { readonly kind: 'drain'; readonly deadlineMs: number; readonly patienceMs: number; readonly isShared: boolean }
   /** Test and operations aid: collect garbage if exposed and report memory. */
   | { readonly kind: 'memory' }
   /** Answered by 'pong' from the event loop: a worker that does not answer is replaced. */
   | { readonly kind: 'ping'; readonly id: number };
 
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly version: number }
+  /** `thread` is the kernel's number of it, 0 where there is none. */
+  | { readonly kind: 'ready'; readonly version: number; readonly thread: number }
   | { readonly kind: 'ack'; readonly version: number; readonly digest: string; readonly buildMs: number }
   | { readonly kind: 'nack'; readonly version: number; readonly reason: string }
   /** Failed requests have ejected a server. */
   | { readonly kind: 'ejected'; readonly service: string; readonly serverUrl: string }
   | { readonly kind: 'challenged'; readonly id: number }
   | { readonly kind: 'drained'; readonly aborted: number }
-  | { readonly kind: 'pong'; readonly id: number }
+  /** With what the worker holds outside of its heap. */
+  | { readonly kind: 'pong'; readonly id: number; readonly externalBytes: number }
   | {
       readonly kind: 'memory';
       readonly isCollected: boolean;

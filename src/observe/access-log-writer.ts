@@ -4,11 +4,15 @@
 
 import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { WholeLines } from '../core/line-output.ts';
 import type { Log } from '../core/log.ts';
 
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 /** What a reader that takes nothing can hold up the end of the process. */
 const MAX_STOP_MS = 2_000;
+
+/** A named pipe without a reader is an error rather than a wait. */
+const APPENDING = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NONBLOCK ?? 0);
 
 /** Where lines go; fulfilled when they have been taken. */
 export interface LineSink {
@@ -17,21 +21,20 @@ export interface LineSink {
 }
 
 export class FileSink implements LineSink {
-  readonly #handle: FileHandle;
+  readonly #handle: Pick<FileHandle, 'write' | 'close'>;
+  readonly #lines: WholeLines;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: Pick<FileHandle, 'write' | 'close'>) {
     this.#handle = handle;
+    this.#lines = new WholeLines(async (bytes) => (await handle.write(bytes, 0, bytes.length)).bytesWritten);
   }
 
   static async open(path: string): Promise<FileSink> {
-    return new FileSink(await open(path, 'a', 0o640));
+    return new FileSink(await open(path, APPENDING, 0o640));
   }
 
-  async write(lines: Uint8Array): Promise<void> {
-    let written = 0;
-    while (written < lines.length) {
-      written += (await this.#handle.write(lines, written, lines.length - written)).bytesWritten;
-    }
+  write(lines: Uint8Array): Promise<void> {
+    return this.#lines.write(lines);
   }
 
   close(): Promise<void> {
@@ -49,6 +52,7 @@ const FULL_PIPE_MS = 20;
 export class StandardOutputSink implements LineSink {
   readonly #fd: number;
   readonly #isOwn: boolean;
+  readonly #lines = new WholeLines((bytes) => this.#writeSome(bytes));
 
   constructor() {
     // A description of its own can be non-blocking without changing what other processes share. Sockets have none.
@@ -62,12 +66,15 @@ export class StandardOutputSink implements LineSink {
     this.#isOwn = fd !== 1;
   }
 
-  async write(lines: Uint8Array): Promise<void> {
-    let written = 0;
-    while (written < lines.length) {
-      const result = await this.#writeOnce(lines.subarray(written));
-      if (result === null) await new Promise((resolve) => setTimeout(resolve, FULL_PIPE_MS));
-      else written += result;
+  write(lines: Uint8Array): Promise<void> {
+    return this.#lines.write(lines);
+  }
+
+  async #writeSome(bytes: Uint8Array): Promise<number> {
+    for (;;) {
+      const written = await this.#writeOnce(bytes);
+      if (written !== null) return written;
+      await new Promise((resolve) => setTimeout(resolve, FULL_PIPE_MS));
     }
   }
 

@@ -153,10 +153,20 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   },
   config_version: { type: 'gauge', help: 'Version of the configuration being served.', labels: [] },
   worker_open_connections: { type: 'gauge', help: 'Open client connections of each worker.', labels: ['worker'] },
+  worker_external_bytes: {
+    type: 'gauge',
+    help: 'Memory of each worker outside of its JavaScript heap, which is bounded by itself.',
+    labels: ['worker'],
+  },
   worker_restarts_total: { type: 'counter', help: 'Workers replaced after a crash, a refusal or a hang.', labels: [] },
   access_log_dropped_total: {
     type: 'counter',
     help: 'Access log lines dropped because the writer could not keep up.',
+    labels: [],
+  },
+  log_dropped_total: {
+    type: 'counter',
+    help: 'Lines of the application log dropped because their reader took none.',
     labels: [],
   },
   metric_series_dropped_total: {

@@ -1,8 +1,7 @@
 // Options that name a file whose content belongs to the configuration. It is read when the configuration is, so that what
 // is wrong with it is a diagnostic, and a change of it is a change of the configuration.
 
-import { readFileSync, statSync } from 'node:fs';
-import { decodeText } from '../core/decode-text.ts';
+import { readNamedFileSync, unreadableReason } from '../core/named-file.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 import { string, type Schema } from './schema.ts';
@@ -12,18 +11,11 @@ const MAX_BYTES = 1024 * 1024;
 /** Reads a file the option names; reports what is wrong with it. */
 function readNamed(name: string, context: DecodeContext): string | Invalid {
   context.noteFile(name);
-  const unreadable = (reason: string): Invalid => {
-    context.report('error', 'file-unreadable', `the file "${name}" cannot be read: ${reason}`);
-    return INVALID;
-  };
   try {
-    const info = statSync(name);
-    // Reading a pipe or a device would wait for somebody.
-    if (!info.isFile()) return unreadable('it is no file');
-    if (info.size > MAX_BYTES) return unreadable(`it is larger than ${MAX_BYTES / 1024 / 1024} MiB`);
-    return decodeText(readFileSync(name));
+    return readNamedFileSync(name, MAX_BYTES);
   } catch (error) {
-    return unreadable(error instanceof Error && 'code' in error ? String(error.code) : String(error));
+    context.report('error', 'file-unreadable', `the file "${name}" cannot be read: ${unreadableReason(error)}`);
+    return INVALID;
   }
 }
 

@@ -1,6 +1,8 @@
 // `${NAME}`, `${NAME:-default}` and `${file:/path}` in configuration values. What stands between the braces and is none
 // of these stays as it is: replacements of regular expressions use the same signs (`${1}`).
 
+import { unreadableReason } from '../core/named-file.ts';
+
 /** Where substitutions find their values. Sources that others than the operator write get none. */
 export interface Substitutions {
   /** Undefined when the variable is not set. */
@@ -45,7 +47,6 @@ function content(path: string, from: Substitutions): string | SubstitutionProble
     // Editors and `echo` end a file with a line break that is not part of the secret.
     return from.file(path).replace(/\r?\n$/, '');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    return { message: `the file ${path} cannot be read (${code})` };
+    return { message: `the file ${path} cannot be read (${unreadableReason(error)})` };
   }
 }

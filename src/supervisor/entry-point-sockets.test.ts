@@ -85,3 +85,31 @@ test('two new entry points of one address are told apart, one protocol and port 
   await own.prepare(spec('other', 80, 'tcp', '127.0.0.2'));
   await expect(own.prepare(spec('all', 80, 'tcp', ''))).rejects.toThrow('the entry point "web" has this address');
 });
+
+test('an entry point whose socket the workers could not get is not opened', async () => {
+  const closed: number[] = [];
+  const handle = (fd: number): { fd: number; close: () => void; getsockname: () => number } => ({
+    fd,
+    close: () => closed.push(fd),
+    getsockname: () => 0,
+  });
+  const limits = new ConnectionLimits(new SharedArrayBuffer(connectionLimitsBytes(1)), 0, 1);
+  let isFull = true;
+  const own = new EntryPointSockets(
+    limits,
+    ({ address }) => Promise.resolve({ handle: handle(1), address }),
+    () => (isFull ? Promise.reject(new Error('no process can begin')) : Promise.resolve([handle(2)])),
+  );
+  await own.prepare(spec('web', 1));
+  await expect(own.tryDuplicate('web')).rejects.toMatchObject({
+    code: 'ERR_LISTEN_FAILED',
+    message: 'entryPoints.web.address: no process can begin',
+  });
+  expect(closed).toEqual([1]);
+  isFull = false;
+  await own.prepare(spec('web', 1));
+  await own.tryDuplicate('web');
+  own.commitAll();
+  expect(own.addressOf('web')?.port).toBe(1);
+  expect(closed).toEqual([1, 2]);
+});

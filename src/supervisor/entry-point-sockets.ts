@@ -7,7 +7,12 @@ import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
 import type { ListenerInit, NewSockets } from '../model/sync.ts';
 import { MAX_ENTRY_POINTS, type ConnectionLimits } from '../dataplane/net/connection-limits.ts';
-import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
+import {
+  bindSocket,
+  duplicateSockets,
+  type BoundSocket,
+  type SocketHandle,
+} from '../dataplane/net/listening-socket.ts';
 
 /** Worker that has the UDP sockets: several that read from one would split its sessions. Its replacement gets them anew. */
 const UDP_SLOT = 0;
@@ -31,13 +36,15 @@ export interface SocketChanges {
 export class EntryPointSockets {
   readonly #connections: ConnectionLimits;
   readonly #open: OpenSocket;
+  readonly #duplicate: typeof duplicateSockets;
   readonly #inForce = new Map<string, OpenEntryPoint>();
   /** Opened for a snapshot that is still to come. */
   readonly #prepared = new Map<string, OpenEntryPoint>();
 
-  constructor(connections: ConnectionLimits, open: OpenSocket) {
+  constructor(connections: ConnectionLimits, open: OpenSocket, duplicate = duplicateSockets) {
     this.#connections = connections;
     this.#open = open;
+    this.#duplicate = duplicate;
   }
 
   /** Rejects with a SignalboxError when the address cannot be had. */
@@ -52,6 +59,23 @@ export class EntryPointSockets {
       );
     }
     this.#prepared.set(spec.name, { ...(await this.#open(spec)), row });
+  }
+
+  /**
+   * Each worker needs a descriptor of its own, and a process for a moment to get it: whether that can be had is to be known
+   * before the change is under way. Rejects with a SignalboxError, and gives up what was prepared.
+   */
+  async tryDuplicate(name: string): Promise<void> {
+    const socket = this.#prepared.get(name);
+    if (socket === undefined) return;
+    try {
+      const copies = await this.#duplicate([{ fd: socket.handle.fd, protocol: socket.address.protocol }]);
+      for (const copy of copies as readonly SocketHandle[]) copy.close();
+    } catch (error) {
+      this.discard(name);
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new SignalboxError('ERR_LISTEN_FAILED', `entryPoints.${name}.address: ${reason}`, { cause: error });
+    }
   }
 
   /** Gives up what was prepared for the entry point. */
@@ -111,9 +135,9 @@ export class EntryPointSockets {
     return new Map([...this.#inForce].map(([name, { row }]) => [name, this.#connections.openOf(row)]));
   }
 
+  /** Gives up all sockets; connections are still counted. Workers may hold theirs. */
   close(): void {
     for (const { handle } of [...this.#inForce.values(), ...this.#prepared.values()]) handle.close();
-    this.#inForce.clear();
     this.#prepared.clear();
   }
 

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { SystemClock } from '../core/clock.ts';
-import type { SignalboxError } from '../core/errors.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import { Supervisor } from './supervisor.ts';
@@ -40,22 +39,22 @@ function delta(version: number, wish: string): SnapshotDelta {
 interface Watched {
   readonly supervisor: Supervisor;
   readonly lines: string[];
-  readonly fatal: Promise<SignalboxError>;
+  /** Pauses that wait to be ended by hand. */
+  readonly pauses: { ms: number; end: () => void }[];
   readonly said: (text: string, times: number) => Promise<void>;
 }
 
-function watch(workers: number): Watched {
+function watch(workers: number, workerUrl = WORKER): Watched {
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   const note = (message: string, fields?: object): void => {
     lines.push(`${message} ${JSON.stringify(fields ?? {})}`);
     for (const wake of waiting) wake();
   };
-  let fail: (error: SignalboxError) => void = () => {};
-  const fatal = new Promise<SignalboxError>((resolve) => (fail = resolve));
+  const pauses: Watched['pauses'] = [];
   const supervisor = new Supervisor({
     workers,
-    workerUrl: WORKER,
+    workerUrl,
     plugins: [],
     socketDirectory: '',
     observe: {
@@ -77,7 +76,11 @@ function watch(workers: number): Watched {
     ticketKeyLifeMs: 3_600_000,
     healthChanged: () => {},
     replaced: () => {},
-    fatal: (error) => fail(error),
+    after(ms, callback) {
+      const pause = { ms, end: () => (pauses.splice(pauses.indexOf(pause), 1), callback()) };
+      pauses.push(pause);
+      return { close: () => void pauses.splice(pauses.indexOf(pause), 1) };
+    },
   });
   const said = async (text: string, times: number): Promise<void> => {
     while (lines.filter((line) => line.includes(text)).length < times) {
@@ -90,7 +93,7 @@ function watch(workers: number): Watched {
       });
     }
   };
-  return { supervisor, lines, fatal, said };
+  return { supervisor, lines, pauses, said };
 }
 
 test('every worker acknowledges a change', async () => {
@@ -132,12 +135,53 @@ test('a crashed worker is replaced and counted', async () => {
   await supervisor.stop(1_000);
 });
 
-test('five crashes within a minute are fatal', async () => {
-  const { supervisor, fatal, lines } = watch(1);
+test('a worker that crashes again and again is replaced after longer and longer, and ends nothing', async () => {
+  const { supervisor, lines, said, pauses } = watch(1);
   await supervisor.start(snapshot(1, 'crash'));
-  expect((await fatal).code).toBe('ERR_WORKER_CRASH_LOOP');
-  expect(lines.filter((line) => line.includes('a worker crashed'))).toHaveLength(5);
+  for (let crash = 5; crash <= 9; crash++) {
+    await said('a worker crashed', crash);
+    const longest = 500 * 2 ** (crash - 5);
+    expect(pauses).toEqual([expect.objectContaining({ ms: expect.any(Number) as number })]);
+    expect(pauses[0]!.ms).toBeGreaterThanOrEqual(longest / 2);
+    expect(pauses[0]!.ms).toBeLessThanOrEqual(longest);
+    pauses[0]!.end();
+  }
+  await said('a worker crashed', 10);
+  expect(lines.filter((line) => line.includes('again and again'))).toHaveLength(6);
   await supervisor.stop(0);
+  expect(pauses).toEqual([]);
+});
+
+test('a worker that cannot begin is tried again, while the others go on', async () => {
+  const script = new URL('../../test/support/reluctant-worker.mjs', import.meta.url);
+  const { supervisor, lines, said, pauses } = watch(2, script);
+  await supervisor.start(snapshot(1, 'serve'));
+  // The first worker with this change crashes, and no new one comes to serve.
+  await supervisor.publish(snapshot(2, 'none-begins'), delta(2, 'crash-first'));
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    await said('a worker cannot be started', attempt);
+    expect(lines.at(-1)).toContain('"serving":1');
+    if (attempt < 3) pauses[0]!.end();
+  }
+  expect(supervisor.workers().map(({ isReady }) => isReady)).toEqual([true]);
+  expect(await supervisor.publish(snapshot(3, 'serve'), delta(3, 'serve'))).toMatchObject({ acked: 1, nacks: [] });
+  pauses[0]!.end();
+  await said('a worker could be started again', 1);
+  expect(supervisor.workers()).toHaveLength(2);
+  await supervisor.stop(1_000);
+});
+
+test('a worker that holds too much outside of its heap is warned of, and then replaced', async () => {
+  const { supervisor, said, lines } = watch(1);
+  await supervisor.start(snapshot(1, 'serve'));
+  void supervisor.publish(snapshot(2, 'serve'), delta(2, 'hoard'));
+  await said('a worker is replaced', 1);
+  expect(lines).toEqual([
+    expect.stringMatching(/^a worker holds much memory .*"mebibytes":600/),
+    expect.stringMatching(/^a worker is replaced .*it holds 1100 MiB outside of its heap/),
+  ]);
+  await expect.poll(() => supervisor.restarts).toBe(1);
+  await supervisor.stop(1_000);
 });
 
 test('running out of memory ends that worker alone', async () => {

@@ -2,6 +2,7 @@
 // that crash, refuse a change or stop answering. Nothing a request does passes through here.
 
 import { randomBytes } from 'node:crypto';
+import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -23,6 +24,7 @@ import { Resolver } from '../dataplane/upstream/resolver.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
 import { ChallengeSender } from './challenge-sender.ts';
 import { bindOwn, EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
+import type { MemoryBounds } from './memory-watch.ts';
 import { StapleSender } from './staple-sender.ts';
 import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
@@ -35,7 +37,10 @@ const PING_MS = 2_000;
 /** A worker whose event loop has not turned for this long serves nobody. */
 const MAX_SILENCE_MS = 20_000;
 const CRASH_WINDOW_MS = 60_000;
+/** So many in the window are replaced at once; each further one after a pause. */
 const MAX_CRASHES = 5;
+/** Between attempts to begin a worker, where one crashes again and again or the machine has no room for it. */
+const RESTART_PAUSES = { firstMs: 500, maxMs: 30_000 };
 /** Name, HMAC key and cipher key, as OpenSSL wants them. */
 const TICKET_KEY_BYTES = 48;
 const FALLBACK_DAYS = 365;
@@ -64,8 +69,12 @@ export interface SupervisorOptions {
   healthChanged(change: HealthChange): void;
   /** A worker is gone and another takes its place. */
   replaced(worker: number, reason: string): void;
-  /** The data plane cannot go on: the process should end with this error. */
-  fatal(error: SignalboxError): void;
+  /** The usual ones when left out. */
+  readonly memoryBounds?: MemoryBounds;
+  /** As of WorkerListener; nothing can when left out. */
+  freeThread?(thread: number): boolean;
+  /** Calls back once after the time; a timer when left out. */
+  after?(ms: number, callback: () => void): { close(): void };
 }
 
 export class Supervisor implements Publisher, WorkerListener {
@@ -81,6 +90,10 @@ export class Supervisor implements Publisher, WorkerListener {
   #snapshot: Snapshot | null = null;
   #nextId = 1;
   #crashes: number[] = [];
+  /** Workers that did not come to serve, since the last one that did. */
+  #failedStarts = 0;
+  /** Slots whose next worker waits for its time. */
+  readonly #pauses = new Map<number, { close(): void }>();
   #pinger: NodeJS.Timeout | null = null;
   #rotation: NodeJS.Timeout | null = null;
   #isStopping = false;
@@ -119,13 +132,18 @@ export class Supervisor implements Publisher, WorkerListener {
     return this.#snapshot?.version ?? 0;
   }
 
+  /** No thread is left; after a stop, one that is stuck may be. */
+  get hasEnded(): boolean {
+    return this.#workers.size === 0;
+  }
+
   /** Binds every entry point, starts all workers and settles when all of them listen. */
   async start(snapshot: Snapshot): Promise<void> {
     try {
       await this.#startAll(snapshot);
     } catch (error) {
       // A program that embeds the router goes on: nothing of it may stay.
-      await this.stop(0);
+      if (!this.#isStopping) await this.stop(0);
       throw error;
     }
   }
@@ -134,12 +152,19 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#snapshot = snapshot;
     this.#rows.assign(servicesIn(snapshot));
     this.#health.update(servicesIn(snapshot), []);
-    for (const spec of Object.values(snapshot.entryPoints)) await this.#sockets.prepare(spec);
+    for (const spec of Object.values(snapshot.entryPoints)) {
+      await this.#sockets.prepare(spec);
+      if (this.#isStopping) {
+        this.#sockets.close();
+        throw new SignalboxError('ERR_WORKER_START', 'the router was ended while it started');
+      }
+    }
     this.#sockets.commitAll();
     const started: Promise<void>[] = [];
     for (let slot = 0; slot < this.#options.workers; slot++)
       started.push(this.#startWorker(slot).ready(READY_TIMEOUT_MS));
     await Promise.all(started);
+    if (this.#isStopping) throw new SignalboxError('ERR_WORKER_START', 'the router was ended while it started');
     this.#pinger = setInterval(() => this.#ping(), PING_MS);
     this.#pinger.unref();
     this.#rotation = setInterval(() => this.#rotateTicketKeys(), this.#options.ticketKeyLifeMs);
@@ -155,8 +180,9 @@ export class Supervisor implements Publisher, WorkerListener {
    * Binds what an entry point needs that is new or moves to another address; the next published snapshot that has it takes
    * it over. Rejects with a SignalboxError when the address cannot be had.
    */
-  openEntryPoint(spec: EntryPointSpec): Promise<void> {
-    return this.#sockets.prepare(spec);
+  async openEntryPoint(spec: EntryPointSpec): Promise<void> {
+    await this.#sockets.prepare(spec);
+    await this.#sockets.tryDuplicate(spec.name);
   }
 
   get ticketKeys(): Uint8Array {
@@ -175,6 +201,11 @@ export class Supervisor implements Publisher, WorkerListener {
       byEntryPoint: this.#sockets.openConnections(),
       byWorker: Array.from({ length: this.#options.workers }, (_, slot) => connections.openOfWorker(slot)),
     };
+  }
+
+  /** What workers hold outside of their heaps, by slot. */
+  externalBytes(): readonly (readonly [slot: number, bytes: number])[] {
+    return [...this.#workers.values()].map(({ slot, memory }) => [slot, memory.bytes]);
   }
 
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
@@ -233,15 +264,36 @@ export class Supervisor implements Publisher, WorkerListener {
     for (const worker of this.#workers.values()) worker.send({ kind: 'memory' });
   }
 
-  /** Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of ServerContext. */
-  async stop(deadlineMs: number, patienceMs = 0): Promise<void> {
+  /** The process is about to stop: every answer from now on tells its client so, while accepting goes on. */
+  leave(patienceMs: number): void {
+    for (const worker of this.#workers.values()) worker.send({ kind: 'leave', patienceMs });
+  }
+
+  /**
+   * Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of ServerContext,
+   * `isShared` of Door. A thread that cannot be ended is told of and left.
+   */
+  async stop(deadlineMs: number, patienceMs = 0, isShared = false): Promise<void> {
     this.#isStopping = true;
     if (this.#pinger !== null) clearInterval(this.#pinger);
     if (this.#rotation !== null) clearInterval(this.#rotation);
+    for (const pause of this.#pauses.values()) pause.close();
+    this.#pauses.clear();
     this.#health.stop();
     this.#resolver.stop();
-    await Promise.all([...this.#workers.values()].map((worker) => worker.drain(deadlineMs, patienceMs)));
+    // First: what came to a socket that nobody accepts on any more would wait for ever.
     this.#sockets.close();
+    await Promise.all(
+      [...this.#workers.values()].map(async (worker) => {
+        if (!(await worker.drain(deadlineMs, patienceMs, isShared))) this.#tellStuck(worker);
+      }),
+    );
+  }
+
+  /** Ends all workers at once, but for those that cannot be ended. */
+  kill(): void {
+    this.#isStopping = true;
+    for (const worker of this.#workers.values()) void worker.terminate();
   }
 
   /** Whoever gets hold of a key can read the sessions of its time, and no more. Costs each client one full handshake. */
@@ -272,6 +324,7 @@ export class Supervisor implements Publisher, WorkerListener {
       },
       this,
       this.#options.workerExecArgv ?? [],
+      this.#options.memoryBounds,
     );
     this.#workers.set(slot, worker);
     this.#challenges.started(worker);
@@ -302,6 +355,7 @@ export class Supervisor implements Publisher, WorkerListener {
         return;
       case 'pong':
         worker.silentSinceMs = null;
+        this.#noteMemory(worker, message.externalBytes);
         return;
       case 'log':
         this.#options.log[message.level](message.message, { worker: worker.id, ...message.fields });
@@ -325,6 +379,10 @@ export class Supervisor implements Publisher, WorkerListener {
     }
   }
 
+  free(thread: number): boolean {
+    return this.#options.freeThread?.(thread) ?? false;
+  }
+
   exited(worker: WorkerHandle, reason: string): void {
     this.#options.metrics.remove(worker.id);
     this.#challenges.gone(worker.id);
@@ -334,38 +392,109 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#health.adoptEjections();
     if (!worker.isEnding) {
       if (!worker.isReady && this.version > 0 && this.#pinger === null) return; // start() reports it.
-      this.#options.log.error('a worker crashed and is replaced', { worker: worker.id, reason });
-      if (this.#countCrash()) return;
+      if (worker.isReady) this.#options.log.error('a worker crashed and is replaced', { worker: worker.id, reason });
     }
     this.restarts++;
     this.#options.replaced(worker.id, reason);
-    const fresh = this.#startWorker(worker.slot);
-    fresh.ready(READY_TIMEOUT_MS).catch((error: unknown) => {
-      if (fresh.isGone || this.#isStopping) return;
-      this.#replace(fresh, error instanceof Error ? error.message : String(error));
-    });
+    if (worker.isReady || worker.isEnding) this.#restart(worker.slot, this.#pauseAfterCrash(worker));
+    else this.#startFailed(worker.slot, reason);
   }
 
-  /** True when the crash was one too many. */
-  #countCrash(): boolean {
+  /** The workers that serve go on, whatever becomes of this one. */
+  #restart(slot: number, pauseMs: number): void {
+    if (pauseMs > 0) {
+      this.#pauses.get(slot)?.close();
+      this.#pauses.set(
+        slot,
+        this.#after(pauseMs, () => this.#restart(slot, 0)),
+      );
+      return;
+    }
+    this.#pauses.delete(slot);
+    if (this.#isStopping || this.#workers.has(slot)) return;
+    let fresh: WorkerHandle;
+    try {
+      fresh = this.#startWorker(slot);
+    } catch (error) {
+      // The machine has no thread to give.
+      this.#startFailed(slot, error instanceof Error ? error.message : String(error));
+      return;
+    }
+    fresh.ready(READY_TIMEOUT_MS).then(
+      () => {
+        if (this.#failedStarts > 0) this.#options.log.info('a worker could be started again', { worker: fresh.id });
+        this.#failedStarts = 0;
+      },
+      (error: unknown) => {
+        if (fresh.isGone || this.#isStopping) return;
+        this.#replace(fresh, error instanceof Error ? error.message : String(error));
+      },
+    );
+  }
+
+  #startFailed(slot: number, reason: string): void {
+    this.#failedStarts++;
+    const pauseMs = backoffMs(this.#failedStarts, RESTART_PAUSES, Math.random);
+    const serving = [...this.#workers.values()].filter(({ isReady }) => isReady).length;
+    this.#options.log.error('a worker cannot be started; those that serve go on, and it is tried again', {
+      reason,
+      serving,
+      inMs: pauseMs,
+    });
+    this.#restart(slot, pauseMs);
+  }
+
+  /** Milliseconds until the next worker may begin. What kills one worker a second is not to keep the machine busy. */
+  #pauseAfterCrash(worker: WorkerHandle): number {
+    if (worker.isEnding) return 0;
     const now = this.#options.clock.now();
     this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
-    if (this.#crashes.length < MAX_CRASHES) return false;
-    this.#isStopping = true;
-    this.#options.fatal(
-      new SignalboxError(
-        'ERR_WORKER_CRASH_LOOP',
-        `workers crashed ${MAX_CRASHES} times within a minute; the reasons are in the log above`,
-      ),
-    );
-    return true;
+    const extra = this.#crashes.length - MAX_CRASHES;
+    if (extra < 0) return 0;
+    const pauseMs = backoffMs(extra + 1, RESTART_PAUSES, Math.random);
+    this.#options.log.error('workers crash again and again; the next one begins after a pause', {
+      crashes: this.#crashes.length,
+      withinMs: CRASH_WINDOW_MS,
+      inMs: pauseMs,
+    });
+    return pauseMs;
+  }
+
+  #after(ms: number, callback: () => void): { close(): void } {
+    if (this.#options.after !== undefined) return this.#options.after(ms, callback);
+    const timer = setTimeout(callback, ms);
+    return { close: () => clearTimeout(timer) };
   }
 
   /** Ends a worker that is no longer trusted; its exit starts another with the present snapshot. */
   #replace(worker: WorkerHandle, reason: string): void {
     if (worker.isEnding) return;
     this.#options.log.error('a worker is replaced', { worker: worker.id, reason });
-    void worker.terminate();
+    void worker.terminate().then((isGone) => {
+      if (!isGone) this.#tellStuck(worker);
+    });
+  }
+
+  #noteMemory(worker: WorkerHandle, bytes: number): void {
+    const mebibytes = Math.round(bytes / 1024 / 1024);
+    switch (worker.memory.note(bytes)) {
+      case 'fine':
+        return;
+      case 'warn':
+        this.#options.log.warn('a worker holds much memory outside of its heap, as buffers of a plugin are', {
+          worker: worker.id,
+          mebibytes,
+        });
+        return;
+      case 'over':
+        this.#replace(worker, `it holds ${mebibytes} MiB outside of its heap`);
+    }
+  }
+
+  #tellStuck(worker: WorkerHandle): void {
+    this.#options.log.error('a worker cannot be ended: its thread waits inside a call of the system', {
+      worker: worker.id,
+    });
   }
 
   #ping(): void {

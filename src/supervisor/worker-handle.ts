@@ -3,16 +3,23 @@
 
 import { Worker } from 'node:worker_threads';
 import { SignalboxError } from '../core/errors.ts';
+import { MEMORY_BOUNDS, MemoryWatch } from './memory-watch.ts';
 import type { FromWorker, ToWorker, WorkerInit } from '../model/sync.ts';
 
 export interface WorkerListener {
   message(worker: WorkerHandle, message: FromWorker): void;
   /** The thread is gone, asked or not. Called once. */
   exited(worker: WorkerHandle, reason: string): void;
+  /** Tries to set a thread free that waits inside a call of the system; false when there is no way. */
+  free(thread: number): boolean;
 }
 
 /** Old-generation heap of a worker: what does not fit ends that worker and no other. */
 const HEAP_MB = 1024;
+/** A worker keeps its deadlines itself; after so much more it no longer can. */
+const LATE_MS = 250;
+/** A thread that runs JavaScript ends at once. */
+const TERMINATE_MS = 500;
 
 export class WorkerHandle {
   readonly id: number;
@@ -24,16 +31,27 @@ export class WorkerHandle {
   isEnding = false;
   /** Milliseconds since its event loop last answered, counted by the supervisor. */
   silentSinceMs: number | null = null;
+  readonly memory: MemoryWatch;
   readonly #worker: Worker;
+  readonly #listener: WorkerListener;
   readonly #waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
   #ready: { resolve: () => void; reject: (error: Error) => void } | null = null;
   #drained: (() => void) | null = null;
   #isGone = false;
   #lastError = '';
+  #thread = 0;
 
-  constructor(url: URL, init: WorkerInit, listener: WorkerListener, execArgv: readonly string[]) {
+  constructor(
+    url: URL,
+    init: WorkerInit,
+    listener: WorkerListener,
+    execArgv: readonly string[],
+    memoryBounds = MEMORY_BOUNDS,
+  ) {
     this.id = init.workerId;
     this.slot = init.slot;
+    this.memory = new MemoryWatch(memoryBounds);
+    this.#listener = listener;
     this.#worker = new Worker(url, {
       workerData: init,
       name: `worker-${init.workerId}`,
@@ -110,31 +128,36 @@ export class WorkerHandle {
     if (!this.#isGone) this.#worker.postMessage(message);
   }
 
-  /** Stops accepting, waits for requests until the deadline, then ends the thread. */
-  async drain(deadlineMs: number, patienceMs: number): Promise<void> {
+  /** Stops accepting, waits for requests until the deadline, then ends the thread; false when it cannot be ended. */
+  async drain(deadlineMs: number, patienceMs: number, isShared: boolean): Promise<boolean> {
     this.isEnding = true;
-    if (!this.#isGone) {
-      // The worker keeps the deadline itself; the second timer is for one that no longer can.
+    // One that is not ready yet has nothing to finish.
+    if (!this.#isGone && this.isReady) {
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
-        timer = setTimeout(resolve, deadlineMs + 2_000);
-        this.send({ kind: 'drain', deadlineMs, patienceMs });
+        timer = setTimeout(resolve, deadlineMs + LATE_MS);
+        this.send({ kind: 'drain', deadlineMs, patienceMs, isShared });
       });
       clearTimeout(timer);
     }
-    await this.terminate();
+    return this.terminate();
   }
 
-  async terminate(): Promise<void> {
+  /** False when the thread cannot be ended: it is in a call of the system that waits for something. */
+  async terminate(): Promise<boolean> {
     this.isEnding = true;
-    await this.#worker.terminate();
+    const gone = this.#worker.terminate().then(() => true);
+    if (await within(TERMINATE_MS, gone)) return true;
+    if (this.#thread === 0 || !this.#listener.free(this.#thread)) return false;
+    return within(TERMINATE_MS, gone);
   }
 
   #received(message: FromWorker, listener: WorkerListener): void {
     switch (message.kind) {
       case 'ready':
         this.isReady = true;
+        this.#thread = message.thread;
         this.version = message.version;
         this.#ready?.resolve();
         break;
@@ -154,4 +177,15 @@ export class WorkerHandle {
     }
     listener.message(this, message);
   }
+}
+
+/** False when it takes longer. */
+async function within(ms: number, done: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const outcome = await Promise.race([done, late]);
+  clearTimeout(timer);
+  return outcome;
 }

@@ -35,6 +35,55 @@ test('SIGTERM lets a request finish, tells its client, refuses new ones and exit
   expect(await router.exited).toBe(0);
 });
 
+test('from SIGTERM on every answer is the last, a new client has its one, and then the port refuses', async () => {
+  await using origin = await RecordingOrigin.start(() => {});
+  const lifeCycle = '    transport: { lifeCycle: { requestAcceptGraceTimeout: 1h } }';
+  await using accepting = await startRouter({ install: simpleInstall(origin.port, '', lifeCycle), workers: 2 });
+  const requests = (count: number): Promise<void> =>
+    origin.until(() => (origin.received.match(/GET/g) ?? []).length === count);
+  const answerAll = (): void => {
+    for (const { socket } of origin.connections) {
+      if (socket.writable) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    }
+  };
+  const kept = await RawClient.connect(accepting.ports['web']!);
+  kept.send(REQUEST);
+  await requests(1);
+  answerAll();
+  expect((await kept.response()).head).not.toContain('Connection: close');
+  const silent = await RawClient.connect(accepting.ports['web']!);
+  accepting.signal('SIGTERM');
+  await accepting.sees('shutting down');
+  // Idle, and gone after a moment.
+  await kept.closed();
+  await silent.closed();
+  const fresh = await RawClient.connect(accepting.ports['web']!);
+  fresh.send(REQUEST);
+  await requests(2);
+  answerAll();
+  expect((await fresh.response()).head).toContain('Connection: close\r\n');
+  await fresh.closed();
+
+  await using draining = await startRouter({ install: simpleInstall(origin.port), workers: 2 });
+  const busy = await RawClient.connect(draining.ports['web']!);
+  const late = await RawClient.connect(draining.ports['web']!);
+  busy.send(REQUEST);
+  await requests(3);
+  draining.signal('SIGTERM');
+  // Accepted before, and asking now.
+  late.send(REQUEST);
+  await requests(4);
+  for (;;) {
+    const socket = net.connect(draining.ports['web']!, '127.0.0.1');
+    const error = await Promise.race([once(socket, 'connect'), once(socket, 'error')]).catch((reason: unknown) => [reason]);
+    socket.destroy();
+    if ((error[0] as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED') break;
+  }
+  answerAll();
+  for (const client of [busy, late]) expect((await client.response()).head).toContain('Connection: close\r\n');
+  expect(await draining.exited).toBe(0);
+}); // prettier-ignore
+
 test('every entry point answers, whichever worker it comes to', async () => {
   await using origin = await RecordingOrigin.start();
   const install = simpleInstall(
@@ -96,6 +145,20 @@ test('a port in use names the option and ends with 2', async () => {
   });
   expect(await router.exited).toBe(2);
   expect(router.stderr()).toContain(`entryPoints.web.address: another process listens on 127.0.0.1:${port}`);
+  taken.close();
+});
+
+test('the address of the internal entry point in use ends the start before anybody is served', async () => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  await using router = await startRouter({
+    install: `entryPoints:\n  web: { address: "127.0.0.1:0" }\n  traefik: { address: "127.0.0.1:${port}" }\nping: {}\n`,
+    isExpectedToStart: false,
+  });
+  expect(await router.exited).toBe(2);
+  expect(router.stderr()).not.toContain('middlewares');
+  expect(router.stderr()).toContain(`entryPoints.traefik.address: another process listens on 127.0.0.1:${port}`);
   taken.close();
 });
 

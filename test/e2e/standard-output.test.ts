@@ -2,7 +2,9 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,3 +98,51 @@ test('lines on their way are written before the process ends', async () => {
   expect(await router.exited).toBe(0);
   expect(router.stdout().trimEnd().split('\n')).toHaveLength(300);
 });
+
+test.each([
+  ['a pipe', '| { exec 3>&-; read -r line; exec sleep 1000; }'],
+  ['a socket', ''],
+])('standard error that nobody reads holds up nothing: %s', async (kind, reader) => {
+  const directory = await mkdtemp(join(tmpdir(), 'signalbox-stderr-'));
+  directories.push(directory);
+  const config = join(directory, 'signalbox.yml');
+  // What is wrong with these is more than a pipe or a socket holds.
+  const routers = Array.from({ length: 1_000 }, (_, index) => `    ${'r'.repeat(400)}${index}: { rule: "Path(\`/\`)", service: none }\n`);
+  const install = `entryPoints:
+  web: { address: "127.0.0.1:0" }
+  traefik: { address: "127.0.0.1:0" }
+log: { level: DEBUG }
+api: { socket: ${directory}/api }
+http:
+  routers:
+${routers.join('')}`;
+  await writeFile(config, install);
+  const redirection = kind === 'a pipe' ? '2>&1 >/dev/null 3>&-' : '2>&4 4>&- 3>&-';
+  const script = `{ echo "pid $BASHPID" >&3; exec "$0" "$1" run --config "$2" --workers 1 ${redirection}; } ${reader}`;
+  const child = spawn('bash', ['-c', script, process.execPath, MAIN, config], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  children.push(child);
+  const [said] = (await once(child.stdio[3]!, 'data')) as [Buffer];
+  const pid = Number(/pid (\d+)/.exec(String(said))![1]!);
+  const ask = async (): Promise<number | null> => {
+    const request = http.get({ socketPath: join(directory, 'api'), path: '/api/version', agent: false });
+    const [answer] = (await once(request, 'response').catch(() => [])) as [http.IncomingMessage?];
+    answer?.resume();
+    return answer?.statusCode ?? null;
+  };
+  let status = await ask();
+  while (status === null) status = await ask();
+  expect(status).toBe(200);
+  // Both that are said for each of these are lines more.
+  for (let count = 0; count < 10; count++) {
+    process.kill(pid, 'SIGHUP');
+    expect(await ask()).toBe(200);
+  }
+  process.kill(pid, 'SIGTERM');
+  for (let isThere = true; isThere; ) {
+    await new Promise((resolve) => setImmediate(resolve));
+    isThere = existsSync(`/proc/${pid}/fd/0`);
+  }
+}); // prettier-ignore

@@ -493,3 +493,39 @@ udp:
   server.close();
   expect(failures).toEqual([]);
 });
+
+test.each(['a successor was started', 'an entry point has the socket'])(
+  'when the running process dies while its successor starts, the successor serves: %s',
+  async (stage) => {
+    await using origin = await RecordingOrigin.start();
+    await using succession = await Succession.start({
+      install: install(origin.port, 'state: { directory: DIR/state }'),
+    });
+    const { pid, ports } = succession;
+    const asked = succession.takeOver();
+    await succession.sees(stage);
+    process.kill(pid, 'SIGKILL');
+    succession.pid = Number(/a successor was started pid=(\d+)/.exec(succession.said())![1]);
+    await succession.sees(/(?:\d+ middlewares?\n[\s\S]*){2}/);
+    expect((await RawClient.exchange(ports['web']!, REQUEST)).status).toBe(200);
+    await asked;
+    await succession.end();
+  },
+);
+
+test('a successor that cannot have another address says so, and stays where the one before was', async () => {
+  await using origin = await RecordingOrigin.start();
+  await using succession = await Succession.start({ install: install(origin.port) });
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
+  const { ports } = succession;
+  await succession.write(install(origin.port).replace('web: { address: "127.0.0.1:0"', `web: { address: "127.0.0.1:${port}"`));
+  expect((await succession.takeOver()).code).toBe(0);
+  expect(succession.said()).toMatch(
+    /ERROR an entry point cannot be had where the configuration says, and stays where it was entryPoint=web .*another process listens on/,
+  );
+  expect((await RawClient.exchange(ports['web']!, REQUEST)).status).toBe(200);
+  taken.close();
+  await succession.end();
+}); // prettier-ignore

@@ -8,7 +8,7 @@ if (wish(workerData.snapshot) === 'crash')
     throw new Error('asked to crash');
   });
 parentPort.on('message', (message) => {
-  if (message.kind === 'ping') parentPort.postMessage({ kind: 'pong', id: message.id });
+  if (message.kind === 'ping') parentPort.postMessage({ kind: 'pong', id: message.id, externalBytes: 0 });
   if (message.kind === 'drain') parentPort.postMessage({ kind: 'drained', aborted: 0 });
   if (message.kind !== 'delta') return;
   const { version, digest, changed } = message.delta;
@@ -18,6 +18,11 @@ parentPort.on('message', (message) => {
       return;
     case 'crash-once':
       throw new Error('asked to crash once');
+    case 'hoard':
+      for (const externalBytes of [600, 700, 1_100, 900, 1_100, 1_100]) {
+        parentPort.postMessage({ kind: 'pong', id: 0, externalBytes: externalBytes * 1024 * 1024 });
+      }
+      return;
     case 'exhaust': {
       const hoard = [];
       for (;;) hoard.push(Array.from({ length: 1_000_000 }, () => hoard.length));

@@ -23,6 +23,8 @@ export interface RouterProcess {
   signal(name: NodeJS.Signals): void;
   /** Settles with the exit code. */
   readonly exited: Promise<number | null>;
+  /** Name of the signal that ended it, if one did. */
+  exitSignal(): NodeJS.Signals | null;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -131,6 +133,10 @@ class Running implements RouterProcess {
         this.#watchers.add(wake);
       });
     }
+  }
+
+  exitSignal(): NodeJS.Signals | null {
+    return this.#child.signalCode;
   }
 
   signal(name: NodeJS.Signals): void {

@@ -1,9 +1,10 @@
 // `signalbox diff FILE…`: what routing files would change in the running router.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignalboxError } from '../../core/errors.ts';
-import { isConfigFile } from '../../controlplane/config/document.ts';
+import { readNamedFile, unreadableReason } from '../../core/named-file.ts';
+import { isConfigFile, MAX_FILE_BYTES } from '../../controlplane/config/document.ts';
 import type { ObjectChange } from '../../controlplane/pipeline/diff.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { AdminClient } from '../admin-client.ts';
@@ -35,13 +36,22 @@ export async function diff(args: Arguments, io: Io): Promise<number> {
 
 async function readFiles(path: string): Promise<{ path: string; text: string }[]> {
   try {
-    if (!(await stat(path)).isDirectory()) return [{ path, text: await readFile(path, 'utf8') }];
+    if (!(await stat(path)).isDirectory()) return [{ path, text: await textOf(path) }];
     const names = (await readdir(path, { recursive: true })).filter(isConfigFile).toSorted();
     return await Promise.all(
-      names.map(async (name) => ({ path: join(path, name), text: await readFile(join(path, name), 'utf8') })),
+      names.map(async (name) => ({ path: join(path, name), text: await textOf(join(path, name)) })),
     );
   } catch (error) {
+    if (error instanceof SignalboxError) throw error;
     throw new SignalboxError('ERR_CONFIG_UNREADABLE', error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return (await readNamedFile(path, MAX_FILE_BYTES)).text;
+  } catch (error) {
+    throw new SignalboxError('ERR_CONFIG_UNREADABLE', `${path} cannot be read: ${unreadableReason(error)}`);
   }
 }
 

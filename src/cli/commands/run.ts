@@ -9,6 +9,7 @@ import {
   type InstallConfig,
   type InstallRequest,
 } from '../../controlplane/config/install-config.ts';
+import { endThreads } from '../../app/end-threads.ts';
 import { Predecessor } from '../../app/predecessor.ts';
 import { InheritedSockets } from '../../app/socket-activation.ts';
 import { Standalone, type BoundEntryPoint, type StandaloneOptions } from '../../app/standalone.ts';
@@ -33,6 +34,8 @@ export interface RunOptions {
 }
 
 const MAX_WORKERS = 128;
+/** Workers end by themselves at the end of the grace time; after so much more nobody is waited for. */
+const LATE_MS = 1_000;
 
 /** Rejects with a SignalboxError when the flag is no number of workers. */
 export function workersOf(args: Arguments): number | undefined {
@@ -107,7 +110,12 @@ async function serve(
     settle = resolve;
   });
   const { inherited, predecessor } = options;
-  let router: Standalone;
+  let router: Standalone | null = null;
+  let signals: Signals | null = null;
+  const leave = async (code: number): Promise<number> => {
+    if (router !== null) await endThreads(router, io);
+    return code;
+  };
   try {
     router = await Standalone.create({
       install,
@@ -118,25 +126,23 @@ async function serve(
       ...(options.workerExecArgv === undefined ? {} : { workerExecArgv: options.workerExecArgv }),
       ...(inherited === undefined ? {} : { inherited }),
       ...(predecessor === undefined ? {} : { predecessor }),
-      ...(options.canBeSucceeded === true ? { onHandedOver: () => endWith(router.leave(), settle, io) } : {}),
+      ...(options.canBeSucceeded === true ? { onHandedOver: () => endWith(router!.leave(), settle, io) } : {}),
       onDiagnostics: show,
-      onFatal: (error) => {
-        io.err(`${error.code}: ${error.message}\n`);
-        settle(EXIT_FAILED);
-      },
     });
     // Before the start: a signal that arrives meanwhile ends it in order.
-    handleSignals(router, settle, io);
+    signals = handleSignals(router, settle, io);
     const bound = await router.start();
     announce(bound, router, install, io);
     options.onReady?.(bound);
   } catch (error) {
+    // It was ended by a signal meanwhile, and is not to be blamed.
+    if (signals?.isEnding === true) return ended.then(leave);
     const problem = error instanceof SignalboxError ? `${error.code}: ${error.message}` : String(error);
     io.err(`${problem}\n`);
     await predecessor?.failed(problem);
-    return EXIT_USAGE;
+    return leave(EXIT_USAGE);
   }
-  return ended;
+  return ended.then(leave);
 }
 
 function endWith(ending: Promise<void>, settle: (code: number) => void, io: Io): void {
@@ -149,21 +155,46 @@ function endWith(ending: Promise<void>, settle: (code: number) => void, io: Io):
   );
 }
 
-function handleSignals(router: Standalone, settle: (code: number) => void, io: Io): void {
-  let isEnding = false;
+interface Signals {
+  /** One has come that ends the process. */
+  readonly isEnding: boolean;
+}
+
+function handleSignals(router: Standalone, settle: (code: number) => void, io: Io): Signals {
+  const signals = { isEnding: false };
   const end = (): void => {
-    if (isEnding) {
+    if (signals.isEnding) {
       io.err('second signal: ending at once\n');
-      process.exit(EXIT_FAILED);
+      settle(EXIT_FAILED);
+      return;
     }
-    isEnding = true;
-    endWith(router.stop(), settle, io);
+    signals.isEnding = true;
+    const stopping = router.stop();
+    endWith(Promise.race([stopping, deadline(router.stopMs + LATE_MS, io)]), settle, io);
   };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
-  process.on('SIGHUP', () => void router.reload());
-  process.on('SIGUSR1', () => router.reopenLogs());
-  process.on('SIGUSR2', () => router.requestMemory());
+  const handlers: Readonly<Record<string, () => void>> = {
+    SIGTERM: end,
+    SIGINT: end,
+    SIGHUP: () => void router.reload(),
+    SIGUSR1: () => router.reopenLogs(),
+    SIGUSR2: () => router.requestMemory(),
+  };
+  for (const [name, handler] of Object.entries(handlers)) {
+    // The program had its own until now.
+    process.removeAllListeners(name);
+    process.on(name, handler);
+  }
+  return signals;
+}
+
+/** Settles when the grace time is over, whatever else is still to be done. */
+function deadline(ms: number, io: Io): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(() => {
+      io.err('the grace time is over; ending with what is left undone\n');
+      resolve();
+    }, ms).unref();
+  });
 }
 
 function announce(bound: readonly BoundEntryPoint[], router: Standalone, install: InstallConfig, io: Io): void {

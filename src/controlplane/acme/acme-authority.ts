@@ -3,9 +3,9 @@
 //
 //   newOrder ─▶ authorizations ─▶ present ─▶ settle ─▶ tell ─▶ wait ─▶ clean up ─▶ finalize ─▶ wait ─▶ chain
 
-import { readFile } from 'node:fs/promises';
 import type { Authorization, Client, Order } from 'acme-client';
 import type { Log } from '../../core/log.ts';
+import { readNamedFile, unreadableReason } from '../../core/named-file.ts';
 import { sleep } from '../../core/sleep.ts';
 import type { AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
 import { forgetAccountUrl, openAccount } from './account.ts';
@@ -18,6 +18,9 @@ import { orderPayload, readDirectory, type Directory } from './directory.ts';
 import { AcmeFailure, asFailure } from './failure.ts';
 import { parseWindow, type RenewalWindow } from './renewal.ts';
 import type { ResolverStorage, StoredCertificate } from './resolver-storage.ts';
+
+/** Bundles of a whole system's roots have some 250 KiB. */
+const MAX_ROOTS_BYTES = 4 * 1024 * 1024;
 
 export interface CertificateAuthority {
   /** Rejects with an AcmeFailure. */
@@ -101,12 +104,13 @@ export class AcmeAuthority implements CertificateAuthority {
     const roots: string[] = [];
     for (const path of config.caCertificates) {
       try {
-        const pem = await readFile(path, 'utf8');
+        const { text: pem } = await readNamedFile(path, MAX_ROOTS_BYTES);
         if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it holds no PEM certificate');
         roots.push(pem);
       } catch (error) {
-        const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-        throw new AcmeFailure(`caCertificates: ${path} cannot be used: ${reason}`, { scope: 'authority' });
+        throw new AcmeFailure(`caCertificates: ${path} cannot be used: ${unreadableReason(error)}`, {
+          scope: 'authority',
+        });
       }
     }
     this.#transport = new AuthorityTransport({

@@ -84,6 +84,7 @@ async function openStore(path: string, log: Log): Promise<SingleFileStore> {
           backup,
         }),
     },
+    onRecovered: () => log.warn('a write of this file was broken off; its last whole content is used', { path }),
   });
   await store.start();
   return store;

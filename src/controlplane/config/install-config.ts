@@ -97,6 +97,8 @@ export interface CertificateDefaults {
 export interface AdminConfig {
   /** Of the internal entry point; null when nothing is served there. */
   readonly address: ListenAddress | null;
+  /** False when the configuration does not name the internal entry point: nobody has asked for its address. */
+  readonly isDeclared?: boolean;
   readonly socket: string | null;
   readonly token: string | null;
   /** Null when the API is off. */
@@ -295,6 +297,7 @@ function adminConfig(options: InstallOptions, context: DecodeContext): AdminConf
     section.entryPoint === INTERNAL_ENTRY_POINT && !section.manualRouting;
   const prometheus = metrics?.prometheus;
   const config: Omit<AdminConfig, 'address'> = {
+    isDeclared: internal !== undefined,
     socket: api?.socket ?? null,
     token: api?.token ?? null,
     api: api === undefined ? null : { basePath: api.basePath, hasDashboard: api.dashboard, isOnAddress: isGuarded },

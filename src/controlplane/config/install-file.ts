@@ -1,8 +1,8 @@
 // The install file: where it is looked for, and reading it whatever its kind.
 
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeText } from '../../core/decode-text.ts';
+import { NamedFileError, readNamedFile, unreadableReason } from '../../core/named-file.ts';
 import { MAX_FILE_BYTES, parseConfig, type ConfigDocument } from './document.ts';
 
 /** Traefik's files are taken as they are. */
@@ -51,13 +51,15 @@ export async function readInstallFile(path: string): Promise<ConfigDocument> {
   try {
     const info = await stat(path);
     if (info.isDirectory()) return problem('file-unreadable', 'this is a directory; name a file in it');
-    if (info.size > MAX_FILE_BYTES) {
+    // Also of a module, which its loader reads once more: nothing else may wait there.
+    const { text } = await readNamedFile(path, MAX_FILE_BYTES);
+    if (isConfigModule(path)) return await (await import('./config-module.ts')).readConfigModule(path, problem);
+    return parseConfig(path, text);
+  } catch (error) {
+    const reason = unreadableReason(error);
+    if (error instanceof NamedFileError && error.code === 'TOO_LARGE') {
       return problem('file-too-large', `the file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
     }
-    if (isConfigModule(path)) return await (await import('./config-module.ts')).readConfigModule(path, problem);
-    return parseConfig(path, decodeText(await readFile(path)));
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     return problem(
       'file-unreadable',
       reason === 'ENOENT'

@@ -91,7 +91,7 @@ const providers = object({
     withDefault(
       boolean(),
       true,
-      'An object or section that cannot be read any more goes on as it last was, over restarts where `state` is; `false` lets a mistake count at once.',
+      'An object or section that cannot be read any more goes on as it last was, over restarts where `state` is, and so does what a file or directory held that `providers.file` names and that vanishes; `false` lets a mistake count at once.',
     ),
   ),
   precedence: withDefault(

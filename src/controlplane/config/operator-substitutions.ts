@@ -1,8 +1,7 @@
 // The substitutions of sources that the operator writes: environment variables and small files. Remembers what was asked
 // for, so that a dry run on somebody else's behalf gets no more than the configuration in force already uses.
 
-import { readFileSync, statSync } from 'node:fs';
-import { decodeText } from '../../core/decode-text.ts';
+import { readNamedFileSync } from '../../core/named-file.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 
 /** Secrets are lines, not archives. */
@@ -39,6 +38,5 @@ export function operatorSubstitutions(
 }
 
 function readSecret(path: string): string {
-  if (statSync(path).size > MAX_SECRET_BYTES) throw new Error(`it is larger than ${MAX_SECRET_BYTES / 1024} KiB`);
-  return decodeText(readFileSync(path));
+  return readNamedFileSync(path, MAX_SECRET_BYTES);
 }

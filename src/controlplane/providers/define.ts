@@ -24,4 +24,6 @@ export interface ProviderContext {
   readonly clock: Clock;
   readonly substitutions: Substitutions;
   readonly plugins: KnownPlugins;
+  /** `providers.keepLastGood` as it was at the start; true when left out. */
+  readonly keepLastGood?: boolean;
 }

@@ -10,9 +10,9 @@ import { InstallProvider } from './install/install-provider.ts';
 /** Those that the install configuration switches on. */
 export function createProviders(install: InstallConfig, log: Log, clock: Clock): readonly Provider[] {
   const providers: Provider[] = [];
-  const { fileProvider, substitutions, plugins, routing, readRoutingAgain } = install;
+  const { fileProvider, substitutions, plugins, routing, readRoutingAgain, keepLastGood } = install;
   if (routing !== null) providers.push(new InstallProvider(routing, readRoutingAgain, log));
   if (fileProvider !== null)
-    providers.push(new FileProvider(fileProvider, { log, clock, substitutions, plugins: plugins.known }));
+    providers.push(new FileProvider(fileProvider, { log, clock, substitutions, plugins: plugins.known, keepLastGood }));
   return providers;
 }

@@ -3,12 +3,12 @@
 // document is there or the one before. A file that cannot be read is set aside and reported, never overwritten in silence.
 
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { SignalboxError } from '../../core/errors.ts';
 import { checkKey, MAX_VALUE_BYTES, type StateStore } from './define.ts';
-import { lockDirectory } from './file-lock.ts';
+import { copyWhole, FILE_SYSTEM, syncDirectory, writeNewFile } from './durable-write.ts';
+import { lockDirectory, type DirectoryLock, type LockTiming } from './file-lock.ts';
 
 const SCHEMA_VERSION = 1;
 const ENDING = '.json';
@@ -20,12 +20,13 @@ export interface FileStoreOptions {
   readonly now: () => number;
   /** A file was set aside. */
   readonly onCorrupt: (path: string, reason: string) => void;
+  readonly lock?: Partial<LockTiming>;
 }
 
 export class FileStore implements StateStore {
   readonly #options: FileStoreOptions;
   readonly #writes = new Map<string, Promise<void>>();
-  #unlock: (() => Promise<void>) | null = null;
+  #lock: DirectoryLock | null = null;
 
   constructor(options: FileStoreOptions) {
     this.#options = options;
@@ -35,7 +36,7 @@ export class FileStore implements StateStore {
     const { directory } = this.#options;
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      this.#unlock = await lockDirectory(directory);
+      this.#lock = await lockDirectory(directory, this.#options.lock);
       // What a write that did not finish has left.
       for (const path of await this.#files()) if (path.endsWith(TEMPORARY)) await rm(path, { force: true });
     } catch (error) {
@@ -67,10 +68,11 @@ export class FileStore implements StateStore {
   async delete(key: string): Promise<void> {
     const path = this.#pathOf(key);
     await this.#inOrder(key, async () => {
+      await this.#checkLock();
       // The older one first: it must not come back in place of the newer.
       await rm(path + PREVIOUS, { force: true });
       await rm(path, { force: true });
-      await syncDirectory(dirname(path));
+      await syncDirectory(FILE_SYSTEM, path);
     });
   }
 
@@ -85,13 +87,13 @@ export class FileStore implements StateStore {
 
   async stop(): Promise<void> {
     await Promise.all(this.#writes.values());
-    await this.#unlock?.();
-    this.#unlock = null;
+    await this.#lock?.release();
+    this.#lock = null;
   }
 
   #pathOf(key: string): string {
     checkKey(key);
-    if (this.#unlock === null) throw new Error('the state store has not been started');
+    if (this.#lock === null) throw new Error('the state store has not been started');
     return join(this.#options.directory, key + ENDING);
   }
 
@@ -109,16 +111,21 @@ export class FileStore implements StateStore {
   async #write(path: string, text: string): Promise<void> {
     const temporary = path + TEMPORARY;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await this.#checkLock();
+    await writeNewFile(FILE_SYSTEM, temporary, Buffer.from(text), 'w');
     await keepPrevious(path);
     await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    await syncDirectory(FILE_SYSTEM, path);
+  }
+
+  /** A process that stood still for long enough has been taken for dead: what it would write now is another's. */
+  async #checkLock(): Promise<void> {
+    if (this.#lock === null || (await this.#lock.isHeld())) return;
+    const { directory } = this.#options;
+    throw new SignalboxError(
+      'ERR_STATE_LOCKED',
+      `state.directory: another process has taken ${directory}, since this one gave no sign for too long; nothing is written any more. End one of the two`,
+    );
   }
 
   /** Undefined when there is no such file, or none that can be read. */
@@ -154,18 +161,10 @@ async function keepPrevious(path: string): Promise<void> {
     const code = error instanceof Error && 'code' in error ? error.code : '';
     if (code === 'ENOENT') return;
     // Some file systems have no second names.
-    await copyFile(path, staged, constants.COPYFILE_EXCL);
+    await copyWhole(path, path + PREVIOUS, staged);
+    return;
   }
   await rename(staged, path + PREVIOUS);
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function encode(value: unknown): string {

@@ -1,7 +1,8 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SmallDisk } from '../../../test/support/small-disk.ts';
 import { SingleFileStore, type SingleFileStoreOptions } from './single-file-store.ts';
 
 let directory: string;
@@ -114,4 +115,83 @@ test('a file that is not there and a directory that takes none is an error with 
 test('cannot be used before it is started', async () => {
   const store = new SingleFileStore({ path, option: 'some.storage' });
   await expect((async () => store.get('k'))()).rejects.toThrow('not been started');
+});
+
+const KEYS = 'k'.repeat(20_000);
+
+test.each([
+  ['by a rename', null],
+  ['in place', 'EBUSY'],
+  ['in place, from another file system', 'EXDEV'],
+])('a full disk costs an error and nothing that was there: %s', async (_, renameError) => {
+  for (let free = 0; free < 70_000; free += 1_500) {
+    await rm(path, { force: true });
+    await (await start()).put('old', KEYS);
+    const disk = new SmallDisk();
+    disk.renameError = renameError;
+    const store = new SingleFileStore({ path, option: 'some.storage', files: disk });
+    await store.start();
+    disk.freeBytes = free;
+    const outcome = await store.put('new', KEYS).then(
+      () => 'written',
+      (error: unknown) => (error as NodeJS.ErrnoException).code,
+    );
+    expect(['written', 'ENOSPC']).toContain(outcome);
+    expect(await readdir(directory)).toEqual(['acme.json']);
+    const later = await start();
+    expect(await later.get('old')).toBe(KEYS);
+    expect(await later.get('new')).toBe(outcome === 'written' ? KEYS : null);
+    // With room again, what could not be written goes with the next write.
+    disk.freeBytes = Number.POSITIVE_INFINITY;
+    await store.put('next', 1);
+    expect(await (await start()).list('')).toEqual(['new', 'next', 'old']);
+  }
+});
+
+test('a process that ends at any step of a rewriting in place leaves the old or the new', async () => {
+  for (const [before, after] of [
+    ['long'.repeat(200), 'short'],
+    ['short', 'long'.repeat(200)],
+  ] as const) {
+    let seen = '';
+    for (let steps = 0; !seen.endsWith('whole'); steps++) {
+      await rm(path, { force: true });
+      await (await start()).put('k', before);
+      const disk = new SmallDisk();
+      disk.renameError = 'EBUSY';
+      const store = new SingleFileStore({ path, option: 'some.storage', files: disk });
+      await store.start();
+      disk.stepsLeft = steps;
+      const isWhole = await store.put('k', after).then(
+        () => true,
+        () => false,
+      );
+      const found = await (await start()).get('k');
+      expect([before, after]).toContain(found);
+      seen += isWhole ? ' whole' : ` ${found === before ? 'old' : 'new'}`;
+    }
+    expect(seen).toMatch(/old.*new.*whole$/);
+  }
+});
+
+test('a rewriting that was broken off is told of when the copy is used', async () => {
+  const store = await start();
+  await store.put('k', 'new');
+  const whole = await readFile(path, 'utf8');
+  await writeFile(path, `${whole.slice(0, 30)}${'x'.repeat(300)}\n${whole}`);
+  let recovered = 0;
+  const later = new SingleFileStore({ path, option: 'some.storage', onRecovered: () => recovered++ });
+  await later.start();
+  expect(await later.get('k')).toBe('new');
+  expect(recovered).toBe(1);
+});
+
+test('a symbolic link stays one', async () => {
+  await mkdir(join(directory, 'volume'));
+  await writeFile(join(directory, 'volume', 'real.json'), '', { mode: 0o600 });
+  await symlink('volume/real.json', path);
+  const store = await start();
+  await store.put('k', 1);
+  expect((await lstat(path)).isSymbolicLink()).toBe(true);
+  expect(await (await start()).get('k')).toBe(1);
 });

@@ -1,14 +1,22 @@
 // State in one file: all documents together, for what people expect to find, copy and mount as a file, and keep secret. It
 // is written beside and takes the old one's place, so that it is whole at any moment; a file that is mounted alone into a
-// container cannot be replaced and is written in place.
+// container cannot be replaced and is rewritten in place. Either way a write that fails leaves what was there.
 
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SignalboxError } from '../../core/errors.ts';
 import { isMap } from '../../schema/schema.ts';
 import { checkKey, MAX_VALUE_BYTES, type StateStore } from './define.ts';
+import {
+  copiesIn,
+  copyWhole,
+  FILE_SYSTEM,
+  rewriteInPlace,
+  syncDirectory,
+  writeNewFile,
+  type FileSystem,
+} from './durable-write.ts';
 
 const SCHEMA_VERSION = 1;
 const TEMPORARY = '.new';
@@ -27,33 +35,51 @@ export interface SingleFileStoreOptions {
     read(value: unknown): ReadonlyMap<string, unknown> | null;
     adopted(backup: string): void;
   };
+  /** A rewriting in place was broken off; the copy that is whole counts. */
+  readonly onRecovered?: () => void;
+  /** The machine's when left out. */
+  readonly files?: FileSystem;
 }
 
 export class SingleFileStore implements StateStore {
   readonly #options: SingleFileStoreOptions;
+  readonly #files: FileSystem;
+  /** Behind symbolic links: what is replaced is the file, not the link to it. */
+  #path: string;
   #documents = new Map<string, unknown>();
   #isStarted = false;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: SingleFileStoreOptions) {
     this.#options = options;
+    this.#files = options.files ?? FILE_SYSTEM;
+    this.#path = options.path;
   }
 
   async start(): Promise<void> {
     const { path, option, adopt } = this.#options;
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      this.#path = await realpath(path).catch(() => path);
       const text = await this.#readGuarded();
-      const value = text.trim() === '' ? null : parse(text);
+      const value = text.trim() === '' ? null : this.#parse(text);
       const foreign = value !== null && adopt !== undefined ? adopt.read(value) : null;
       if (foreign !== null) {
         const backup = path + adopt!.ending;
-        await copyFile(path, backup, constants.COPYFILE_EXCL).catch(ignoreExisting);
+        // A copy from before is the original: what is there now has been read as well.
+        const isKept = await access(backup).then(
+          () => true,
+          () => false,
+        );
+        if (!isKept) await copyWhole(path, backup, backup + TEMPORARY);
         this.#documents = new Map(foreign);
         await this.#write();
         adopt!.adopted(backup);
-      } else if (value !== null) this.#documents = decode(value);
-      else await this.#write();
+      } else if (value !== null) {
+        const documents = decode(value);
+        if (typeof documents === 'string') throw new Error(documents);
+        this.#documents = documents;
+      } else await this.#write();
     } catch (error) {
       if (error instanceof SignalboxError) throw error;
       const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
@@ -68,6 +94,7 @@ export class SingleFileStore implements StateStore {
     return Promise.resolve(document === undefined ? null : structuredClone(document));
   }
 
+  /** What could not be written stays here, and goes with the next write. */
   async put(key: string, value: unknown): Promise<void> {
     this.#check(key);
     this.#documents.set(key, structuredClone(value));
@@ -124,51 +151,39 @@ export class SingleFileStore implements StateStore {
   }
 
   async #write(): Promise<void> {
-    const { path } = this.#options;
+    const path = this.#path;
     const text = encode(this.#documents);
     const temporary = path + TEMPORARY;
     try {
       // Not one that somebody else has put there.
-      await rm(temporary, { force: true });
-      await writeWhole(temporary, text, 'wx');
-      await rename(temporary, path);
+      await this.#files.rm(temporary, { force: true });
+      await writeNewFile(this.#files, temporary, Buffer.from(text), 'wx');
+      await this.#files.rename(temporary, path);
     } catch (error) {
+      await this.#files.rm(temporary, { force: true }).catch(() => {});
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';
       if (!IN_PLACE.has(code)) throw error;
-      await writeWhole(path, text, 'r+').catch((problem: unknown) => {
+      await rewriteInPlace(this.#files, path, text).catch((problem: unknown) => {
         if (problem instanceof Error && 'code' in problem && problem.code === 'ENOENT') throw error;
         throw problem;
       });
-      await rm(temporary, { force: true }).catch(() => {});
       return;
     }
-    await syncDirectory(dirname(path));
+    await syncDirectory(this.#files, path);
   }
-}
 
-function ignoreExisting(error: unknown): void {
-  // A copy from before is the original: what is there now has been read as well.
-  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-}
-
-async function writeWhole(path: string, text: string, flags: 'wx' | 'r+'): Promise<void> {
-  const file = await open(path, flags, 0o600);
-  try {
-    const bytes = Buffer.from(text);
-    await file.write(bytes, 0, bytes.length, 0);
-    await file.truncate(bytes.length);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
+  #parse(text: string): unknown {
+    const whole = parse(text);
+    if (whole !== undefined) return whole;
+    for (const copy of copiesIn(text)) {
+      const value = parse(copy);
+      if (value === undefined) continue;
+      const isKnown = typeof decode(value) !== 'string' || (this.#options.adopt?.read(value) ?? null) !== null;
+      if (!isKnown) continue;
+      this.#options.onRecovered?.();
+      return value;
+    }
+    throw new Error('it is no JSON; restore it from a copy, or move it away to begin anew');
   }
 }
 
@@ -182,23 +197,25 @@ function digest(content: unknown): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
+/** Undefined when it is none. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new Error('it is no JSON; restore it from a copy, or move it away to begin anew');
+    return undefined;
   }
 }
 
-function decode(value: unknown): Map<string, unknown> {
+/** The documents, or why there are none. */
+function decode(value: unknown): Map<string, unknown> | string {
   if (!isMap(value) || !isMap(value['documents'])) {
-    throw new Error('it is no state of this program, nor of one it knows; move it away to begin anew');
+    return 'it is no state of this program, nor of one it knows; move it away to begin anew';
   }
   if (value['signalbox'] !== SCHEMA_VERSION) {
-    throw new Error(`it has the version ${String(value['signalbox'])}; this program knows ${SCHEMA_VERSION}`);
+    return `it has the version ${String(value['signalbox'])}; this program knows ${SCHEMA_VERSION}`;
   }
   if (value['sha256'] !== digest(value['documents'])) {
-    throw new Error('its content does not have the checksum it names; restore it from a copy, or move it away');
+    return 'its content does not have the checksum it names; restore it from a copy, or move it away';
   }
   return new Map(Object.entries(value['documents']));
 }

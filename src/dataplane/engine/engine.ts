@@ -213,9 +213,9 @@ export class Engine {
     }
   }
 
-  /** Stops accepting and waits for connections to end; `patienceMs` as of ServerContext. */
-  async drain(patienceMs: number): Promise<void> {
-    await this.entryPoints.drain(patienceMs);
+  /** Stops accepting and waits for connections to end; `patienceMs` as of ServerContext, `isShared` of Door. */
+  async drain(patienceMs: number, isShared: boolean): Promise<void> {
+    await this.entryPoints.drain(patienceMs, isShared);
   }
 
   /** Breaks off what is left; returns the number of connections. */

@@ -104,9 +104,14 @@ export class EntryPoints {
     };
   }
 
+  /** Goes on accepting, and sends every client elsewhere with its answer. */
+  leave(patienceMs: number): void {
+    for (const entryPoint of this.tcp.values()) entryPoint.leave(patienceMs);
+  }
+
   /** Stops accepting and waits for connections to end. */
-  async drain(patienceMs: number): Promise<void> {
-    await Promise.all(this.#all().map((entryPoint) => entryPoint.drain(patienceMs)));
+  async drain(patienceMs: number, isShared: boolean): Promise<void> {
+    await Promise.all(this.#all().map((entryPoint) => entryPoint.drain(patienceMs, isShared)));
   }
 
   /** Breaks off what is left; returns the number of connections. */

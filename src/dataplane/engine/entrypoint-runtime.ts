@@ -7,6 +7,7 @@ import { IpSet } from '../../core/ip.ts';
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
 import { listenOn } from '../net/accept-queue.ts';
+import { closeDoor } from '../net/close-door.ts';
 import { turns } from '../net/turns.ts';
 import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
 import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
@@ -73,6 +74,8 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
   #proxies: IpSet;
   readonly #connections = new Set<OpenConnection>();
   #server: net.Server | null = null;
+  /** Connections ever accepted. */
+  #accepted = 0;
   #onEmpty: (() => void) | null = null;
 
   constructor(spec: EntryPointSpec, dependencies: EntryPointDependencies) {
@@ -144,7 +147,8 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
 
   #accept(socket: net.Socket): void {
     const address = socket.remoteAddress;
-    if (address === undefined || this.isDraining) {
+    this.#accepted++;
+    if (address === undefined) {
       socket.destroy();
       return;
     }
@@ -289,19 +293,30 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
-  /**
-   * Stops accepting, lets requests finish, closes idle connections, after `patienceMs` of ServerContext. Settles when the
-   * last connection is gone.
-   */
-  drain(patienceMs: number): Promise<void> {
+  /** Goes on accepting. Every answer says that it is the last, and idle connections go after `patienceMs` of ServerContext. */
+  leave(patienceMs: number): void {
+    if (this.isDraining) return;
     this.isDraining = true;
     this.patienceMs = patienceMs;
-    this.#server?.close();
     for (const connection of this.#connections) connection.drain();
-    if (this.#connections.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
+  }
+
+  /**
+   * Stops accepting and lets requests finish, as `leave` says. Settles when the last connection is gone. `isShared` as of Door.
+   */
+  async drain(patienceMs: number, isShared = true): Promise<void> {
+    this.leave(patienceMs);
+    await this.#closeDoor(isShared);
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
+  }
+
+  async #closeDoor(isShared: boolean): Promise<void> {
+    const server = this.#server;
+    if (server === null) return;
+    await closeDoor({ server, accepted: () => this.#accepted, isShared });
   }
 
   /** Breaks off what is still open; returns how many connections that were. */

@@ -135,7 +135,7 @@ export class UdpEntryPoint implements UdpSessionOwner {
    * Reads no more, so that the datagrams of clients wait for whoever has the socket next, and passes on answers that are still
    * to come. Settles when the last session is over.
    */
-  drain(): Promise<void> {
+  drain(_patienceMs?: number, _isShared?: boolean): Promise<void> {
     this.#isDraining = true;
     if (this.#socket !== null) stopDatagrams(this.#socket);
     if (this.#sessions.size === 0) return Promise.resolve();

@@ -1,8 +1,10 @@
 // Entry of a data plane thread: builds the engine from workerData, listens on its own duplicates of the bound sockets,
 // applies deltas one after the other and reports. Everything it tells the supervisor is a FromWorker message.
 
+import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { PluginModule } from '../../model/plugin.ts';
 import type { EndpointRows, FromWorker, ListenerInit, NewSockets, ToWorker, WorkerInit } from '../../model/sync.ts';
@@ -142,6 +144,15 @@ const engine = new Engine({
     }),
 });
 
+/** As the kernel counts them, so that the main thread can tell which children are this one's. */
+function threadNumber(): number {
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+  } catch {
+    return 0;
+  }
+}
+
 /** A replacement inherits the main thread's lower priority; 0 is this thread. */
 function takeNormalPriority(): void {
   try {
@@ -162,7 +173,7 @@ async function start(): Promise<void> {
   takeNormalPriority();
   engine.start();
   await listen(init.listeners, await duplicateSockets(init.listeners));
-  send({ kind: 'ready', version: engine.version });
+  send({ kind: 'ready', version: engine.version, thread: threadNumber() });
 }
 
 /** Deltas wait for each other: each is built on the one before. */
@@ -194,12 +205,12 @@ function listenFailed(error: unknown): void {
   });
 }
 
-async function drain(deadlineMs: number, patienceMs: number): Promise<void> {
+async function drain({ deadlineMs, patienceMs, isShared }: Extract<ToWorker, { kind: 'drain' }>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, deadlineMs);
   });
-  await Promise.race([engine.drain(patienceMs), deadline]);
+  await Promise.race([engine.drain(patienceMs, isShared), deadline]);
   clearTimeout(timer);
   const aborted = engine.destroy();
   // Close events of what was just destroyed write their log lines first.
@@ -222,15 +233,18 @@ port.on('message', (message: ToWorker) => {
     case 'ticketKeys':
       engine.setTicketKeys(message.keys);
       return;
+    case 'leave':
+      engine.entryPoints.leave(message.patienceMs);
+      return;
     case 'drain':
-      void drain(message.deadlineMs, message.patienceMs);
+      void drain(message);
       return;
     case 'challenges':
       engine.setChallenges(message.http, message.alpn);
       send({ kind: 'challenged', id: message.id });
       return;
     case 'ping':
-      send({ kind: 'pong', id: message.id });
+      send({ kind: 'pong', id: message.id, externalBytes: getHeapStatistics().external_memory });
       return;
     case 'memory':
       // Not in the middle of a build, and twice: the first collection may free what holds the rest.

@@ -82,12 +82,17 @@ export class PasswordVerifier {
     const waiting: Waiting = { key, verdict, settle };
     this.#waiting.set(id, waiting);
     this.#byKey.set(key, waiting);
-    this.#thread ??= this.#start(
-      (answer) => this.#answered(answer),
-      () => this.#giveUp(),
-    );
-    // A copy: posting a piece of Node's buffer pool would post the pool.
-    this.#thread.post({ id, hash, password: new Uint8Array(password) });
+    try {
+      this.#thread ??= this.#start(
+        (answer) => this.#answered(answer),
+        () => this.#giveUp(),
+      );
+      // A copy: posting a piece of Node's buffer pool would post the pool.
+      this.#thread.post({ id, hash, password: new Uint8Array(password) });
+    } catch {
+      // The machine has no thread to give at the moment; the next check asks again.
+      this.#giveUp();
+    }
     return verdict;
   }
 

@@ -140,7 +140,16 @@ export function duplicateSockets(sockets: readonly SharedSocket[]): Promise<read
       child.disconnect();
       resolve(handles);
     });
-    child.on('error', reject);
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      reject(
+        new SignalboxError(
+          'ERR_WORKER_START',
+          `no process can begin, which each new descriptor needs (${error.code ?? error.message}); raise the limit of processes (ulimit -u, pids.max, TasksMax=)`,
+          { cause: error },
+        ),
+      );
+    });
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
       if (handles.length < sockets.length) {

@@ -9,6 +9,8 @@ const FIRST_FD = 4;
 
 // The second handle waits until the parent has the first: only the channel keeps this process alive meanwhile.
 process.channel?.ref();
+// The parent may end before it has them: then nobody is left to tell.
+process.on('disconnect', () => process.exit());
 
 /** A socket that is never read: only a carrier for the handle. */
 function openTcp(fd: number): net.Socket {
@@ -25,5 +27,7 @@ for (const [index, protocol] of process.argv.slice(2).entries()) {
   const fd = FIRST_FD + index;
   const handle = protocol === 'udp' ? (openDatagrams(fd) as unknown as DatagramSocket) : openTcp(fd);
   // Kept open here: the parent's copy is the duplicate, ours goes when the process ends.
-  process.send?.('socket', handle, { keepOpen: true });
+  process.send?.('socket', handle, { keepOpen: true }, (error) => {
+    if (error !== null) process.exit();
+  });
 }

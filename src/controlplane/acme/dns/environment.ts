@@ -1,7 +1,7 @@
 // Settings of DNS providers come from environment variables, under the names that users of lego and Traefik know; every one
 // may be given as a file instead, by the same name with `_FILE`.
 
-import { readFileSync, statSync } from 'node:fs';
+import { readNamedFileSync, unreadableReason } from '../../../core/named-file.ts';
 import { AcmeFailure } from '../failure.ts';
 
 const MAX_FILE_BYTES = 64 * 1024;
@@ -61,11 +61,9 @@ export class ProviderEnvironment {
 
 function readSecret(name: string, path: string): string {
   try {
-    if (statSync(path).size > MAX_FILE_BYTES) throw new Error(`it is larger than ${MAX_FILE_BYTES / 1024} KiB`);
-    return readFileSync(path, 'utf8').trim();
+    return readNamedFileSync(path, MAX_FILE_BYTES).trim();
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new AcmeFailure(`the file of the environment variable ${name} cannot be read: ${reason}`, {
+    throw new AcmeFailure(`the file of the environment variable ${name} cannot be read: ${unreadableReason(error)}`, {
       scope: 'authority',
     });
   }

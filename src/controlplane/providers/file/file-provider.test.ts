@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { link, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -57,7 +58,11 @@ class Published {
   }
 }
 
-async function start(config: { filename?: string; directory?: string }, watch = false): Promise<Published> {
+async function start(
+  config: { filename?: string; directory?: string },
+  watch = false,
+  keepLastGood = true,
+): Promise<Published> {
   const published = new Published();
   provider = new FileProvider(
     {
@@ -65,7 +70,13 @@ async function start(config: { filename?: string; directory?: string }, watch = 
       directory: config.directory === undefined ? undefined : join(directory, config.directory),
       watch,
     },
-    { log: SILENT, clock: new SystemClock(), substitutions: operatorSubstitutions({}), plugins: NO_PLUGINS },
+    {
+      log: SILENT,
+      clock: new SystemClock(),
+      substitutions: operatorSubstitutions({}),
+      plugins: NO_PLUGINS,
+      keepLastGood,
+    },
   );
   await provider.start(published.take);
   return published;
@@ -131,14 +142,99 @@ test('of one name in two files the first file’s object counts, and the second 
   expect(published.said).toEqual(['warning duplicate-object b.yml:4']);
 });
 
-test('a file or directory that is gone takes its objects with it', async () => {
+test('a file that is gone from its directory takes its objects with it, as a directory in it does', async () => {
+  await mkdir(join(directory, 'conf', 'deep'), { recursive: true });
+  await write('conf/a.yml', routers('a'));
+  await write('conf/b.yml', routers('b'));
+  await write('conf/deep/c.yml', routers('c'));
+  const published = await start({ directory: 'conf' });
+  await rm(join(directory, 'conf', 'a.yml'));
+  await rm(join(directory, 'conf', 'deep'), { recursive: true });
+  await provider!.reload();
+  expect(published.names).toEqual(['b']);
+  expect(published.said).toEqual([]);
+});
+
+test('a root that is gone keeps what it had, with an error, until it is back', async () => {
   await mkdir(join(directory, 'conf'));
   await write('conf/a.yml', routers('a'));
-  const published = await start({ directory: 'conf' });
+  await write('conf/b.yml', routers('b'));
+  const published = await start({ directory: 'conf' }, true);
   await rm(join(directory, 'conf'), { recursive: true });
   await provider!.reload();
-  expect(published.names).toEqual([]);
+  expect(published.names).toEqual(['a', 'b']);
   expect(published.said).toEqual(['error file-unreadable conf:0']);
+  // As `cp -r` makes it: the directory first, then file after file.
+  await mkdir(join(directory, 'conf'));
+  await provider!.reload();
+  expect(published.names).toEqual(['a', 'b']);
+  await write('conf/a.yml', routers('a2'));
+  await published.until('a2', 'b');
+  // What is not in it in the end is gone.
+  await published.until('a2');
+  expect(published.said).toEqual([]);
+  expect(published.all.every((config) => config.routers.size > 0)).toBe(true);
+});
+
+test('the file that is named keeps what it had when it is gone', async () => {
+  await write('routing.yml', routers('a'));
+  const published = await start({ filename: 'routing.yml' });
+  await rm(join(directory, 'routing.yml'));
+  await provider!.reload();
+  expect(published.names).toEqual(['a']);
+  expect(published.said).toEqual(['error file-unreadable routing.yml:0']);
+  await write('routing.yml', routers('b'));
+  await provider!.reload();
+  expect(published.names).toEqual(['b']);
+  expect(published.said).toEqual([]);
+});
+
+test.each([{ filename: 'conf/a.yml' }, { directory: 'conf' }])(
+  'unless that is how it is wanted: %j',
+  async (config) => {
+    await mkdir(join(directory, 'conf'));
+    await write('conf/a.yml', routers('a'));
+    const published = await start(config, false, false);
+    await rm(join(directory, 'conf'), { recursive: true });
+    await provider!.reload();
+    expect(published.names).toEqual([]);
+    expect(published.said).toHaveLength(1);
+  },
+);
+
+test('a named pipe in a file’s place is an error, and nobody waits for it', async () => {
+  await write('a.yml', routers('a'));
+  const published = await start({ directory: '' });
+  await rm(join(directory, 'a.yml'));
+  execFileSync('mkfifo', [join(directory, 'a.yml'), join(directory, 'b.yml')]);
+  await write('c.yml', routers('c'));
+  await provider!.reload();
+  expect(published.names).toEqual(['a', 'c']);
+  expect(published.said).toEqual(['error file-unreadable a.yml:0', 'error file-unreadable b.yml:0']);
+});
+
+test('a file that could not be read is read when it can be', async () => {
+  await mkdir(join(directory, 'conf'));
+  await write('conf/a.yml', routers('a'));
+  const published = await start({ directory: 'conf' }, true);
+  // Links in a circle, even for root: there, and no change of what they lead to will tell.
+  await symlink('b.yml', join(directory, 'conf', 'b.yml'));
+  await provider!.reload();
+  expect(published.said).toEqual(['error file-unreadable conf/b.yml:0']);
+  await write('elsewhere.yml', routers('b'));
+  await symlink('../elsewhere.yml', join(directory, 'conf', 'fresh'));
+  await rename(join(directory, 'conf', 'fresh'), join(directory, 'conf', 'b.yml'));
+  await published.until('a', 'b');
+});
+
+test('a change through another name of the file is seen', async () => {
+  await mkdir(join(directory, 'conf'));
+  await mkdir(join(directory, 'host'));
+  await write('host/a.yml', routers('a'));
+  await link(join(directory, 'host', 'a.yml'), join(directory, 'conf', 'a.yml'));
+  const published = await start({ filename: 'conf/a.yml' }, true);
+  await write('host/a.yml', routers('b'));
+  await published.until('b');
 });
 
 test('what cannot be read for the moment keeps being served', async () => {

@@ -1,10 +1,12 @@
 // Routing configuration from a file or a directory tree. A file that breaks keeps its last good content while every
 // other change goes live; a file that is read unchanged is not decoded again. Files that options name are watched as well.
+// A file that vanishes from its directory takes its objects with it; the root that the configuration names is not meant to
+// vanish, and keeps what it had. What could not be read is read again until it can be.
 
 import type { Stats } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
-import { decodeText } from '../../../core/decode-text.ts';
+import { NamedFileError, readNamedFile, unreadableReason } from '../../../core/named-file.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document.ts';
 import { mergeRouting } from '../../config/merge-routing.ts';
@@ -22,6 +24,24 @@ const SETTLE_MS = 40;
 const EMPTY_SETTLE_MS = 1_000;
 /** A file that changes all the time is read all the same after this many looks. */
 const MAX_LOOKS = 20;
+
+/** A directory that was made anew is filled file by file. */
+const FILL_SETTLE_MS = 1_000;
+
+/** The system, or a file system, is in trouble: the next reading may succeed though nothing changes. */
+const NEEDS_CHANGE = new Set(['ENOENT', 'ENOTDIR', 'NOT_A_FILE', 'TOO_LARGE']);
+
+interface Listing {
+  readonly files: string[];
+  readonly directories: string[];
+  /** Last change of one of the directories. */
+  changedMs: number;
+  /** What the root is, '' while it cannot be read. */
+  root: string;
+  hasFailed: boolean;
+  /** What has been listed, by device and number. */
+  readonly seen: Set<string>;
+}
 
 interface KnownFile {
   readonly text: string;
@@ -44,6 +64,10 @@ export class FileProvider implements Provider {
   #isStarted = false;
   /** Looks at files that were put off, by path. */
   readonly #looks = new Map<string, number>();
+  /** The root that the files are from. */
+  #root = '';
+  /** What was published last. */
+  #published: { readonly files: readonly KnownFile[]; readonly problems: string } | null = null;
 
   constructor(config: FileProviderConfig, context: ProviderContext) {
     this.#config = config;
@@ -74,92 +98,131 @@ export class FileProvider implements Provider {
 
   async #read(): Promise<void> {
     const problems: Diagnostic[] = [];
-    const { files, directories } = await this.#list(problems);
+    const listing = await this.#list(problems);
+    const { files, directories } = listing;
+    this.#keepMissing(listing);
     const known = new Map<string, KnownFile>();
     for (const path of files) {
-      const file = await this.#readFile(path, problems);
+      const file = await this.#readFile(path, problems, listing);
       if (file !== null) known.set(path, file);
     }
     this.#files = known;
     const named = [...known.values()].flatMap(({ config }) => [...config.filesRead]);
     await this.#watch?.follow(directories, [...files, ...named]);
-    const unread = [...known].filter(([, { isUnread }]) => isUnread).map(([path]) => path);
-    this.#publish({ ...mergeFiles([...known.values()], problems), unread });
+    if (listing.hasFailed || [...known.values()].some(({ config }) => namesUnreadable(config))) this.#watch?.retry();
+    else this.#watch?.succeeded();
+    this.#publishChanged([...known.values()], problems);
   }
 
-  async #list(problems: Diagnostic[]): Promise<{ files: string[]; directories: string[] }> {
+  #publishChanged(files: readonly KnownFile[], problems: readonly Diagnostic[]): void {
+    const said = JSON.stringify(problems);
+    const last = this.#published;
+    const isSame = last?.problems === said && last.files.length === files.length;
+    if (isSame && last.files.every((file, index) => file === files[index])) return;
+    this.#published = { files, problems: said };
+    const unread = [...this.#files].filter(([, { isUnread }]) => isUnread).map(([path]) => path);
+    this.#publish({ ...mergeFiles(files, problems), unread });
+  }
+
+  async #list(problems: Diagnostic[]): Promise<Listing> {
     const { filename, directory } = this.#config;
-    if (directory === undefined) {
-      if (filename === undefined) {
-        problems.push(problem('', 'missing-option', 'providers.file needs "filename" or "directory"'));
-        return { files: [], directories: [] };
-      }
-      return { files: [filename], directories: [] };
-    }
-    const files: string[] = [];
-    const directories: string[] = [];
-    await this.#walk(directory, { files, directories, problems, seen: new Set() }, 0);
-    return { files, directories };
+    const listing: Listing = { files: [], directories: [], changedMs: 0, root: '', hasFailed: false, seen: new Set() };
+    if (directory !== undefined) await this.#walk(directory, listing, problems, 0);
+    else if (filename !== undefined) listing.files.push(filename);
+    else problems.push(problem('', 'missing-option', 'providers.file needs "filename" or "directory"'));
+    return listing;
   }
 
-  async #walk(
-    directory: string,
-    found: { files: string[]; directories: string[]; problems: Diagnostic[]; seen: Set<string> },
-    depth: number,
-  ): Promise<void> {
-    const { files, directories, problems, seen } = found;
+  /** A root that was made anew, as by `rm -r` and `cp -r`, has all its files only after a moment. */
+  #keepMissing(listing: Listing): void {
+    const { directory } = this.#config;
+    if (directory === undefined) return;
+    if (listing.root !== '' && listing.root !== this.#root && this.#files.size > 0) {
+      const age = this.#context.clock.wall() - listing.changedMs;
+      const missing = [...this.#files.keys()].filter((path) => !listing.files.includes(path));
+      if (missing.length > 0 && age > -SETTLE_MS && age < FILL_SETTLE_MS && this.#putOff(directory)) {
+        listing.files.push(...missing);
+        listing.files.sort();
+        return;
+      }
+    }
+    if (listing.root === '') return;
+    this.#looks.delete(directory);
+    this.#root = listing.root;
+  }
+
+  async #walk(directory: string, listing: Listing, problems: Diagnostic[], depth: number): Promise<void> {
+    const { files, directories, seen } = listing;
     if (depth > 20 || files.length >= MAX_FILES) return;
     let names: string[];
     try {
+      const info = await stat(directory);
       names = await readdir(directory);
+      seen.add(`${info.dev} ${info.ino}`);
+      listing.changedMs = Math.max(listing.changedMs, info.mtimeMs);
+      if (depth === 0) listing.root = `${info.dev} ${info.ino} ${info.birthtimeMs}`;
     } catch (error) {
       const code = codeOf(error);
-      problems.push(problem(directory, 'file-unreadable', `the directory cannot be read (${code})`));
-      // As with files: one that is gone takes its objects with it, one that cannot be read for the moment does not.
-      if (code !== 'ENOENT')
-        files.push(...[...this.#files.keys()].filter((path) => path.startsWith(join(directory, sep))));
-      else if (depth === 0) directories.push(await existingAncestor(directory));
+      // Deeper down it has gone since its parent was read: with its objects, as files do.
+      if (depth > 0 && code === 'ENOENT') return;
+      const isMeant = code === 'ENOENT' && this.#context.keepLastGood === false;
+      const kept = isMeant ? [] : [...this.#files.keys()].filter((path) => path.startsWith(join(directory, sep)));
+      const consequence = kept.length > 0 ? '; what was read of it before stays in force' : '';
+      problems.push(problem(directory, 'file-unreadable', `the directory cannot be read (${code})${consequence}`));
+      files.push(...kept);
+      if (depth === 0) directories.push(await existingAncestor(directory));
+      listing.hasFailed ||= !NEEDS_CHANGE.has(code);
       return;
     }
     directories.push(directory);
-    const own = await stat(directory).catch(() => null);
-    if (own !== null) seen.add(`${own.dev} ${own.ino}`);
     for (const name of names.toSorted()) {
       // Kubernetes mounts keep their real files in `..2026_…`, behind the link `..data`.
       if (name.startsWith('..')) continue;
       const path = join(directory, name);
-      const info = await stat(path).catch(() => null);
-      if (info === null) continue;
-      const isWanted = info.isDirectory() || (info.isFile() && isConfigFile(name));
+      const info = await stat(path).catch((error: unknown) => {
+        // A link to nowhere is as good as gone; any other is there, and cannot be read for the moment.
+        return codeOf(error) === 'ENOENT' ? null : undefined;
+      });
+      if (info === null || (info?.isDirectory() !== true && !isConfigFile(name))) continue;
       // A symbolic link may lead back up, or to what is here already.
-      const identity = `${info.dev} ${info.ino}`;
-      if (!isWanted || seen.has(identity)) continue;
+      const identity = info === undefined ? path : `${info.dev} ${info.ino}`;
+      if (seen.has(identity)) continue;
       seen.add(identity);
-      if (info.isDirectory()) await this.#walk(path, found, depth + 1);
+      if (info?.isDirectory() === true) await this.#walk(path, listing, problems, depth + 1);
       else files.push(path);
     }
   }
 
   /** Null when there is nothing to serve of the file. */
-  async #readFile(path: string, problems: Diagnostic[]): Promise<KnownFile | null> {
+  async #readFile(path: string, problems: Diagnostic[], listing: Listing): Promise<KnownFile | null> {
     const previous = this.#files.get(path) ?? null;
     let text: string;
     try {
       const before = await stat(path);
-      if (before.size > MAX_FILE_BYTES) {
-        problems.push(problem(path, 'file-too-large', `the file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`));
-        return previous;
-      }
       if (this.#isBeingWritten(path, before, previous)) return previous;
-      text = decodeText(await readFile(path));
+      ({ text } = await readNamedFile(path, MAX_FILE_BYTES));
       const after = await stat(path);
       if ((after.mtimeMs !== before.mtimeMs || after.size !== before.size) && this.#putOff(path)) return previous;
       this.#looks.delete(path);
     } catch (error) {
       const code = codeOf(error);
-      // A file that is gone takes its objects with it; one that cannot be read for the moment does not.
-      problems.push(problem(path, 'file-unreadable', `the file cannot be read (${code})`));
-      return code === 'ENOENT' ? null : previous;
+      listing.hasFailed ||= !NEEDS_CHANGE.has(code);
+      if (error instanceof NamedFileError && error.code === 'TOO_LARGE') {
+        problems.push(problem(path, 'file-too-large', `the file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`));
+        return previous;
+      }
+      const isRoot = this.#config.directory === undefined || listing.root === '';
+      // Gone since the directory was read: with its objects. One that cannot be read for the moment keeps them.
+      if (code === 'ENOENT' && !isRoot) return listing.root === this.#root ? null : previous;
+      // Of what vanished whole; trouble with reading is never meant.
+      const kept = code === 'ENOENT' && this.#context.keepLastGood === false ? null : previous;
+      const consequence = kept === null ? '' : '; what was read of it before stays in force';
+      const reason = `the file cannot be read (${unreadableReason(error)})${consequence}`;
+      // That the root is gone has been said.
+      if (this.#config.directory === undefined || listing.root !== '') {
+        problems.push(problem(path, 'file-unreadable', reason));
+      }
+      return kept;
     }
     if (previous !== null && previous.text === text && previous.config.filesRead.size === 0) return previous;
     const document = parseConfig(path, text);
@@ -205,6 +268,11 @@ async function existingAncestor(directory: string): Promise<string> {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+/** A file that an option names could not be read: perhaps the next time. */
+export function namesUnreadable({ diagnostics }: RoutingConfig): boolean {
+  return diagnostics.some(({ code }) => code === 'file-unreadable' || code === 'substitution');
 }
 
 /** One configuration of all files; diagnostics are those of the texts as they are, also where older ones are served. */

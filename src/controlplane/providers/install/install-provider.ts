@@ -5,6 +5,7 @@ import type { Log } from '../../../core/log.ts';
 import type { RoutingConfig } from '../../config/routing-config.ts';
 import { INSTALL_PROVIDER, type InstallConfig } from '../../config/install-config.ts';
 import type { Provider } from '../define.ts';
+import { namesUnreadable } from '../file/file-provider.ts';
 import { FileWatch } from '../file/file-watch.ts';
 
 export class InstallProvider implements Provider {
@@ -45,6 +46,8 @@ export class InstallProvider implements Provider {
   async #follow(): Promise<void> {
     const { filesRead } = this.#config;
     await this.#watch.follow([], [...filesRead]);
+    if (namesUnreadable(this.#config)) this.#watch.retry();
+    else this.#watch.succeeded();
   }
 
   stop(): Promise<void> {
