@@ -72,6 +72,16 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
   ],
   ['origin sends garbage', '500', '502 with a response flag'],
   ['untrusted `Forwarded`, `X-Forwarded-Ssl`, `X-Replaced-Path`', 'passed on', 'removed'],
+  [
+    'servers that authenticate connections (NTLM, Negotiate)',
+    'a connection of the client’s own from the server’s challenge on; credentials sent unasked share connections',
+    'from the first sign on, whoever gives it; idle ones give way where `maxConnsPerHost` is used up',
+  ],
+  [
+    'connections that a server is about to close',
+    'used; a POST may be lost',
+    'avoided: the server’s `Keep-Alive: timeout`, or what it did before',
+  ],
   ['request trailers', 'lost', 'carried when negotiated'],
   ['response trailers', 'reach every client', 'reach HTTP/2 clients, and those of HTTP/1.1 that say `TE: trailers`'],
   ['request without `Accept-Encoding`', 'gets `gzip`', 'left alone'],

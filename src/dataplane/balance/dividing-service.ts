@@ -2,6 +2,7 @@
 // When it follows health, children that are down get nothing.
 
 import type { HighestRandomWeightSpec, WeightedSpec } from '../../model/service.ts';
+import type { ClientBonds } from '../http/client-bonds.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { disabledFailure, FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
@@ -16,6 +17,8 @@ export interface ChildService {
   readonly isUp: boolean;
   readonly handle: (exchange: Exchange) => void | Promise<void>;
   watch(changed: () => void): () => void;
+  /** One of its servers has authenticated the client's connection. */
+  isBound(bonds: ClientBonds): boolean;
 }
 
 interface Child {
@@ -86,6 +89,11 @@ export class DividingService {
   }
 
   handle(exchange: Exchange): void | Promise<void> {
+    const { bonds } = exchange.client;
+    if (bonds !== null) {
+      const bound = this.#children.find(({ service }) => service.isBound(bonds));
+      if (bound !== undefined) return bound.service.handle(exchange);
+    }
     const sticky = this.#sticky;
     if (sticky !== null) {
       const known = sticky.find(exchange);
@@ -101,6 +109,10 @@ export class DividingService {
     }
     sticky?.assign(exchange, child);
     return child.handle(exchange);
+  }
+
+  isBound(bonds: ClientBonds): boolean {
+    return this.#children.some(({ service }) => service.isBound(bonds));
   }
 
   retire(): void {

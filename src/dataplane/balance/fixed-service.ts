@@ -17,5 +17,8 @@ export class FixedService {
   }
 
   refresh(): void {}
+  isBound(): boolean {
+    return false;
+  }
   retire(): void {}
 }

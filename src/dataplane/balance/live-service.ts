@@ -2,6 +2,7 @@
 // whether it is up, and tells those who asked when that changes.
 
 import type { ServiceSpec } from '../../model/service.ts';
+import type { ClientBonds } from '../http/client-bonds.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { DividingService } from './dividing-service.ts';
@@ -15,6 +16,8 @@ export interface ServiceKind {
   handle(exchange: Exchange): void | Promise<void>;
   /** Health of a server may have changed. */
   refresh(): void;
+  /** One of its servers has authenticated the client's connection. */
+  isBound(bonds: ClientBonds): boolean;
   /** No route uses it any longer: what is in flight finishes. */
   retire(): void;
 }
@@ -78,6 +81,10 @@ export class LiveService {
   refresh(): void {
     this.#kind?.refresh();
     this.#noteHealth();
+  }
+
+  isBound(bonds: ClientBonds): boolean {
+    return this.#kind?.isBound(bonds) ?? false;
   }
 
   retire(): void {

@@ -3,6 +3,7 @@
 
 import type { LoadBalancerSpec, ServerSpec } from '../../model/service.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
+import type { ClientBonds } from '../http/client-bonds.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
@@ -113,8 +114,22 @@ export class LoadBalancer {
     endpoint.send(exchange);
   }
 
+  /** The server that has authenticated the client's connection, which is somebody there alone; null for none. */
+  private boundTo(bonds: ClientBonds): Endpoint | null {
+    return bonds.find((server) =>
+      server instanceof Endpoint && this.endpoints.get(server.key) === server && server.isUp ? server : null,
+    );
+  }
+
+  isBound(bonds: ClientBonds): boolean {
+    return this.boundTo(bonds) !== null;
+  }
+
   private choose(exchange: Exchange): Endpoint | null {
     const { sticky } = this;
+    const { bonds } = exchange.client;
+    const bound = bonds === null ? null : this.boundTo(bonds);
+    if (bound !== null) return bound;
     if (sticky === null) return this.picker?.pick(exchange) ?? null;
     const known = sticky.find(exchange);
     if (known !== null && known.isUp) return known;

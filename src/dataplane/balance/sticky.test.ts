@@ -29,6 +29,7 @@ function request(cookie?: string): Exchange {
     scheme: 'http',
     tls: null,
     isTrusted: false,
+    bonds: null,
   });
   if (cookie !== undefined) exchange.requestHeaders.append('Cookie', cookie);
   return exchange;

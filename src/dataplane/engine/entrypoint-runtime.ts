@@ -205,6 +205,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
       scheme: session === null ? 'http' : 'https',
       tls: session,
       isTrusted: this.spec.forwardedHeaders.insecure || this.#trusted.has(ip),
+      bonds: null,
     };
   }
 

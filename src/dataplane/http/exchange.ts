@@ -4,6 +4,7 @@
 
 import type { AccessRecord } from '../../model/access-record.ts';
 import { BODY_NONE, type BodyFraming, type BodySink, type BodySource } from './body.ts';
+import type { ClientBonds } from './client-bonds.ts';
 import type { Failure } from './failure.ts';
 import { HeaderList } from './header-list.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
@@ -76,6 +77,8 @@ export interface ClientInfo {
   readonly tls: TlsSession | null;
   /** Its X-Forwarded-* may be believed. */
   readonly isTrusted: boolean;
+  /** Connections to servers that are this one's alone; null for none so far. */
+  bonds: ClientBonds | null;
 }
 
 const NO_HOOKS: readonly ResponseHook[] = [];

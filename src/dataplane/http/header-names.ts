@@ -16,6 +16,8 @@ export const H_HOP_BY_HOP = 9;
 /** X-Forwarded-* and their kin: only trusted peers may set them. */
 export const H_FORWARDED = 10;
 export const H_DATE = 11;
+/** WWW-Authenticate. */
+export const H_CHALLENGE = 12;
 
 export interface HeaderName {
   readonly lower: string;
@@ -56,6 +58,7 @@ const KNOWN: Readonly<Record<string, number>> = {
   'true-client-ip': H_FORWARDED,
   forwarded: H_FORWARDED,
   date: H_DATE,
+  'www-authenticate': H_CHALLENGE,
 };
 
 /** Other names that nearly every message carries: kept beside the known ones, so that no flood evicts them. */
@@ -101,7 +104,8 @@ function learn(spelling: string): HeaderName | null {
   if (id === H_OTHER && lower.includes('_')) {
     // CGI-style origins read `_` as `-`: Content_Length would be a second length to them, Transfer_Encoding a framing.
     const meant = KNOWN[lower.replaceAll('_', '-')];
-    if (meant !== undefined && meant !== H_DATE) id = meant === H_FORWARDED ? H_FORWARDED : H_HOP_BY_HOP;
+    if (meant !== undefined && meant !== H_DATE && meant !== H_CHALLENGE)
+      id = meant === H_FORWARDED ? H_FORWARDED : H_HOP_BY_HOP;
   }
   const entry: HeaderName = { lower, id };
   if (spelling.length <= MAX_CACHED_LENGTH) {

@@ -561,6 +561,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     if (this.totalDeadline !== null) wheel.remove(this.totalDeadline);
     this.writer.dispose();
     this.held = null;
+    this.client.bonds?.dissolve();
     this.context.closed(this);
   }
 

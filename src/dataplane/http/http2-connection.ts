@@ -642,6 +642,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     this.cancelAll(FAILURES.clientGone);
     this.context.wheel.remove(this.deadline);
     this.output.dispose();
+    this.client.bonds?.dissolve();
     this.context.closed(this);
   }
 

@@ -4,7 +4,7 @@ import { Exchange } from '../http/exchange.ts';
 import { createIpStrategy, type IpStrategyOptions } from './ip-strategy.ts';
 
 function addressOf(options: Partial<IpStrategyOptions> | undefined, lines: readonly string[], ip = '10.0.0.9'): string {
-  const client: ClientInfo = { ip, port: 1, scheme: 'http', tls: null, isTrusted: true };
+  const client: ClientInfo = { ip, port: 1, scheme: 'http', tls: null, isTrusted: true, bonds: null };
   const exchange = new Exchange({} as Downstream, client); // Strategies look at headers and client alone.
   for (const line of lines) exchange.requestHeaders.append('X-Forwarded-For', line);
   const whole = options && { depth: 0, excludedIPs: [], ipv6Subnet: undefined, ...options };

@@ -5,6 +5,7 @@ import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Failure } from '../http/failure.ts';
+import type { Bond } from './bond.ts';
 import type { ConnectionBudget } from './connection-budget.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Http1ResponseParser } from './http1-response-parser.ts';
@@ -56,6 +57,15 @@ export interface ResponseOwner extends UpstreamPeer {
 
 /** The endpoint as connections see it that serve one request at a time. */
 export interface ConnectionOwner<Connection> extends ResponseOwner {
+  /**
+   * The connection turns out to authenticate its user: it belongs to the client of the exchange from now on. Null when that
+   * one has a connection of its own already; then this one is nobody's, and ends with the exchange.
+   */
+  bind(connection: Connection, exchange: Exchange): Bond | null;
+  /** The server has closed a connection that had rested for so long. */
+  closedByServer(ageMs: number): void;
+  /** A connection has rested for as long as it may, and the server has not closed it. */
+  outlived(ageMs: number): void;
   /** The connection has finished a request and can take another. */
   release(connection: Connection): void;
   /** The connection is gone; `wasBusy` when it counted among the requests in flight. */

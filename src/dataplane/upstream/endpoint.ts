@@ -5,10 +5,13 @@
 import type net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { PassiveHealthCheckSpec, ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
+import { BODY_NONE } from '../http/body.ts';
+import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../http/client-bonds.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import type { Reading } from '../net/fixed-read.ts';
+import { Bond, type BondOwner } from './bond.ts';
 import type { ConnectionOwner, UpstreamContext, UpstreamSession } from './connection-owner.ts';
 import { AddressOrder } from './address-order.ts';
 import { Dial, type DialOwner } from './dial.ts';
@@ -16,6 +19,8 @@ import { Http1ClientConnection } from './http1-client.ts';
 import { Http2ClientConnection, type SharedConnectionOwner } from './http2-client.ts';
 import type { Address } from './address.ts';
 import type { AddressFollower } from './resolver.ts';
+import { KeepAliveAge } from './keep-alive-age.ts';
+import { LateStart, type LateStartOwner, RESTED_MS } from './late-start.ts';
 import { Waiter, type WaiterOwner } from './waiter.ts';
 
 /** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
@@ -47,7 +52,14 @@ const MEAN_OF = 100;
 const MEAN_LASTS_MS = 10_000;
 
 export class Endpoint
-  implements ConnectionOwner<Http1ClientConnection>, SharedConnectionOwner, DialOwner, WaiterOwner, AddressFollower
+  implements
+    ConnectionOwner<Http1ClientConnection>,
+    SharedConnectionOwner,
+    DialOwner,
+    WaiterOwner,
+    BondOwner,
+    LateStartOwner,
+    AddressFollower
 {
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
@@ -57,10 +69,14 @@ export class Endpoint
   /** Requests in progress in this worker. */
   inFlight = 0;
   tlsSession: UpstreamSession | null = null;
-  private readonly key: string;
+  /** Of the service and the server: what its load balancer knows it by. */
+  readonly key: string;
   private readonly idle: Http1ClientConnection[] = [];
   /** With the address of each. */
   private readonly all = new Map<Http1ClientConnection, string>();
+  /** Connections that belong to a client, by when they were released last. */
+  private readonly bonds = new Set<Bond>();
+  private readonly keepAliveAge = new KeepAliveAge();
   /** Connections of HTTP/2 that take requests, or did. */
   private readonly shared: Http2ClientConnection[] = [];
   /** Open ones of HTTP/2, with those that take no more, and the address of each. */
@@ -160,12 +176,73 @@ export class Endpoint
     exchange.serviceUrl = this.server.url;
     exchange.serviceAddr = this.address;
     if (exchange.originStartMs === 0) exchange.originStartMs = performance.now();
-    const connection = this.idle.pop();
-    if (connection !== undefined) {
-      this.begin();
-      connection.start(exchange);
-    } else if (this.mayShare) this.sendShared(exchange);
+    const { bonds } = exchange.client;
+    // Only endpoints add to them, and what is added under an endpoint is its own.
+    const bond = bonds === null ? undefined : (bonds.get(this) as Bond | undefined);
+    if (bond !== undefined && bond.take(exchange)) return;
+    if (credentialsOf(exchange.requestHeaders) === CREDENTIALS_OF_CONNECTION && this.server.scheme !== 'h2c') {
+      this.sendBinding(exchange);
+      return;
+    }
+    const connection = this.takeIdle();
+    if (connection !== null) this.startOn(connection, exchange);
+    else if (this.mayShare) this.sendShared(exchange);
     else this.sendFresh(exchange, false);
+  }
+
+  /** The connection that was released last, unless its server is about to close even that. */
+  private takeIdle(): Http1ClientConnection | null {
+    const { idle } = this;
+    if (idle.length === 0 || this.isStale(idle[idle.length - 1]!)) return null;
+    return idle.pop()!;
+  }
+
+  isStale(connection: Http1ClientConnection): boolean {
+    return !this.keepAliveAge.isUsable(this.ageOf(connection), connection.announcedAgeMs);
+  }
+
+  private ageOf(connection: Http1ClientConnection): number {
+    return this.context.wheel.nowMs - connection.idleSinceMs;
+  }
+
+  startOn(connection: Http1ClientConnection, exchange: Exchange): void {
+    this.begin();
+    if (this.ageOf(connection) <= RESTED_MS || isRepeatable(exchange)) connection.start(exchange);
+    else new LateStart(this, connection, exchange);
+  }
+
+  notStarted(connection: Http1ClientConnection): void {
+    if (connection.isOpen) this.release(connection);
+    else this.finish();
+  }
+
+  // ── connections that belong to a client ────────────────────────────────────────────────────────────────────────
+
+  /**
+   * A request whose credentials authenticate the connection: on one of HTTP/1.1 that nothing else was sent on, as far as the
+   * limit leaves room for one. It is bound when the request starts. HTTP/2 has no such connections, and in clear text there is nothing else to speak.
+   */
+  private sendBinding(exchange: Exchange): void {
+    const connection = this.transport.maxConnsPerHost > 0 ? this.takeIdle() : null;
+    if (connection === null) this.sendFresh(exchange, false);
+    else this.startOn(connection, exchange);
+  }
+
+  bind(connection: Http1ClientConnection, exchange: Exchange): Bond | null {
+    if (exchange.client.bonds?.get(this) !== undefined) return null;
+    const bond = new Bond(this, exchange.client, connection);
+    this.bonds.add(bond);
+    return bond;
+  }
+
+  /** A request, here or in another worker, waits for one of a limited number of connections. */
+  get isWanted(): boolean {
+    return this.waiters.length > 0 || this.isWantedElsewhere();
+  }
+
+  /** Of the connections that belong to clients, the one that has rested longest goes to whoever waits. */
+  private yieldBond(): void {
+    for (const bond of this.bonds) if (bond.yieldSoon()) return;
   }
 
   /** One more request is in progress. */
@@ -270,11 +347,20 @@ export class Endpoint
   // ── new connections ────────────────────────────────────────────────────────────────────────────────────────────
 
   private sendFresh(exchange: Exchange, mayBeShared: boolean): void {
-    if (this.transport.maxConnsPerHost > 0 && !this.context.budget.take(this.key, this.transport.maxConnsPerHost)) {
+    if (this.transport.maxConnsPerHost > 0 && !this.takeBudget()) {
       this.wait(exchange);
       return;
     }
     this.openFor(exchange, mayBeShared);
+  }
+
+  private takeBudget(): boolean {
+    const { maxConnsPerHost } = this.transport;
+    if (this.context.budget.take(this.key, maxConnsPerHost)) return true;
+    // What is idle and was not taken is too old to be used.
+    if (this.idle.length === 0) return false;
+    this.idle[0]!.destroy();
+    return this.context.budget.take(this.key, maxConnsPerHost);
   }
 
   /** Opens a connection, which is within the limit, for the exchange. */
@@ -351,13 +437,15 @@ export class Endpoint
     exchange.responseSource = waiter;
     this.waiters.push(waiter);
     this.context.wheel.arm(waiter.deadline, this.transport.dialTimeoutMs);
+    this.yieldBond();
     this.context.budget.await(this.key, this.transport.maxConnsPerHost, this.onBudget);
   }
 
   /** Another worker, or this one, has closed a connection of this server. */
   private readonly onBudget = (): void => {
     while (this.waiters.length > 0 && this.context.budget.take(this.key, this.transport.maxConnsPerHost)) {
-      this.openFor(this.takeWaiter()!.exchange, this.mayShare);
+      const { exchange } = this.takeWaiter()!;
+      this.openFor(exchange, this.mayShare && credentialsOf(exchange.requestHeaders) !== CREDENTIALS_OF_CONNECTION);
     }
     if (this.waiters.length > 0) this.context.budget.await(this.key, this.transport.maxConnsPerHost, this.onBudget);
   };
@@ -394,11 +482,23 @@ export class Endpoint
       connection.destroy();
       return;
     }
+    connection.idleSinceMs = this.context.wheel.nowMs;
+    const { bond } = connection;
+    if (bond !== null) {
+      if (this.isRetired) connection.destroy();
+      else {
+        this.bonds.delete(bond);
+        this.bonds.add(bond);
+        bond.released();
+        if (this.transport.maxConnsPerHost > 0) this.watchBudget();
+      }
+      return;
+    }
     const waiter = this.waiters.length > 0 ? this.takeWaiter() : null;
     if (waiter !== null) {
       this.begin();
       connection.start(waiter.exchange);
-    } else if (this.isRetired || this.idle.length >= 2 * this.maxIdle || this.isWantedElsewhere()) {
+    } else if (this.isRetired || !this.hasRoomForIdle() || this.isWantedElsewhere()) {
       connection.destroy();
     } else {
       this.idle.push(connection);
@@ -417,6 +517,13 @@ export class Endpoint
     for (const [connection, host] of this.openShared) if (isGone(host)) connection.leave();
   }
 
+  /** What is too old to be used, and waits for its server to close it, makes room. */
+  private hasRoomForIdle(): boolean {
+    const { idle } = this;
+    if (idle.length >= 2 * this.maxIdle && idle.length > 0 && this.isStale(idle[0]!)) idle[0]!.destroy();
+    return idle.length < 2 * this.maxIdle;
+  }
+
   /** With a limit over all workers an idle connection here may be what a request in another worker waits for. */
   private isWantedElsewhere(): boolean {
     return this.transport.maxConnsPerHost > 0 && this.context.budget.isAwaited(this.key);
@@ -429,10 +536,12 @@ export class Endpoint
     this.context.budget.watch(this.key, () => {
       this.isWatching = false;
       if (this.isWantedElsewhere()) {
+        const shared = this.shared.find(({ isIdle }) => isIdle);
         if (this.idle.length > 0) this.idle[0]!.destroy();
-        else this.shared.find(({ isIdle }) => isIdle)?.leave();
+        else if (shared !== undefined) shared.leave();
+        else this.yieldBond();
       }
-      if (this.idle.length > 0 || this.shared.some(({ isIdle }) => isIdle)) this.watchBudget();
+      if (this.idle.length > 0 || this.bonds.size > 0 || this.shared.some(({ isIdle }) => isIdle)) this.watchBudget();
     });
   }
 
@@ -445,6 +554,18 @@ export class Endpoint
     const index = this.idle.lastIndexOf(connection);
     if (index >= 0) this.idle.splice(index, 1);
     this.giveBudget();
+    const { bond } = connection;
+    if (bond === null) return;
+    this.bonds.delete(bond);
+    bond.gone();
+  }
+
+  closedByServer(ageMs: number): void {
+    this.keepAliveAge.closed(ageMs);
+  }
+
+  outlived(ageMs: number): void {
+    this.keepAliveAge.survived(ageMs);
   }
 
   /**
@@ -458,9 +579,7 @@ export class Endpoint
       failure.retry === 'reused' &&
       wasReused &&
       exchange.retryAttempts === 0 &&
-      IDEMPOTENT.has(exchange.method) &&
-      exchange.requestFraming === 0 &&
-      exchange.upgrade === '' &&
+      isRepeatable(exchange) &&
       !exchange.isFinished
     ) {
       exchange.retryAttempts++;
@@ -483,10 +602,16 @@ export class Endpoint
       this.row = -1;
     }
     for (const connection of this.idle.splice(0)) connection.destroy();
+    for (const bond of this.bonds) if (bond.yieldSoon()) bond.connection.destroy();
     for (const connection of this.shared.slice()) connection.leave();
     this.context.resolver.release(this.server.host, this);
     for (let waiter = this.takeWaiter(); waiter !== null; waiter = this.takeWaiter()) {
       respondFailure(waiter.exchange, FAILURES.noServer);
     }
   }
+}
+
+/** Sending it twice does what sending it once does, and all of it is at hand. */
+function isRepeatable(exchange: Exchange): boolean {
+  return IDEMPOTENT.has(exchange.method) && exchange.requestFraming === BODY_NONE && exchange.upgrade === '';
 }

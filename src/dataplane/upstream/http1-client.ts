@@ -9,6 +9,7 @@ import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink, type BodySource } from '../http/body.ts';
 import { BodyReader } from '../http/body-reader.ts';
+import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../http/client-bonds.ts';
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_TOO_LARGE, HeadReader } from '../http/head-reader.ts';
@@ -17,6 +18,7 @@ import { MessageWriter, type ChunkOwner } from '../http/message-writer.ts';
 import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
+import type { Bond } from './bond.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
 import { takeParkedBody } from './replayed-body.ts';
 import { renderRequestHead } from './request-head.ts';
@@ -50,12 +52,23 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private hasAnswered = false;
   private framing: BodyFraming = BODY_NONE;
   private keepAlive = true;
+  /** The client it belongs to; null for a connection that serves anybody. */
+  bond: Bond | null = null;
+  /** It authenticates a user who has another connection: this one is not used again. */
+  private isSpent = false;
+  /** When it was released last. */
+  idleSinceMs: number;
+  /** The age at which the server says it closes; -1 for nothing. */
+  announcedAgeMs = -1;
+  /** For how long it had rested when the present request came. */
+  private restedMs = 0;
 
   /** Over a connected socket that `reading` reads. */
   constructor(endpoint: ConnectionOwner<Http1ClientConnection>, socket: net.Socket, reading: Reading) {
     this.endpoint = endpoint;
     this.socket = socket;
     this.reading = reading;
+    this.idleSinceMs = endpoint.context.wheel.nowMs;
     this.deadline = new Deadline(() => this.expired());
     this.writer = new MessageWriter(socket, endpoint.context.wheel, endpoint.transport.writeIdleTimeoutMs, () =>
       this.breakOff(FAILURES.upstreamWriteTimeout),
@@ -65,8 +78,17 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
 
   // ── request ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** It can take a request, as far as this side knows. */
+  get isOpen(): boolean {
+    return this.state === STATE_IDLE;
+  }
+
   start(exchange: Exchange): void {
     const { writer } = this;
+    if (this.bond === null && credentialsOf(exchange.requestHeaders) === CREDENTIALS_OF_CONNECTION) {
+      this.bind(exchange);
+    }
+    this.restedMs = this.endpoint.context.wheel.nowMs - this.idleSinceMs;
     this.exchange = exchange;
     exchange.responseSource = this;
     this.state = STATE_AWAIT;
@@ -93,6 +115,12 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
       if (body !== null) downstream.resumeBody();
     }
     if (this.exchange === exchange) writer.flush();
+  }
+
+  /** Whoever comes next on this connection would be served as the user of this exchange. */
+  private bind(exchange: Exchange): void {
+    this.bond = this.endpoint.bind(this, exchange);
+    this.isSpent = this.bond === null;
   }
 
   write(chunk: Buffer, start: number, end: number): boolean {
@@ -196,7 +224,9 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     exchange.responseLength = parser.length < 0 ? 0 : parser.length;
     if (parser.isEventStream && exchange.traffic === 'http') exchange.traffic = 'sse';
     if (this.endpoint.context.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
-    this.keepAlive = parser.keepAlive;
+    if (parser.challengesConnection && this.bond === null) this.bind(exchange);
+    this.announcedAgeMs = parser.announcedAgeMs;
+    this.keepAlive = parser.keepAlive && !this.isSpent;
     const { body } = this;
     this.framing = hasNoBody(exchange.method, parser.status) ? BODY_NONE : parser.framing;
     body.begin(this.framing, exchange.responseLength);
@@ -340,7 +370,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   onEnd(): void {
     const { exchange, socket } = this;
     if (exchange === null) {
-      this.destroy();
+      this.closedAtRest();
       return;
     }
     // A tunnel whose other direction has ended takes no write; it has nothing that could pass for whole either.
@@ -360,8 +390,17 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     else this.lost(FAILURES.upstreamClosed);
   }
 
+  /** The server has closed it, which it will do with others of that age. */
+  private closedAtRest(): void {
+    if (this.state === STATE_IDLE && this.served > 0) {
+      this.endpoint.closedByServer(this.endpoint.context.wheel.nowMs - this.idleSinceMs);
+    }
+    this.destroy();
+  }
+
   onClose(error: Error | null): void {
-    this.lost(error === null ? FAILURES.upstreamClosed : FAILURES.upstreamReset);
+    if (this.exchange === null) this.closedAtRest();
+    else this.lost(error === null ? FAILURES.upstreamClosed : FAILURES.upstreamReset);
   }
 
   /** The connection ended while something was owed, or while idle. */
@@ -375,7 +414,9 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     const exchange = this.exchange;
     const isUntouched =
       this.state === STATE_AWAIT && !this.head.isPartial && !this.hasAnswered && this.informational === 0;
-    const wasReused = this.served > 0;
+    // On another connection the client would be somebody else.
+    const wasReused = this.served > 0 && this.bond === null;
+    if (isUntouched && this.served > 0 && failure.retry === 'reused') this.endpoint.closedByServer(this.restedMs);
     this.exchange = null;
     this.destroy(exchange !== null);
     if (exchange === null) return;
@@ -396,6 +437,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
         this.breakOff(FAILURES.upstreamReadTimeout);
         return;
       case STATE_IDLE:
+        this.endpoint.outlived(this.endpoint.context.wheel.nowMs - this.idleSinceMs);
         this.destroy();
         return;
       default:

@@ -6,6 +6,7 @@ import { FAILURES, type Failure } from '../http/failure.ts';
 import { FORBIDDEN_IN_HEAD, trimOws } from '../http/field-block.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import {
+  H_CHALLENGE,
   H_CONNECTION,
   H_CONTENT_LENGTH,
   H_HOP_BY_HOP,
@@ -16,8 +17,10 @@ import {
   headerName,
   isEndToEnd,
 } from '../http/header-names.ts';
+import { challengesConnection } from '../http/client-bonds.ts';
 import { fieldLine } from '../http/http1-request-parser.ts';
 import { hasNoBody } from '../http/status.ts';
+import { announcedAge } from './keep-alive-age.ts';
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 const DECIMAL = /^[0-9]{1,16}$/;
@@ -32,6 +35,10 @@ export class Http1ResponseParser {
   /** Protocol a 101 switches to, lower case. */
   upgrade = '';
   isEventStream = false;
+  /** A challenge of this response is one for the connection; see http/client-bonds.ts. */
+  challengesConnection = false;
+  /** When the server says that it closes a connection that rests; -1 for nothing. */
+  announcedAgeMs = -1;
 
   /** Parses `text[0, end)`, which ends with the blank line; fields that are passed on go to `headers`. */
   parse(text: string, end: number, method: string, maxCount: number, headers: HeaderList): Failure | null {
@@ -46,6 +53,8 @@ export class Http1ResponseParser {
     this.upgrade = '';
     this.length = -1;
     this.isEventStream = false;
+    this.challengesConnection = false;
+    this.announcedAgeMs = -1;
     return this.parseFields(text, lineEnd + 2, end - 2, method, maxCount, headers, minor === '1');
   }
 
@@ -96,7 +105,13 @@ export class Http1ResponseParser {
           break;
         case H_TE:
         case H_TRAILER:
+          break;
         case H_HOP_BY_HOP:
+          if (name.lower === 'keep-alive') this.announcedAgeMs = announcedAge(trimOws(text, colon + 1, lineEnd));
+          break;
+        case H_CHALLENGE:
+          if (challengesConnection(trimOws(text, colon + 1, lineEnd))) this.challengesConnection = true;
+          headers.appendLine(name.lower, fieldLine(text, at, colon, lineEnd, spelling));
           break;
         default:
           if (name.lower === 'content-type' && /^text\/event-stream\b/i.test(trimOws(text, colon + 1, lineEnd))) {
@@ -107,6 +122,7 @@ export class Http1ResponseParser {
       at = lineFeed + 1;
     }
     if (connection !== null) this.applyConnection(connection, headers);
+    if (this.announcedAgeMs === 0) this.keepAlive = false;
     if (chunked && this.length >= 0) return FAILURES.upstreamBadResponse;
     if (hasNoBody(method, this.status)) {
       // HEAD and 304 may announce the length a GET would have: passed on, no body follows.
