@@ -129,5 +129,6 @@ function disabledChild(name: string, status: number): ChildService {
     isUp: false,
     handle: (exchange) => respondFailure(exchange, failure),
     watch: () => () => {},
+    isBound: () => false,
   };
 }

@@ -7,35 +7,34 @@ import { CREDENTIALS_OF_REQUEST, type BoundConnection, ClientBonds, credentialsO
 import type { ClientInfo, Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
-import type { Http1ClientConnection } from './http1-client.ts';
 import { Waiter, type WaiterOwner } from './waiter.ts';
 
 /** While others wait for one of a limited number of connections, a client that asks nothing keeps its own for this long. */
 const YIELD_MS = 1_000;
 
 /** The endpoint as its bonds see it. */
-export interface BondOwner {
+export interface BondOwner<Connection> {
   readonly context: { readonly wheel: TimerWheel };
   readonly transport: { readonly dialTimeoutMs: number };
   /** One more request is in progress, on the connection. */
-  startOn(connection: Http1ClientConnection, exchange: Exchange): void;
+  startOn(connection: Connection, exchange: Exchange): void;
   /** Anew: its connection is gone. */
   send(exchange: Exchange): void;
   /** A request waits for one of a limited number of connections. */
   readonly isWanted: boolean;
   /** The server is surely about to close the connection, or has. */
-  isStale(connection: Http1ClientConnection): boolean;
+  isStale(connection: Connection): boolean;
 }
 
-export class Bond implements BoundConnection, WaiterOwner {
-  readonly connection: Http1ClientConnection;
-  private readonly owner: BondOwner;
+export class Bond<Connection extends { destroy(): void }> implements BoundConnection, WaiterOwner {
+  readonly connection: Connection;
+  private readonly owner: BondOwner<Connection>;
   private readonly client: ClientInfo;
   private readonly waiters: Waiter[] = [];
   private isIdle = false;
   private readonly yielding: Deadline;
 
-  constructor(owner: BondOwner, client: ClientInfo, connection: Http1ClientConnection) {
+  constructor(owner: BondOwner<Connection>, client: ClientInfo, connection: Connection) {
     this.owner = owner;
     this.client = client;
     this.connection = connection;

@@ -57,7 +57,7 @@ export class Endpoint
     SharedConnectionOwner,
     DialOwner,
     WaiterOwner,
-    BondOwner,
+    BondOwner<Http1ClientConnection>,
     LateStartOwner,
     AddressFollower
 {
@@ -75,7 +75,7 @@ export class Endpoint
   /** With the address of each. */
   private readonly all = new Map<Http1ClientConnection, string>();
   /** Connections that belong to a client, by when they were released last. */
-  private readonly bonds = new Set<Bond>();
+  private readonly bonds = new Set<Bond<Http1ClientConnection>>();
   private readonly keepAliveAge = new KeepAliveAge();
   /** Connections of HTTP/2 that take requests, or did. */
   private readonly shared: Http2ClientConnection[] = [];
@@ -178,7 +178,7 @@ export class Endpoint
     if (exchange.originStartMs === 0) exchange.originStartMs = performance.now();
     const { bonds } = exchange.client;
     // Only endpoints add to them, and what is added under an endpoint is its own.
-    const bond = bonds === null ? undefined : (bonds.get(this) as Bond | undefined);
+    const bond = bonds === null ? undefined : (bonds.get(this) as Bond<Http1ClientConnection> | undefined);
     if (bond !== undefined && bond.take(exchange)) return;
     if (credentialsOf(exchange.requestHeaders) === CREDENTIALS_OF_CONNECTION && this.server.scheme !== 'h2c') {
       this.sendBinding(exchange);
@@ -228,7 +228,7 @@ export class Endpoint
     else this.startOn(connection, exchange);
   }
 
-  bind(connection: Http1ClientConnection, exchange: Exchange): Bond | null {
+  bind(connection: Http1ClientConnection, exchange: Exchange): Bond<Http1ClientConnection> | null {
     if (exchange.client.bonds?.get(this) !== undefined) return null;
     const bond = new Bond(this, exchange.client, connection);
     this.bonds.add(bond);

@@ -53,7 +53,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private framing: BodyFraming = BODY_NONE;
   private keepAlive = true;
   /** The client it belongs to; null for a connection that serves anybody. */
-  bond: Bond | null = null;
+  bond: Bond<Http1ClientConnection> | null = null;
   /** It authenticates a user who has another connection: this one is not used again. */
   private isSpent = false;
   /** When it was released last. */
