@@ -31,6 +31,11 @@ export class BodyReader {
     return this.decoder?.trailers ?? null;
   }
 
+  /** What is left is known, and no more than that. */
+  isRestWithin(bytes: number): boolean {
+    return this.isDone || (this.framing === BODY_LENGTH && this.remaining <= bytes);
+  }
+
   /** The body's end is not in sight: its memory is worth a slab. */
   get isLong(): boolean {
     return this.framing === BODY_LENGTH ? this.remaining > LONG_BODY : !this.isDone;

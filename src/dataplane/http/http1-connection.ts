@@ -13,6 +13,7 @@ import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { PREFACE } from '../http2/protocol.ts';
 import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
+import { resetSocket } from '../net/reset.ts';
 import { BODY_CLOSE, BODY_NONE, type BodySink } from './body.ts';
 import { BodyReader } from './body-reader.ts';
 import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from './exchange.ts';
@@ -23,7 +24,7 @@ import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from './ht
 import { MessageWriter } from './message-writer.ts';
 import { downstreamFraming, renderInformational, renderResponseHead, renderSwitchingHead } from './response-head.ts';
 import { respondFailure } from './respond.ts';
-import type { ServerConnection, ServerContext } from './server-connection.ts';
+import { LINGER_MS, MAX_LINGER_MS, type ServerConnection, type ServerContext } from './server-connection.ts';
 
 const STATE_HEAD = 0;
 const STATE_BUSY = 1;
@@ -32,10 +33,9 @@ const STATE_TUNNEL = 3;
 const STATE_LINGER = 4;
 const STATE_CLOSED = 5;
 
-/** A request body nobody wanted is read up to here to keep the connection. */
+/** A request body nobody wanted is read to its end to keep the connection, if that is known to be near. */
 const MAX_DRAIN_BYTES = 256 * 1024;
-const LINGER_MS = 2_000;
-const MAX_LINGER_BYTES = 1024 * 1024;
+const DRAIN_MS = 30_000;
 
 export interface Http1ServerContext extends ServerContext {
   readonly parser: Http1RequestParser;
@@ -82,7 +82,9 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   private held: Buffer | null = null;
   private exchange: Exchange | null = null;
   private bodySink: BodySink | null = null;
-  private discarded = 0;
+  /** The client has said that this is its last request. */
+  private isLastOfClient = false;
+  private lingerUntilMs = 0;
   private tunnel: TunnelEnd | null = null;
   private tunnelEnds = 0;
   private tunnelReads = 0;
@@ -145,8 +147,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
         this.feedTunnel(chunk, at, end);
         break;
       } else {
-        this.discarded += end - at;
-        if (this.discarded > MAX_LINGER_BYTES) this.destroy();
+        this.lingerOn();
         break;
       }
     }
@@ -200,7 +201,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     this.hasSkippedLine = false;
     this.served++;
     this.bodySink = null;
-    this.discarded = 0;
+    this.isLastOfClient = false;
     return exchange;
   }
 
@@ -234,10 +235,12 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     }
     const limits = context.spec.limits;
     exchange.maxRequestBytes = limits.maxBodyBytes;
+    this.isLastOfClient =
+      parser.keepAlive === KEEP_ALIVE_CLOSE ||
+      (exchange.minorVersion === 0 && parser.keepAlive !== KEEP_ALIVE_REQUESTED);
     this.keepAlive =
       !context.isDraining &&
-      parser.keepAlive !== KEEP_ALIVE_CLOSE &&
-      (exchange.minorVersion === 1 || parser.keepAlive === KEEP_ALIVE_REQUESTED) &&
+      !this.isLastOfClient &&
       (limits.keepAliveMaxRequests === 0 || this.served < limits.keepAliveMaxRequests) &&
       (limits.keepAliveMaxTimeMs === 0 || exchange.startMs - this.openedMs < limits.keepAliveMaxTimeMs);
     this.body.begin(exchange.requestFraming, exchange.requestLength);
@@ -344,9 +347,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
       return end;
     }
     if (this.state === STATE_DRAIN) {
-      this.discarded += at - start;
       if (body.isDone) this.nextRequest();
-      else if (this.discarded > MAX_DRAIN_BYTES) this.closeLingering();
       return at;
     }
     if (body.isDone) {
@@ -383,11 +384,12 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   startResponse(exchange: Exchange): void {
     exchange.isResponseStarted = true;
     const framing = downstreamFraming(exchange);
-    // Nobody knows whether a client that waits for 100 will still send its body; a large rest is not worth reading.
+    // Nobody knows whether a client that waits for 100 will still send its body; a rest that is large, or whose length nobody
+    // knows, is not worth reading. The client has to be told: it may have its next request ready (RFC 9112 §9.6).
     if (
       framing === BODY_CLOSE ||
       this.context.isDraining ||
-      (!this.body.isDone && (exchange.expectsContinue || this.body.remaining > MAX_DRAIN_BYTES))
+      (!this.body.isDone && (exchange.expectsContinue || !this.body.isRestWithin(MAX_DRAIN_BYTES)))
     ) {
       this.keepAlive = false;
     }
@@ -433,8 +435,8 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     this.finish(exchange);
     if (!this.body.isDone) this.drainRequest();
     else if (this.keepAlive) this.nextRequest();
-    else if (exchange.failure?.side === 'downstream') this.closeLingering();
-    else this.close();
+    else if (this.isLastOfClient && exchange.failure?.side !== 'downstream') this.close();
+    else this.closeLingering();
   }
 
   abort(failure: Failure): void {
@@ -449,9 +451,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     if (this.writer.isCloseDelimited) {
       // An orderly close would be the end of the body: only a reset says that it was cut short.
       this.state = STATE_CLOSED;
-      // TLS has its own end of data, which is not sent here.
-      if (this.client.tls === null) this.socket.resetAndDestroy();
-      else this.socket.destroy();
+      resetSocket(this.socket);
       return;
     }
     this.state = STATE_LINGER;
@@ -475,7 +475,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     }
     this.bodySink = DISCARD;
     this.state = STATE_DRAIN;
-    this.arm(LINGER_MS);
+    this.arm(DRAIN_MS);
     this.proceed();
   }
 
@@ -580,7 +580,8 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     this.bodySink = null;
     this.tunnel = null;
     this.finish(exchange);
-    this.destroy();
+    if (failure === FAILURES.clientGone) this.destroy();
+    else this.reset();
     tunnel?.destroy();
     sink?.abort(failure);
     source?.cancel(failure);
@@ -606,7 +607,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
         this.clientGone(FAILURES.tunnelIdle);
         return;
       default:
-        this.destroy();
+        this.reset();
     }
   }
 
@@ -641,15 +642,29 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
 
   /**
    * Ends our side and reads on for a while: closing with unread bytes makes the kernel send a reset, which can take the
-   * answer away from the client before it has read it (RFC 9112 §9.6).
+   * answer away from the client before it has read it (RFC 9112 §9.6). Not a number of bytes ends it but time: a client that
+   * reads only when it has written everything gets its answer, too.
    */
   private closeLingering(): void {
     this.state = STATE_LINGER;
     this.held = null;
-    this.discarded = 0;
+    this.reading.useShared();
+    this.lingerUntilMs = this.context.wheel.nowMs + MAX_LINGER_MS;
     this.arm(LINGER_MS);
     this.socket.end();
     this.unpause();
+  }
+
+  /** The client goes on sending what nobody wants; while draining, its time is not prolonged. */
+  private lingerOn(): void {
+    const { nowMs } = this.context.wheel;
+    if (!this.context.isDraining) this.arm(Math.max(1, Math.min(LINGER_MS, this.lingerUntilMs - nowMs)));
+  }
+
+  /** The client is given up: what it has not taken is forgotten at once. */
+  private reset(): void {
+    this.state = STATE_CLOSED;
+    resetSocket(this.socket);
   }
 
   destroy(): void {

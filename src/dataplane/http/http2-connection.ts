@@ -38,11 +38,12 @@ import { ReceiveWindow } from '../http2/receive-window.ts';
 import { PeerSettings, type Setting } from '../http2/settings.ts';
 import { CLOSED_BY_PEER, CLOSED_BY_RESET, IDLE, StreamTable } from '../http2/stream-table.ts';
 import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
+import { resetSocket } from '../net/reset.ts';
 import { Exchange, type ClientInfo } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import { type Http2RequestReader, Http2TrailerReader, IGNORED_FIELDS } from './http2-request.ts';
 import { Http2Stream, type StreamOwner } from './http2-stream.ts';
-import type { ServerConnection, ServerContext } from './server-connection.ts';
+import { LINGER_MS, MAX_LINGER_MS, type ServerConnection, type ServerContext } from './server-connection.ts';
 
 const STATE_PREFACE = 0;
 const STATE_OPEN = 1;
@@ -51,8 +52,6 @@ const STATE_LINGER = 3;
 const STATE_CLOSED = 4;
 
 const NEVER = Number.POSITIVE_INFINITY;
-const LINGER_MS = 2_000;
-const MAX_LINGER_BYTES = 1024 * 1024;
 /** A client that leaves is told what was accepted when its answer to a PING shows that it knows, or after this time. */
 const GOAWAY_ROUND_TRIP_MS = 1_000;
 const GOAWAY_PING = Buffer.from('goaway..', 'latin1');
@@ -100,7 +99,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   private served = 0;
   /** Streams beyond this id are not served any more. */
   private lastServedId = MAX_STREAM_ID;
-  private lingered = 0;
+  private lingerUntilMs = 0;
   /** Of the DATA frame being read: its stream, or null when its bytes are dropped. */
   private dataStream: Http2Stream | null = null;
   private dataLength = 0;
@@ -165,8 +164,8 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   onRead(chunk: Buffer, length: number): void {
     let at = 0;
     if (this.state >= STATE_LINGER) {
-      this.lingered += length;
-      if (this.lingered > MAX_LINGER_BYTES) this.destroy();
+      // Dropped, however much it is, until the time is over.
+      this.lingerOn();
       return;
     }
     if (this.state === STATE_PREFACE) {
@@ -531,7 +530,8 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     const { nowMs } = this.context.wheel;
     this.watchedMs = NEVER;
     if (this.state >= STATE_LINGER) {
-      this.destroy();
+      if (this.idleAtMs > nowMs) this.watch(this.idleAtMs);
+      else this.sever();
       return;
     }
     if (this.headAtMs <= nowMs) {
@@ -610,9 +610,18 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     this.state = STATE_LINGER;
     this.reader.stop();
     this.output.end();
+    const { nowMs } = this.context.wheel;
+    this.lingerUntilMs = nowMs + MAX_LINGER_MS;
+    this.idleAtMs = nowMs + LINGER_MS;
     this.watchedMs = NEVER;
-    this.watch(this.context.wheel.nowMs + LINGER_MS);
+    this.watch(this.idleAtMs);
     if (this.isPaused) this.socket.resume();
+  }
+
+  /** The client goes on sending what nobody wants; while draining, its time is not prolonged. */
+  private lingerOn(): void {
+    if (this.context.isDraining) return;
+    this.idleAtMs = Math.min(this.context.wheel.nowMs + LINGER_MS, this.lingerUntilMs);
   }
 
   private cancelAll(failure: Failure): void {
@@ -626,7 +635,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   /** The client cannot be served any longer. */
   private lose(failure: Failure): void {
     this.cancelAll(failure);
-    this.destroy();
+    this.sever();
   }
 
   onEnd(): void {
@@ -644,6 +653,12 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     this.output.dispose();
     this.client.bonds?.dissolve();
     this.context.closed(this);
+  }
+
+  /** What the client has not taken is forgotten at once. */
+  private sever(): void {
+    this.state = STATE_CLOSED;
+    resetSocket(this.socket);
   }
 
   destroy(): void {

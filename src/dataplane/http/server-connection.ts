@@ -4,6 +4,11 @@ import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { Exchange, ExchangeObserver, Handler } from './exchange.ts';
 
+/** A client whose connection ends may say nothing for this long before it is cut, */
+export const LINGER_MS = 5_000;
+/** and go on sending for this long. */
+export const MAX_LINGER_MS = 30_000;
+
 export interface ServerConnection {
   /** Claimed by the entry point's accounting. */
   readonly ticket: number;

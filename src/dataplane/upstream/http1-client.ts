@@ -17,6 +17,7 @@ import type { HeaderList } from '../http/header-list.ts';
 import { MessageWriter, type ChunkOwner } from '../http/message-writer.ts';
 import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
+import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { Bond } from './bond.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
@@ -52,6 +53,11 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private hasAnswered = false;
   private framing: BodyFraming = BODY_NONE;
   private keepAlive = true;
+  /** A write has failed: nothing more is sent, what the server has said before is read. */
+  private isBroken = false;
+  private hasHeardOut = false;
+  /** Then: it had ended its side in order. */
+  private hasEndedFirst = false;
   /** The client it belongs to; null for a connection that serves anybody. */
   bond: Bond<Http1ClientConnection> | null = null;
   /** It authenticates a user who has another connection: this one is not used again. */
@@ -102,6 +108,10 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     }
     this.requestDone = false;
     this.endpoint.context.wheel.disarm(this.deadline);
+    if (!this.hasHeardOut) {
+      this.hasHeardOut = true;
+      hearOut(this.socket, (hasEnded) => this.writeFailed(hasEnded));
+    }
     const { downstream } = exchange;
     this.bodyOwner = { claim: () => exchange.claimBody() };
     const body = exchange.retryAttempts > 0 ? takeParkedBody(exchange) : null;
@@ -124,7 +134,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   }
 
   write(chunk: Buffer, start: number, end: number): boolean {
-    if (this.state === STATE_DEAD) return true;
+    if (this.state === STATE_DEAD || this.isBroken) return true;
     const { writer } = this;
     writer.write(chunk, start, end, this.bodyOwner);
     if (this.state === STATE_TUNNEL) writer.flush();
@@ -132,18 +142,29 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   }
 
   flush(): void {
-    if (this.state !== STATE_DEAD) this.writer.flush();
+    if (this.state !== STATE_DEAD && !this.isBroken) this.writer.flush();
   }
 
   /** The request is complete. */
   end(trailers: HeaderList | null): void {
-    if (this.state === STATE_DEAD) return;
+    if (this.state === STATE_DEAD || this.isBroken) return;
     this.writer.end(trailers);
     this.requestDone = true;
     this.bodyOwner = null;
     if (this.state === STATE_AWAIT) {
       this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
     }
+  }
+
+  /** The server has broken off, in most cases behind an answer. */
+  private writeFailed(hasEnded: boolean): void {
+    this.isBroken = true;
+    this.hasEndedFirst = hasEnded;
+    this.requestDone = false;
+    this.bodyOwner = null;
+    this.writer.dispose();
+    if (this.state === STATE_AWAIT) this.endpoint.context.wheel.arm(this.deadline, LAST_WORDS_MS);
+    else if (this.state !== STATE_BODY) this.lost(FAILURES.upstreamReset);
   }
 
   /** The request will not be completed: the server must not take it for whole. */
@@ -373,6 +394,12 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
       this.closedAtRest();
       return;
     }
+    if (this.isBroken) {
+      // The failed write has taken the news of a reset away: only an end that came before it is one.
+      if (this.hasEndedFirst) this.ended(exchange);
+      else this.lost(FAILURES.upstreamReset);
+      return;
+    }
     // A tunnel whose other direction has ended takes no write; it has nothing that could pass for whole either.
     if (socket.writableEnded || this.endpoint.server.host.startsWith('@')) {
       this.ended(exchange);
@@ -431,7 +458,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private expired(): void {
     switch (this.state) {
       case STATE_AWAIT:
-        this.breakOff(FAILURES.upstreamResponseTimeout);
+        this.breakOff(this.isBroken ? FAILURES.upstreamReset : FAILURES.upstreamResponseTimeout);
         return;
       case STATE_BODY:
         this.breakOff(FAILURES.upstreamReadTimeout);

@@ -34,6 +34,7 @@ import {
 } from '../http2/protocol.ts';
 import { ReceiveWindow } from '../http2/receive-window.ts';
 import { PeerSettings } from '../http2/settings.ts';
+import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { ResponseOwner } from './connection-owner.ts';
 import { type ClientStreamOwner, Http2ClientStream } from './http2-client-stream.ts';
@@ -98,6 +99,8 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
   private served = 0;
   private isPaused = false;
   private isAsked = false;
+  /** A write has failed: nothing more is sent, what the server has said before is read. */
+  private isBroken = false;
   private writes = 0;
   private writesSeen = 0;
   private dataStream: Http2ClientStream | null = null;
@@ -118,6 +121,12 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
     this.deadline = new Deadline(() => this.expired());
     this.health = transport.readIdleTimeoutMs > 0 ? new Deadline(() => this.silent()) : null;
     readPlainly(socket, this, reading);
+    hearOut(socket, () => {
+      this.isBroken = true;
+      if (this.isPaused) socket.resume();
+      this.isPaused = true;
+      endpoint.context.wheel.arm(this.deadline, LAST_WORDS_MS);
+    });
     this.output.text(PREFACE);
     this.output.settings([
       [SETTINGS_ENABLE_PUSH, 0],
@@ -131,6 +140,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
   get canTake(): boolean {
     return (
       this.state === STATE_OPEN &&
+      !this.isBroken &&
       this.streams.size < this.settings.maxConcurrentStreams &&
       this.streams.size < MAX_STREAMS &&
       this.output.pending <= MAX_PENDING_BYTES
@@ -423,6 +433,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
 
   private expired(): void {
     if (this.state === STATE_CLOSED) this.socket.destroy();
+    else if (this.isBroken) this.lose(FAILURES.upstreamReset);
     else if (this.isPaused) {
       if (this.writes === this.writesSeen) this.lose(FAILURES.upstreamWriteTimeout);
       else this.armStall();
@@ -460,7 +471,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
 
   onEnd(): void {
     if (this.state === STATE_CLOSED) this.socket.destroy();
-    this.lose(FAILURES.upstreamClosed);
+    this.lose(this.isBroken ? FAILURES.upstreamReset : FAILURES.upstreamClosed);
   }
 
   onClose(error: Error | null): void {
