@@ -17,6 +17,7 @@ import { ACME_TLS, type Challenges } from './challenges.ts';
 import { acceptTls, refuseServerName, type TlsResult, type TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
 import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
+import { carriedBy } from '../net/reset.ts';
 import { hasReadEnd } from '../net/read-end.ts';
 import { beginsLikeSslRequest, POSTGRES_PROTOCOL, SSL_REQUEST, SSL_REQUEST_ACCEPTED } from '../tcp/postgres.ts';
 import type { TcpFront, TcpRoute } from '../tcp/tcp-front.ts';
@@ -66,6 +67,8 @@ export class Arrival implements FirstBytesReader, TlsResult {
   readonly admitted: Admitted;
   private readonly owner: ArrivalOwner;
   private stage: { destroy(): void };
+  /** What carries TLS. */
+  private carrier: net.Socket | null = null;
   /** A PostgreSQL client was told to go on with TLS. */
   private startTls = false;
   /** The TCP router it goes to once TLS is there. */
@@ -125,6 +128,7 @@ export class Arrival implements FirstBytesReader, TlsResult {
       socket.destroy();
       return;
     }
+    this.carrier = socket;
     this.stage = acceptTls(
       socket,
       {
@@ -211,6 +215,7 @@ export class Arrival implements FirstBytesReader, TlsResult {
   }
 
   secured(socket: tls.TLSSocket, session: TlsSession): void {
+    carriedBy(socket, this.carrier!);
     if (session.protocol === ACME_TLS) {
       // All that was to be shown has been (RFC 8737 §4).
       this.abandon(socket, '');

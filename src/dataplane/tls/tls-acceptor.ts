@@ -9,7 +9,6 @@
 import type net from 'node:net';
 import tls from 'node:tls';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
-import { carriedBy } from '../net/reset.ts';
 import type { ClientAuthMode, TlsOptionsSpec } from '../../model/tls.ts';
 
 /** What a handshake has settled. */
@@ -80,7 +79,6 @@ export function acceptTls(
     rejectUnauthorized: mode === 'require' || mode === 'requireAndVerify',
     ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
   }) as InternalSocket;
-  carriedBy(secure, socket);
   // Node's own server does the same once it has asked its listeners: here it is known before.
   if (handshake.staple !== null) secure._handle?.setOCSPResponse?.(handshake.staple);
   const deadline = new Deadline(() => {
