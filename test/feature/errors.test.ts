@@ -61,7 +61,7 @@ async function lab(options: object = {}, extra: { outer?: object; middlewares?: 
 test('the page takes the place of body and fields, and the status stays', async () => {
   await using all = await lab();
   const { status, head, body } = await all.router.get('/503/x?a=b');
-  expect([status, body]).toEqual([503, 'page /503.html?from=503&url=%2F503%2Fx%3Fa%3Db']);
+  expect([status, body]).toEqual([503, 'page /503.html?from=503&url=http%3A%2F%2Fa%2F503%2Fx%3Fa%3Db']);
   expect(head).toContain('X-Page: yes\r\n');
   expect(head).toContain('Content-Type: text/html\r\n');
   expect(head).not.toContain('X-Inner');
@@ -78,8 +78,14 @@ test('both services keep their connections over many errors', async () => {
 
 test('rewritten statuses', async () => {
   await using all = await lab({ statusRewrites: { '500-503': 500, '404': 200 } });
-  expect(await all.router.get('/502')).toMatchObject({ status: 500, body: 'page /500.html?from=502&url=%2F502' });
-  expect(await all.router.get('/404')).toMatchObject({ status: 200, body: 'page /200.html?from=404&url=%2F404' });
+  expect(await all.router.get('/502')).toMatchObject({
+    status: 500,
+    body: 'page /500.html?from=502&url=http%3A%2F%2Fa%2F502',
+  });
+  expect(await all.router.get('/404')).toMatchObject({
+    status: 200,
+    body: 'page /200.html?from=404&url=http%3A%2F%2Fa%2F404',
+  });
   expect((await all.router.get('/504')).status).toBe(504);
 });
 
@@ -118,7 +124,10 @@ test('HEAD gets the head of the page', async () => {
 test('answers of the router itself are replaced too, and the log keeps their flag', async () => {
   await using all = await lab();
   await all.service[Symbol.asyncDispose]();
-  expect(await all.router.get('/x')).toMatchObject({ status: 502, body: 'page /502.html?from=502&url=%2Fx' });
+  expect(await all.router.get('/x')).toMatchObject({
+    status: 502,
+    body: 'page /502.html?from=502&url=http%3A%2F%2Fa%2Fx',
+  });
   await expect.poll(() => all.router.process.stdout()).toContain('"ResponseFlag":"upstream_connect_refused"');
 });
 
@@ -162,7 +171,7 @@ test('stages further out see the page, not the error', async () => {
   expect(head).toMatch(/Content-Encoding: gzip/i);
   const text = body.startsWith('\x1f\x8b') ? body : body.slice(body.indexOf('\r\n') + 2);
   expect(gunzipSync(Buffer.from(text, 'latin1'), { finishFlush: 2 }).toString()).toBe(
-    'page /500.html?from=500&url=%2F500',
+    'page /500.html?from=500&url=http%3A%2F%2Fa%2F500',
   );
 });
 
@@ -173,7 +182,7 @@ test('a long error body is given up, an endless one as well', async () => {
       `HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n${`4000\r\n${'x'.repeat(0x4000)}\r\n`.repeat(6)}`,
     );
   };
-  expect((await all.router.get('/500')).body).toBe('page /500.html?from=500&url=%2F500');
+  expect((await all.router.get('/500')).body).toBe('page /500.html?from=500&url=http%3A%2F%2Fa%2F500');
   await all.service.until(() => all.service.connections.every(({ isClosed }) => isClosed));
 });
 

@@ -98,8 +98,11 @@ test('sends the security fields, and custom ones win', async () => {
   expect(response.head).toContain(
     'X-Frame-Options: DENY\r\nX-Content-Type-Options: nosniff\r\nX-XSS-Protection: 1; mode=block\r\n' +
       "Content-Security-Policy: default-src 'self'\r\nContent-Security-Policy-Report-Only: img-src 'self'\r\n" +
-      "Public-Key-Pins: pin\r\nReferrer-Policy: same-origin\r\nFeature-Policy: camera 'none'\r\nPermissions-Policy: camera=()\r\n",
+      "Referrer-Policy: same-origin\r\nFeature-Policy: camera 'none'\r\nPermissions-Policy: camera=()\r\n",
   );
+  const pins = 'Public-Key-Pins';
+  expect(field(response, pins)).toBeNull();
+  expect(field(await ask(trusted, 'secure', '/', { fields: 'X-Forwarded-Proto: https\r\n' }), pins)).toBe('pin');
   const values = await ask(web, 'values', '/');
   expect([field(values, 'X-Frame-Options'), field(values, 'X-XSS-Protection')]).toEqual(['SAMEORIGIN', '0']);
 });

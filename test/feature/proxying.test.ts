@@ -37,6 +37,13 @@ test('sends the origin a strict request with the forwarded fields, and nothing h
   );
 });
 
+test('a method is any token, in its own case', async () => {
+  for (const method of ['patch', 'Get', 'GE.T', 'm-search', 'x!#']) {
+    await RawClient.exchange(port, `${method} /m HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(origin.received).toContain(`${method} /m HTTP/1.1\r\n`);
+  }
+});
+
 test('keeps both connections over many requests', async () => {
   const client = await RawClient.connect(port);
   for (let index = 0; index < 5; index++) {

@@ -176,6 +176,7 @@ const splice = fc.record({
 
 /** What ours accepts and Node's refuses on purpose. Code of llhttp's error, and why. */
 const WIDER: Readonly<Record<string, string>> = {
+  HPE_INVALID_URL: 'octets beyond ASCII are encoded in a path and passed on in a query',
   HPE_INVALID_METHOD: 'RFC 9110 §9.1: methods are open; ours passes well-formed ones it does not know',
 };
 

@@ -21,7 +21,8 @@ export interface StrictReading {
   readonly violation: string | null;
 }
 
-const REQUEST_LINE = /^([A-Z][A-Z0-9_-]{0,31}) (\*|\/[!$&'()*+,\-./0-9:;=?@A-Z_a-z~%]*) HTTP\/1\.1$/;
+const REQUEST_LINE =
+  /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) (\*|\/[!$&'()*+,\-./0-9:;=@A-Z_a-z~%]*(?:\?[!-"$-~\x80-\xff]*)?) HTTP\/1\.1$/;
 const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)$/;
 /** At most once, whatever their value. */
 const SINGLE = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'x-forwarded-for']);
@@ -62,7 +63,8 @@ function readRequest(bytes: string, start: number): { request: StrictRequest; ne
   const match = REQUEST_LINE.exec(line!);
   if (match === null) refuse('request line', line!);
   const target = match[2]!;
-  if (/%(?![0-9A-F]{2})/i.test(target)) refuse('escape', target);
+  // A query is bytes to its origin, and goes as it came.
+  if (/%(?![0-9A-F]{2})/i.test(target.split('?')[0]!)) refuse('escape', target);
   const fields = rest.map(readField);
   for (const name of SINGLE) if (fields.filter((field) => field[0] === name).length > 1) refuse('repeated', name);
   for (const [name] of fields) if (NEVER.has(name) || CONFUSABLE.test(name)) refuse('field', name);

@@ -149,16 +149,31 @@ test('44 encoded characters are refused one by one where the entry point says so
 
 test('45 no byte that a target may not hold gets through, in the path or in the query', async () => {
   const bad = Array.from({ length: 256 }, (_, code) => code)
-    .filter((code) => code <= 0x20 || code >= 0x7f || code === 0x23)
+    .filter((code) => code <= 0x20 || code === 0x7f || code === 0x23)
     .map((code) => String.fromCharCode(code));
   const found = await Promise.all(bad.flatMap((byte) => [statusOf(`/a${byte}b`), statusOf(`/a?b=${byte}c`)]));
   expect(found.filter((status) => status !== 400)).toEqual([]);
   expect(targets()).toEqual([]);
 });
 
-test('45 characters that no URI may hold raw are sent encoded', async () => {
-  expect(await statusOf('/"<>^`{|}?"<>\\^`{|}')).toBe(200);
-  expect(targets()).toEqual(['/%22%3C%3E%5E%60%7B%7C%7D?%22%3C%3E%5C%5E%60%7B%7C%7D']);
+test('45 characters that no URI may hold raw are sent encoded in the path, and as they came in the query', async () => {
+  expect(await statusOf('/"<>^`{|}?"<>\\^`{|}[]')).toBe(200);
+  expect(await statusOf('/caf\xc3\xa9?caf\xc3\xa9')).toBe(200);
+  expect(targets()).toEqual(['/%22%3C%3E%5E%60%7B%7C%7D?"<>\\^`{|}[]', '/caf%C3%A9?caf\xc3\xa9']);
+});
+
+test.each([
+  '/x?',
+  '/x??',
+  '/x?filter[a]=1&b=|',
+  '/x?q=100%',
+  '/x?%zz',
+  '/x?a/../b//c',
+  "/x?a='b'&c=(d)!*",
+  '/x?%7e%41',
+])('a query goes on as it came: %s', async (target) => {
+  expect(await statusOf(target)).toBe(200);
+  expect(targets()).toEqual([target]);
 });
 
 test.each([
@@ -169,7 +184,6 @@ test.each([
   ['47 scheme without slashes', 'GET http:/admin HTTP/1.1', 400],
   ['48 TRACK', 'TRACK / HTTP/1.1', 405],
   ['48 CONNECT with an absolute target', 'CONNECT http://a/ HTTP/1.1', 405],
-  ['48 method with a dot', 'GE.T / HTTP/1.1', 501],
   ['48 no method', ' / HTTP/1.1', 400],
   ['48 method in UTF-8', 'G\xc3\x8bT / HTTP/1.1', 400],
   ['48 preface of HTTP/2', 'PRI * HTTP/2.0', 505],

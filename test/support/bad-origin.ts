@@ -193,7 +193,7 @@ export const BEHAVIOURS = {
   ),
   'bad-trailer': at(
     'request',
-    say((request) => `${chunkedHead(request)}${chunk(halfOf(request))}0\r\nContent-Length: 1\r\n\r\n`),
+    say((request) => `${chunkedHead(request)}${chunk(halfOf(request))}0\r\nContent Length: 1\r\n\r\n`),
   ),
   'extra-bytes': at(
     'request',
@@ -205,7 +205,7 @@ export const BEHAVIOURS = {
   }),
   'interim-flood': at(
     'request',
-    say(() => interim(50)),
+    say(() => interim(150)),
   ),
   'switch-unasked': at(
     'request',

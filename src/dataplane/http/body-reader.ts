@@ -16,7 +16,13 @@ export class BodyReader {
   /** Set once `feed` has returned -1. */
   failure: Failure | null = null;
   private framing: BodyFraming = BODY_NONE;
+  private readonly isResponse: boolean;
   private decoder: ChunkedDecoder | null = null;
+
+  /** Of a response, a trailer field that may not be there costs itself alone. */
+  constructor(isResponse = false) {
+    this.isResponse = isResponse;
+  }
 
   begin(framing: BodyFraming, length: number): void {
     this.framing = framing;
@@ -24,7 +30,7 @@ export class BodyReader {
     this.isDone = framing === BODY_NONE || (framing === BODY_LENGTH && length === 0);
     this.bytes = 0;
     this.failure = null;
-    this.decoder = framing === BODY_CHUNKED ? new ChunkedDecoder() : null;
+    this.decoder = framing === BODY_CHUNKED ? new ChunkedDecoder(this.isResponse) : null;
   }
 
   get trailers(): HeaderList | null {

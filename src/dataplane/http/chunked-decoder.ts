@@ -44,6 +44,7 @@ export class ChunkedDecoder {
   failure: Failure | null = null;
   /** Fields after the last chunk; null when there were none. */
   trailers: HeaderList | null = null;
+  private readonly isResponse: boolean;
   private state = STATE_SIZE;
   private digits = 0;
   private remaining = 0;
@@ -52,6 +53,11 @@ export class ChunkedDecoder {
   private trailerText = '';
   /** What the last sink write said; the feeder asks after each `feed`. */
   private wantsMore = true;
+
+  /** Of a response, trailer fields that may not be there are left out; a request is refused for them. */
+  constructor(isResponse = false) {
+    this.isResponse = isResponse;
+  }
 
   /** The body has ended; bytes after the index that `feed` returned belong to the next message. */
   get isDone(): boolean {
@@ -161,7 +167,7 @@ export class ChunkedDecoder {
       this.trailerText = text;
       return end;
     }
-    const trailers = parseFieldBlock(text, 0, blank + 2);
+    const trailers = parseFieldBlock(text, 0, blank + 2, this.isResponse);
     if (trailers === null) return this.fail(FAILURES.badTrailer);
     this.trailers = trailers;
     this.state = STATE_DONE;

@@ -97,6 +97,8 @@ export class Exchange implements AccessRecord {
   path = '';
   /** Without `?`. */
   query = '';
+  /** There is a `?`, whatever follows. */
+  hasQuery = false;
   /** Filled by the first rule that looks at the query. */
   parsedQuery: ReadonlyMap<string, readonly string[]> | null = null;
   /** Canonical: lower case, no port, no trailing dot, IPv6 in brackets. */
@@ -119,7 +121,7 @@ export class Exchange implements AccessRecord {
   acceptsTrailers = false;
   /** Names the client will send as trailers; '' for none. */
   trailerNames = '';
-  /** Protocol of an Upgrade request that may be passed on, lower case; '' for none. */
+  /** Protocols the client would change to and may, see upgrade.ts; '' for none. Then the one the server has chosen. */
   upgrade = '';
   /** Between the request's body and its server; null for none. */
   requestFilter: RequestFilter | null = null;
@@ -127,6 +129,8 @@ export class Exchange implements AccessRecord {
   hasForwarded = false;
   /** Field names the client's Connection header nominated, lower case; null for none. */
   connectionNames: Set<string> | null = null;
+  /** Of these: names that stages may see, and the server not; null for none. */
+  hopNames: ReadonlySet<string> | null = null;
   /** Host line sent upstream; set by the service. */
   upstreamHost = '';
   appendForwardedFor = true;

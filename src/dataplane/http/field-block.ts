@@ -46,8 +46,11 @@ function isOws(code: number): boolean {
   return code === 32 || code === 9;
 }
 
-/** The trailer fields in `text[start, end)`, each line with its CRLF; null when one is malformed or forbidden. */
-export function parseFieldBlock(text: string, start: number, end: number): HeaderList | null {
+/**
+ * The trailer fields in `text[start, end)`, each line with its CRLF; null when one is malformed. One that may not be there, or
+ * is one too many, is left out if `isTolerant` (RFC 9110 §6.5.1), and makes it null otherwise.
+ */
+export function parseFieldBlock(text: string, start: number, end: number, isTolerant: boolean): HeaderList | null {
   const list = new HeaderList();
   if (FORBIDDEN_IN_HEAD.test(text.slice(start, end))) return null;
   let at = start;
@@ -59,10 +62,11 @@ export function parseFieldBlock(text: string, start: number, end: number): Heade
     if (colon <= at || colon > cr) return null;
     const spelling = text.slice(at, colon);
     const name = headerName(spelling);
-    if (name === null || !isTrailer(name)) return null;
-    if (list.count >= MAX_TRAILERS) return null;
-    list.appendLine(name.lower, `${spelling}: ${trimOws(text, colon + 1, cr)}\r\n`);
+    if (name === null) return null;
     at = lf + 1;
+    if (isTrailer(name) && list.count < MAX_TRAILERS) {
+      list.appendLine(name.lower, `${spelling}: ${trimOws(text, colon + 1, cr)}\r\n`);
+    } else if (!isTolerant) return null;
   }
   return list;
 }

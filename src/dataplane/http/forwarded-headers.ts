@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import type { Exchange } from './exchange.ts';
 import { headerName, H_FORWARDED, isEndToEnd } from './header-names.ts';
 import { portOf } from './host.ts';
+import { WEBSOCKET } from './upgrade.ts';
 
 const PROTO_LINES: Readonly<Record<string, string>> = {
   http: 'X-Forwarded-Proto: http\r\n',
@@ -61,7 +62,7 @@ export function setForwardedHeaders(exchange: Exchange, addScheme: boolean): voi
     headers.deleteAll(untrusted);
     isBare = true;
   }
-  const isSocket = exchange.upgrade !== '';
+  const isSocket = exchange.upgrade === WEBSOCKET;
   if (isBare || !headers.has('x-forwarded-host')) {
     if (exchange.authority !== '') headers.appendLine('x-forwarded-host', hostLines.get(exchange.authority));
   }
@@ -91,13 +92,18 @@ export function forwardedForLine(exchange: Exchange, append: boolean): string {
   return `X-Forwarded-For: ${append ? `${list}, ${exchange.client.ip}` : list}\r\n`;
 }
 
-/** Removes the fields that the client's Connection header made hop-by-hop (RFC 9110 §7.6.1), `kept` names excepted. */
+/**
+ * Removes the fields that the client's Connection header made hop-by-hop (RFC 9110 §7.6.1). Those of `kept` are there for the
+ * stages, and are left out of what goes to the server.
+ */
 export function removeNominated(exchange: Exchange, kept: readonly string[]): void {
   const names = exchange.connectionNames;
   if (names === null) return;
   const dropped = new Set<string>();
+  const hop = new Set<string>();
   for (const name of names) {
-    if (!isEndToEnd(name) && !kept.includes(name)) dropped.add(name);
+    if (!isEndToEnd(name)) (kept.includes(name) ? hop : dropped).add(name);
   }
   if (dropped.size > 0) exchange.requestHeaders.deleteAll(dropped);
+  if (hop.size > 0) exchange.hopNames = hop;
 }

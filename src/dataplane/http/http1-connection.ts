@@ -384,6 +384,8 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   startResponse(exchange: Exchange): void {
     exchange.isResponseStarted = true;
     const framing = downstreamFraming(exchange);
+    // HTTP/1.0 has no trailers to announce.
+    if (exchange.minorVersion === 0) exchange.responseHeaders.delete('trailer');
     // Nobody knows whether a client that waits for 100 will still send its body; a rest that is large, or whose length nobody
     // knows, is not worth reading. The client has to be told: it may have its next request ready (RFC 9112 §9.6).
     if (
@@ -428,7 +430,8 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
       this.tunnelEnded();
       return;
     }
-    if (!this.writer.end(exchange.acceptsTrailers ? trailers : null)) {
+    // Also to clients that have not said they want them: they may drop what they do not know (RFC 9110 §6.5.1).
+    if (!this.writer.end(trailers)) {
       this.abort(FAILURES.internal);
       return;
     }

@@ -23,6 +23,7 @@ import {
 import { canonicalHost } from './host.ts';
 import { refuseMethod } from './request-method.ts';
 import { type NormalPath, setOriginForm } from './request-target.ts';
+import { passableUpgrade, WEBSOCKET } from './upgrade.ts';
 
 /** What the connection does after this request. */
 export const KEEP_ALIVE_DEFAULT = 0;
@@ -31,8 +32,6 @@ export const KEEP_ALIVE_REQUESTED = 2;
 
 const ABSOLUTE_FORM = /^(https?):\/\/([^/?#]*)([/?].*)?$/i;
 const DECIMAL = /^[0-9]{1,16}$/;
-/** Only protocols whose tunnels are understood; h2c would carry requests past the router. */
-const UPGRADES = new Set(['websocket']);
 
 export class Http1RequestParser {
   /** One of KEEP_ALIVE_*, of the head parsed last. */
@@ -160,7 +159,7 @@ export class Http1RequestParser {
           exchange.expectsContinue = true;
           break;
         case H_UPGRADE: {
-          const value = trimOws(text, colon + 1, lineEnd).toLowerCase();
+          const value = trimOws(text, colon + 1, lineEnd);
           upgrade = upgrade === null ? value : `${upgrade},${value}`;
           break;
         }
@@ -206,11 +205,10 @@ export class Http1RequestParser {
       exchange.host = canonical;
     }
     if (connection !== null) this.parseConnection(connection, exchange);
-    if (upgrade !== null && UPGRADES.has(upgrade) && exchange.connectionNames?.has('upgrade') === true) {
-      // RFC 9112 §7.8 gives the request a body as any other; a WebSocket handshake has none.
-      if (exchange.requestFraming !== BODY_NONE || exchange.method !== 'GET') return FAILURES.badFraming;
-      exchange.upgrade = upgrade;
-      exchange.traffic = 'websocket';
+    // RFC 9110 §7.8: HTTP/1.0 has none, and the field counts only where Connection names it. A body is one as any other.
+    if (upgrade !== null && exchange.minorVersion === 1 && exchange.connectionNames?.has('upgrade') === true) {
+      exchange.upgrade = passableUpgrade(upgrade);
+      if (exchange.upgrade === WEBSOCKET) exchange.traffic = 'websocket';
     }
     return tooLarge ? FAILURES.bodyTooLarge : null;
   }

@@ -52,6 +52,8 @@ const STATE_LINGER = 3;
 const STATE_CLOSED = 4;
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** What a client may still send behind a connection error, so that GOAWAY reaches it. */
+const MAX_FAULTY_BYTES = 1024 * 1024;
 /** A client that leaves is told what was accepted when its answer to a PING shows that it knows, or after this time. */
 const GOAWAY_ROUND_TRIP_MS = 1_000;
 const GOAWAY_PING = Buffer.from('goaway..', 'latin1');
@@ -100,6 +102,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   /** Streams beyond this id are not served any more. */
   private lastServedId = MAX_STREAM_ID;
   private lingerUntilMs = 0;
+  private lingerBytes = Number.POSITIVE_INFINITY;
   /** Of the DATA frame being read: its stream, or null when its bytes are dropped. */
   private dataStream: Http2Stream | null = null;
   private dataLength = 0;
@@ -164,8 +167,10 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   onRead(chunk: Buffer, length: number): void {
     let at = 0;
     if (this.state >= STATE_LINGER) {
-      // Dropped, however much it is, until the time is over.
-      this.lingerOn();
+      // Dropped until the time is over; of a client that breaks the protocol only so much.
+      this.lingerBytes -= length;
+      if (this.lingerBytes < 0) this.sever();
+      else this.lingerOn();
       return;
     }
     if (this.state === STATE_PREFACE) {
@@ -595,6 +600,7 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   private fail(code: number, failure: Failure): void {
     if (this.state >= STATE_LINGER) return;
     this.output.goaway(this.streams.lastId, code);
+    this.lingerBytes = MAX_FAULTY_BYTES;
     this.end();
     this.cancelAll(failure);
   }

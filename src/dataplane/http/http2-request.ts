@@ -31,6 +31,7 @@ import {
 import { canonicalHost } from './host.ts';
 import { refuseMethod } from './request-method.ts';
 import { type NormalPath, setOriginForm } from './request-target.ts';
+import { passableUpgrade, WEBSOCKET } from './upgrade.ts';
 
 const DECIMAL = /^[0-9]{1,16}$/;
 /** Beside the numbers of header-names.ts. */
@@ -219,11 +220,12 @@ export class Http2RequestReader implements FieldReceiver {
 
   private complete(exchange: Exchange, endStream: boolean): Failure | null {
     if (this.protocol !== '') {
-      if (this.protocol !== 'websocket') return FAILURES.methodUnknown;
-      // The handshake an HTTP/1.1 server knows; rules and logs see the same request for both protocols.
+      const protocol = passableUpgrade(this.protocol);
+      if (protocol === '' || protocol.includes(',')) return FAILURES.methodUnknown;
+      // The upgrade an HTTP/1.1 server knows (RFC 8441 §5, RFC 9298 §3.2); rules and logs see the same request for both.
       exchange.method = 'GET';
-      exchange.upgrade = 'websocket';
-      exchange.traffic = 'websocket';
+      exchange.upgrade = protocol;
+      if (protocol === WEBSOCKET) exchange.traffic = 'websocket';
     } else {
       const refused = refuseMethod(this.method);
       if (refused !== null) {

@@ -24,6 +24,7 @@ import { writeInformational, writeResponseHead, writeTrailers, writeTunnelHead }
 import { respondFailure } from './respond.ts';
 import type { ServerContext } from './server-connection.ts';
 import { hasNoBody } from './status.ts';
+import { WEBSOCKET } from './upgrade.ts';
 import { webSocketAccept } from './websocket.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -107,7 +108,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     }
     exchange.maxRequestBytes = context.spec.limits.maxBodyBytes;
     this.armTotal(this.isRequestDone ? timeouts.writeTotalMs : timeouts.readTotalMs);
-    if (exchange.upgrade !== '') this.addWebSocketKey(exchange);
+    if (exchange.upgrade === WEBSOCKET) this.addWebSocketKey(exchange);
     try {
       const waiting = context.handler(exchange);
       if (waiting !== undefined) waiting.catch((error: unknown) => this.handlerFailed(exchange, error));
@@ -254,7 +255,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     writeResponseHead(this.owner.headers, exchange, this.id, false, this.lastFrame);
   }
 
-  /** To the client of an extended CONNECT, a 2xx would say that the server speaks WebSocket from here on. */
+  /** To the client of an extended CONNECT, a 2xx would say that the server speaks the protocol from here on. */
   private refuseTunnel(exchange: Exchange): void {
     exchange.responseSource?.cancel(FAILURES.upgradeRefused);
     exchange.responseSource = null;
@@ -350,7 +351,8 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   }
 
   startTunnel(exchange: Exchange, upstream: TunnelEnd): void {
-    if (exchange.responseHeaders.get('sec-websocket-accept') !== webSocketAccept(this.webSocketKey)) {
+    const accept = exchange.responseHeaders.get('sec-websocket-accept');
+    if (this.webSocketKey !== '' && accept !== webSocketAccept(this.webSocketKey)) {
       this.refuseTunnel(exchange);
       return;
     }

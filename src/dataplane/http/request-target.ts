@@ -1,7 +1,8 @@
 // The one normalisation of paths, done before anything looks at a path and forwarded as matched: what a rule saw is what
 // the origin gets. Percent-escapes of unreserved characters are decoded, others get upper-case digits, dot segments and
 // double slashes are resolved (RFC 3986 §6.2.2), characters no URI may hold are encoded. What an origin could read as
-// another path - a backslash, an encoded dot segment behind an encoded slash, `..;` - is refused.
+// another path - a backslash, an encoded dot segment behind an encoded slash, `..;` - is refused. A query goes on as it came
+// (RFC 9110 §7.7): what signs or compares it sees bytes.
 
 import type { PathPolicy } from '../../model/entrypoint.ts';
 import type { Exchange } from './exchange.ts';
@@ -17,14 +18,12 @@ export interface NormalPath {
 
 /** Paths without any of these are their own normal form. */
 const PATH_NEEDS_WORK = /[^\w\-.~!$&'()*+,;=:@/]|\/\.|\/\/|;/;
-const QUERY_NEEDS_WORK = /[^\w\-.~!$&'()*+,;=:@/?]/;
 
-/** Octets that no request target may hold: white space, control characters, raw non-ASCII, the fragment mark. */
-const BAD_OCTET = /[^\x21-\x7e]|#/;
+/** Octets that no request target may hold: white space, control characters, the fragment mark. */
+const BAD_OCTET = /[^\x21-\x7e\x80-\xff]|#/;
 const BAD_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 /** Octets that no part of a URI may hold raw (RFC 3986 §2) and that the proxy encodes rather than refuses. */
-const ENCODE_IN_PATH = /["<>^`{|}[\]]/g;
-const ENCODE_IN_QUERY = /["<>\\^`{|}[\]]/g;
+const ENCODE_IN_PATH = /["<>^`{|}[\]\x80-\xff]/g;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 /** Reserved characters and `%`: these stay encoded in the routing path, as their decoded form means something else. */
 const STAYS_ENCODED = new Set(Buffer.from("/?#[]@!$&'()*+,;=%:", 'latin1'));
@@ -60,13 +59,10 @@ export function normalisePath(raw: string, policy: PathPolicy, out: NormalPath):
   return null;
 }
 
-/** The query without `?` as it is forwarded; null when it holds a broken escape or an octet that no target may hold. */
+/** The query without `?` as it is forwarded; null when it holds an octet that no target may hold. */
 export function normaliseQuery(raw: string, policy: PathPolicy): string | null {
+  if (BAD_OCTET.test(raw)) return null;
   let query = raw;
-  if (QUERY_NEEDS_WORK.test(raw)) {
-    if (BAD_OCTET.test(raw) || BAD_ESCAPE.test(raw)) return null;
-    query = raw.replace(ENCODE_IN_QUERY, encodeChar);
-  }
   // `;` separates parameters for some origins and not for others: send what cannot be read two ways.
   if (query.includes(';')) query = query.replaceAll(';', policy.encodeQuerySemicolons ? '%3B' : '&');
   return query;
@@ -91,8 +87,14 @@ export function setOriginForm(
     const query = normaliseQuery(target.slice(mark + 1), policy);
     if (query === null) return FAILURES.badTarget;
     exchange.query = query;
+    exchange.hasQuery = true;
   }
   return null;
+}
+
+/** The path with the exchange's query, an empty one, too, behind it. */
+export function withQuery(path: string, exchange: Exchange): string {
+  return exchange.hasQuery ? `${path}?${exchange.query}` : path;
 }
 
 function normaliseEscapes(path: string): string {

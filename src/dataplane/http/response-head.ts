@@ -52,7 +52,7 @@ export function renderInformational(status: number, reason: string, headerLines:
   return `${statusLine(status, reason)}${headerLines}\r\n`;
 }
 
-/** Answer to a WebSocket handshake: the upstream's fields plus the two that are hop-by-hop. */
+/** Answer to an upgrade that was agreed to: the upstream's fields plus the two that are hop-by-hop. */
 export function renderSwitchingHead(exchange: Exchange): string {
   return `${statusLine(101, exchange.reason)}${exchange.responseHeaders.render()}Connection: Upgrade\r\nUpgrade: ${exchange.upgrade}\r\n\r\n`;
 }

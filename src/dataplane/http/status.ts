@@ -2,7 +2,7 @@
 
 import { STATUS_CODES } from 'node:http';
 
-const reasons: string[] = Array.from({ length: 600 }, (_, status) => STATUS_CODES[status] ?? '');
+const reasons: string[] = Array.from({ length: 1000 }, (_, status) => STATUS_CODES[status] ?? '');
 const lines: string[] = reasons.map((reason, status) => `HTTP/1.1 ${status} ${reason}\r\n`);
 
 /** `reason` '' stands for the standard phrase. */

@@ -6,7 +6,9 @@ const NONE: QueryParams = new Map();
 const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 
 /** Null when an escape is broken. Octets that are no UTF-8 become U+FFFD. */
-function decode(text: string): string | null {
+function decode(raw: string): string | null {
+  // Octets of the head are characters here; what they stand for is UTF-8.
+  const text = /[\x80-\xff]/.test(raw) ? Buffer.from(raw, 'latin1').toString('utf8') : raw;
   if (!text.includes('%') && !text.includes('+')) return text;
   if (BROKEN_ESCAPE.test(text)) return null;
   const spaced = text.replaceAll('+', ' ');

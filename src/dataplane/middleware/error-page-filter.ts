@@ -116,7 +116,7 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
   private pageRequest(exchange: Exchange): Exchange {
     const { settings } = this;
     const page = new Exchange(this, exchange.client);
-    const target = settings.target(exchange.status, settings.rewrite(exchange.status), exchange.target);
+    const target = settings.target(exchange.status, settings.rewrite(exchange.status), askedUrl(exchange));
     const question = target.indexOf('?');
     const path = question < 0 ? target : target.slice(0, question);
     page.isSubrequest = true;
@@ -125,6 +125,7 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     page.path = page.forwardPath;
     page.target = target;
     page.query = question < 0 ? '' : target.slice(question + 1);
+    page.hasQuery = question >= 0;
     page.host = exchange.host;
     page.authority = exchange.authority;
     page.entryPointName = exchange.entryPointName;
@@ -214,4 +215,9 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     page.isFinished = true;
     page.responseSource?.cancel(failure);
   }
+}
+
+/** The URL the client asked for, as far as the request names it. */
+function askedUrl({ target, authority, scheme }: Exchange): string {
+  return target.startsWith('/') && authority !== '' ? `${scheme}://${authority}${target}` : target;
 }

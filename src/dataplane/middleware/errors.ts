@@ -48,7 +48,7 @@ export const errors = defineMiddleware({
       query: withDefault(
         pageTarget,
         '/',
-        'Path of the page. `{status}` stands for the status of the answer, `{originalStatus}` for that before a rewrite, `{url}` for the escaped target of the request.',
+        'Path of the page. `{status}` stands for the status of the answer, `{originalStatus}` for that before a rewrite, `{url}` for the escaped URL of the request.',
       ),
       errorRequestHeaders: optional(
         forgivingList(fieldName),

@@ -28,7 +28,6 @@ function securityFields(given: HeadersOptions): FieldChange[] {
     ['X-XSS-Protection', given.customBrowserXSSValue || (given.browserXssFilter ? '1; mode=block' : undefined)],
     ['Content-Security-Policy', given.contentSecurityPolicy],
     ['Content-Security-Policy-Report-Only', given.contentSecurityPolicyReportOnly],
-    ['Public-Key-Pins', given.publicKey],
     ['Referrer-Policy', given.referrerPolicy],
     ['Feature-Policy', given.featurePolicy],
     ['Permissions-Policy', given.permissionsPolicy],
@@ -109,6 +108,11 @@ export const headers = defineMiddleware({
       ...Object.entries(given.customResponseHeaders).map(([name, value]) => change(name, value)),
     ];
     const sts = stsField(given);
+    // RFC 7469 §2.2.2: over a connection that anybody can change, it says nothing.
+    const pins =
+      given.publicKey === undefined || given.publicKey === '' ? null : change('Public-Key-Pins', given.publicKey);
+    // How a server is kept from its clients' addresses.
+    const hidesClient = request.some(({ lower, line }) => lower === 'x-forwarded-for' && line === '');
     const tlsMarks: TlsMarks = Object.entries(given.sslProxyHeaders).map(([name, value]) => [
       name.toLowerCase(),
       value,
@@ -128,10 +132,11 @@ export const headers = defineMiddleware({
       if (sts !== null && (given.forceSTSHeader || cameOverTls(exchange, tlsMarks))) {
         exchange.responseHeaders.setLine(sts.lower, sts.line);
       }
+      if (pins !== null && cameOverTls(exchange, tlsMarks)) exchange.responseHeaders.setLine(pins.lower, pins.line);
       apply(exchange.responseHeaders, response);
       cors?.setResponseFields(exchange);
     };
-    const hasResponse = response.length > 0 || sts !== null || cors !== null;
+    const hasResponse = response.length > 0 || sts !== null || pins !== null || cors !== null;
 
     /** True when the request was answered. */
     const redirectToTls = (exchange: Exchange): boolean => {
@@ -158,6 +163,7 @@ export const headers = defineMiddleware({
         if (request.length > 0) {
           apply(exchange.requestHeaders, request);
           if (setsForwarded) exchange.hasForwarded = true;
+          if (hidesClient) exchange.appendForwardedFor = false;
         }
         if (hasResponse) exchange.onResponse(setResponseFields);
         return next(exchange);

@@ -3,6 +3,7 @@
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { canonicalHost, portOf } from '../http/host.ts';
+import { withQuery } from '../http/request-target.ts';
 import { respond, respondFailure } from '../http/respond.ts';
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
@@ -24,7 +25,9 @@ export function askedPort(exchange: Exchange): string {
 /** Path and query as they stand in a URL; '' for the asterisk form (RFC 9112 §3.2.4). */
 export function askedTarget(exchange: Exchange): string {
   const path = exchange.path === '*' ? '' : exchange.forwardPath;
-  return exchange.query === '' ? path : `${path}?${exchange.query}`;
+  const target = withQuery(path, exchange);
+  // Octets, which are no text yet.
+  return /[\x80-\xff]/.test(target) ? target.replace(/[\x80-\xff]/g, encodeOctet) : target;
 }
 
 /** Only GET may be repeated as GET: other methods, HEAD among them, are told to keep theirs. */
@@ -57,10 +60,19 @@ export function refuseWithoutHost(exchange: Exchange): void {
 
 /**
  * Percent-encodes what no URL holds: a line break would begin another field (response splitting), and browsers take a
- * backslash for a slash, so that a path becomes another host.
+ * backslash for a slash, so that a path becomes another host. Of a query only what no field may hold: it is to come back as
+ * it was.
  */
 export function safeLocation(text: string): string {
-  return /[^\x21-\x7e]|[\\"<>^`{|}]/.test(text) ? text.replace(/[^\x21-\x7e]+|[\\"<>^`{|}]/g, encode) : text;
+  if (!/[^\x21-\x7e]|[\\"<>^`{|}]/.test(text)) return text;
+  const mark = text.indexOf('?');
+  const path = mark < 0 ? text : text.slice(0, mark);
+  const query = mark < 0 ? '' : text.slice(mark);
+  return path.replace(/[^\x21-\x7e]+|[\\"<>^`{|}]/g, encode) + query.replace(/[^\x21-\x7e]+/g, encode);
+}
+
+function encodeOctet(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 function encode(text: string): string {

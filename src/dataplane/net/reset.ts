@@ -13,7 +13,9 @@ export function carriedBy(secure: net.Socket, carrier: net.Socket): void {
 
 export function resetSocket(socket: net.Socket): void {
   const carrier = carriers.get(socket);
-  if (carrier === undefined) socket.resetAndDestroy();
+  // An end on its way to the kernel cannot be taken back: libuv refuses the reset, and would not close at all.
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else if (carrier === undefined) socket.resetAndDestroy();
   else {
     carrier.resetAndDestroy();
     socket.destroy();

@@ -10,6 +10,7 @@ import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../http/client-bonds.t
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
+import { WEBSOCKET } from '../http/upgrade.ts';
 import type { Reading } from '../net/fixed-read.ts';
 import { Bond, type BondOwner } from './bond.ts';
 import type { ConnectionOwner, UpstreamContext, UpstreamSession } from './connection-owner.ts';
@@ -263,7 +264,7 @@ export class Endpoint
     for (let index = 0; index < shared.length; index++) {
       const connection = shared[index]!;
       if (!connection.canTake) continue;
-      if (exchange.upgrade !== '' && !connection.canTunnel) this.sendApart(exchange);
+      if (exchange.upgrade !== '' && !canTunnel(connection, exchange)) this.sendApart(exchange);
       else {
         this.begin();
         connection.start(exchange);
@@ -279,7 +280,7 @@ export class Endpoint
     this.sendFresh(exchange, true);
   }
 
-  /** A WebSocket handshake, to a server whose HTTP/2 has no extended CONNECT: in HTTP/1.1, if it has that. */
+  /** A change of protocol that HTTP/2 has no words for, or this server's has not: in HTTP/1.1, if it has that. */
   private sendApart(exchange: Exchange): void {
     if (this.server.scheme === 'https') this.sendFresh(exchange, false);
     else {
@@ -609,6 +610,11 @@ export class Endpoint
       respondFailure(waiter.exchange, FAILURES.noServer);
     }
   }
+}
+
+/** RFC 8441 is for WebSocket, and its request has no body. */
+function canTunnel(connection: Http2ClientConnection, exchange: Exchange): boolean {
+  return connection.canTunnel && exchange.upgrade === WEBSOCKET && exchange.requestFraming === BODY_NONE;
 }
 
 /** Sending it twice does what sending it once does, and all of it is at hand. */

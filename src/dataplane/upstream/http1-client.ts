@@ -14,9 +14,11 @@ import type { Exchange, TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_TOO_LARGE, HeadReader } from '../http/head-reader.ts';
 import type { HeaderList } from '../http/header-list.ts';
+import { InterimLimit } from '../http/interim-limit.ts';
 import { MessageWriter, type ChunkOwner } from '../http/message-writer.ts';
 import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
+import { isOffered, WEBSOCKET } from '../http/upgrade.ts';
 import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { Bond } from './bond.ts';
@@ -30,15 +32,12 @@ const STATE_BODY = 2;
 const STATE_TUNNEL = 3;
 const STATE_DEAD = 4;
 
-/** An upstream that answers with interim responses only is broken or hostile. */
-const MAX_INFORMATIONAL = 10;
-
 export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, TunnelEnd {
   private readonly endpoint: ConnectionOwner<Http1ClientConnection>;
   private readonly socket: net.Socket;
   private readonly reading: Reading;
   private readonly head = new HeadReader();
-  private readonly body = new BodyReader();
+  private readonly body = new BodyReader(true);
   private readonly deadline: Deadline;
   private readonly writer: MessageWriter;
   private state = STATE_IDLE;
@@ -48,7 +47,9 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private requestDone = true;
   /** Memory of the request body's chunk being written. */
   private bodyOwner: ChunkOwner | null = null;
-  private informational = 0;
+  private hasInterim = false;
+  /** Made with the first interim response. */
+  private interim: InterimLimit | null = null;
   /** The server said something: trying again could do things twice. */
   private hasAnswered = false;
   private framing: BodyFraming = BODY_NONE;
@@ -58,6 +59,8 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private hasHeardOut = false;
   /** Then: it had ended its side in order. */
   private hasEndedFirst = false;
+  /** The server has changed its protocol before the request was complete: what it has said in it. */
+  private earlyTunnel: Buffer | null = null;
   /** The client it belongs to; null for a connection that serves anybody. */
   bond: Bond<Http1ClientConnection> | null = null;
   /** It authenticates a user who has another connection: this one is not used again. */
@@ -98,7 +101,8 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.exchange = exchange;
     exchange.responseSource = this;
     this.state = STATE_AWAIT;
-    this.informational = 0;
+    this.hasInterim = false;
+    this.interim?.reset();
     writer.begin(renderRequestHead(exchange, this.endpoint.server), exchange.requestFraming, exchange.requestLength);
     if (exchange.requestFraming === BODY_NONE) {
       this.requestDone = true;
@@ -151,7 +155,12 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.writer.end(trailers);
     this.requestDone = true;
     this.bodyOwner = null;
-    if (this.state === STATE_AWAIT) {
+    if (this.earlyTunnel !== null) {
+      const bytes = this.earlyTunnel;
+      this.earlyTunnel = null;
+      this.unpause();
+      this.beginTunnel(this.exchange!, bytes, 0, bytes.length);
+    } else if (this.state === STATE_AWAIT) {
       this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
     }
   }
@@ -224,7 +233,9 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
         this.beginResponse(exchange, chunk, at, end);
         return;
       }
-      if (++this.informational > MAX_INFORMATIONAL) {
+      this.hasInterim = true;
+      this.interim ??= new InterimLimit();
+      if (!this.interim.allow(context.wheel.nowMs)) {
         this.breakOff(FAILURES.upstreamBadResponse);
         return;
       }
@@ -313,12 +324,22 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
 
   private switchProtocols(exchange: Exchange, chunk: Buffer, at: number, end: number): void {
     const parser = this.endpoint.context.parser;
-    if (exchange.upgrade === '' || parser.upgrade !== exchange.upgrade) {
+    if (!isOffered(exchange.upgrade, parser.upgrade)) {
       this.breakOff(FAILURES.upgradeRefused);
       return;
     }
-    exchange.status = 101;
+    exchange.upgrade = parser.upgrade.toLowerCase() === WEBSOCKET ? WEBSOCKET : parser.upgrade;
     exchange.reason = parser.reason;
+    if (this.requestDone) this.beginTunnel(exchange, chunk, at, end);
+    else {
+      // RFC 9110 §7.8: the client changes when its request is complete, and not before.
+      this.earlyTunnel = Buffer.from(chunk.subarray(at, end));
+      this.pause();
+    }
+  }
+
+  private beginTunnel(exchange: Exchange, chunk: Buffer, at: number, end: number): void {
+    exchange.status = 101;
     exchange.originStatus = 101;
     if (this.endpoint.context.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
     this.state = STATE_TUNNEL;
@@ -439,8 +460,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   /** Ends the exchange with the failure: by an answer when none has begun, visibly otherwise. */
   private breakOff(failure: Failure): void {
     const exchange = this.exchange;
-    const isUntouched =
-      this.state === STATE_AWAIT && !this.head.isPartial && !this.hasAnswered && this.informational === 0;
+    const isUntouched = this.state === STATE_AWAIT && !this.head.isPartial && !this.hasAnswered && !this.hasInterim;
     // On another connection the client would be somebody else.
     const wasReused = this.served > 0 && this.bond === null;
     if (isUntouched && this.served > 0 && failure.retry === 'reused') this.endpoint.closedByServer(this.restedMs);

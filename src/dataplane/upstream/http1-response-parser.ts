@@ -20,10 +20,10 @@ import {
 import { challengesConnection } from '../http/client-bonds.ts';
 import { fieldLine } from '../http/http1-request-parser.ts';
 import { hasNoBody } from '../http/status.ts';
+import { lengthOf } from '../http/content-length.ts';
 import { announcedAge } from './keep-alive-age.ts';
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-const DECIMAL = /^[0-9]{1,16}$/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 
 /** The head parsed last; one object per worker, read before the next call. */
 export class Http1ResponseParser {
@@ -32,7 +32,7 @@ export class Http1ResponseParser {
   framing: BodyFraming = BODY_NONE;
   length = 0;
   keepAlive = true;
-  /** Protocol a 101 switches to, lower case. */
+  /** Protocol a 101 switches to. */
   upgrade = '';
   isEventStream = false;
   /** A challenge of this response is one for the connection; see http/client-bonds.ts. */
@@ -70,6 +70,7 @@ export class Http1ResponseParser {
     let count = 0;
     let chunked = false;
     let connection: string | null = null;
+    let trailer = '';
     let at = start;
     while (at < end) {
       const lineFeed = text.indexOf('\n', at);
@@ -83,10 +84,9 @@ export class Http1ResponseParser {
       if (++count > maxCount) return FAILURES.upstreamHeadersTooLarge;
       switch (name.id) {
         case H_CONTENT_LENGTH: {
-          const digits = trimOws(text, colon + 1, lineEnd);
-          if (this.length >= 0 || !DECIMAL.test(digits)) return FAILURES.upstreamBadResponse;
-          this.length = Number(digits);
-          if (this.length > Number.MAX_SAFE_INTEGER) return FAILURES.upstreamBadResponse;
+          const length = lengthOf(trimOws(text, colon + 1, lineEnd));
+          if (length < 0 || (this.length >= 0 && this.length !== length)) return FAILURES.upstreamBadResponse;
+          this.length = length;
           break;
         }
         case H_TRANSFER_ENCODING:
@@ -101,10 +101,12 @@ export class Http1ResponseParser {
           break;
         }
         case H_UPGRADE:
-          this.upgrade = trimOws(text, colon + 1, lineEnd).toLowerCase();
+          this.upgrade = trimOws(text, colon + 1, lineEnd);
           break;
         case H_TE:
+          break;
         case H_TRAILER:
+          trailer = fieldLine(text, at, colon, lineEnd, spelling);
           break;
         case H_HOP_BY_HOP:
           if (name.lower === 'keep-alive') this.announcedAgeMs = announcedAge(trimOws(text, colon + 1, lineEnd));
@@ -123,6 +125,8 @@ export class Http1ResponseParser {
     }
     if (connection !== null) this.applyConnection(connection, headers);
     if (this.announcedAgeMs === 0) this.keepAlive = false;
+    // Announced is what can come (RFC 9110 §6.6.2).
+    if (chunked && trailer !== '') headers.appendLine('trailer', trailer);
     if (chunked && this.length >= 0) return FAILURES.upstreamBadResponse;
     if (hasNoBody(method, this.status)) {
       // HEAD and 304 may announce the length a GET would have: passed on, no body follows.

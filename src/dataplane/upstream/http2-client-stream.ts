@@ -12,6 +12,7 @@ import type { Exchange, TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import { writeTrailers } from '../http/http2-response.ts';
+import { InterimLimit } from '../http/interim-limit.ts';
 import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
 import { webSocketAccept } from '../http/websocket.ts';
@@ -26,8 +27,6 @@ import { MAX_REPLAYED_BYTES, parkBody, ReplayedBody, takeParkedBody } from './re
 import { writeRequestHead } from './http2-request-head.ts';
 import type { Http2ResponseReader } from './http2-response.ts';
 
-/** An upstream that answers with interim responses only is broken or hostile. */
-const MAX_INFORMATIONAL = 10;
 /** What a response may be ahead of a client that keeps up; others get the first window. */
 const MAX_STREAM_WINDOW = 512 * 1024;
 
@@ -63,7 +62,8 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   /** Of a request body with a known length: bytes still to come; -1 for others. */
   private requestLeft = -1;
   private requestTrailers: HeaderList | null = null;
-  private informational = 0;
+  /** Made with the first interim response. */
+  private interim: InterimLimit | null = null;
   private hasNoBody = false;
   /** Of a response with a known length: bytes still to come; -1 for others. */
   private responseLeft = -1;
@@ -192,7 +192,8 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   readHead(reader: Http2ResponseReader, endStream: boolean): boolean {
     const exchange = this.exchange!;
     if (reader.status >= 200) return this.beginResponse(exchange, reader, endStream);
-    if (endStream || ++this.informational > MAX_INFORMATIONAL) return false;
+    this.interim ??= new InterimLimit();
+    if (endStream || !this.interim.allow(this.owner.endpoint.context.wheel.nowMs)) return false;
     // 100 is ours to give, and was given when the body was first wanted.
     if (reader.status !== 100) exchange.downstream.sendInformational(reader.status, '', exchange.responseHeaders);
     exchange.responseHeaders.clear();
@@ -386,7 +387,7 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     if (isUnseen && this.taken !== null && !exchange.isFinished) {
       if (exchange.requestFraming !== BODY_NONE) this.parkTaken(exchange, this.taken);
       endpoint.refused(exchange, failure);
-    } else if (!this.isAnswered && this.informational === 0) endpoint.failed(exchange, failure, wasReused);
+    } else if (!this.isAnswered && this.interim === null) endpoint.failed(exchange, failure, wasReused);
     else {
       endpoint.brokeOff(failure);
       if (this.isTunnel) exchange.downstream.abort(failure);

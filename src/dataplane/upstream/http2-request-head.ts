@@ -15,14 +15,15 @@ const ADDED_BYTES = 256;
 /** Part of a handshake that HTTP/2 does not need (RFC 8441 §5). */
 const WEBSOCKET_KEY = 'sec-websocket-key';
 
+/** Clients may make up methods; those that are used come first. */
+const MAX_METHOD_LINES = 64;
 const methodLines = new Map<string, string>();
 
 function methodLine(method: string): string {
   let line = methodLines.get(method);
   if (line === undefined) {
     line = `:method: ${method}\r\n`;
-    // Methods are of a known set: see request-method.ts.
-    methodLines.set(method, line);
+    if (methodLines.size < MAX_METHOD_LINES) methodLines.set(method, line);
   }
   return line;
 }
@@ -67,6 +68,7 @@ export function writeRequestHead(
   for (let index = 0; index < lines.length; index++) {
     const name = names[index]!;
     if (hasList && name === 'x-forwarded-for') continue;
+    if (exchange.hopNames !== null && exchange.hopNames.has(name)) continue;
     if (isTunnel && name === WEBSOCKET_KEY) continue;
     writer.field(name, lines[index]!);
   }

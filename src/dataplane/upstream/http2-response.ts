@@ -1,12 +1,12 @@
 // Makes a response head of a decoded header list, RFC 9113 §8.3.2, as strictly as the HTTP/1.1 parser does.
 
+import { lengthOf } from '../http/content-length.ts';
 import type { HeaderList } from '../http/header-list.ts';
-import { H_CONTENT_LENGTH, H_HOP_BY_HOP, H_TE, H_TRAILER, headerName } from '../http/header-names.ts';
+import { H_CONTENT_LENGTH, H_HOP_BY_HOP, H_TE, headerName } from '../http/header-names.ts';
 import { type Field, FIELD_REGULAR, FIELD_STATUS } from '../http2/field.ts';
 import type { FieldReceiver } from '../http2/hpack-decoder.ts';
 
-const STATUS = /^[1-5][0-9]{2}$/;
-const DECIMAL = /^[0-9]{1,16}$/;
+const STATUS = /^[1-9][0-9]{2}$/;
 /** Beside the numbers of header-names.ts. */
 const TAG_CONTENT_TYPE = 100;
 
@@ -63,14 +63,12 @@ export class Http2ResponseReader implements FieldReceiver {
   private regular(field: Field, headers: HeaderList): void {
     switch (tagOf(field)) {
       case H_CONTENT_LENGTH: {
-        const length = Number(field.value);
-        if (this.contentLength >= 0 || !DECIMAL.test(field.value) || length > Number.MAX_SAFE_INTEGER) {
-          this.isMalformed = true;
-        } else this.contentLength = length;
+        const length = lengthOf(field.value);
+        if (length < 0 || (this.contentLength >= 0 && this.contentLength !== length)) this.isMalformed = true;
+        else this.contentLength = length;
         return;
       }
       case H_TE:
-      case H_TRAILER:
       case H_HOP_BY_HOP:
         return;
       case TAG_CONTENT_TYPE:

@@ -4,6 +4,7 @@
 import { BODY_CHUNKED, BODY_LENGTH } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { forwardedForLine } from '../http/forwarded-headers.ts';
+import { withQuery } from '../http/request-target.ts';
 import type { ServerSpec } from '../../model/service.ts';
 
 /** Methods that give a body a meaning: without one they say so, which some servers insist on (RFC 9110 §8.6). */
@@ -13,7 +14,7 @@ export const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH']);
 export function requestTarget(exchange: Exchange, server: ServerSpec): string {
   const path =
     server.preservePath && exchange.path !== '*' ? joinPath(server.path, exchange.forwardPath) : exchange.forwardPath;
-  return exchange.query === '' ? path : `${path}?${exchange.query}`;
+  return withQuery(path, exchange);
 }
 
 export function renderRequestHead(exchange: Exchange, server: ServerSpec): string {
@@ -22,9 +23,11 @@ export function renderRequestHead(exchange: Exchange, server: ServerSpec): strin
   const names = headers.names;
   const lines = headers.lines;
   let head = `${exchange.method} ${target} HTTP/1.1\r\nHost: ${exchange.upstreamHost}\r\n`;
+  const { hopNames } = exchange;
   const hasList = exchange.hasForwarded && headers.has('x-forwarded-for');
   for (let index = 0; index < lines.length; index++) {
     if (hasList && names[index] === 'x-forwarded-for') continue;
+    if (hopNames !== null && hopNames.has(names[index]!)) continue;
     head += lines[index];
   }
   head += exchange.appendForwardedFor || hasList ? forwardedForLine(exchange, exchange.appendForwardedFor) : '';

@@ -110,7 +110,7 @@ test('interim answers are passed over, endless ones are not an answer', async ()
   answer = (socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
   const probe = probeOf();
   expect(await check(probe)).toBeNull();
-  answer = (socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(20));
+  answer = (socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(200));
   expect(await check(probe)).toBe('the answer is no final response');
   probe.stop();
 });

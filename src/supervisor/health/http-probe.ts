@@ -11,6 +11,7 @@ import { BODY_CLOSE, BODY_NONE, type BodySink } from '../../dataplane/http/body.
 import { BodyReader } from '../../dataplane/http/body-reader.ts';
 import { HEAD_COMPLETE, HEAD_PARTIAL, HeadReader } from '../../dataplane/http/head-reader.ts';
 import { HeaderList } from '../../dataplane/http/header-list.ts';
+import { InterimLimit } from '../../dataplane/http/interim-limit.ts';
 import { hasNoBody } from '../../dataplane/http/status.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
 import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
@@ -21,7 +22,6 @@ const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_HEAD_FIELDS = 200;
 /** A longer answer is not read to its end: its connection is closed instead. */
 const MAX_BODY_BYTES = 64 * 1024;
-const MAX_INFORMATIONAL = 10;
 /** The wheel turns every 50 ms; what is later than this says that the thread was held up. */
 const MAX_LATE_MS = 250;
 const MAX_REDIRECTS = 10;
@@ -72,7 +72,7 @@ export class HttpProbe implements Probe {
   #verdict: Verdict = null;
   #status = 0;
   #redirects = 0;
-  #informational = 0;
+  readonly #interim = new InterimLimit();
   /** The connection has answered before: its death may say nothing about the server. */
   #isReused = false;
   #keepAlive = true;
@@ -164,7 +164,7 @@ export class HttpProbe implements Probe {
     if (!isSame) this.#drop();
     this.#target = target;
     this.#pending = request;
-    this.#informational = 0;
+    this.#interim.reset();
     if (this.#socket !== null) {
       this.#isReused = true;
       this.#send();
@@ -261,7 +261,7 @@ export class HttpProbe implements Probe {
         this.#answered(chunk, at, end);
         return;
       }
-      if (parser.status === 101 || ++this.#informational > MAX_INFORMATIONAL) {
+      if (parser.status === 101 || !this.#interim.allow(performance.now())) {
         this.#drop();
         this.#settle('the answer is no final response');
         return;
