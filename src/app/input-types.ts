@@ -93,7 +93,7 @@ export interface InstallInput {
       };
       /** What to do with field names that hold an underscore. */
       readonly underscoreHeadersStrategy?: 'keep' | 'KEEP' | 'delete' | 'DELETE' | 'reject' | 'REJECT';
-      /** Request head; then 431. Traefik allows 1 MiB. */
+      /** Request head; then 431. Traefik allows 1 MiB. Over HTTP/2 a client can name a long field with a single byte once it has sent it (HPACK): up to this much goes to the server for each request, from a few hundred times fewer bytes. */
       readonly maxHeaderBytes?: number | string;
       /** Answer every request of this entry point with a redirect. */
       readonly redirections?: {
@@ -749,7 +749,7 @@ export interface MiddlewareInput {
     readonly statusRewrites?: Readonly<Record<string, number | string>>;
     /** Service that has the pages. */
     readonly service: string;
-    /** Path of the page. `{status}` stands for the status of the answer, `{originalStatus}` for that before a rewrite, `{url}` for the escaped target of the request. */
+    /** Path of the page. `{status}` stands for the status of the answer, `{originalStatus}` for that before a rewrite, `{url}` for the escaped URL of the request. */
     readonly query?: string;
     /** Fields of the request that are sent along; all when left out. */
     readonly errorRequestHeaders?: ReadonlyArray<string> | string;

@@ -82,8 +82,23 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
     'used; a POST may be lost',
     'avoided: the server’s `Keep-Alive: timeout`, or what it did before',
   ],
-  ['request trailers', 'lost', 'carried when negotiated'],
-  ['response trailers', 'reach every client', 'reach HTTP/2 clients, and those of HTTP/1.1 that say `TE: trailers`'],
+  ['trailers of requests', 'lost', 'carried'],
+  [
+    'upgrades (`tcp`, `SPDY/3.1`, `derp` …)',
+    'any protocol, h2c and TLS as well',
+    'any but `h2c`, `HTTP/*` and `TLS/*`, which would carry requests past the router',
+  ],
+  [
+    'tunnels in which nobody speaks',
+    'stay open',
+    'closed after `respondingTimeouts.tunnelIdleTimeout`, an hour; 0 keeps them',
+  ],
+  ['more than a few interim responses (`102`)', 'as many as come', 'the same, up to 20 a second'],
+  [
+    'page of `errors`',
+    'takes all fields away',
+    'keeps what the status needs: `WWW-Authenticate`, `Allow`, `Retry-After` …',
+  ],
   ['request without `Accept-Encoding`', 'gets `gzip`', 'left alone'],
   ['`headers.allowedHosts`', 'compares the port; 500', 'port only when given; 400'],
   ['Go templates in files', 'run', 'a warning that says what to write instead'],
@@ -91,11 +106,7 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
   ['metric prefix', '`traefik`', '`signalbox`; `metrics.prometheus.prefix: traefik` gives the old names'],
   ['`basicAuth`', 'bcrypt, `$apr1$`, `$1$`, `{SHA}`', 'those, and `$5$` and `$6$` as well'],
   ['`buffering`', 'gathers bodies, on disk when large', 'limits them as they pass'],
-  [
-    '`compress`',
-    'everything of a size; strong ETags stay',
-    'not what is compressed in itself; weak ETags; codings in any case, `*`',
-  ],
+  ['`compress`', 'everything of a size', 'not what is compressed in itself; codings in any case, `*`'],
   [
     '`Vary: Accept-Encoding` of `compress`',
     'on what was compressed',

@@ -232,3 +232,45 @@ test('what is wrong with its options is said', async () => {
     expect.arrayContaining(['"x" is no status or range such as 500-599; this entry is left out']),
   );
 });
+
+test('a page leaves the fields that the status needs', async () => {
+  await using at = await lab({ status: ['400-599'], statusRewrites: { '403': 404 } });
+  const fields: Readonly<Record<string, string>> = {
+    401: 'WWW-Authenticate: Basic realm="a"\r\nWWW-Authenticate: Bearer\r\n',
+    405: 'Allow: GET, PUT\r\n',
+    416: 'Content-Range: bytes */9\r\n',
+    426: 'Connection: Upgrade\r\nUpgrade: websocket\r\n',
+    429: 'Retry-After: 7\r\n',
+    503: 'Retry-After: 8\r\n',
+    403: 'Retry-After: 9\r\n',
+  };
+  at.service.respond = ({ socket }, bytes) => {
+    const [, status = ''] = /^\w+ \/(\d{3})/.exec(bytes) ?? [];
+    socket.write(`HTTP/1.1 ${status} No\r\n${fields[status]}ETag: "x"\r\nContent-Length: 2\r\n\r\nno`);
+  };
+  for (const [status, lines] of Object.entries(fields)) {
+    const { head, body } = await RawClient.exchange(
+      at.router.process.ports['web']!,
+      `GET /${status} HTTP/1.1\r\nHost: a\r\n\r\n`,
+    );
+    expect(body).toContain('page ');
+    expect(head).not.toContain('ETag');
+    for (const line of lines.trimEnd().split('\r\n')) {
+      if (status === '403') expect(head).not.toContain(line);
+      else expect(head).toContain(`\r\n${line}\r\n`);
+    }
+  }
+});
+
+test('text in the place of a page keeps the fields as well', async () => {
+  await using at = await lab({ status: ['401', '405'] });
+  await at.pages[Symbol.asyncDispose]();
+  at.service.respond = ({ socket }) =>
+    socket.write('HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n');
+  const { status, head } = await RawClient.exchange(
+    at.router.process.ports['web']!,
+    'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
+  );
+  expect(status).toBe(401);
+  expect(head).toContain('WWW-Authenticate: Basic\r\n');
+});

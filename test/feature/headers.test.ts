@@ -26,6 +26,7 @@ beforeAll(async () => {
         },
       },
       forged: { headers: { customRequestHeaders: { 'X-Forwarded-For': '9.9.9.9', 'X-Forwarded-Proto': 'https' } } },
+      hidden: { headers: { customRequestHeaders: { 'X-Forwarded-For': '', 'X-Real-Ip': '' } } },
       secure: {
         headers: {
           frameDeny: true,
@@ -91,6 +92,14 @@ test('fields about forwarding can be set, and stay one line each', async () => {
     'X-Forwarded-Proto: https',
     'X-Forwarded-For: 9.9.9.9, 127.0.0.1',
   ]);
+});
+
+test('an empty X-Forwarded-For keeps the client’s address from the server', async () => {
+  for (const port of [web, trusted]) {
+    await ask(port, 'hidden', '/', { fields: 'X-Forwarded-For: 6.6.6.6\r\n' });
+    const { received } = origin.connections.at(-1)!;
+    expect(received.slice(received.lastIndexOf('GET '))).not.toMatch(/x-forwarded-for|x-real-ip|127\.0\.0\.1/i);
+  }
 });
 
 test('sends the security fields, and custom ones win', async () => {

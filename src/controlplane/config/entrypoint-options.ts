@@ -149,7 +149,7 @@ const http = object({
     withDefault(
       integer({ min: 1 * KIB, max: 1024 * KIB, clamp: 'both', isZeroAbsent: true }),
       64 * KIB,
-      'Request head; then 431. Traefik allows 1 MiB.',
+      'Request head; then 431. Traefik allows 1 MiB. Over HTTP/2 a client can name a long field with a single byte once it has sent it (HPACK): up to this much goes to the server for each request, from a few hundred times fewer bytes.',
     ),
     '64 KiB rather than 1 MiB when left out.',
   ),

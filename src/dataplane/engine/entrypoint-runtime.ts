@@ -5,6 +5,7 @@ import type tls from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { IpSet } from '../../core/ip.ts';
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
+import { KEEP_ALIVE_MS } from '../net/fixed-read.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
 import { listenOn } from '../net/accept-queue.ts';
 import { closeDoor } from '../net/close-door.ts';
@@ -180,6 +181,8 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
   }
 
   #serve(socket: net.Socket, admitted: Admitted): void {
+    // A client that has vanished from a silent tunnel says nothing else.
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const { ticket } = admitted;
     const { tcp } = this;
     const hasTls = this.secure.routes.size > 0 || tcp.secure.size > 0;

@@ -18,6 +18,7 @@ import { BODY_CLOSE, BODY_NONE, type BodySink } from './body.ts';
 import { BodyReader } from './body-reader.ts';
 import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
+import { FORBIDDEN_IN_HEAD } from './field-block.ts';
 import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HeadReader } from './head-reader.ts';
 import type { HeaderList } from './header-list.ts';
 import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from './http1-request-parser.ts';
@@ -48,6 +49,11 @@ export interface Http1ServerContext extends ServerContext {
 
 /** The first line of the preface of HTTP/2 and the empty one behind it, which end like a head (RFC 9113 §3.4). */
 export const PREFACE_HEAD = PREFACE.slice(0, PREFACE.indexOf('SM'));
+
+/** By octet: a request may begin with it. Methods are tokens (RFC 9110 §9.1); CR is for the empty line before one. */
+const BEGINS_REQUEST: readonly boolean[] = Array.from({ length: 256 }, (_, octet) =>
+  /^[\r!#$%&'*+\-.^_`|~0-9A-Za-z]$/.test(String.fromCharCode(octet)),
+);
 
 /** Swallows the rest of a request body. */
 const DISCARD: BodySink = {
@@ -166,6 +172,11 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
         at += 2;
       }
       if (at >= end) return end;
+      if (!BEGINS_REQUEST[chunk[at]!]) {
+        // A TLS hello, or any other protocol: waiting for the rest of a head would keep the client waiting for nothing.
+        this.refuse(FAILURES.badRequestLine);
+        return end;
+      }
       // The header timeout counts from the first byte, and only for heads that do not come whole.
     } else if (head.received === '\r' && chunk[at] === 10 && !this.hasSkippedLine) {
       this.hasSkippedLine = true;
@@ -179,6 +190,10 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
       if (head.received.length > limits.maxLineBytes && !head.received.includes('\r\n')) {
         head.reset();
         this.refuse(FAILURES.targetTooLong);
+      } else if (FORBIDDEN_IN_HEAD.test(chunk.latin1Slice(at, end))) {
+        const isInFields = head.received.includes('\r\n');
+        head.reset();
+        this.refuse(isInFields ? FAILURES.badHeader : FAILURES.badRequestLine);
       } else if (!wasPartial) this.arm(this.context.spec.timeouts.headerMs);
     } else if (outcome === HEAD_MALFORMED) this.refuse(FAILURES.badHeader);
     else {

@@ -42,6 +42,7 @@ export function renderResponseHead(
   } else if (exchange.responseFraming === BODY_NONE && !hasNoBody(exchange.method, exchange.status)) {
     head += 'Content-Length: 0\r\n';
   }
+  if (exchange.status === 426 && headers.has('upgrade')) head += 'Connection: Upgrade\r\n';
   if (!keepAlive) head += 'Connection: close\r\n';
   else if (exchange.minorVersion === 0) head += 'Connection: keep-alive\r\n';
   return `${head}\r\n`;

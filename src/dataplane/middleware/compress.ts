@@ -66,16 +66,16 @@ function isCompressible(exchange: Exchange, minBytes: number): boolean {
   return !/(?:^|[,\s])no-transform(?:[,\s]|$)/i.test(headers.get('cache-control') ?? '');
 }
 
-/** What is said about the body is said about other bytes from now on. */
+/**
+ * What is said about the body is said about other bytes from now on. The ETag stays: the service compares what a client sends
+ * back in If-Match with its own, and a weak one never matches there (RFC 9110 §13.1.1).
+ */
 function describe(exchange: Exchange, coding: string): void {
   const headers = exchange.responseHeaders;
   headers.setLine('content-encoding', `Content-Encoding: ${coding}\r\n`);
   headers.delete('accept-ranges');
   headers.delete('content-md5');
   headers.delete('content-digest');
-  const etag = headers.get('etag');
-  // RFC 9110 §8.8.1: a strong one would promise the same bytes.
-  if (etag !== undefined && !etag.startsWith('W/')) headers.setLine('etag', `ETag: W/${etag}\r\n`);
   exchange.responseFraming = BODY_CHUNKED;
   exchange.responseLength = 0;
 }
@@ -90,7 +90,7 @@ export const compress = defineMiddleware({
   kind: 'compress',
   summary: 'Compresses responses.',
   description:
-    'Compressed is what has no encoding yet and a type that is worth it: images but SVG, audio, video, archives and gRPC are left alone. Types in `includedContentTypes` are compressed whatever they are, and no others. A body whose length is not announced is compressed whatever its size, and what the service sends is passed on at once. Responses that could be compressed say `Vary: Accept-Encoding`; a strong ETag becomes a weak one. `zstd` needs a release of Node that has it, and is passed over otherwise.',
+    'Compressed is what has no encoding yet and a type that is worth it: images but SVG, audio, video, archives and gRPC are left alone. Types in `includedContentTypes` are compressed whatever they are, and no others. A body whose length is not announced is compressed whatever its size, and what the service sends is passed on at once. Responses that could be compressed say `Vary: Accept-Encoding`; an ETag stays as it is, so that clients can send it back in `If-Match`. `zstd` needs a release of Node that has it, and is passed over otherwise.',
   options: checked(
     object({
       encodings: withDefault(

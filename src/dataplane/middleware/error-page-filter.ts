@@ -30,6 +30,15 @@ const CONDITIONS = new Set([
   'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range', 'content-type', 'content-encoding',
 ]); // prettier-ignore
 
+/**
+ * Fields that go with a status and not with a body: RFC 9110 §15.5.2 (401), §15.5.6 (405), §15.5.8 (407), §15.5.17 (416),
+ * §15.5.16 (415), §15.5.22 (426), §10.2.3 (Retry-After), §15.4 (redirections).
+ */
+const NEEDED = new Set([
+  'www-authenticate', 'proxy-authenticate', 'authentication-info', 'allow', 'content-range', 'accept-ranges', 'accept',
+  'accept-encoding', 'accept-patch', 'accept-post', 'upgrade', 'sec-websocket-version', 'retry-after', 'location',
+]); // prettier-ignore
+
 export class ErrorPageFilter extends ResponseFilter implements Downstream, BodySource {
   private readonly settings: ErrorPageSettings;
   private readonly runOuterHooks: () => boolean;
@@ -146,11 +155,20 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
   private startPage(page: Exchange): void {
     const exchange = this.exchange!;
     const { names, lines } = page.responseHeaders;
-    exchange.responseHeaders.clear();
+    this.keepNeeded(exchange);
+    const own = new Set(names);
+    if (own.size > 0) exchange.responseHeaders.deleteAll(own);
     for (const [index, name] of names.entries()) exchange.responseHeaders.appendLine(name, lines[index]!);
     exchange.responseFraming = page.responseFraming;
     exchange.responseLength = page.responseLength;
     this.begin(exchange);
+  }
+
+  /** Of the answer whose place is taken: the fields without which its status says nothing. */
+  private keepNeeded({ status, responseHeaders }: Exchange): void {
+    const isKept = this.settings.rewrite(status) === status;
+    const dropped = responseHeaders.names.filter((name) => !isKept || !NEEDED.has(name));
+    if (dropped.length > 0) responseHeaders.deleteAll(new Set(dropped));
   }
 
   private giveUp(failure: Failure): void {
@@ -159,7 +177,7 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     const status = this.settings.rewrite(exchange.status);
     const body = Buffer.from(this.settings.fallback(status));
     this.page!.isFinished = true;
-    exchange.responseHeaders.clear();
+    this.keepNeeded(exchange);
     exchange.responseHeaders.append('Content-Type', 'text/plain; charset=utf-8');
     exchange.responseFraming = BODY_LENGTH;
     exchange.responseLength = body.length;

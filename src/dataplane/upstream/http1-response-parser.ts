@@ -125,6 +125,8 @@ export class Http1ResponseParser {
     }
     if (connection !== null) this.applyConnection(connection, headers);
     if (this.announcedAgeMs === 0) this.keepAlive = false;
+    // Its upgrade is one for the client (RFC 9110 §15.5.22).
+    if (this.status === 426 && this.upgrade !== '') headers.append('Upgrade', this.upgrade);
     // Announced is what can come (RFC 9110 §6.6.2).
     if (chunked && trailer !== '') headers.appendLine('trailer', trailer);
     if (chunked && this.length >= 0) return FAILURES.upstreamBadResponse;

@@ -60,6 +60,8 @@ const WORTHWHILE_BYTES = 1024;
 const SETTINGS_COST = 10;
 /** For a server that reads no more: what is left to say may wait this long. */
 const LINGER_MS = 2_000;
+/** That many requests reset, and none answered in between. */
+const MAX_RESETS_IN_A_ROW = 10;
 const HEALTH_PING = Buffer.from('health..', 'latin1');
 
 /** The endpoint as its shared connections see it. */
@@ -99,6 +101,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
   private served = 0;
   private isPaused = false;
   private isAsked = false;
+  private resetsInARow = 0;
   /** A write has failed: nothing more is sent, what the server has said before is read. */
   private isBroken = false;
   private writes = 0;
@@ -287,6 +290,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
     else {
       // Asked for: it pays for the frames that go with it.
       this.guard.earn();
+      this.resetsInARow = 0;
       if (!stream.readHead(response, endStream)) stream.breakResponse(FAILURES.upstreamBadResponse);
     }
     return NO_ERROR;
@@ -371,6 +375,8 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
       stream.stopRequest();
       return NO_ERROR;
     }
+    // A server that resets whatever comes is asked on another connection, which may lead to a better one.
+    if (!stream.isAnswered && ++this.resetsInARow >= MAX_RESETS_IN_A_ROW) this.leave();
     this.closeStream(stream);
     const isUnseen = code === REFUSED_STREAM && !stream.isAnswered;
     stream.breakOff(isUnseen ? FAILURES.upstreamRefused : FAILURES.upstreamReset, false, isUnseen);
