@@ -129,7 +129,7 @@ test('a flood of interim responses: 502', async () => {
   client.headers(1, GET);
   const server = await origin.connection(0);
   await server.request(1);
-  for (let index = 0; index < 20; index++) server.headers(1, [[':status', '103']], false);
+  for (let index = 0; index < 150; index++) server.headers(1, [[':status', '103']], false);
   expect(await client.status(1)).toBe('502');
   client.socket.destroy();
 });

@@ -57,6 +57,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   /** A write has failed: nothing more is sent, what the server has said before is read. */
   private isBroken = false;
   private hasHeardOut = false;
+  private hasReadEnd = false;
   /** Then: it had ended its side in order. */
   private hasEndedFirst = false;
   /** The server has changed its protocol before the request was complete: what it has said in it. */
@@ -172,7 +173,9 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.requestDone = false;
     this.bodyOwner = null;
     this.writer.dispose();
-    if (this.state === STATE_AWAIT) this.endpoint.context.wheel.arm(this.deadline, LAST_WORDS_MS);
+    // After the end nothing more is to be heard: it was a reset.
+    if (this.hasReadEnd) this.lost(FAILURES.upstreamReset);
+    else if (this.state === STATE_AWAIT) this.endpoint.context.wheel.arm(this.deadline, LAST_WORDS_MS);
     else if (this.state !== STATE_BODY) this.lost(FAILURES.upstreamReset);
   }
 
@@ -426,6 +429,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
       this.ended(exchange);
       return;
     }
+    this.hasReadEnd = true;
     if (socket.writableLength === 0) socket.write('');
     setImmediate(() => {
       if (this.exchange === exchange && socket.errored === null) this.ended(exchange);
