@@ -158,6 +158,28 @@ describe('a client of HTTP/1.1', () => {
     expect(client.received).not.toContain('0\r\n\r\n');
   });
 
+  test('a connection on which every request is reset is left for another', async () => {
+    const client = await RawClient.connect(port);
+    client.send('GET /0 HTTP/1.1\r\nHost: a\r\n\r\n');
+    const { server } = await arrival();
+    server.send(frame(3, 0, 1, uint32(2)));
+    expect((await client.response()).status).toBe(502);
+    for (let index = 1; index < 10; index++) {
+      client.send(`GET /${index} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      const id = 1 + 2 * index;
+      await server.request(id);
+      server.send(frame(3, 0, id, uint32(2)));
+      expect((await client.response()).status).toBe(502);
+    }
+    await server.goaway(0);
+    client.send('GET /another HTTP/1.1\r\nHost: a\r\n\r\n');
+    const other = await origin.connection(1);
+    await other.request(1);
+    other.headers(1, OK);
+    expect((await client.response()).status).toBe(200);
+    client.socket.destroy();
+  });
+
   test('a client that leaves ends the server’s work, and nobody else’s', async () => {
     const client = await RawClient.connect(port);
     const other = await RawClient.connect(port);
