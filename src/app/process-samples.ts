@@ -48,6 +48,9 @@ export function processSamples(parts: ProcessParts): readonly Sample[] {
     ...supervisor
       .externalBytes()
       .map(([slot, bytes]) => single('worker_external_bytes', bytes, { worker: String(slot) })),
+    single('server_connections', supervisor.descriptors.open.servers),
+    single('descriptors_limit', supervisor.descriptors.limit),
+    single('connections_refused_total', supervisor.descriptors.refusals),
     single('worker_restarts_total', supervisor.restarts),
     single('access_log_dropped_total', parts.droppedLines),
     single('log_dropped_total', parts.droppedLogLines),

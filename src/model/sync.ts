@@ -47,6 +47,8 @@ export interface SharedState {
   readonly metrics: SharedArrayBuffer;
   /** dataplane/net/connection-limits.ts: open connections per entry point and per address, a column per worker. */
   readonly connections: SharedArrayBuffer;
+  /** dataplane/net/descriptors.ts: sockets of clients and servers, and how many there may be. */
+  readonly descriptors: SharedArrayBuffer;
   /** dataplane/upstream/connection-budget.ts: open upstream connections per server and worker. */
   readonly budget: SharedArrayBuffer;
   /** dataplane/upstream/endpoint-table.ts: health, load and response times of every server. */

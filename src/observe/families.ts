@@ -64,6 +64,17 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     labels: ['outcome'],
   },
   open_connections: { type: 'gauge', help: 'Open client connections.', labels: ['entrypoint', 'protocol'] },
+  server_connections: { type: 'gauge', help: 'Open sockets to servers, of all services.', labels: [] },
+  descriptors_limit: {
+    type: 'gauge',
+    help: 'Sockets that clients and servers may have together: what the system’s limit on open files leaves to them; 0 for no limit.',
+    labels: [],
+  },
+  connections_refused_total: {
+    type: 'counter',
+    help: 'Connections of clients that were refused because no descriptor was left.',
+    labels: [],
+  },
   ...requestFamilies('entrypoint', ['entrypoint']),
   ...requestFamilies('router', ['router', 'service']),
   ...requestFamilies('service', ['service']),

@@ -4,15 +4,18 @@ import type { SharedState } from '../model/sync.ts';
 import type { TlsSharedState } from '../model/tls.ts';
 import { METRICS_BYTES } from '../observe/metrics.ts';
 import { ConnectionLimits, connectionLimitsBytes } from '../dataplane/net/connection-limits.ts';
+import { descriptorBytes, Descriptors } from '../dataplane/net/descriptors.ts';
 import { EndpointTable, endpointTableMemory, type EndpointTableMemory } from '../dataplane/upstream/endpoint-table.ts';
 import { clearConnectionBudget, connectionBudgetBytes } from '../dataplane/upstream/connection-budget.ts';
 
 export class SharedMemory {
   readonly connections: ConnectionLimits;
   readonly endpoints: EndpointTable;
+  readonly descriptors: Descriptors;
   readonly #workerSlots: number;
   readonly #connectionMemory: SharedArrayBuffer;
   readonly #budget: SharedArrayBuffer;
+  readonly #descriptors: SharedArrayBuffer;
   readonly #accessLog: SharedArrayBuffer;
   readonly #accessLogCells: Int32Array;
   readonly #secret: Uint8Array;
@@ -29,6 +32,8 @@ export class SharedMemory {
     this.#workerSlots = workerSlots;
     this.#connectionMemory = new SharedArrayBuffer(connectionLimitsBytes(workerSlots));
     this.#budget = new SharedArrayBuffer(connectionBudgetBytes(workerSlots));
+    this.#descriptors = new SharedArrayBuffer(descriptorBytes(workerSlots));
+    this.descriptors = new Descriptors(this.#descriptors, 0, workerSlots);
     this.#accessLog = new SharedArrayBuffer(workerSlots * Int32Array.BYTES_PER_ELEMENT);
     this.#accessLogCells = new Int32Array(this.#accessLog);
     // The slot is never written through this view: main only reads and clears.
@@ -41,6 +46,7 @@ export class SharedMemory {
       metrics: new SharedArrayBuffer(METRICS_BYTES),
       connections: this.#connectionMemory,
       budget: this.#budget,
+      descriptors: this.#descriptors,
       endpoints: this.#endpointMemory,
       accessLog: this.#accessLog,
       secret: this.#secret,
@@ -66,6 +72,7 @@ export class SharedMemory {
   clearWorker(slot: number, endpointRows: number): void {
     this.endpoints.clearWorker(slot, endpointRows);
     this.connections.clearWorker(slot);
+    this.descriptors.clearWorker(slot);
     clearConnectionBudget(this.#budget, slot, this.#workerSlots);
     Atomics.store(this.#accessLogCells, slot, 0);
   }

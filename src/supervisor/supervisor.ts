@@ -20,7 +20,9 @@ import type { BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { HealthChange, ServerHealth } from '../model/server-health.ts';
 import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
+import type { Descriptors } from '../dataplane/net/descriptors.ts';
 import { Resolver } from '../dataplane/upstream/resolver.ts';
+import { DescriptorWatch, openDescriptors, socketLimit, systemLimit } from './descriptor-limit.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
 import { ChallengeSender } from './challenge-sender.ts';
 import { bindOwn, EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
@@ -84,6 +86,7 @@ export class Supervisor implements Publisher, WorkerListener {
   readonly #resolver = new Resolver();
   readonly #health: HealthMonitor;
   readonly #sockets: EntryPointSockets;
+  readonly #descriptorWatch: DescriptorWatch;
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #challenges = new ChallengeSender();
   readonly #staples = new StapleSender();
@@ -110,6 +113,11 @@ export class Supervisor implements Publisher, WorkerListener {
         days: FALLBACK_DAYS,
       }),
     });
+    const limit = systemLimit();
+    this.#memory.descriptors.setLimit(socketLimit(limit, openDescriptors(), options.workers));
+    this.#descriptorWatch = new DescriptorWatch(this.#memory.descriptors, limit, options.log, () =>
+      options.clock.now(),
+    );
     this.#sockets = new EntryPointSockets(this.#memory.connections, options.openSocket ?? bindOwn);
     this.#rows = new EndpointRows(this.#memory.endpoints);
     this.#health = new HealthMonitor({
@@ -165,6 +173,7 @@ export class Supervisor implements Publisher, WorkerListener {
       started.push(this.#startWorker(slot).ready(READY_TIMEOUT_MS));
     await Promise.all(started);
     if (this.#isStopping) throw new SignalboxError('ERR_WORKER_START', 'the router was ended while it started');
+    this.#descriptorWatch.start();
     this.#pinger = setInterval(() => this.#ping(), PING_MS);
     this.#pinger.unref();
     this.#rotation = setInterval(() => this.#rotateTicketKeys(), this.#options.ticketKeyLifeMs);
@@ -201,6 +210,11 @@ export class Supervisor implements Publisher, WorkerListener {
       byEntryPoint: this.#sockets.openConnections(),
       byWorker: Array.from({ length: this.#options.workers }, (_, slot) => connections.openOfWorker(slot)),
     };
+  }
+
+  /** Sockets of clients and servers, and clients that were refused for want of one. */
+  get descriptors(): Descriptors {
+    return this.#memory.descriptors;
   }
 
   /** What workers hold outside of their heaps, by slot. */
@@ -280,6 +294,7 @@ export class Supervisor implements Publisher, WorkerListener {
     for (const pause of this.#pauses.values()) pause.close();
     this.#pauses.clear();
     this.#health.stop();
+    this.#descriptorWatch.stop();
     this.#resolver.stop();
     // First: what came to a socket that nobody accepts on any more would wait for ever.
     this.#sockets.close();

@@ -37,6 +37,8 @@ export interface RouterOptions {
   readonly args?: readonly string[];
   /** Further variables. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Limit on open files. */
+  readonly openFiles?: number;
   /** For Node itself. */
   readonly nodeArgs?: readonly string[];
   /** A script that takes the place of the program; its arguments are the configuration and the number of workers. */
@@ -57,7 +59,11 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
   const workers = String(options.workers ?? 1);
   const args = ['run', '--config', config, '--workers', workers, ...(options.args ?? [])];
   const command = options.script === undefined ? [MAIN, ...args] : [fileURLToPath(options.script), config, workers];
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), ...command], {
+  const whole = [process.execPath, ...(options.nodeArgs ?? []), ...command];
+  // The shell gives its process to the program.
+  const limited = ['/bin/sh', '-c', `ulimit -n ${options.openFiles}; exec "$0" "$@"`, ...whole];
+  const [program, ...programArgs] = options.openFiles === undefined ? whole : limited;
+  const child = spawn(program!, programArgs, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', ...options.environment },
   });

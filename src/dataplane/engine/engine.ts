@@ -9,11 +9,12 @@ import type { Staple } from '../../model/staple.ts';
 import type { EndpointRows } from '../../model/sync.ts';
 import type { TlsSharedState } from '../../model/tls.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
+import { descriptors } from '../net/descriptors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { MiddlewareDefinition } from '../middleware/define.ts';
 import { PasswordVerifier, startPasswordThread } from '../middleware/password-verifier.ts';
 import type { ConnectionBudget } from '../upstream/connection-budget.ts';
-import type { UpstreamContext } from '../upstream/connection-owner.ts';
+import type { RestingPlace, UpstreamContext } from '../upstream/connection-owner.ts';
 import type { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { Resolver } from '../upstream/resolver.ts';
@@ -60,6 +61,12 @@ export interface EngineOptions {
   readonly middlewareUnusable: (middleware: string, error: unknown) => void;
 }
 
+/** Connections without a request; false when no place has one. */
+function closeOneOf(places: Iterable<RestingPlace>): boolean {
+  for (const place of places) if (place.closeResting()) return true;
+  return false;
+}
+
 export class Engine {
   readonly entryPoints: EntryPoints;
   readonly #generation: Generation;
@@ -94,7 +101,10 @@ export class Engine {
         options.ejected(service, serverUrl);
       },
       keepOriginHeaders: options.instrument.needsOriginHeaders,
+      resting: new Set(),
     };
+    // What a server's connection costs to open again is less than what a client's does.
+    descriptors.closeResting = () => closeOneOf(this.#upstream.resting) || closeOneOf(this.entryPoints.tcp.values());
     this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
     this.#udp = new UdpRouting(this.#upstream.resolver, (route, entryPoint) =>
       options.udpInstrument.observeRoute(route, this.#specOf(entryPoint)),

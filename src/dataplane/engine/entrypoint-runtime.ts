@@ -6,7 +6,8 @@ import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { IpSet } from '../../core/ip.ts';
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
 import { KEEP_ALIVE_MS } from '../net/fixed-read.ts';
-import type { ConnectionLimits } from '../net/connection-limits.ts';
+import { CONNECTION_REFUSED, type ConnectionLimits } from '../net/connection-limits.ts';
+import { descriptors } from '../net/descriptors.ts';
 import { listenOn } from '../net/accept-queue.ts';
 import { closeDoor } from '../net/close-door.ts';
 import { turns } from '../net/turns.ts';
@@ -49,8 +50,13 @@ export interface EntryPointDependencies {
 interface OpenConnection {
   /** The worker stops accepting: go as soon as nothing is owed. */
   drain(): void;
+  /** Of those that can rest: ends it if no request is in progress. */
+  closeIfResting?(): boolean;
   destroy(): void;
 }
+
+/** That many of the oldest connections are asked whether they rest. */
+const MAX_ASKED = 256;
 
 /** What an entry point can speak inside of TLS. */
 const SERVED_PROTOCOLS = new Set(['h2', 'http/1.1']);
@@ -174,9 +180,16 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
 
   /** Returns a ticket; a negative one says that the connection is refused, and gone. */
   #admit(socket: net.Socket, ip: string, limits: DownstreamLimits): number {
+    if (!descriptors.admitClient()) {
+      socket.resetAndDestroy();
+      return CONNECTION_REFUSED;
+    }
     const ticket = this.#dependencies.limits.tryOpen(this.#dependencies.row, ip, limits);
     // Before a byte is read there is nothing to answer to: a reset costs an attacker's target the least.
-    if (ticket < 0) socket.resetAndDestroy();
+    if (ticket < 0) {
+      descriptors.clientLeft();
+      socket.resetAndDestroy();
+    }
     return ticket;
   }
 
@@ -216,7 +229,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     const { ip, port, ticket } = arrival.admitted;
     const client = { ip: addresses?.sourceIp ?? ip, port: addresses?.sourcePort ?? port, proxied: addresses };
     this.#connections.delete(arrival);
-    this.#dependencies.limits.close(this.#dependencies.row, ticket);
+    this.#leave(ticket);
     const own = this.#admit(socket, client.ip, this.spec.limits);
     if (own < 0) return this.#noteEmpty();
     this.#serve(socket, { ...client, ticket: own });
@@ -289,8 +302,24 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
 
   #left(connection: OpenConnection, ticket: number): void {
     this.#connections.delete(connection);
-    this.#dependencies.limits.close(this.#dependencies.row, ticket);
+    this.#leave(ticket);
     this.#noteEmpty();
+  }
+
+  /** Gives back what `#admit` took. */
+  #leave(ticket: number): void {
+    descriptors.clientLeft();
+    this.#dependencies.limits.close(this.#dependencies.row, ticket);
+  }
+
+  /** Ends the connection that has been there longest without a request in progress; false when there is none. */
+  closeResting(): boolean {
+    let asked = 0;
+    for (const connection of this.#connections) {
+      if (connection.closeIfResting?.() === true) return true;
+      if (++asked === MAX_ASKED) return false;
+    }
+    return false;
   }
 
   #noteEmpty(): void {

@@ -5,6 +5,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { ConnectionLimits } from '../net/connection-limits.ts';
+import { descriptors } from '../net/descriptors.ts';
 import { adoptDatagrams, stopDatagrams } from '../net/datagram-handle.ts';
 import type { Resolver } from '../upstream/resolver.ts';
 import { UDP_ENDS } from '../udp/udp-end.ts';
@@ -94,7 +95,7 @@ export class UdpEntryPoint implements UdpSessionOwner {
   /** Null when there are as many sessions as may be. */
   #admit({ address, port }: RemoteInfo): UdpClient | null {
     const { limits, row } = this.#dependencies;
-    if (this.#sessions.size >= this.spec.udp.maxSessions) return null;
+    if (this.#sessions.size >= this.spec.udp.maxSessions || !descriptors.hasRoomForServer()) return null;
     const ip = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
     const ticket = limits.tryOpen(row, ip, this.spec.limits);
     return ticket < 0 ? null : { address, port, ip, ticket };

@@ -16,6 +16,7 @@ import { RequestMetrics } from '../../observe/request-metrics.ts';
 import type { MiddlewareDefinition } from '../middleware/define.ts';
 import { PluginError } from '../middleware/plugin.ts';
 import { ConnectionLimits } from '../net/connection-limits.ts';
+import { Descriptors, useDescriptors } from '../net/descriptors.ts';
 import { duplicateSockets } from '../net/listening-socket.ts';
 import { ConnectionBudget } from '../upstream/connection-budget.ts';
 import { EndpointTable } from '../upstream/endpoint-table.ts';
@@ -90,6 +91,7 @@ if (init.plugins.length > 0) {
   });
 }
 
+useDescriptors(new Descriptors(init.shared.descriptors, init.slot, init.workerSlots));
 const engine = new Engine({
   snapshot: init.snapshot,
   entryPointRows: init.entryPointRows,

@@ -71,6 +71,8 @@ export const FAILURES = {
   noRoute: failure('no_route', 'internal', 404, '404 page not found', { close: false }),
   /** A router, or a share of a service, that cannot be served: its place is kept, so that nothing falls through to others. */
   routerDisabled: failure('router_disabled', 'internal', 503, 'Service Unavailable', { close: false }),
+  /** What this process lacks says nothing about a server. */
+  noResources: failure('no_resources', 'internal', 503, 'Service Unavailable', { close: false }),
   noServer: failure('no_server', 'upstream', 503, 'no available server'),
   noHealthyServer: failure('no_healthy_server', 'upstream', 503, 'no available server'),
   poolFull: failure('upstream_pool_full', 'upstream', 503, 'Service Unavailable'),

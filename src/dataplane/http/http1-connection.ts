@@ -648,6 +648,12 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     else this.close();
   }
 
+  closeIfResting(): boolean {
+    if (this.state !== STATE_HEAD || this.head.isPartial || this.held !== null) return false;
+    this.destroy();
+    return true;
+  }
+
   private close(): void {
     if (this.held !== null || this.isPaused) {
       this.closeLingering();

@@ -574,6 +574,12 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
   onDrain(): void {}
 
   /** Tells the client to go elsewhere, in two steps so that no request it has just sent is lost (RFC 9113 §6.8). */
+  closeIfResting(): boolean {
+    if (this.state !== STATE_OPEN || this.streams.size > 0) return false;
+    this.destroy();
+    return true;
+  }
+
   drain(): void {
     if (this.state === STATE_PREFACE) {
       // In patience it is served until it is open, and goes then.

@@ -17,6 +17,8 @@ export interface ServerConnection {
    * answers.
    */
   drain(): void;
+  /** Ends it if no request is in progress, to make room for another; false when one is. */
+  closeIfResting(): boolean;
   destroy(): void;
 }
 

@@ -8,6 +8,7 @@
 
 import net from 'node:net';
 import tls from 'node:tls';
+import { descriptors } from './descriptors.ts';
 import { hasReadEnd } from './read-end.ts';
 import { turns, type Arrived } from './turns.ts';
 
@@ -213,6 +214,7 @@ function onError(this: OwnedSocket, error: Error): void {
 
 function onClose(this: OwnedSocket): void {
   this.held = null;
+  if (!this.isAccepted) descriptors.serverClosed();
   this.reading.dispose();
   this.target.onClose(this.closeError);
 }
@@ -223,6 +225,7 @@ function own(socket: net.Socket, target: ReadTarget, reading: Reading): OwnedSoc
   owned.reading = reading;
   owned.closeError = null;
   owned.isAccepted = !socket.connecting;
+  if (!owned.isAccepted) descriptors.serverOpened();
   owned.isFixed = false;
   owned.held = null;
   owned.deliver = deliver;

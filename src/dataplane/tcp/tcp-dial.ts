@@ -7,6 +7,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
+import { descriptors, isOwnFault } from '../net/descriptors.ts';
 import { connectFixed, KEEP_ALIVE_MS, readPlainly, Reading, type ReadTarget } from '../net/fixed-read.ts';
 import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
 import { AddressRace, type AddressTry, type RaceOwner } from '../upstream/address-race.ts';
@@ -53,6 +54,13 @@ export class TcpDial implements RaceOwner {
     this.wheel = endpoint.context.wheel;
     this.result = result;
     this.deadline = new Deadline(() => {
+      if (this.race.isStarved) {
+        this.fail(
+          TCP_ENDS.noResources,
+          `${endpoint.server.host}: ${this.reason || 'no descriptor was left for a connection'}`,
+        );
+        return;
+      }
       this.fail(
         TCP_ENDS.connectTimeout,
         `${endpoint.server.host}: no answer within ${endpoint.transport.dialTimeoutMs} ms`,
@@ -126,6 +134,13 @@ export class TcpDial implements RaceOwner {
     const { dialKeepAliveMs } = transport;
     if (!isFixed || dialKeepAliveMs !== KEEP_ALIVE_MS) socket.setKeepAlive(dialKeepAliveMs > 0, dialKeepAliveMs);
     this.result.connected(socket, reading, isFixed);
+  }
+
+  /** This process could not even begin. */
+  hindered(one: TcpTry, reason: string): void {
+    if (this.isOver) return;
+    this.reason = reason;
+    this.race.hindered(one);
   }
 
   lost(one: TcpTry, end: TcpEnd, reason: string): void {
@@ -227,6 +242,7 @@ class TcpTry implements AddressTry, ReadTarget {
     const options = this.resumed(secure);
     plain.removeAllListeners();
     plain.on('error', ignore);
+    plain.once('close', serverGone);
     this.state = STATE_SHAKE;
     const socket = tls.connect({ ...options, socket: plain });
     this.socket = socket;
@@ -260,7 +276,12 @@ class TcpTry implements AddressTry, ReadTarget {
   onDrain(): void {}
 
   onClose(error: Error | null): void {
-    this.lost(this.endOf(error), error);
+    if (this.state === STATE_DONE || !isOwnFault(error)) {
+      this.lost(this.endOf(error), error);
+      return;
+    }
+    this.state = STATE_DONE;
+    this.dial.hindered(this, reasonOf(this.address, this.dial.endpoint.server.port, error));
   }
 
   private lost(end: TcpEnd, error: Error | null): void {
@@ -282,3 +303,8 @@ class TcpTry implements AddressTry, ReadTarget {
 }
 
 function ignore(): void {}
+
+/** What `connectFixed` and `readPlainly` would have counted, but for the listeners that are gone. */
+function serverGone(): void {
+  descriptors.serverClosed();
+}

@@ -34,6 +34,11 @@ export const TCP_ENDS = {
   connectRefused: end('upstream_connect_refused', 'upstream', 'The server refused the connection.'),
   connectFailed: end('upstream_connect_failed', 'upstream', 'There was no connection to the server.'),
   connectTimeout: end('upstream_connect_timeout', 'upstream', 'The server did not answer within the dialTimeout.'),
+  noResources: end(
+    'no_resources',
+    'internal',
+    'This process had no descriptor or local port left for a connection to the server.',
+  ),
   upstreamTls: end('upstream_tls_failed', 'upstream', 'The TLS handshake with the server failed.'),
   upstreamUntrusted: end('upstream_tls_untrusted', 'upstream', 'The server’s certificate is not trusted.'),
   startTlsRefused: end('upstream_starttls_refused', 'upstream', 'The PostgreSQL server does not speak TLS.'),

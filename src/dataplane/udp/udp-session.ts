@@ -6,6 +6,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { sameAddress } from '../net/datagram-handle.ts';
+import { descriptors, isOwnFault } from '../net/descriptors.ts';
 import type { Address } from '../upstream/address.ts';
 import type { Resolver } from '../upstream/resolver.ts';
 import { UDP_ENDS, type UdpEnd } from './udp-end.ts';
@@ -105,12 +106,12 @@ export class UdpSession {
   private connect(endpoint: UdpEndpoint, address: Address): void {
     const socket = createSocket({ type: address.family === 6 ? 'udp6' : 'udp4', lookup: sameAddress });
     this.socket = socket;
+    descriptors.serverOpened();
+    socket.once('close', () => descriptors.serverClosed());
     const lost = (end: UdpEnd): void => {
       if (socket === this.socket) this.lost(endpoint, address, end);
     };
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      lost(error.code === 'ECONNREFUSED' ? UDP_ENDS.refused : UDP_ENDS.failed),
-    );
+    socket.on('error', (error: NodeJS.ErrnoException) => lost(endOf(error)));
     socket.on('message', (datagram) => {
       if (socket === this.socket) this.answer(datagram);
     });
@@ -118,7 +119,7 @@ export class UdpSession {
     const connected = (error?: Error): void => {
       if (this.isDead || socket !== this.socket) return;
       if (error !== undefined) {
-        lost(UDP_ENDS.failed);
+        lost(endOf(error));
         return;
       }
       this.isConnected = true;
@@ -226,4 +227,9 @@ export class UdpSession {
     });
     this.owner.sessionEnded(this);
   }
+}
+
+function endOf(error: Error): UdpEnd {
+  if (isOwnFault(error)) return UDP_ENDS.noResources;
+  return 'code' in error && error.code === 'ECONNREFUSED' ? UDP_ENDS.refused : UDP_ENDS.failed;
 }

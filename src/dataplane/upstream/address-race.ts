@@ -3,10 +3,14 @@
 // connected first ends the others that are not; whoever is ready to be used has won.
 
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
+import { descriptors } from '../net/descriptors.ts';
 import type { Address } from './address.ts';
 
 /** RFC 8305 §5, "Connection Attempt Delay". */
 export const ATTEMPT_DELAY_MS = 250;
+
+/** What this process lacks, descriptors or local ports, it may have again in a moment. */
+const STARVED_MS = 100;
 
 /** One address being tried. */
 export interface AddressTry {
@@ -33,6 +37,8 @@ export class AddressRace {
   private rest: Address[] = [];
   private readonly tries: AddressTry[] = [];
   private endsMs = 0;
+  /** It waits for something that this process lacks, or has waited for it last. */
+  isStarved = false;
 
   constructor(owner: RaceOwner) {
     this.owner = owner;
@@ -47,11 +53,16 @@ export class AddressRace {
   }
 
   private next(): void {
+    if (this.rest.length > 0 && !descriptors.hasRoomForServer()) {
+      this.starve();
+      return;
+    }
     const address = this.rest.shift();
     if (address === undefined) {
       if (this.tries.length === 0) this.owner.exhausted();
       return;
     }
+    this.isStarved = false;
     this.tries.push(this.owner.tryAddress(address));
     this.await(ATTEMPT_DELAY_MS);
   }
@@ -80,6 +91,20 @@ export class AddressRace {
     const left = this.endsMs - this.owner.wheel.nowMs;
     const part = left / (this.rest.length + 1);
     this.await(Number.isFinite(part) ? Math.max(ATTEMPT_DELAY_MS, part) : 10 * ATTEMPT_DELAY_MS);
+  }
+
+  private starve(): void {
+    this.isStarved = true;
+    this.owner.wheel.arm(this.delay, STARVED_MS);
+  }
+
+  /** Nobody got as far as the address: it is tried again. */
+  hindered(one: AddressTry): void {
+    const index = this.tries.indexOf(one);
+    if (index < 0) return;
+    this.tries.splice(index, 1);
+    this.rest.unshift(one.address);
+    this.starve();
   }
 
   failed(loser: AddressTry): void {

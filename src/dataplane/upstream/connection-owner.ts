@@ -12,6 +12,12 @@ import type { Http1ResponseParser } from './http1-response-parser.ts';
 import type { UpstreamTls } from '../tls/upstream-tls.ts';
 import type { Resolver } from './resolver.ts';
 
+/** Where connections rest until they are needed. */
+export interface RestingPlace {
+  /** Ends one of them; false when there is none. */
+  closeResting(): boolean;
+}
+
 /** What all endpoints of a worker share. */
 export interface UpstreamContext {
   readonly wheel: TimerWheel;
@@ -22,6 +28,8 @@ export interface UpstreamContext {
   readonly workerSlots: number;
   readonly budget: ConnectionBudget;
   readonly table: EndpointTable;
+  /** Endpoints that have, or had, connections without a request. */
+  readonly resting: Set<RestingPlace>;
   /** Requests have shown that a server is down: this worker and the others must know. */
   readonly ejected: (service: string, serverUrl: string) => void;
   /** Someone wants the origin's fields as they came, after middlewares have changed them. */

@@ -5,6 +5,7 @@ import type net from 'node:net';
 import type tls from 'node:tls';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
+import { isOwnFault } from '../net/descriptors.ts';
 import { connectFixed, Reading, type ReadTarget } from '../net/fixed-read.ts';
 import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
 import { AddressRace, type AddressTry, type RaceOwner } from './address-race.ts';
@@ -95,6 +96,18 @@ export class Dial implements RaceOwner, WaitingRoom {
     this.owner.connected(this, socket, one.reading, isHttp2, one.address);
   }
 
+  /** It waits for what this process lacks: a connection that another request has done with would serve as well. */
+  get isStarved(): boolean {
+    return this.race.isStarved;
+  }
+
+  /** This process could not even begin. */
+  hindered(one: DialTry, reason: string): void {
+    if (this.isOver) return;
+    this.reason = reason;
+    this.race.hindered(one);
+  }
+
   lost(one: DialTry, failure: Failure, reason: string): void {
     if (this.isOver) return;
     this.failure = failure;
@@ -113,6 +126,10 @@ export class Dial implements RaceOwner, WaitingRoom {
 
   private expired(): void {
     const { host } = this.owner.server;
+    if (this.isStarved) {
+      this.fail(FAILURES.noResources, `${host}: ${this.reason || 'no descriptor was left for a connection'}`);
+      return;
+    }
     this.fail(FAILURES.connectTimeout, `${host}: no answer within ${this.owner.transport.dialTimeoutMs} ms`);
   }
 
@@ -195,6 +212,10 @@ class DialTry implements AddressTry, ReadTarget {
     if (this.isAbandoned) return;
     const { owner } = this.dial;
     const reason = reasonOf(this.address, owner.server.port, error);
+    if (isOwnFault(error)) {
+      this.dial.hindered(this, reason);
+      return;
+    }
     if (this.isConnected) {
       // A session the server no longer takes must not stand in the way of the next attempt.
       owner.tlsSession = null;

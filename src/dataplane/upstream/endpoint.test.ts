@@ -50,6 +50,7 @@ beforeEach(async () => {
     parser: new Http1ResponseParser(),
     workerSlots: 1,
     keepOriginHeaders: false,
+    resting: new Set(),
     // What an endpoint uses of it.
     resolver: {
       retain: () => {},

@@ -13,7 +13,7 @@ import { respondFailure } from '../http/respond.ts';
 import { WEBSOCKET } from '../http/upgrade.ts';
 import type { Reading } from '../net/fixed-read.ts';
 import { Bond, type BondOwner } from './bond.ts';
-import type { ConnectionOwner, UpstreamContext, UpstreamSession } from './connection-owner.ts';
+import type { ConnectionOwner, RestingPlace, UpstreamContext, UpstreamSession } from './connection-owner.ts';
 import { AddressOrder } from './address-order.ts';
 import { Dial, type DialOwner } from './dial.ts';
 import { Http1ClientConnection } from './http1-client.ts';
@@ -60,7 +60,8 @@ export class Endpoint
     WaiterOwner,
     BondOwner<Http1ClientConnection>,
     LateStartOwner,
-    AddressFollower
+    AddressFollower,
+    RestingPlace
 {
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
@@ -502,10 +503,37 @@ export class Endpoint
     } else if (this.isRetired || !this.hasRoomForIdle() || this.isWantedElsewhere()) {
       connection.destroy();
     } else {
+      if (this.dials.size > 0 && this.feedStarving(connection)) return;
       this.idle.push(connection);
+      this.context.resting.add(this);
       connection.rest(this.idle.length > this.maxIdle ? BURST_MS : this.transport.idleConnTimeoutMs);
       if (this.transport.maxConnsPerHost > 0) this.watchBudget();
     }
+  }
+
+  closeResting(): boolean {
+    const connection = this.idle[0];
+    if (connection !== undefined) {
+      connection.destroy();
+      return true;
+    }
+    const shared = this.shared.find(({ isIdle }) => isIdle);
+    shared?.leave();
+    if (shared === undefined) this.context.resting.delete(this);
+    return shared !== undefined;
+  }
+
+  /** A request whose dial waits for a descriptor takes the connection that another one has done with. */
+  private feedStarving(connection: Http1ClientConnection): boolean {
+    for (const dial of this.dials) {
+      const waiter = dial.isStarved ? dial.waiters[0] : undefined;
+      if (waiter === undefined) continue;
+      // It stays among those in flight: it has been counted when it began to wait.
+      dial.forget(waiter);
+      connection.start(waiter.exchange);
+      return true;
+    }
+    return false;
   }
 
   /** The name has other addresses now: nothing new goes where it pointed to. */

@@ -11,7 +11,7 @@ import { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
 import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import { isSecureCheck } from './http-probe.ts';
-import type { Probe, ProbeContext, Verdict } from './probe.ts';
+import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './probe.ts';
 
 /** What is longer is no answer to a check, and need not be kept. */
 const MAX_ANSWER_BYTES = 1024;
@@ -108,6 +108,7 @@ export abstract class EndpointProbe implements Probe {
       table: NO_ROWS,
       ejected: () => {},
       keepOriginHeaders: false,
+      resting: new Set(),
     });
   }
 
@@ -205,6 +206,7 @@ const REASONS: ReadonlyMap<Failure, string> = new Map<Failure, string>([
   [FAILURES.upstreamTls, 'TLS cannot be used'],
 ]);
 
-function reasonOf(failure: Failure): string {
+function reasonOf(failure: Failure): Verdict {
+  if (failure === FAILURES.noResources) return INCONCLUSIVE;
   return REASONS.get(failure) ?? `no answer (${failure.flag})`;
 }

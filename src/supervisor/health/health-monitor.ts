@@ -14,7 +14,7 @@ import type { Resolver } from '../../dataplane/upstream/resolver.ts';
 import { hasServers, serviceKey, type AnyService, type EndpointRows, type ServedService } from '../endpoint-rows.ts';
 import { GrpcProbe } from './grpc-probe.ts';
 import { HttpProbe } from './http-probe.ts';
-import type { Probe, ProbeContext, Verdict } from './probe.ts';
+import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './probe.ts';
 import { Http2Probe } from './http2-probe.ts';
 import { TcpProbe } from './tcp-probe.ts';
 
@@ -46,7 +46,7 @@ interface Checked {
   isUp: boolean;
   /** Results in a row that say otherwise. */
   against: number;
-  lastVerdict: Verdict;
+  lastVerdict: Exclude<Verdict, typeof INCONCLUSIVE>;
   lastCheckWallMs: number;
   isStopped: boolean;
 }
@@ -196,6 +196,10 @@ export class HealthMonitor {
   #result(monitored: Monitored, checked: Checked, verdict: Verdict): void {
     if (checked.isStopped) return;
     const { spec } = checked;
+    if (verdict === INCONCLUSIVE) {
+      this.#wheel.arm(checked.deadline, spec.intervalMs + this.#options.random() * spec.jitterMs);
+      return;
+    }
     checked.lastVerdict = verdict;
     checked.lastCheckWallMs = this.#options.clock.wall();
     const isGood = verdict === null;

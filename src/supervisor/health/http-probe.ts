@@ -15,7 +15,7 @@ import { InterimLimit } from '../../dataplane/http/interim-limit.ts';
 import { hasNoBody } from '../../dataplane/http/status.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
 import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
-import type { Probe, ProbeContext, Verdict } from './probe.ts';
+import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './probe.ts';
 import { ProbeDial } from './probe-dial.ts';
 
 const MAX_HEAD_BYTES = 64 * 1024;
@@ -130,7 +130,8 @@ export class HttpProbe implements Probe {
     // Behind the reads that are due in this turn.
     setImmediate(() => {
       if (done !== null && this.#done === done && this.#deadline.atMs === Number.POSITIVE_INFINITY) {
-        this.#settle(`no answer within ${this.#spec.timeoutMs} ms`);
+        const isStarved = this.#dialing?.isStarved === true;
+        this.#settle(isStarved ? INCONCLUSIVE : `no answer within ${this.#spec.timeoutMs} ms`);
       }
     });
   }

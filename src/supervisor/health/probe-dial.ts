@@ -3,6 +3,7 @@
 import type net from 'node:net';
 import type tls from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
+import { isOwnFault } from '../../dataplane/net/descriptors.ts';
 import { connectFixed, Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
 import { isUntrusted, pinProblem } from '../../dataplane/tls/upstream-tls.ts';
 import { AddressRace, type AddressTry, type RaceOwner } from '../../dataplane/upstream/address-race.ts';
@@ -89,6 +90,16 @@ export class ProbeDial implements RaceOwner {
     this.race.failed(one);
   }
 
+  /** This process could not even begin. */
+  hindered(one: ProbeTry): void {
+    if (!this.isOver) this.race.hindered(one);
+  }
+
+  /** It waits for what this process lacks. */
+  get isStarved(): boolean {
+    return this.race.isStarved;
+  }
+
   outrun(): void {}
 
   exhausted(): void {
@@ -150,7 +161,9 @@ class ProbeTry implements AddressTry, ReadTarget {
   onDrain(): void {}
 
   onClose(error: Error | null): void {
-    if (!this.isAbandoned) this.dial.lost(this, reasonOf(error));
+    if (this.isAbandoned) return;
+    if (isOwnFault(error)) this.dial.hindered(this);
+    else this.dial.lost(this, reasonOf(error));
   }
 }
 

@@ -4,8 +4,11 @@ import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import type { Resolver } from '../../dataplane/upstream/resolver.ts';
 
+/** Nothing was learned: this process lacked what a check needs. */
+export const INCONCLUSIVE = Symbol('inconclusive');
+
 /** Null when the server is up, or what is wrong with it, in a few words. */
-export type Verdict = string | null;
+export type Verdict = string | null | typeof INCONCLUSIVE;
 
 /** One kind of check of one server. */
 export interface Probe {

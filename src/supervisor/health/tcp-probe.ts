@@ -6,7 +6,7 @@ import { Deadline } from '../../core/timer-wheel.ts';
 import type { UpstreamTlsSpec } from '../../model/service.ts';
 import type { TcpHealthCheckSpec, TcpServerSpec } from '../../model/tcp.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
-import type { Probe, ProbeContext, Verdict } from './probe.ts';
+import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './probe.ts';
 import { ProbeDial } from './probe-dial.ts';
 
 /** The wheel turns every 50 ms; what is later than this says that the thread was held up. */
@@ -71,10 +71,13 @@ export class TcpProbe implements Probe {
     // Behind the reads that are due in this turn.
     setImmediate(() => {
       if (done !== null && this.#done === done && this.#deadline.atMs === Number.POSITIVE_INFINITY) {
+        const isStarved = this.#dialing?.isStarved === true;
         this.#settle(
-          this.#isConnected
-            ? `no expected answer within ${this.#spec.timeoutMs} ms`
-            : `no connection within ${this.#spec.timeoutMs} ms`,
+          isStarved
+            ? INCONCLUSIVE
+            : this.#isConnected
+              ? `no expected answer within ${this.#spec.timeoutMs} ms`
+              : `no connection within ${this.#spec.timeoutMs} ms`,
         );
       }
     });

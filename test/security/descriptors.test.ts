@@ -1,0 +1,71 @@
+// Descriptors that are used up: whoever cannot be served is told to go, servers are not blamed, and the router goes on.
+
+import net from 'node:net';
+import { expect, test } from 'vitest';
+import { NamedOrigin } from '../support/named-origin.ts';
+import { startRouter, type RouterProcess } from '../support/router.ts';
+
+const OPEN_FILES = 256;
+const CLIENTS = 400;
+
+function start(origin: NamedOrigin): Promise<RouterProcess> {
+  return startRouter({
+    openFiles: OPEN_FILES,
+    install: `
+entryPoints: { web: { address: "127.0.0.1:0" }, traefik: { address: "127.0.0.1:0" } }
+api: {}
+ping: {}
+metrics: { prometheus: {} }
+http:
+  routers: { all: { rule: "PathPrefix(\`/\`)", service: s } }
+  services:
+    s:
+      loadBalancer:
+        servers: [{ url: "${origin.url}" }]
+        passiveHealthCheck: { maxFailedAttempts: 1, failureWindow: 1h }
+        healthCheck: { path: /health, interval: 100ms, timeout: 30s, unhealthyThreshold: 1 }
+`,
+  });
+}
+
+/** Settles with the status, or null for a connection that was refused. */
+async function ask(port: number): Promise<{ status: number | null; socket: net.Socket }> {
+  const socket = net.connect(port, '127.0.0.1');
+  let text = '';
+  socket.on('error', () => {});
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+  await new Promise<void>((resolve) => {
+    socket.on('data', () => resolve());
+    socket.on('close', () => resolve());
+  });
+  return { status: text === '' ? null : Number(text.slice(9, 12)), socket };
+}
+
+test('more clients than there are descriptors: some are refused, none fails, and no server is taken down', async () => {
+  await using origin = await NamedOrigin.start('a');
+  let open = (): void => {};
+  origin.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  await using router = await start(origin);
+  const asking = Array.from({ length: CLIENTS }, () => ask(router.ports['web']!));
+  await router.sees('descriptors are used up: clients are refused');
+  const admin = `http://127.0.0.1:${router.ports['traefik']!}`;
+  expect((await fetch(`${admin}/ping`)).status).toBe(200);
+  expect(await (await fetch(`${admin}/metrics`)).text()).toMatch(/signalbox_connections_refused_total [1-9]/);
+  origin.gate = null;
+  open();
+  const answers = await Promise.all(asking);
+  const statuses = answers.map(({ status }) => status);
+  expect(new Set(statuses)).toEqual(new Set([200, null]));
+  expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(30);
+  // Those that are kept rest: they make room for others.
+  const later = [];
+  for (let index = 0; index < 100; index++) later.push(await ask(router.ports['web']!));
+  expect(new Set(later.map(({ status }) => status))).toEqual(new Set([200]));
+  const service = (await (await fetch(`${admin}/api/http/services/s@install`)).json()) as { serverStatus: object };
+  expect(service.serverStatus).toEqual({ [origin.url]: 'UP' });
+  expect(router.stderr()).not.toContain('a server is down');
+  for (const { socket } of [...answers, ...later]) socket.destroy();
+});
