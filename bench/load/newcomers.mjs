@@ -62,7 +62,7 @@ function haproxy() {
   writeFileSync(
     path,
     `global
- maxconn 20000
+ maxconn 4000
  nbthread 1
 defaults
  mode http
