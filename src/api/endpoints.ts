@@ -219,13 +219,13 @@ function controlEndpoints(sources: ApiSources): readonly Endpoint[] {
         types: ['application/json', 'application/yaml', 'application/toml'],
       },
       answer: answers.check,
-      handle: (request) => {
+      handle: async (request) => {
         const configs = decodeCheck(request, {
           substitutions: install().substitutions.known,
           plugins: install().plugins.known,
         });
         if (typeof configs === 'string') return refuse(400, configs);
-        const after = pipeline.dryRun(configs);
+        const after = await pipeline.dryRun(configs);
         const { diagnostics } = after;
         const isValid = !diagnostics.some(({ severity }) => severity === 'error');
         return ok({ isValid, diagnostics, changes: diffResults(pipeline.result, after) });

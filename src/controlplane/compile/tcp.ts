@@ -18,6 +18,7 @@ import {
 } from '../config/tcp-options.ts';
 import { collect, type Compiled, type Findings } from './compilation.ts';
 import { entryPointsFor } from './entry-points.ts';
+import { TCP_PREFIX } from './rules-ahead.ts';
 import { compileTcpMiddlewares, compileTcpRoutes } from './tcp-routes.ts';
 import { compileTcpServices } from './tcp-services.ts';
 import { clientCertificates, isOverTls, type CompiledTlsOptions } from './tls.ts';
@@ -65,7 +66,7 @@ export function compileTcp(
       compiledTlsOptions: tlsOptions,
       knownEntryPoints: entryPointsFor('tcp', install),
       precedence: install.precedence,
-      ruleErrors: new PrefixedMap(ruleErrors, 'tcp '),
+      ruleErrors: new PrefixedMap(ruleErrors, TCP_PREFIX),
       defaultRuleSyntax: install.defaultRuleSyntax,
     },
     findings,

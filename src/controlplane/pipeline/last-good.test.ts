@@ -18,7 +18,18 @@ function http(sections: string): RoutingConfig {
 const router = (rule: string): string => `routers: { r: { rule: ${JSON.stringify(rule)}, service: s } }\n${SERVICES}`;
 const GOOD = router('Host(`a`)');
 
+/** Goes on by itself when it is told to. */
+class SteppingClock extends ManualClock {
+  stepMs = 0;
+
+  override now(): number {
+    this.advance(this.stepMs);
+    return super.now();
+  }
+}
+
 interface Rig {
+  readonly clock: SteppingClock;
   readonly pipeline: Pipeline;
   readonly log: string[];
   readonly saved: (readonly StoredForm[])[];
@@ -35,11 +46,12 @@ async function start(first: RoutingConfig, { install = '', saved = [] as readonl
     (message: string, fields: object = {}): number =>
       log.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const writes: (readonly StoredForm[])[] = [];
+  const clock = new SteppingClock();
   let diagnostics: readonly Diagnostic[] = [];
   const pipeline = new Pipeline({
     install: decodeInstall('signalbox.yml', `entryPoints: { web: { address: ":80" } }\n${install}`).value!,
     log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
-    clock: new ManualClock(),
+    clock,
     events: new EventBus(() => 0),
     history: new SnapshotHistory(20),
     internalServices: {},
@@ -54,6 +66,7 @@ async function start(first: RoutingConfig, { install = '', saved = [] as readonl
   await pipeline.start();
   pipeline.attach({ publish: ({ version }) => Promise.resolve({ version, acked: 1, nacks: [] }) });
   return {
+    clock,
     pipeline,
     log,
     saved: writes,
@@ -176,4 +189,22 @@ test('whatever a configuration makes the compiler do, what was in force before s
   expect(ruleOf(rig)).toBe('Host(`c`)');
   const first = await start(trap);
   expect(first.pipeline.current.routes).toEqual({});
+});
+
+test('between rules that take long to parse, others get their turn', async () => {
+  const rig = await start(http(GOOD));
+  let turns = 0;
+  let isOver = false;
+  const count = (): void => {
+    turns++;
+    if (!isOver) setImmediate(count);
+  };
+  // Every look at the clock is six milliseconds later than the last.
+  rig.clock.stepMs = 6;
+  setImmediate(count);
+  const rules = Array.from({ length: 100 }, (_, at) => `  r${at}: { rule: "Host(\`r${at}\`)", service: s }`).join('\n');
+  await rig.change(http(`routers:\n${rules}\n${SERVICES}`));
+  isOver = true;
+  expect(Object.keys(rig.pipeline.current.routes)).toHaveLength(100);
+  expect(turns).toBeGreaterThan(20);
 });

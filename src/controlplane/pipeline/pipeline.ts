@@ -12,6 +12,7 @@ import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snap
 import type { EventBus } from '../../observe/event-bus.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
+import { parseRulesAhead } from '../compile/rules-ahead.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install-config.ts';
 import type { ConfigDocument } from '../config/document.ts';
@@ -26,6 +27,8 @@ import type { SnapshotHistory } from './snapshot-history.ts';
 
 /** Rules kept parsed beyond those in use before the cache is dropped. */
 const MAX_RULES = 200_000;
+/** The main thread is not held up for longer at a time. */
+const SLICE_MS = 10;
 
 export interface PipelineOptions {
   readonly install: InstallConfig;
@@ -102,6 +105,7 @@ export class Pipeline {
   /** The first snapshot, of everything the providers have at start, or of what was pinned before. */
   async start(): Promise<Snapshot> {
     for (const provider of this.#providers) await provider.start((config) => this.#receive(config));
+    await this.#parseRules([...this.#configs.values()]);
     this.#compile();
     const built = this.#builder.build(this.#wanted())!;
     this.#isStarted = true;
@@ -148,10 +152,11 @@ export class Pipeline {
   }
 
   /** What would come of these configurations in place of those of the same providers; nothing is changed. */
-  dryRun(configs: readonly RoutingConfig[]): CompileResult {
+  async dryRun(configs: readonly RoutingConfig[]): Promise<CompileResult> {
     const merged = new Map(this.#configs);
     for (const config of configs) merged.set(config.provider, config);
-    return compile(this.#install, [...merged.values()], this.#options.internalServices);
+    await this.#parseRules(configs);
+    return compile(this.#install, [...merged.values()], this.#options.internalServices, this.#ruleErrors);
   }
 
   /** Goes back to an earlier snapshot, which stays until `release`. False when there is none of that version. */
@@ -267,6 +272,7 @@ export class Pipeline {
       const now = this.#options.clock.now();
       for (const provider of this.#received) this.#applied.set(provider, now);
       this.#received.clear();
+      await this.#parseRules([...this.#configs.values()]);
       this.#compile();
       const built = this.#builder.build(this.#wanted());
       if (built?.delta != null) await this.#publish(built.snapshot, built.delta);
@@ -327,9 +333,20 @@ export class Pipeline {
     events.emit('snapshot', { version, digest, pinned: history.pinned, ...changes });
   }
 
+  /** Between rules that take long the main thread answers others. */
+  async #parseRules(configs: readonly RoutingConfig[]): Promise<void> {
+    if (this.#ruleErrors.size > MAX_RULES) this.#ruleErrors = new Map();
+    const { clock } = this.#options;
+    let since = clock.now();
+    for (const _ of parseRulesAhead(configs, this.#ruleErrors)) {
+      if (clock.now() - since < SLICE_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      since = clock.now();
+    }
+  }
+
   /** Whatever a configuration makes the compiler do, the program goes on with what it had. */
   #compile(): CompileResult {
-    if (this.#ruleErrors.size > MAX_RULES) this.#ruleErrors = new Map();
     let compiled: CompileResult;
     try {
       compiled = this.#compileKeeping([...this.#configs.values()]);
