@@ -51,7 +51,6 @@ const THIRD_PARTY: Readonly<Record<string, readonly string[]>> = {
   bcryptjs: ['dataplane/middleware'],
   re2js: ['dataplane/match'],
   pino: ['core'],
-  'acme-client': ['controlplane/acme'],
   '@peculiar/x509': ['controlplane/acme'],
   '@peculiar/asn1-ocsp': ['controlplane/ocsp'],
   '@peculiar/asn1-schema': ['controlplane/ocsp'],

@@ -1,14 +1,14 @@
 // One certificate authority as a resolver uses it: a certificate from the order to the chain, and its renewal windows. The
-// protocol's messages are the library's; what is decided between them is here.
+// protocol's messages are acme-client.ts's; what is decided between them is here.
 //
 //   newOrder ─▶ authorizations ─▶ present ─▶ settle ─▶ tell ─▶ wait ─▶ clean up ─▶ finalize ─▶ wait ─▶ chain
 
-import type { Authorization, Client, Order } from 'acme-client';
 import type { Log } from '../../core/log.ts';
 import { readNamedFile, unreadableReason } from '../../core/named-file.ts';
 import { sleep } from '../../core/sleep.ts';
 import type { AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
 import { forgetAccountUrl, openAccount } from './account.ts';
+import type { AcmeClient, Authorization, Order } from './acme-client.ts';
 import { AuthorityTransport, problemOf } from './authority-transport.ts';
 import { certificateKey } from '../compile/wanted-certificates.ts';
 import { checkPair, issuersOf, readCertificate } from './certificate.ts';
@@ -145,8 +145,8 @@ export class AcmeAuthority implements CertificateAuthority {
     const { config, storage } = this.#options;
     const transport = await this.#open();
     const directory = await this.#readDirectory(transport, signal);
-    const client = await openAccount(config, storage, transport, signal);
-    const session = new Session(client, transport, this.#options, signal);
+    const client = await openAccount(config, storage, transport, directory, signal);
+    const session = new Session(client, this.#options, signal);
     try {
       const order = await session.newOrder(domains, replaces, directory);
       await session.authorize(order);
@@ -162,14 +162,12 @@ export class AcmeAuthority implements CertificateAuthority {
 
 /** One order. */
 class Session {
-  readonly #client: Client;
-  readonly #transport: AuthorityTransport;
+  readonly #client: AcmeClient;
   readonly #options: AcmeAuthorityOptions;
   readonly #signal: AbortSignal;
 
-  constructor(client: Client, transport: AuthorityTransport, options: AcmeAuthorityOptions, signal: AbortSignal) {
+  constructor(client: AcmeClient, options: AcmeAuthorityOptions, signal: AbortSignal) {
     this.#client = client;
-    this.#transport = transport;
     this.#options = options;
     this.#signal = signal;
   }
@@ -178,7 +176,7 @@ class Session {
     const { config } = this.#options;
     const create = async (predecessor: string | null): Promise<Order> => {
       const payload = orderPayload(domains, config.profile, predecessor, directory);
-      return this.#call(() => this.#client.createOrder(payload));
+      return this.#client.newOrder(payload, this.#signal);
     };
     if (replaces === null) return create(null);
     try {
@@ -202,10 +200,10 @@ class Session {
       [];
     // One after the other: an order may have a hundred.
     for (const url of order.authorizations) {
-      const authorization = await this.#readAuthorization(order, url);
+      const { value: authorization } = await this.#client.readAuthorization(url, this.#signal);
       if (authorization.status === 'valid') continue;
       if (authorization.status !== 'pending') throw refused(authorization);
-      open.push({ authorization, ...(await this.#choose(authorization)) });
+      open.push({ authorization, ...this.#choose(authorization) });
     }
     const presented: typeof open = [];
     try {
@@ -217,14 +215,8 @@ class Session {
         const own = open.filter((one) => one.presenter === presenter).map(({ challenge }) => challenge);
         await presenter.settle(own, this.#signal);
       }
-      for (const { url, challenge } of open) {
-        // All that is sent is where: an empty object says that it may look now (RFC 8555 §7.5.1).
-        const told = { url, type: challenge.type, token: challenge.token, status: 'pending' } as Parameters<
-          Client['completeChallenge']
-        >[0]; // The library's types know two of the three kinds.
-        await this.#call(() => this.#client.completeChallenge(told));
-      }
-      for (const { authorization } of open) await this.#validated(order, authorization.url);
+      for (const { url } of open) await this.#client.answer(url, this.#signal);
+      for (const { authorization } of open) await this.#validated(authorization.url);
     } catch (error) {
       await this.#giveUp(open.map(({ authorization }) => authorization));
       throw error;
@@ -244,12 +236,10 @@ class Session {
       keyPem,
     });
     const ready = await this.#orderIs(order, ['ready', 'valid'], VALIDATION_TIMEOUT);
-    if (ready.status === 'ready') await this.#call(() => this.#client.finalizeOrder(ready, csr));
+    if (ready.status === 'ready') await this.#client.finalize(ready, csr, this.#signal);
     const valid = await this.#orderIs(order, ['valid'], config.certificateTimeoutMs);
     const preferred = config.preferredChain;
-    const certPem = await this.#call(() =>
-      this.#client.getCertificate(valid, ...(preferred === '' ? [] : [preferred])),
-    );
+    const certPem = await this.#client.readChain(valid, preferred, this.#signal);
     checkPair(certPem, keyPem);
     if (preferred !== '' && !issuersOf(certPem).includes(preferred)) {
       log.warn('the certificate authority offers no chain with the preferred issuer', {
@@ -268,17 +258,13 @@ class Session {
     return { facts, certPem, keyPem };
   }
 
-  async #choose(
-    authorization: Authorization,
-  ): Promise<{ challenge: Challenge; presenter: ChallengePresenter; url: string }> {
+  #choose(authorization: Authorization): { challenge: Challenge; presenter: ChallengePresenter; url: string } {
     const { presenters } = this.#options;
     const { identifier, challenges } = authorization;
     for (const presenter of presenters) {
       const offered = challenges.find(({ type }) => type === presenter.type);
       if (offered === undefined) continue;
-      // Of http-01 it is the bare value (RFC 8555 §8.3); the other kinds are made of it.
-      const plain = { ...offered, type: 'http-01' } as const;
-      const keyAuthorization = await this.#client.getChallengeKeyAuthorization(plain);
+      const keyAuthorization = this.#client.keyAuthorization(offered.token);
       const { type } = presenter;
       return {
         presenter,
@@ -287,7 +273,7 @@ class Session {
       };
     }
     const kinds = (types: readonly string[]): string => types.join(' or ') || 'none';
-    const name = authorization.wildcard === true ? `*.${identifier.value}` : identifier.value;
+    const name = authorization.wildcard ? `*.${identifier.value}` : identifier.value;
     const own: readonly ChallengeType[] = presenters.map(({ type }) => type);
     throw new AcmeFailure(
       `${name} can be proved by ${kinds(challenges.map(({ type }) => type))}, and the resolver answers ${kinds(own)}`,
@@ -295,11 +281,11 @@ class Session {
     );
   }
 
-  async #validated(order: Order, url: string): Promise<void> {
+  async #validated(url: string): Promise<void> {
     await this.#poll(
       VALIDATION_TIMEOUT,
       'the certificate authority has not looked at the challenge in time',
-      () => this.#transport.call(this.#signal, () => this.#readAuthorizationNow(order, url)),
+      () => this.#client.readAuthorization(url, this.#signal),
       (authorization) => {
         if (authorization.status === 'pending') return false;
         if (authorization.status !== 'valid') throw refused(authorization);
@@ -308,11 +294,11 @@ class Session {
     );
   }
 
-  async #orderIs(order: Order, states: readonly Order['status'][], timeoutMs: number): Promise<Order> {
+  async #orderIs(order: Order, states: readonly string[], timeoutMs: number): Promise<Order> {
     return this.#poll(
       timeoutMs,
       `the order did not become ${states[0]} in time`,
-      () => this.#transport.call(this.#signal, () => this.#client.getOrder(order)),
+      () => this.#client.readOrder(order, this.#signal),
       (now) => {
         if (states.includes(now.status)) return true;
         if (now.status !== 'invalid') return false;
@@ -344,25 +330,12 @@ class Session {
     }
   }
 
-  #readAuthorization(order: Order, url: string): Promise<Authorization> {
-    return this.#call(() => this.#readAuthorizationNow(order, url));
-  }
-
-  async #readAuthorizationNow(order: Order, url: string): Promise<Authorization> {
-    const [authorization] = await this.#client.getAuthorizations({ ...order, authorizations: [url] });
-    return authorization!;
-  }
-
-  async #call<T>(work: () => Promise<T>): Promise<T> {
-    return (await this.#transport.call(this.#signal, work)).value;
-  }
-
   /** Authorizations that stay open count against limits of the account. */
   async #giveUp(authorizations: readonly Authorization[]): Promise<void> {
     const limit = deadline(null, CLEAN_UP_TIMEOUT, 'cleaning up took too long');
     try {
       for (const authorization of authorizations) {
-        await this.#transport.call(limit.signal, () => this.#client.deactivateAuthorization(authorization));
+        await this.#client.deactivate(authorization, limit.signal);
       }
     } catch {
       // It was refused already, or the authority is gone: it expires.

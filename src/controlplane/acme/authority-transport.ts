@@ -1,12 +1,8 @@
-// HTTPS to a certificate authority. The ACME library brings an HTTP client of its own, which has one setting for the whole
-// program and repeats refused requests with a used-up nonce; this takes its place: roots, server name, time limits and a
-// bound on answers per resolver, nothing repeated, and what the library leaves out of its errors - the kind of problem, how
-// long to wait - is kept for whoever called.
+// HTTPS to a certificate authority: roots, server name, time limits and a bound on answers per resolver; nothing is repeated, and
+// what an answer says of a failure - the kind of problem, how long to wait - is kept for whoever asked.
 
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent, request } from 'node:https';
 import { rootCertificates } from 'node:tls';
-import { axios } from 'acme-client';
 import { AcmeFailure, clip, parseRetryAfter } from './failure.ts';
 
 export interface AuthorityTransportOptions {
@@ -28,45 +24,17 @@ export interface AuthorityResponse {
   readonly retryAfterMs: number | null;
 }
 
-interface AuthorityRequest {
+export interface AuthorityRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
 }
 
-/** One call of the library: what it asked last, and what came of it. */
-interface Call {
-  readonly transport: AuthorityTransport;
-  readonly signal: AbortSignal;
-  last: AuthorityResponse | null;
-  networkError: AcmeFailure | null;
-}
-
 /** Larger than any chain with its alternates. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_SOCKETS = 4;
 const IDLE_MS = 15_000;
-
-const calls = new AsyncLocalStorage<Call>();
-
-/** The library's own HTTP client hands every request to the call it belongs to. */
-axios.defaults.adapter = async (config) => {
-  const call = calls.getStore();
-  if (call === undefined) throw new Error('a request to a certificate authority outside of a call');
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(config.headers.toJSON())) headers[name.toLowerCase()] = String(value);
-  const response = await call.transport.send(
-    {
-      method: (config.method ?? 'get').toUpperCase(),
-      url: config.url ?? '',
-      headers,
-      body: typeof config.data === 'string' ? config.data : null,
-    },
-    call,
-  );
-  return { data: response.body, status: response.status, statusText: '', headers: { ...response.headers }, config };
-};
 
 export class AuthorityTransport {
   readonly #options: AuthorityTransportOptions;
@@ -85,46 +53,26 @@ export class AuthorityTransport {
     });
   }
 
-  /**
-   * Runs one operation of the library. Settles with its result and the Retry-After of its last answer; rejects with an
-   * AcmeFailure that has what the authority said.
-   */
-  async call<T>(signal: AbortSignal, work: () => Promise<T>): Promise<{ value: T; retryAfterMs: number | null }> {
-    const call: Call = { transport: this, signal, last: null, networkError: null };
-    try {
-      const value = await calls.run(call, work);
-      return { value, retryAfterMs: call.last?.retryAfterMs ?? null };
-    } catch (error) {
-      if (call.networkError !== null) throw call.networkError;
-      throw failureOf(error, call.last);
-    }
-  }
-
   /** An unsigned request. Rejects with an AcmeFailure when there is no answer; any status is an answer. */
   async get(url: string, signal: AbortSignal): Promise<AuthorityResponse> {
-    const call: Call = { transport: this, signal, last: null, networkError: null };
-    const { userAgent } = this.#options;
-    const headers = { accept: 'application/json', 'user-agent': userAgent };
-    return this.send({ method: 'GET', url, headers, body: null }, call);
+    return this.send({ method: 'GET', url, headers: { accept: 'application/json' }, body: null }, signal);
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  async send(asked: AuthorityRequest, call: Call): Promise<AuthorityResponse> {
-    call.last = null;
+  /** Rejects with an AcmeFailure when there is no answer; any status is an answer. */
+  async send(asked: AuthorityRequest, signal: AbortSignal): Promise<AuthorityResponse> {
     try {
-      call.last = await this.#exchange(asked, call.signal);
-      return call.last;
+      return await this.#exchange(asked, signal);
     } catch (error) {
       const reason = error instanceof Error ? reasonOf(error) : String(error);
       const host = URL.canParse(asked.url) ? new URL(asked.url).host : asked.url;
-      call.networkError = new AcmeFailure(`the certificate authority ${host} cannot be reached: ${reason}`, {
+      throw new AcmeFailure(`the certificate authority ${host} cannot be reached: ${reason}`, {
         scope: 'authority',
         cause: error,
       });
-      throw call.networkError;
     }
   }
 
@@ -194,20 +142,20 @@ function reasonOf(error: Error): string {
 
 const PROBLEM = 'urn:ietf:params:acme:error:';
 
-/** What the library threw, with what the authority's last answer has to say about it. */
-function failureOf(error: unknown, last: AuthorityResponse | null): AcmeFailure {
-  const thrown = error instanceof Error ? error.message : String(error);
-  const problem = last === null || last.status < 400 ? null : problemOf(last.body);
+/** What an answer that is no good one has to say; `otherwise` when it says nothing. */
+export function failureOf(
+  { status, body, retryAfterMs }: AuthorityResponse,
+  otherwise = `status ${status}`,
+): AcmeFailure {
+  const problem = problemOf(body);
   const type = problem?.type ?? '';
-  const message = problem === null || problem.detail === '' ? thrown || `status ${last?.status ?? 0}` : problem.detail;
-  const named = type === '' ? message : `${message} (${type})`;
-  const isDown = last !== null && (last.status >= 500 || type === 'serverInternal');
-  const isRate = type === 'rateLimited' || last?.status === 429;
-  return new AcmeFailure(named, {
+  const message = problem === null || problem.detail === '' ? otherwise : problem.detail;
+  const isDown = status >= 500 || type === 'serverInternal';
+  const isRate = type === 'rateLimited' || status === 429;
+  return new AcmeFailure(type === '' ? message : `${message} (${type})`, {
     scope: isDown ? 'authority' : isRate ? 'rate' : 'certificate',
     type,
-    retryAfterMs: last === null || last.status < 400 ? null : last.retryAfterMs,
-    cause: error,
+    retryAfterMs: status < 400 ? null : retryAfterMs,
   });
 }
 

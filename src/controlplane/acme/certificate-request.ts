@@ -1,5 +1,5 @@
-// Keys and certificate signing requests (RFC 2986). The library's own requests hold neither mail addresses nor leave the
-// common name to us.
+// Keys and certificate signing requests (RFC 2986). They may hold mail addresses, and a common name or
+// none.
 
 import { generateKeyPair, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';

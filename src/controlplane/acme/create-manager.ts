@@ -1,5 +1,5 @@
-// Puts the certificate manager together from the install configuration. Loaded only when there are resolvers: the ACME
-// library costs a third of a second and 25 MB.
+// Puts the certificate manager together from the install configuration. Loaded only when there are resolvers: what makes requests for
+// certificates costs start time and memory.
 
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
@@ -60,7 +60,7 @@ export function createAcmeManager(options: CreateManagerOptions): AcmeManager {
         storage,
         presenters: presentersOf(config, httpBoard, alpnBoard, options),
         log,
-        userAgent: `signalbox/${version} acme-client`,
+        userAgent: `signalbox/${version}`,
         now: () => clock.wall(),
       }),
     clock,

@@ -5,6 +5,9 @@ import { isIP } from 'node:net';
 import { AcmeFailure } from './failure.ts';
 
 export interface Directory {
+  readonly newNonce: string;
+  readonly newAccount: string;
+  readonly newOrder: string;
   /** Where its renewal windows are (RFC 9773); null when it has none. */
   readonly renewalInfo: string | null;
   /** By name, with its own description of each. */
@@ -18,12 +21,17 @@ export function readDirectory(text: string): Directory {
   } catch {
     value = null;
   }
-  if (!isMap(value) || typeof value['newOrder'] !== 'string') {
+  const addresses = isMap(value) ? [value['newNonce'], value['newAccount'], value['newOrder']] : [];
+  const [newNonce, newAccount, newOrder] = addresses.filter((one): one is string => typeof one === 'string');
+  if (!isMap(value) || newNonce === undefined || newAccount === undefined || newOrder === undefined) {
     throw new AcmeFailure('the answer is no directory of a certificate authority', { scope: 'authority' });
   }
   const meta = isMap(value['meta']) ? value['meta'] : {};
   const { renewalInfo } = value;
   return {
+    newNonce,
+    newAccount,
+    newOrder,
     renewalInfo: typeof renewalInfo === 'string' && renewalInfo.startsWith('https://') ? renewalInfo : null,
     profiles: isMap(meta['profiles']) ? Object.keys(meta['profiles']) : [],
   };

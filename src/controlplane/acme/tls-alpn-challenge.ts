@@ -1,12 +1,22 @@
 // tls-alpn-01: a certificate that answers on port 443 when a client asks for the protocol `acme-tls/1` and a name
 // (RFC 8737). It proves one thing to one asker; no other client gets to see it.
 
-import { crypto } from 'acme-client';
+import { createHash, webcrypto } from 'node:crypto';
+import {
+  cryptoProvider,
+  Extension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
 import { parseIp } from '../../core/ip.ts';
 import { sleep } from '../../core/sleep.ts';
 import type { AlpnCertificate } from '../../model/certificate.ts';
-import { createKey } from './certificate-request.ts';
 import type { Challenge, ChallengePresenter } from './challenge.ts';
+
+/** RFC 8737 §6.1. */
+const ACME_IDENTIFIER = '1.3.6.1.5.5.7.1.31';
+const DAY_MS = 24 * 3_600_000;
 
 /** Settles when every worker serves these certificates for `acme-tls/1` and no others. */
 export type PublishAlpnCertificates = (certificates: readonly AlpnCertificate[]) => Promise<void>;
@@ -53,19 +63,32 @@ export class TlsAlpnChallengePresenter implements ChallengePresenter {
 }
 
 /** Self-signed, with the digest of the key authorization in the critical extension acmeIdentifier (RFC 8737 §3). */
-export async function createAlpnCertificate({ domain, keyAuthorization }: Challenge): Promise<AlpnCertificate> {
+export async function createAlpnCertificate(
+  { domain, keyAuthorization }: Challenge,
+  nowMs = Date.now(),
+): Promise<AlpnCertificate> {
   const address = parseIp(domain);
-  const identifier = { type: address === null ? 'dns' : 'ip', value: domain };
-  const authorization = { identifier, url: '', status: 'pending', challenges: [] } as const;
-  const [key, certificate] = await crypto.createAlpnCertificate(
-    { ...authorization, challenges: [] },
-    keyAuthorization,
-    await createKey('EC256'),
-  );
+  cryptoProvider.set(webcrypto);
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const digest = createHash('sha256').update(keyAuthorization).digest();
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    keys,
+    signingAlgorithm: algorithm,
+    name: [{ CN: [domain] }],
+    notBefore: new Date(nowMs - DAY_MS),
+    notAfter: new Date(nowMs + DAY_MS),
+    extensions: [
+      new SubjectAlternativeNameExtension([{ type: address === null ? 'dns' : 'ip', value: domain }]),
+      // In DER the digest is an octet string of 32 bytes.
+      new Extension(ACME_IDENTIFIER, true, Buffer.concat([Buffer.from([0x04, digest.length]), digest])),
+    ],
+  });
+  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
   return {
     serverName: address === null ? domain : reverseName(domain),
-    certPem: certificate.toString(),
-    keyPem: key.toString(),
+    certPem: certificate.toString('pem'),
+    keyPem: PemConverter.encode(key, 'PRIVATE KEY'),
   };
 }
 
