@@ -3,6 +3,7 @@
 import type { Log } from '../../core/log.ts';
 import type { Compiled } from '../compile/compilation.ts';
 import type { CompileResult } from '../compile/compile.ts';
+import { causesOf } from './causes.ts';
 
 /** Of one change; the rest is counted. */
 const MAX_LINES = 20;
@@ -19,10 +20,10 @@ export class DisabledLog {
   note(result: CompileResult): void {
     const causes = new Map<string, string>();
     let told = 0;
-    const tell = (kind: string, router: Compiled<unknown>, consequence: string): void => {
+    const tell = (kind: 'http' | 'tcp' | 'udp', router: Compiled<unknown>, consequence: string): void => {
       if (router.errors.length === 0) return;
       const key = `${kind} ${router.name}`;
-      const cause = router.errors.join('; ');
+      const cause = causesOf(result, router, kind);
       causes.set(key, cause);
       if (this.#causes.get(key) === cause || ++told > MAX_LINES) return;
       this.#log.warn(`a router is disabled: ${consequence}`, { router: router.name, cause });

@@ -4,6 +4,7 @@ import type { ServerHealth } from '../../model/server-health.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import type { Compiled } from '../compile/compilation.ts';
 import { rawAt } from '../compile/salvage.ts';
+import { causesOf } from './causes.ts';
 import type { UnplacedRouter } from './explain-elsewhere.ts';
 import type { ExplainKnowledge } from './explain.ts';
 
@@ -14,14 +15,14 @@ export function explainKnowledge(
 ): ExplainKnowledge {
   const causeOf = (name: string): string | null => {
     const router = result.routers.get(name);
-    return router === undefined || router.errors.length === 0 ? null : causeWithPlace(router);
+    return router === undefined || router.errors.length === 0 ? null : causeWithPlace(result, router);
   };
   const unplaced = (): readonly UnplacedRouter[] =>
     [...result.routers.values()]
       .filter((router) => !(router.name in result.sections.routes))
       .map((router) => {
         const rule = rawAt(router.object.document, [...router.object.path, 'rule']);
-        return { name: router.name, rule: typeof rule === 'string' ? rule : '', cause: causeWithPlace(router) };
+        return { name: router.name, rule: typeof rule === 'string' ? rule : '', cause: causeWithPlace(result, router) };
       });
   return {
     ports,
@@ -31,9 +32,9 @@ export function explainKnowledge(
   };
 }
 
-function causeWithPlace({ object, errors }: Compiled<unknown>): string {
-  const { document, path } = object;
+function causeWithPlace(result: CompileResult, router: Compiled<unknown>): string {
+  const { document, path } = router.object;
   const place = document.locate(path);
   const where = place === null ? document.source : `${document.source}:${place.line}:${place.column}`;
-  return `${errors.join('; ') || 'it has errors'} (${where})`;
+  return `${causesOf(result, router, 'http')} (${where})`;
 }

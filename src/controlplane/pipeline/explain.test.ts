@@ -198,3 +198,21 @@ test('a path without a host is a path', () => {
   });
   expect(notes[0]).toContain('no host was named');
 });
+
+test('the cause is followed to where it began', () => {
+  const { value } = decodeInstall(
+    'a.yml',
+    `entryPoints: { web: { address: ":80" } }
+http:
+  routers: { r: { rule: "PathPrefix(\`/\`)", service: s, middlewares: [all] } }
+  middlewares:
+    all: { chain: { middlewares: [staff] } }
+    staff: { basicAuth: { users: ["a:b"] } }
+  services: { s: { loadBalancer: { servers: [{ url: "http://127.0.0.1:1" }] } } }
+`,
+  );
+  const result = compile(value!, [value!.routing!]);
+  expect(explainKnowledge(result, new Map(), () => null).causeOf('r@install')).toMatch(
+    /^the middleware "all" is disabled: the member "staff@install" is disabled: the password hash is none of .* \(a\.yml:3:14\)$/,
+  );
+});
