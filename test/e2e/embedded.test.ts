@@ -33,9 +33,10 @@ test('starts, reconfigures and stops', async () => {
   expect(await status(web!.url)).toBe(200);
   expect(await router.reconfigure(routes('Host(`b`)', url))).toEqual([]);
   expect(await status(web!.url)).toBe(404);
-  const [found] = await router.reconfigure(routes('Hots(`a`)', url));
+  const [found, ...more] = await router.reconfigure(routes('Hots(`a`)', url));
+  expect(more).toMatchObject([{ code: 'last-good', severity: 'warning' }]);
   expect(found).toMatchObject({ code: 'rule-syntax', path: 'http.routers.all.rule' });
-  expect(router.diagnostics).toEqual([found]);
+  expect(router.diagnostics).toEqual([found, ...more]);
   await router.reconfigure(routes('Host(`a`)', url));
   expect(await status(web!.url)).toBe(200);
   await Promise.all([router.stop(), router.stop()]);
@@ -45,13 +46,13 @@ test('starts, reconfigures and stops', async () => {
 test('an install configuration with errors rejects with all of them', async () => {
   const config = {
     entryPoints: { web: { adress: ':1' } },
-    log: { level: 'loud' },
+    log: { levle: 'loud' },
   } as unknown as Signalbox.InstallInput;
   const error: unknown = await startRouter(config).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(SignalboxError);
   expect(error).toMatchObject({ code: 'ERR_CONFIG_INVALID' });
   expect(String(error)).toContain('did you mean "address"?');
-  expect(String(error)).toContain('log.level');
+  expect(String(error)).toContain('log.levle');
 });
 
 test('two routers in one process, and an address in use', async () => {

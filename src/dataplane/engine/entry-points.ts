@@ -104,6 +104,11 @@ export class EntryPoints {
     };
   }
 
+  /** Settles when the ports of those that are leaving are given up: another socket may be about to have them. */
+  async doorsClosed(): Promise<void> {
+    await Promise.all([...this.#leaving.keys()].map(({ doorClosed }) => doorClosed));
+  }
+
   /** Goes on accepting, and sends every client elsewhere with its answer. */
   leave(patienceMs: number): void {
     for (const entryPoint of this.tcp.values()) entryPoint.leave(patienceMs);

@@ -75,6 +75,8 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
   readonly tcp: TcpFront;
   isDraining = false;
   patienceMs = 0;
+  /** Of one that drains: settles when the port is given up, and another socket may have it. */
+  doorClosed: Promise<void> = Promise.resolve();
   readonly #dependencies: EntryPointDependencies;
   #trusted: IpSet;
   /** Peers that may speak for others. */
@@ -339,7 +341,8 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
    */
   async drain(patienceMs: number, isShared = true): Promise<void> {
     this.leave(patienceMs);
-    await this.#closeDoor(isShared);
+    this.doorClosed = this.#closeDoor(isShared);
+    await this.doorClosed;
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;

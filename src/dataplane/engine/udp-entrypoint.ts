@@ -136,6 +136,9 @@ export class UdpEntryPoint implements UdpSessionOwner {
    * Reads no more, so that the datagrams of clients wait for whoever has the socket next, and passes on answers that are still
    * to come. Settles when the last session is over.
    */
+  /** As of EntryPointRuntime; a socket of datagrams is given up with its sessions. */
+  readonly doorClosed: Promise<void> = Promise.resolve();
+
   drain(_patienceMs?: number, _isShared?: boolean): Promise<void> {
     this.#isDraining = true;
     if (this.#socket !== null) stopDatagrams(this.#socket);

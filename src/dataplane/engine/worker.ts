@@ -188,6 +188,7 @@ async function apply(delta: SnapshotDelta, rows: EndpointRows, sockets: NewSocke
     const handles = await duplicateSockets(sockets.listeners);
     await engine.apply(delta, rows, sockets.rows);
     await listen(sockets.listeners, handles).catch(listenFailed);
+    await engine.entryPoints.doorsClosed();
     send({ kind: 'ack', version: delta.version, digest: delta.digest, buildMs: performance.now() - begin });
   } catch (error) {
     send({ kind: 'nack', version: delta.version, reason: error instanceof Error ? error.message : String(error) });
