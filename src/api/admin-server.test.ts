@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { InternalService } from '../controlplane/compile/internal-services.ts';
 import type { AdminConfig } from '../controlplane/config/install-config.ts';
 import { SignalboxError } from '../core/errors.ts';
@@ -16,6 +16,7 @@ const ON: AdminConfig = {
   address: { host: '127.0.0.1', port: 0, protocol: 'tcp' },
   socket: null,
   token: null,
+  allowedHosts: [],
   api: { basePath: '/base/', hasDashboard: true, isOnAddress: true },
   ping: { terminatingStatusCode: 503, isOnAddress: true },
   metrics: { isOnAddress: true },
@@ -30,6 +31,7 @@ function sources(config: Partial<AdminConfig> = {}): AdminSources {
   return {
     config: { ...ON, ...config },
     version: '1',
+    ownSocket: join(scratch, 'owner'),
     endpoints: [echo('GET', '/api/things/{name}'), echo('POST', '/api/check')],
     rest: echo('PUT', '/api/providers/rest'),
     openAddress: (address) => bindSocket('traefik', address),
@@ -40,9 +42,15 @@ function sources(config: Partial<AdminConfig> = {}): AdminSources {
 }
 
 const running: AdminServer[] = [];
+let scratch: string;
+
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'signalbox-admin-'));
+});
 
 afterEach(async () => {
   for (const server of running.splice(0)) await server.stop();
+  await rm(scratch, { recursive: true, force: true });
 });
 
 async function start(config: Partial<AdminConfig> = {}): Promise<{ server: AdminServer; port: number }> {
@@ -97,6 +105,21 @@ test('what is served elsewhere only is not served on the address', async () => {
   expect((await ask(port, 'GET /ping')).status).toBe(200);
 });
 
+test('the path of the API leads to its page', async () => {
+  const { port } = await start();
+  for (const path of ['/base', '/base/']) {
+    const answer = await ask(port, `GET ${path}`);
+    expect([answer.status, answer.head]).toEqual([302, expect.stringContaining('Location: /base/dashboard/\r\n')]);
+  }
+  const behind = await ask(port, 'GET /base', 'localhost', 'X-Forwarded-Prefix: /ops/\r\n');
+  expect(behind.head).toContain('Location: /ops/base/dashboard/\r\n');
+  for (const prefix of ['//evil.example', 'http://evil.example', '/\\\\evil.example']) {
+    const answer = await ask(port, 'GET /base', 'localhost', `X-Forwarded-Prefix: ${prefix}\r\n`);
+    expect(answer.head).toContain('Location: /base/dashboard/\r\n');
+  }
+  expect((await ask(port, 'GET /')).status).toBe(404);
+});
+
 test('targets that are no paths are refused', async () => {
   const { port } = await start();
   for (const target of ['//', '///a', 'http://[x/']) expect((await ask(port, `GET ${target}`)).status).toBe(400);
@@ -124,19 +147,110 @@ test('a token opens the API and nothing else needs one', async () => {
   expect((await ask(port, 'GET /base/dashboard/')).status).toBe(401);
 });
 
-test('cross-site request: a page of another origin cannot change anything', async () => {
-  const { port } = await start();
-  const foreign = 'Origin: http://evil.example\r\nContent-Length: 0\r\n';
-  expect((await ask(port, 'POST /base/api/check', 'localhost', foreign)).status).toBe(403);
-  const own = 'Origin: http://localhost\r\nContent-Length: 0\r\n';
+const TOKEN = 's3cret';
+const SHOWN = `Authorization: Bearer ${TOKEN}\r\n`;
+const EMPTY = 'Content-Length: 0\r\n';
+
+test.each([
+  'Origin: http://evil.example',
+  'Origin: null',
+  'Origin: http://localhost:1',
+  'Origin: http://localhost\r\nOrigin: http://evil.example',
+  'Sec-Fetch-Site: cross-site',
+  'Sec-Fetch-Site: same-site',
+  'Origin: http://localhost\r\nSec-Fetch-Site: cross-site',
+])('cross-site request: with %j nothing changes, at any door', async (fields) => {
+  const { server, port } = await start({ token: TOKEN });
+  const more = `${SHOWN}${fields}\r\n${EMPTY}`;
+  expect((await ask(port, 'POST /base/api/check', 'localhost', more)).status).toBe(403);
+  expect((await ask(port, 'PUT /api/providers/rest', 'localhost', more)).status).toBe(403);
+  for (const service of ['api', 'rest'] as const) {
+    const path = join(scratch, service);
+    await server.startService(service, path);
+    const request = `POST /base/api/check HTTP/1.1\r\nHost: localhost\r\n${more}Connection: close\r\n\r\n`;
+    expect((await exchange(net.connect(path), request)).status).toBe(403);
+    expect((await exchange(net.connect(path), request.replace('POST', 'PUT'))).status).toBe(403);
+  }
+  const owner = `POST /base/api/check HTTP/1.1\r\nHost: localhost\r\n${more}Connection: close\r\n\r\n`;
+  expect((await exchange(net.connect(join(scratch, 'owner')), owner)).status).toBe(403);
+});
+
+test('a page of the same origin may change what the token allows', async () => {
+  const { port } = await start({ token: TOKEN });
+  const own = `${SHOWN}Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n${EMPTY}`;
   expect((await ask(port, 'POST /base/api/check', 'localhost', own)).status).toBe(200);
+  expect((await ask(port, 'POST /base/api/check', 'localhost', `Signalbox-Token: ${TOKEN}\r\n${EMPTY}`)).status).toBe(200);
+}); // prettier-ignore
+
+test('without a token the address is for reading, and says where writing goes', async () => {
+  const { port } = await start({ rest: { isOnAddress: true } });
+  expect((await ask(port, 'GET /base/api/things/a')).status).toBe(200);
+  for (const line of ['POST /base/api/check', 'PUT /api/providers/rest']) {
+    const answer = await ask(port, line, 'localhost', EMPTY);
+    expect([line, answer.status]).toEqual([line, 403]);
+    expect(answer.body).toContain(join(scratch, 'owner'));
+  }
+  const request = `POST /base/api/check HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${EMPTY}\r\n`;
+  expect((await exchange(net.connect(join(scratch, 'owner')), request)).status).toBe(200);
+});
+
+test.each(['api', 'rest'] as const)('behind a router of %s@internal, writing needs the token', async (service) => {
+  const { server } = await start({ token: TOKEN });
+  const path = join(scratch, service);
+  await server.startService(service, path);
+  const line = service === 'api' ? 'POST /base/api/check' : 'PUT /any';
+  const send = (more: string): Promise<{ status: number; body: string }> =>
+    exchange(net.connect(path), `${line} HTTP/1.1\r\nHost: any.example\r\n${more}Connection: close\r\n${EMPTY}\r\n`);
+  expect((await send('')).status).toBe(401);
+  expect((await send('Authorization: Basic dTpw\r\n')).status).toBe(401);
+  expect((await send(`Authorization: Basic dTpw\r\nSignalbox-Token: ${TOKEN}\r\n`)).status).toBe(200);
+  expect((await send(SHOWN)).status).toBe(200);
+});
+
+test('two hosts are refused', async () => {
+  const { port } = await start();
+  for (const line of ['GET /ping', 'GET /base/api/things/a', 'GET /metrics']) {
+    expect((await ask(port, line, 'localhost', 'Host: localhost\r\n')).status).toBe(400);
+  }
+});
+
+test('names that are allowed, and the token, open what names of others do not', async () => {
+  const { port, server } = await start({ allowedHosts: ['router.internal'] });
+  expect((await ask(port, 'GET /base/api/things/a', 'Router.internal:8080')).status).toBe(200);
+  expect((await ask(port, 'GET /base/api/things/a', '10.1.2.3:8080')).status).toBe(200);
+  expect((await ask(port, 'GET /base/api/things/a', 'rebound.example')).status).toBe(403);
+  await server.stop();
+  const guarded = await start({ token: TOKEN, address: { host: '0.0.0.0', port: 0, protocol: 'tcp' } });
+  expect((await ask(guarded.port, 'GET /base/api/things/a', 'rebound.example', SHOWN)).status).toBe(200);
+});
+
+test('on an address of the network, probes come by any name and the API does not', async () => {
+  const { port } = await start({ address: { host: '0.0.0.0', port: 0, protocol: 'tcp' } });
+  expect((await ask(port, 'GET /ping', 'router:8080')).status).toBe(200);
+  expect((await ask(port, 'GET /metrics', 'router:8080')).status).toBe(200);
+  expect((await ask(port, 'GET /base/api/things/a', 'router:8080')).status).toBe(403);
+  expect((await ask(port, 'GET /base/dashboard/', 'router:8080')).status).toBe(403);
+  expect((await ask(port, 'GET /base/api/things/a', '192.0.2.1:8080')).status).toBe(200);
+});
+
+test('silent connections make room for who asks', async () => {
+  const { port } = await start();
+  const silent: net.Socket[] = [];
+  for (let count = 0; count < 300; count++) {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    silent.push(socket);
+  }
+  for (let count = 0; count < 5; count++) expect((await ask(port, 'GET /ping')).status).toBe(200);
+  for (const socket of silent) socket.destroy();
 });
 
 test('a body beyond the limit is refused with an answer', async () => {
-  const { port } = await start();
+  const { port } = await start({ token: TOKEN });
   const body = 'x'.repeat(17 * 1024 * 1024);
   const socket = net.connect(port, '127.0.0.1');
-  const head = `POST /base/api/check HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const head = `POST /base/api/check HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${SHOWN}Content-Length: ${body.length}\r\n\r\n`;
   expect((await exchange(socket, head + body)).status).toBe(413);
 });
 
@@ -161,10 +275,10 @@ test('the Unix socket is for its owner, needs no token, and takes the place of a
 
 test('the doors behind internal services open what they are named for', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'signalbox-admin-'));
-  const server = new AdminServer(sources());
+  const server = new AdminServer(sources({ token: TOKEN }));
   running.push(server);
   const get = async (service: InternalService, line: string): Promise<{ status: number; body: string }> => {
-    const request = `${line} HTTP/1.1\r\nHost: any.example\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    const request = `${line} HTTP/1.1\r\nHost: any.example\r\n${SHOWN}Connection: close\r\nContent-Length: 0\r\n\r\n`;
     return exchange(net.connect(join(directory, service)), request);
   };
   try {
@@ -207,7 +321,7 @@ test('ping says when the process is ending', async () => {
 
 test('an address in use is an error with its option', async () => {
   const { port } = await start();
-  const second = new AdminServer(sources({ address: { host: '127.0.0.1', port, protocol: 'tcp' } }));
+  const second = new AdminServer(sources({ address: { host: '127.0.0.1', port, protocol: 'tcp' }, api: null }));
   const error: unknown = await second.start().catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(SignalboxError);
   expect(error).toMatchObject({ code: 'ERR_LISTEN_ADDRESS_IN_USE' });

@@ -13,7 +13,17 @@ import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts
 import { MAX_FILE_BYTES } from '../controlplane/config/document.ts';
 import { listenError, type BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
-import { refuseForeign, refuseWithoutToken, type Refusal } from './access.ts';
+import {
+  hasToken,
+  isReading,
+  refuseForeignPage,
+  refuseName,
+  refuseTwoHosts,
+  WITHOUT_TOKEN,
+  writingRefused,
+  type Refusal,
+} from './access.ts';
+import { DoorConnections } from './door-connections.ts';
 import type { ApiRequest, Endpoint } from './endpoint.ts';
 import { openApi } from './open-api.ts';
 
@@ -24,6 +34,8 @@ export interface AdminSources {
   /** PUT /api/providers/rest; null when the provider is off. */
   readonly rest: Endpoint | null;
   readonly version: string;
+  /** Where this user's commands reach the API when `api.socket` does not say; in a directory that is this user's alone. */
+  readonly ownSocket: string;
   /** Binds, or finds what was bound before. Rejects with a SignalboxError. */
   /** Nobody has asked for the internal entry point, and its usual address cannot be had. */
   notServed?(error: SignalboxError): void;
@@ -50,13 +62,18 @@ interface Door {
   readonly hasDashboard: boolean;
   /** One thing alone, whatever the path. */
   readonly only: 'ping' | 'metrics' | 'dashboard' | 'rest' | null;
-  readonly token: string | null;
-  /** A Unix socket that this user alone can open. */
+  /** A Unix socket that this user alone can open: who comes through it may do everything. */
   readonly isOwners: boolean;
-  /** Clients are machines of the operator, reached by address rather than by name. */
-  readonly isOnLoopback: boolean;
-  /** Browsers come through it directly. */
+  /** The internal entry point's address: no router's guards stand before it. */
   readonly isOnNetwork: boolean;
+  readonly isOnLoopback: boolean;
+}
+
+/** What may be done with one request. */
+interface Rights {
+  readonly caller: ApiRequest['caller'];
+  /** Null when it may change something. */
+  readonly writingRefused: Refusal | null;
 }
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -67,7 +84,12 @@ const HANDING_OVER: Refusal = {
   status: 503,
   message: 'a takeover is under way; ask again in a moment, and the process that serves then answers',
 };
+/** Less than the connections of a door, so that there are some to be had for questions. */
+const MAX_STREAMS = 32;
+const TOO_MANY_STREAMS: Refusal = { status: 503, message: `${MAX_STREAMS} event streams are open; end one first` };
 const MAX_BODY_BYTES = MAX_FILE_BYTES;
+/** Of a connection between requests, and of one whose head is not complete. */
+const IDLE_MS = 5_000;
 
 export class AdminServer {
   readonly #sources: AdminSources;
@@ -75,6 +97,8 @@ export class AdminServer {
   readonly #servers: Server[] = [];
   isTerminating = false;
   #isBound = false;
+  /** Answers that stay open. */
+  #streams = 0;
   #bound: BoundSocket | null = null;
   #socket: { readonly path: string; readonly inode: number } | null = null;
   readonly #isSuccessor: boolean;
@@ -92,20 +116,13 @@ export class AdminServer {
    */
   async bind(): Promise<void> {
     this.#isBound = true;
-    const { address, isDeclared, socket, api, ping, metrics, rest } = this.#sources.config;
+    const { address, isDeclared, socket } = this.#sources.config;
     if (socket !== null) {
       await refuseIfServed(socket, this.#isSuccessor);
-      const door = this.#door({
-        hasApi: api !== null,
-        hasPing: ping !== null,
-        hasMetrics: metrics !== null,
-        hasRest: rest !== null,
-        isOwners: true,
-      });
       // Under a name of its own until it is ready and nobody else's: a rename puts it into place, over an earlier one.
       const own = `${socket}.${process.pid}`;
       await unlink(own).catch(() => {});
-      await this.#listen(door, { path: own }, (code) => {
+      await this.#listen(this.#ownersDoor(), { path: own }, (code) => {
         return new SignalboxError(
           'ERR_LISTEN_FAILED',
           `api.socket: ${socket} cannot be bound (${code}); check its directory`,
@@ -126,7 +143,15 @@ export class AdminServer {
   /** Answers from now on; binds what is not bound yet. */
   async start(): Promise<ListenAddress | null> {
     if (!this.#isBound) await this.bind();
-    const { address, isDeclared, api, ping, metrics, rest, token } = this.#sources.config;
+    const { address, isDeclared, socket, api, ping, metrics, rest } = this.#sources.config;
+    if (socket === null && (api !== null || rest !== null)) {
+      const path = this.#sources.ownSocket;
+      await this.#listen(
+        this.#ownersDoor(),
+        { path },
+        (code) => new SignalboxError('ERR_LISTEN_FAILED', `${path} cannot be bound (${code})`),
+      );
+    }
     if (this.#socket !== null) await rename(`${this.#socket.path}.${process.pid}`, this.#socket.path);
     const bound = this.#bound;
     if (address === null || bound === null) return null;
@@ -135,7 +160,6 @@ export class AdminServer {
       hasPing: ping?.isOnAddress === true,
       hasMetrics: metrics?.isOnAddress === true,
       hasRest: rest?.isOnAddress === true,
-      token,
       isOnLoopback: isLoopback(address.host),
       isOnNetwork: true,
     });
@@ -192,6 +216,17 @@ export class AdminServer {
     );
   }
 
+  #ownersDoor(): Door {
+    const { api, ping, metrics, rest } = this.#sources.config;
+    return this.#door({
+      hasApi: api !== null,
+      hasPing: ping !== null,
+      hasMetrics: metrics !== null,
+      hasRest: rest !== null,
+      isOwners: true,
+    });
+  }
+
   #door(door: Partial<Door>): Door {
     const hasApi = door.hasApi === true;
     return {
@@ -199,7 +234,6 @@ export class AdminServer {
       hasMetrics: false,
       hasRest: false,
       only: null,
-      token: null,
       isOwners: false,
       isOnLoopback: false,
       isOnNetwork: false,
@@ -215,17 +249,23 @@ export class AdminServer {
     where: { _handle: object } | { path: string },
     failure: (code: string) => SignalboxError,
   ): Promise<number | null> {
+    const connections = new DoorConnections();
     const server = createServer(
       {
         maxHeaderSize: 16 * 1024,
-        headersTimeout: 10_000,
+        headersTimeout: IDLE_MS,
         requestTimeout: 30_000,
-        keepAliveTimeout: 60_000,
-        connectionsCheckingInterval: 5_000,
+        keepAliveTimeout: IDLE_MS,
+        connectionsCheckingInterval: 1_000,
       },
-      (request, response) => void this.#handle(door, request, response),
+      (request, response) => {
+        const { socket } = request;
+        connections.begin(socket);
+        response.once('close', () => connections.end(socket));
+        void this.#handle(door, request, response);
+      },
     );
-    server.maxConnections = 256;
+    server.on('connection', (socket) => connections.add(socket));
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(failure(error.code ?? error.message)));
@@ -259,16 +299,28 @@ export class AdminServer {
     const target = request.url ?? '/';
     // Two slashes would begin a host.
     if (!/^\/(?!\/)/.test(target)) return refused({ status: 400, message: 'Bad Request: the target is no path' });
+    const { headers, rawHeaders } = request;
+    const foreign = refuseTwoHosts(rawHeaders) ?? refuseForeignPage(method, headers);
+    if (foreign !== null) return refused(foreign);
     const url = new URL(target, BASE);
     const path = url.pathname;
-    if (door.isOnNetwork) {
-      const foreign = refuseForeign(method, request.headers, door.isOnLoopback);
-      if (foreign !== null) return refused(foreign);
-    }
+    const { token, allowedHosts, socket } = this.#sources.config;
+    const isKnown = hasToken(token, headers);
+    const unknownName = door.isOnNetwork && !isKnown ? refuseName(headers.host ?? '', allowedHosts) : null;
+    // What measures and probes by a name of the network does so on an address of the network.
+    if (unknownName !== null && door.isOnLoopback) return refused(unknownName);
+    const rights: Rights = {
+      caller: door.isOwners ? 'owner' : isKnown ? 'token' : 'anyone',
+      writingRefused:
+        door.isOwners || isKnown
+          ? null
+          : token === null
+            ? writingRefused(door.isOnNetwork ? (socket ?? this.#sources.ownSocket) : null)
+            : WITHOUT_TOKEN,
+    };
     const { ping } = this.#sources.config;
-    const isReading = method === 'GET' || method === 'HEAD';
     const isProbe = (door.hasPing && path === '/ping') || (door.hasMetrics && path === '/metrics');
-    if (isProbe && !isReading) return notAllowed('GET, HEAD');
+    if (isProbe && !isReading(method)) return notAllowed('GET, HEAD');
     if (door.only === 'ping' || (door.hasPing && path === '/ping')) {
       return this.isTerminating
         ? { status: ping?.terminatingStatusCode ?? 503, type: TEXT, body: 'terminating' }
@@ -279,14 +331,15 @@ export class AdminServer {
       return { status: 200, type: contentType, body };
     }
     if (door.only === 'dashboard') return this.#page();
+    // From here on nobody asks for less than the configuration.
+    const locked = door.isOnNetwork && token !== null && !isKnown ? WITHOUT_TOKEN : unknownName;
     const { rest } = this.#sources;
     if (rest !== null && (door.only === 'rest' || (door.hasRest && path === rest.path))) {
-      const locked = door.token === null ? null : refuseWithoutToken(door.token, request.headers);
       if (locked !== null) return refused(locked);
       if (method !== 'PUT') return notAllowed('PUT');
-      return this.#callEndpoint(rest, {}, url, request, response, door);
+      return this.#callEndpoint(rest, {}, url, request, response, rights);
     }
-    return door.hasApi ? this.#api(door, method, url, request, response) : NOT_FOUND;
+    return door.hasApi ? this.#api(door, method, url, request, response, rights, locked) : NOT_FOUND;
   }
 
   async #api(
@@ -295,22 +348,28 @@ export class AdminServer {
     url: URL,
     request: IncomingMessage,
     response: ServerResponse,
+    rights: Rights,
+    locked: Refusal | null,
   ): Promise<Answer | null> {
     const base = (this.#sources.config.api?.basePath ?? '/').replace(/\/$/, '');
-    const path = url.pathname.startsWith(`${base}/`) ? url.pathname.slice(base.length) : null;
+    const isRoot = url.pathname === base || url.pathname === `${base}/`;
+    const path = isRoot || url.pathname.startsWith(`${base}/`) ? url.pathname.slice(base.length) : null;
     if (path === null) return NOT_FOUND;
-    const isPage = path === '/dashboard/' || path === '/dashboard' || path === '/';
-    if (!isPage && !path.startsWith('/api/')) return NOT_FOUND;
-    const locked = door.token === null ? null : refuseWithoutToken(door.token, request.headers);
+    const isPage = path === '/dashboard/' || path === '/dashboard';
+    if (!isPage && !isRoot && !path.startsWith('/api/')) return NOT_FOUND;
     if (locked !== null) return refused(locked);
-    if (isPage) return door.hasDashboard ? this.#page() : NOT_FOUND;
+    if (isRoot || isPage) {
+      if (!door.hasDashboard) return NOT_FOUND;
+      if (!isReading(method)) return notAllowed('GET, HEAD');
+      return isPage ? this.#page() : redirection(`${prefixOf(request)}${base}/dashboard/`);
+    }
     if (path === '/api/openapi.json') return { status: 200, type: 'application/json', body: this.#description };
     const allowed: string[] = [];
     for (const endpoint of this.#sources.endpoints) {
       const params = matchPath(endpoint.path, path);
       if (params === null) continue;
       if (endpoint.method === method || (endpoint.method === 'GET' && method === 'HEAD')) {
-        return this.#callEndpoint(endpoint, params, url, request, response, door);
+        return this.#callEndpoint(endpoint, params, url, request, response, rights);
       }
       allowed.push(...(endpoint.method === 'GET' ? ['GET', 'HEAD'] : [endpoint.method]));
     }
@@ -323,10 +382,12 @@ export class AdminServer {
     url: URL,
     request: IncomingMessage,
     response: ServerResponse,
-    door: Door,
+    { caller, writingRefused: refusal }: Rights,
   ): Promise<Answer | null> {
+    if (endpoint.method !== 'GET' && refusal !== null) return refused(refusal);
     const contentType = request.headers['content-type'] ?? '';
-    const body = await readBody(request);
+    // Nothing is read by its body, which Node drops.
+    const body = endpoint.method === 'GET' ? '' : await readBody(request);
     if (body === null) {
       return refused({ status: 413, message: `the body is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB` });
     }
@@ -337,11 +398,14 @@ export class AdminServer {
       body,
       contentType,
       lastEventId: Number.isSafeInteger(lastEventId) ? lastEventId : null,
-      caller: door.isOwners ? 'owner' : door.token !== null ? 'token' : 'anyone',
+      caller,
     };
     if (endpoint.method !== 'GET' && this.#sources.isHandingOver()) return refused(HANDING_OVER);
     if (endpoint.stream !== undefined) {
+      if (this.#streams >= MAX_STREAMS) return refused(TOO_MANY_STREAMS);
       if (request.method === 'HEAD') return { status: 200, type: 'text/event-stream', body: '' };
+      this.#streams++;
+      response.once('close', () => this.#streams--);
       endpoint.stream(asked, response);
       return null;
     }
@@ -397,8 +461,18 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function refused({ status, message }: Refusal): Answer {
-  const body = `${JSON.stringify({ message })}\n`;
+/** Where the router before this one has taken a prefix away. Never a host: two slashes would begin one. */
+function prefixOf(request: IncomingMessage): string {
+  const given = request.headers['x-forwarded-prefix'];
+  return typeof given === 'string' && /^\/[\w~.-][\w/~.-]*$/.test(given) ? given.replace(/\/+$/, '') : '';
+}
+
+function redirection(location: string): Answer {
+  return { status: 302, type: TEXT, body: '', headers: { Location: location } };
+}
+
+function refused({ status, ...said }: Refusal): Answer {
+  const body = `${JSON.stringify(said)}\n`;
   const answer: Answer = { status, type: 'application/json', body };
   return status === 401 ? { ...answer, headers: { 'WWW-Authenticate': 'Bearer realm="signalbox"' } } : answer;
 }

@@ -180,7 +180,7 @@ export interface InstallInput {
     readonly precedence?: ReadonlyArray<string> | string;
     /** Routing configuration that is sent to the API. */
     readonly rest?: {
-      /** Take PUT /api/providers/rest on the internal entry point; otherwise only where a router names `rest@internal`. */
+      /** Take PUT /api/providers/rest on the internal entry point, with the token of `api.token`; otherwise through the Unix socket, or where a router names `rest@internal`. */
       readonly insecure?: boolean | string;
     };
   };
@@ -262,12 +262,14 @@ export interface InstallInput {
   readonly api?: {
     /** Path the API lives under. */
     readonly basePath?: string;
-    /** Serve the API without a token on an internal entry point that others can reach. On loopback none is needed. */
+    /** Let everybody who can reach the internal entry point read the API without a token. On loopback none is needed. Changes need `api.token` or the Unix socket all the same. */
     readonly insecure?: boolean | string;
-    /** Bearer token that API requests must carry; required when the internal entry point is bound to another address than loopback. `${file:/run/secrets/token}` reads it from a file. */
+    /** Bearer token that API requests must carry on the internal entry point, and everywhere when they change something; required for reading when the internal entry point is bound to another address than loopback. `${file:/run/secrets/token}` reads it from a file. */
     readonly token?: string;
     /** Unix socket that serves the API as well, mode 0600; no token is asked for there. */
     readonly socket?: string;
+    /** Host names under which the internal entry point may be asked without the token; its addresses and localhost always are. */
+    readonly allowedHosts?: ReadonlyArray<string> | string;
     /** Serve the service `dashboard@internal`: a page that shows what is configured. */
     readonly dashboard?: boolean | string;
     /** There is no advertisement. */

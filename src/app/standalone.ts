@@ -313,6 +313,7 @@ export class Standalone {
         isHandingOver: () => this.#handover?.isUnderWay === true,
         config: install.admin,
         version: VERSION,
+        ownSocket: join(this.#socketDirectory, 'owner'),
         endpoints: endpointsOf({
           install: () => this.#pipeline.install,
           pipeline: this.#pipeline,

@@ -1,5 +1,6 @@
 // Asks the API of a running router: finds out where it is, and says what to do when it does not answer.
 
+import { statSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { SignalboxError } from '../core/errors.ts';
 import { findInstallFile } from '../controlplane/config/install-file.ts';
@@ -54,7 +55,20 @@ export class AdminClient {
 
   /** Rejects with a SignalboxError when there is no answer to use; a refusal is in the status. */
   async ask(method: string, path: string, body?: unknown, timeoutMs = REQUEST_TIMEOUT_MS): Promise<AdminAnswer> {
-    const { shown, where, basePath, token } = this.#target;
+    const answer = await this.#send(this.#target.where, method, path, body, timeoutMs);
+    // The owner of the process may do what is refused to those who come by the network.
+    const socketPath = answer.status === 403 ? ownersSocket(answer.text) : null;
+    return socketPath === null ? answer : this.#send({ socketPath }, method, path, body, timeoutMs);
+  }
+
+  async #send(
+    where: Target['where'],
+    method: string,
+    path: string,
+    body: unknown,
+    timeoutMs: number,
+  ): Promise<AdminAnswer> {
+    const { shown, basePath, token } = this.#target;
     const text = body === undefined ? null : JSON.stringify(body);
     const answer = await new Promise<AdminAnswer>((resolve, reject) => {
       const unreachable = (reason: string): void =>
@@ -139,6 +153,20 @@ function adminPartOf(document: ConfigDocument, io: Io): AdminConfig | null {
   const value = { ...part(document.value, 'api'), entryPoints };
   const reduced = { ...document, value, diagnostics: [] };
   return decodeInstallDocument(reduced, operatorSubstitutions(io.environment)).value?.admin ?? null;
+}
+
+/** The Unix socket that a refusal names, where it is one of this user's. */
+function ownersSocket(refusal: string): string | null {
+  const value = parse(refusal);
+  if (!isMap(value) || typeof value['socket'] !== 'string') return null;
+  const { socket } = value;
+  try {
+    const found = statSync(socket);
+    const user = process.getuid?.();
+    return found.isSocket() && (user === 0 || found.uid === user) ? socket : null;
+  } catch {
+    return null;
+  }
 }
 
 function parse(text: string): unknown {

@@ -125,9 +125,18 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
   ['a router whose parent has an error', 'is served, without its parent’s middlewares', 'is not served'],
   ['password hashes in the API', 'shown', '`xxxx`'],
   ['`usedBy` in the API', 'names routers', 'names routers, chains and services'],
-  ['`/` of the dashboard’s address', 'a redirect to `/dashboard/`', 'the dashboard'],
   [
-    'API, `/ping` and `/metrics` on loopback, asked under another host than `localhost` or an address',
+    '`providers.rest`, and whatever else changes something through the API',
+    'taken from everybody who gets there',
+    'taken with `api.token` or through the Unix socket, at every door, and from no page of another origin',
+  ],
+  [
+    'the API on an address of the network, without a token, asked by a name',
+    'answered',
+    '403, against DNS rebinding, unless `api.allowedHosts` has the name',
+  ],
+  [
+    'API, `/ping` and `/metrics` on loopback, asked under another host than `localhost`, an address or one of `api.allowedHosts`',
     'answered',
     '403, against DNS rebinding',
   ],

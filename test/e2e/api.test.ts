@@ -29,7 +29,7 @@ function routing(port: number, path: string): string {
 const INSTALL = `entryPoints: { web: { address: "127.0.0.1:0" }, traefik: { address: "127.0.0.1:0" } }
 providers: { providersThrottleDuration: 1ms, file: { filename: DIR/routing.yml }, rest: {} }
 state: { directory: DIR/state }
-api: {}
+api: { token: writer }
 ping: {}
 metrics: { prometheus: { addRoutersLabels: true } }
 `;
@@ -43,7 +43,10 @@ interface Answer {
 function ask(port: number, method: string, path: string, body?: unknown): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const headers = text === undefined ? {} : { 'Content-Type': 'application/json' };
+    const headers = {
+      Authorization: 'Bearer writer',
+      ...(text === undefined ? {} : { 'Content-Type': 'application/json' }),
+    };
     const request = http.request({ host: '127.0.0.1', port, method, path, headers }, (response) => {
       let received = '';
       response.on('data', (chunk: Buffer) => (received += chunk.toString()));
@@ -242,15 +245,18 @@ test('events tell of changes, also those missed', async () => {
   const port = router.ports['traefik']!;
   const listen = (headers: Record<string, string>, until: string): Promise<string> =>
     new Promise((resolve, reject) => {
-      const request = http.get({ host: '127.0.0.1', port, path: '/api/events', headers }, (response) => {
-        let text = '';
-        response.on('data', (chunk: Buffer) => {
-          text += chunk.toString();
-          if (!text.includes(until)) return;
-          request.destroy();
-          resolve(text);
-        });
-      });
+      const request = http.get(
+        { host: '127.0.0.1', port, path: '/api/events', headers: { ...headers, Authorization: 'Bearer writer' } },
+        (response) => {
+          let text = '';
+          response.on('data', (chunk: Buffer) => {
+            text += chunk.toString();
+            if (!text.includes(until)) return;
+            request.destroy();
+            resolve(text);
+          });
+        },
+      );
       request.on('error', reject);
       request.on('response', () => void writeFile(join(router.directory, 'routing.yml'), routing(origin.port, '/two')));
     });

@@ -116,7 +116,7 @@ function install(middlewares: Readonly<Record<string, object>>, chains = {}): st
   return JSON.stringify({
     ...base,
     plugins: PLUGINS,
-    api: {},
+    api: { token: 'writer' },
     log: { format: 'json' },
     accessLog: { format: 'json' },
     providers: { rest: { insecure: true } },
@@ -276,7 +276,7 @@ async function put(routing: object): Promise<string> {
   const text = JSON.stringify(routing);
   const response = await RawClient.exchange(
     router.ports['traefik']!,
-    `PUT /api/providers/rest HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+    `PUT /api/providers/rest HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer writer\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
     'PUT',
   );
   expect(response.status).toBe(200);
@@ -308,7 +308,7 @@ test('options change while requests are served; the API knows the plugins', asyn
   const text = JSON.stringify(routing({ wrong: 1 }));
   const checked = await RawClient.exchange(
     router.ports['traefik']!,
-    `POST /api/check HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+    `POST /api/check HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer writer\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
     'POST',
   );
   expect(checked.body).toMatch(/unknown option \\"wrong\\"/);

@@ -26,7 +26,7 @@ export interface ServiceStatus {
 
 const INSTALL = `entryPoints: { web: { address: "127.0.0.1:0" }, traefik: { address: "127.0.0.1:0" } }
 providers: { rest: { insecure: true } }
-api: { insecure: true }
+api: { token: writer }
 accessLog: { format: json }
 metrics: { prometheus: { addServicesLabels: true } }
 `;
@@ -60,8 +60,9 @@ export class RestRouter {
     return ((await response.json()) as { diagnostics: { severity: string; message: string }[] }).diagnostics;
   }
 
-  api(path: string, init: RequestInit = {}): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.process.ports['traefik']!}${path}`, init);
+  api(path: string, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<Response> {
+    const headers = { ...init.headers, Authorization: 'Bearer writer' };
+    return fetch(`http://127.0.0.1:${this.process.ports['traefik']!}${path}`, { ...init, headers });
   }
 
   /** One request on a connection of its own. */

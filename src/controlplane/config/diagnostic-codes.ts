@@ -37,7 +37,7 @@ export const DIAGNOSTIC_CODES = {
   'not-in-runtime': 'OpenSSL of this Node.js lacks what an option names; the rest of the option counts.',
   'tls-options-conflict':
     'Two routers want different TLS options for one host of an entry point; it gets the default ones.',
-  'unguarded-api': 'The API would be open to others and is not served there.',
+  'unguarded-api': 'The API would be open to others and is not served there, or is open for reading.',
   'unguarded-fallback': 'A router that kept people out has a rule that does not parse; its requests go elsewhere.',
   'last-good': 'An object cannot be read, and goes on as it last was.',
   'compile-failed': 'A configuration made the compiler fail, which is its fault; what was in force before stays.',

@@ -101,6 +101,8 @@ export interface AdminConfig {
   readonly isDeclared?: boolean;
   readonly socket: string | null;
   readonly token: string | null;
+  /** Names in lower case that the internal entry point may be asked by without the token. */
+  readonly allowedHosts: readonly string[];
   /** Null when the API is off. */
   readonly api: {
     readonly basePath: string;
@@ -293,6 +295,18 @@ function adminConfig(options: InstallOptions, context: DecodeContext): AdminConf
       ),
     );
   }
+  if (api?.insecure === true && api.token === undefined && !isLoopback(address.host)) {
+    const message =
+      'everybody who can reach the internal entry point can read the API: set api.token, or bind entryPoints.traefik.address to 127.0.0.1; changes need the token or the Unix socket in any case';
+    context.at('api', () => context.at('insecure', () => context.report('warning', 'unguarded-api', message)));
+  }
+  if (providers.rest?.insecure === true && api?.token === undefined) {
+    const message =
+      'PUT /api/providers/rest changes what is served, and is taken with the token of api.token or through the Unix socket alone; set api.token';
+    context.at('providers', () =>
+      context.at('rest', () => context.at('insecure', () => context.report('warning', 'unguarded-api', message))),
+    );
+  }
   const isHere = (section: { entryPoint: string; manualRouting: boolean }): boolean =>
     section.entryPoint === INTERNAL_ENTRY_POINT && !section.manualRouting;
   const prometheus = metrics?.prometheus;
@@ -300,6 +314,7 @@ function adminConfig(options: InstallOptions, context: DecodeContext): AdminConf
     isDeclared: internal !== undefined,
     socket: api?.socket ?? null,
     token: api?.token ?? null,
+    allowedHosts: (api?.allowedHosts ?? []).map((name) => name.toLowerCase()),
     api: api === undefined ? null : { basePath: api.basePath, hasDashboard: api.dashboard, isOnAddress: isGuarded },
     ping: ping === undefined ? null : { terminatingStatusCode: ping.terminatingStatusCode, isOnAddress: isHere(ping) },
     metrics: prometheus === undefined ? null : { isOnAddress: isHere(prometheus) },

@@ -55,7 +55,7 @@ const fileProvider = object({
 const restProvider = object({
   insecure: flag(
     false,
-    'Take PUT /api/providers/rest on the internal entry point; otherwise only where a router names `rest@internal`.',
+    'Take PUT /api/providers/rest on the internal entry point, with the token of `api.token`; otherwise through the Unix socket, or where a router names `rest@internal`.',
   ),
 });
 
@@ -243,20 +243,27 @@ const api = object({
   insecure: differing(
     flag(
       false,
-      'Serve the API without a token on an internal entry point that others can reach. On loopback none is needed.',
+      'Let everybody who can reach the internal entry point read the API without a token. On loopback none is needed. Changes need `api.token` or the Unix socket all the same.',
     ),
     'Without a token the API is served on loopback in any case; the internal entry point is 127.0.0.1:8080 when it is not declared.',
   ),
   token: own(
     optional(
       apiToken,
-      'Bearer token that API requests must carry; required when the internal entry point is bound to another address than loopback. `${file:/run/secrets/token}` reads it from a file.',
+      'Bearer token that API requests must carry on the internal entry point, and everywhere when they change something; required for reading when the internal entry point is bound to another address than loopback. `${file:/run/secrets/token}` reads it from a file.',
     ),
   ),
   socket: own(
     optional(
       string({ pattern: /^\//, expected: 'an absolute path' }),
       'Unix socket that serves the API as well, mode 0600; no token is asked for there.',
+    ),
+  ),
+  allowedHosts: own(
+    withDefault(
+      forgivingList(string()),
+      [],
+      'Host names under which the internal entry point may be asked without the token; its addresses and localhost always are.',
     ),
   ),
   dashboard: flag(true, 'Serve the service `dashboard@internal`: a page that shows what is configured.'),
