@@ -8,6 +8,7 @@ import type { CompileResult } from '../controlplane/compile/compile.ts';
 import type { EntryPointSpec } from '../model/entrypoint.ts';
 import type { ServerHealth } from '../model/server-health.ts';
 import { tcpServiceKey } from '../model/tcp.ts';
+import { formatDuration } from '../schema/duration.ts';
 
 export interface ShownObject {
   readonly name: string;
@@ -188,16 +189,6 @@ export function rawData(result: CompileResult, healthOf: HealthOf): Record<strin
   };
 }
 
-/** Go's text of a duration. */
-function goDuration(ms: number): string {
-  if (ms === 0) return '0s';
-  if (ms < 1000) return `${ms}ms`;
-  const hours = Math.floor(ms / 3_600_000);
-  const minutes = Math.floor((ms % 3_600_000) / 60_000);
-  const seconds = (ms % 60_000) / 1000;
-  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
-}
-
 export function entryPoint(spec: EntryPointSpec, port: number): object {
   const { requestAcceptGraceMs, graceMs } = spec.lifeCycle;
   const host = spec.address.host.includes(':') ? `[${spec.address.host}]` : spec.address.host;
@@ -206,11 +197,14 @@ export function entryPoint(spec: EntryPointSpec, port: number): object {
     name: spec.name,
     address: `${host}:${port}${spec.address.protocol === 'udp' ? '/udp' : ''}`,
     transport: {
-      lifeCycle: { requestAcceptGraceTimeout: goDuration(requestAcceptGraceMs), graceTimeOut: goDuration(graceMs) },
+      lifeCycle: {
+        requestAcceptGraceTimeout: formatDuration(requestAcceptGraceMs),
+        graceTimeOut: formatDuration(graceMs),
+      },
       respondingTimeouts: {
-        readTimeout: goDuration(timeouts.readIdleMs),
-        writeTimeout: goDuration(timeouts.writeTotalMs),
-        idleTimeout: goDuration(timeouts.idleMs),
+        readTimeout: formatDuration(timeouts.readIdleMs),
+        writeTimeout: formatDuration(timeouts.writeTotalMs),
+        idleTimeout: formatDuration(timeouts.idleMs),
       },
     },
     forwardedHeaders: { insecure: forwardedHeaders.insecure, trustedIPs: forwardedHeaders.trustedIps },

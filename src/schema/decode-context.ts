@@ -1,6 +1,7 @@
 // Where a decoder is, and what it has found wrong so far.
 
 import { didYouMean } from '../core/did-you-mean.ts';
+import { hideSecrets, HIDDEN, isSecretName } from '../core/hide-secrets.ts';
 import type { Diagnostic, Severity } from '../model/diagnostic.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 import { substitute, type Substitutions } from './substitution.ts';
@@ -188,12 +189,23 @@ export class DecodeContext {
     this.diagnostics.push({
       severity,
       code,
-      message,
+      message: hideSecrets(this.#withoutValue(message, details.received)),
       source: this.source,
       path: formatPath(this.#path),
       ...place,
       ...details,
+      ...(details.received === undefined
+        ? {}
+        : { received: hideSecrets(this.#withoutValue(details.received, details.received)) }),
     });
+  }
+
+  /** Values of options and fields that hold secrets by their names are not repeated. */
+  #withoutValue(text: string, received: string | undefined): string {
+    const name = this.#path.findLast((segment) => typeof segment === 'string');
+    if (received === undefined || received === '' || name === undefined || !isSecretName(name)) return text;
+    const bare = received.replace(/^"(.*)"$/, '$1');
+    return bare === '' ? text : text.replaceAll(bare, HIDDEN);
   }
 
   /** For `downgrade`. */

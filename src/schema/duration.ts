@@ -29,3 +29,20 @@ function parseLength(text: string): number | null {
   for (const [, amount, unit] of text.matchAll(PART)) total += Number(amount) * UNITS_MS[unit!]!;
   return total;
 }
+
+/** As Go shows it: `1m0s`, `500ms`, `1h0m0.5s`. */
+export function formatDuration(ms: number): string {
+  if (ms < 0) return `-${formatDuration(-ms)}`;
+  if (ms === 0) return '0s';
+  if (ms < 1) return ms < 1e-3 ? `${round(ms * 1e6)}ns` : `${round(ms * 1e3)}µs`;
+  if (ms < 1_000) return `${round(ms)}ms`;
+  const hours = Math.floor(ms / 3_600_000);
+  const minutes = Math.floor((ms % 3_600_000) / 60_000);
+  const seconds = round((ms % 60_000) / 1_000);
+  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
+}
+
+/** Sums of binary fractions end in digits that nobody wrote. */
+function round(value: number): number {
+  return Number(value.toFixed(6));
+}

@@ -4,7 +4,7 @@
 
 import { didYouMean } from '../core/did-you-mean.ts';
 import type { DecodeContext } from './decode-context.ts';
-import { parseDuration } from './duration.ts';
+import { formatDuration, parseDuration } from './duration.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 import { plainValue, Written } from './written.ts';
 
@@ -22,6 +22,8 @@ export interface Schema<T> {
   readonly json: JsonSchema;
   /** Shown as `xxxx` wherever configuration is shown. */
   readonly isSecret?: boolean;
+  /** How a decoded value is shown, where that is not the value. */
+  shown?(value: unknown): unknown;
   /** Input that says no more than an option that is left out: an empty variable, `false` for a section. May report. */
   readonly isAbsent?: (input: unknown, context: DecodeContext) => boolean;
   decode(input: unknown, context: DecodeContext): T | Invalid;
@@ -261,9 +263,11 @@ export function duration({ negative = 'zero', minMs = 0 }: DurationOptions = {})
     });
     return minMs;
   });
-  if (negative !== 'default') return plain;
+  const shown = (value: unknown): unknown => (typeof value === 'number' ? formatDuration(value) : value);
+  if (negative !== 'default') return { ...plain, shown };
   return {
     ...plain,
+    shown,
     isAbsent(input, context) {
       if (isEmptyText(input)) return true;
       const value = read(plainValue(input));

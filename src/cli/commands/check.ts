@@ -3,10 +3,10 @@
 import { formatPath } from '../../schema/decode-context.ts';
 import type { ConfigDocument } from '../../controlplane/config/document.ts';
 import { findInstallFile } from '../../controlplane/config/install-file.ts';
-import { installOptions } from '../../controlplane/config/install-options.ts';
 import { listOrigins } from '../../controlplane/config/install-sources.ts';
 import { migrationReport, type MigrationEntry } from '../../controlplane/config/migration.ts';
-import { redact } from '../../controlplane/config/redact.ts';
+import { redactWritten } from '../../controlplane/config/redact.ts';
+import { WHOLE_FILE } from '../../controlplane/config/whole-file.ts';
 import type { Arguments } from '../arguments.ts';
 import { checkFiles, checkInstall } from '../checked-files.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';
@@ -57,7 +57,7 @@ function migrationTable(entries: readonly MigrationEntry[]): string {
 
 /** Of an install file; secrets are hidden, substitutions stand as written. */
 function shownOrigins(document: ConfigDocument): { path: string; value: unknown; origin: string }[] {
-  const shown = redact(document.value, installOptions);
+  const shown = redactWritten(document.value, WHOLE_FILE);
   return listOrigins({ ...document, value: shown }).map(({ path, value, origin }) => ({
     path: formatPath(path),
     value: value ?? null,

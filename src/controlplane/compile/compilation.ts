@@ -1,6 +1,7 @@
 // What all compile stages work on: the objects of all providers by qualified name, what has been found wrong with each,
 // and who uses whom. Stages are pure: the same input gives the same result.
 
+import { hideSecrets } from '../../core/hide-secrets.ts';
 import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import type { ConfigDocument } from '../config/document.ts';
@@ -87,11 +88,12 @@ export class Findings {
     about: Compiled<unknown>,
     severity: Severity,
     code: string,
-    message: string,
+    text: string,
     option: readonly PathSegment[] = [],
     details: { expected?: string; received?: string; place?: { line: number; column: number }; keeps?: true } = {},
   ): void {
     const { place: known, keeps = false, ...rest } = details;
+    const message = hideSecrets(text);
     const path = [...about.object.path, ...option];
     const place = known ?? about.object.document.locate(path) ?? { line: 0, column: 0 };
     (severity === 'error' && !keeps ? about.errors : about.warnings).push(message);

@@ -1,5 +1,6 @@
 // Server URLs taken apart.
 
+import { hideUser } from '../../core/hide-secrets.ts';
 import type { ServerSpec } from '../../model/service.ts';
 
 const SCHEMES: Readonly<Record<string, { readonly scheme: ServerSpec['scheme']; readonly port: number }>> = {
@@ -17,22 +18,28 @@ export function parseServer(
   say: Say,
 ): ServerSpec | null {
   const { url: text, weight, preservePath } = given;
+  // What stands before an @ may be a password.
+  const shown = hideUser(text);
+  const hostPart = text.slice(text.lastIndexOf('@') + 1);
   let url: URL;
   try {
     url = new URL(text);
   } catch {
-    const hint = /^[^/]+$/.test(text) ? `; write "http://${text}"` : '';
-    say('error', 'bad-server-url', `"${text}" is no URL${hint}`);
+    const hint = /^[^/]+$/.test(hostPart) && !text.includes('://') ? `; write "http://${hostPart}"` : '';
+    say('error', 'bad-server-url', `"${shown}" is no URL${hint}`);
     return null;
   }
   // `localhost:9001` parses as a URL of the scheme `localhost`.
   if (!(url.protocol in SCHEMES)) {
-    const hint = /^[\w.-]+:[0-9]+/.test(text) ? `; write "http://${text}"` : '; use http, https or h2c';
-    say('error', 'bad-server-url', `"${text}" has the scheme "${url.protocol.slice(0, -1)}"${hint}`);
+    const hint = /^[\w.-]+:[0-9]+/.test(hostPart) ? `; write "http://${hostPart}"` : '; use http, https or h2c';
+    // Without slashes, `user:` looks like one.
+    const problem =
+      shown === text || text.includes('://') ? `has the scheme "${url.protocol.slice(0, -1)}"` : 'is no URL of a server';
+    say('error', 'bad-server-url', `"${shown}" ${problem}${hint}`);
     return null;
   }
   if (url.hostname === '') {
-    say('error', 'bad-server-url', `"${text}" should be scheme, host and port`);
+    say('error', 'bad-server-url', `"${shown}" should be scheme, host and port`);
     return null;
   }
   const idle = [
@@ -49,7 +56,7 @@ export function parseServer(
     );
   }
   if (url.port === '0') {
-    say('error', 'bad-server-url', `"${text}" has the port 0, which nothing can listen on`);
+    say('error', 'bad-server-url', `"${shown}" has the port 0, which nothing can listen on`);
     return null;
   }
   const path = url.pathname === '/' ? '' : url.pathname;
@@ -61,7 +68,8 @@ export function parseServer(
     );
   }
   return {
-    url: text,
+    // It names the server in logs, metrics and the API.
+    url: url.username === '' && url.password === '' ? text : `${url.protocol}//${url.host}${path}`,
     scheme: SCHEMES[url.protocol]!.scheme,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? SCHEMES[url.protocol]!.port : Number(url.port),

@@ -1,10 +1,10 @@
-// Configuration as it may be shown: secrets are hidden, substituted values stand as they were written.
+// Configuration as it may be shown: secrets are hidden, substituted values stand as they were written, times are text. Everything
+// that shows configuration goes through here: API, page, differences, origins.
 
+import { hideSecrets, HIDDEN, isSecretName } from '../../core/hide-secrets.ts';
 import type { PathSegment, Substituted } from '../../schema/decode-context.ts';
 import { isMap, type Schema } from '../../schema/schema.ts';
-
-/** Traefik's sign for it. */
-const HIDDEN = 'xxxx';
+import { Written } from '../../schema/written.ts';
 
 /** A copy of a decoded value. Options without a value are left out. */
 export function redact(value: unknown, schema: Schema<unknown>, substituted: readonly Substituted[] = []): unknown {
@@ -25,14 +25,66 @@ function walk(
   const text = written.size === 0 ? undefined : written.get(keyOf(path));
   if (text !== undefined) return text;
   if (schema?.isSecret === true && value !== undefined) return HIDDEN;
+  if (schema?.shown !== undefined && value !== undefined) return schema.shown(value);
   if (Array.isArray(value)) {
     return value.map((item, index) => walk(item, schema?.item ?? null, [...path, index], written));
   }
-  if (!isMap(value)) return value;
+  if (!isMap(value)) return typeof value === 'string' ? hideSecrets(value) : value;
   const shown: Record<string, unknown> = {};
   for (const [name, part] of Object.entries(value)) {
     if (part === undefined) continue;
-    shown[name] = walk(part, schema?.fields?.[name]?.schema ?? schema?.item ?? null, [...path, name], written);
+    const inner = [...path, name];
+    // Names that users choose, such as those of header fields, tell what they hold.
+    const isHidden = schema?.fields == null && !isSection(part) && isSecretName(name) && !written.has(keyOf(inner));
+    shown[name] = isHidden
+      ? HIDDEN
+      : walk(part, schema?.fields?.[name]?.schema ?? schema?.item ?? null, inner, written);
   }
   return shown;
+}
+
+function isSection(value: unknown): boolean {
+  return (isMap(value) && !(value instanceof Written)) || Array.isArray(value);
+}
+
+/**
+ * The same of a value that was not decoded: keys as people spell them, text where a list may stand. What stands under a name
+ * that nobody knows is hidden: it may be the secret whose option is misspelt.
+ */
+export function redactWritten(value: unknown, schema: Schema<unknown> | null): unknown {
+  if (schema === null) return walk(plain(value), null, [], new Map());
+  const isSecret = schema.isSecret === true || (schema.item?.isSecret === true && !isSection(value));
+  if (isSecret && value !== undefined && value !== null) return HIDDEN;
+  if (Array.isArray(value)) return value.map((item) => redactWritten(item, schema.item ?? null));
+  if (!isMap(value) || value instanceof Written) {
+    const text = plain(value);
+    if (typeof text !== 'string') return text;
+    return schema.shown === undefined || schema.label === 'duration' ? hideSecrets(text) : schema.shown(text);
+  }
+  const fields = new Map(Object.entries(schema.fields ?? {}).map(([name, field]) => [name.toLowerCase(), field]));
+  const shown: Record<string, unknown> = {};
+  for (const [name, part] of Object.entries(value)) {
+    if (schema.fields === null) {
+      const isHidden = !isSection(part) && isSecretName(name);
+      shown[name] = isHidden ? HIDDEN : redactWritten(part, schema.item ?? null);
+      continue;
+    }
+    const field = fields.get(name.toLowerCase());
+    if (field === undefined) shown[name] = hideAll(part);
+    // An option that is not built has no schema to tell.
+    else if (field.later !== null && !isSection(part) && isSecretName(name)) shown[name] = HIDDEN;
+    else shown[name] = redactWritten(part, field.later === null ? field.schema : null);
+  }
+  return shown;
+}
+
+/** Keeps the shape. */
+function hideAll(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(hideAll);
+  if (!isMap(value) || value instanceof Written) return value === null || value === undefined ? value : HIDDEN;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, hideAll(part)]));
+}
+
+function plain(value: unknown): unknown {
+  return value instanceof Written ? value.text : value;
 }

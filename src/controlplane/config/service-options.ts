@@ -1,5 +1,6 @@
 // Options of services as people write them.
 
+import { hideUser } from '../../core/hide-secrets.ts';
 import { fieldNameError, fieldValue } from '../../dataplane/middleware/option-types.ts';
 import {
   boolean,
@@ -19,6 +20,7 @@ import {
   string,
   withDefault,
   type Infer,
+  type Schema,
 } from '../../schema/schema.ts';
 import { forgivingList, forgivingRecord } from '../../schema/forgiving.ts';
 import { scheduleFields } from './check-options.ts';
@@ -28,9 +30,15 @@ import { statusRange } from '../../schema/status-range.ts';
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
 const weight = integer({ min: 0, max: 1_000_000, clamp: 'above' });
 
+/** A user in it has no effect, and must not be seen. */
+const serverUrl: Schema<string> = {
+  ...string(),
+  shown: (value) => (typeof value === 'string' ? hideUser(value) : value),
+};
+
 const server = object({
   url: required(
-    string(),
+    serverUrl,
     '`http://host:port`, `https://`, or `h2c://` for HTTP/2 in clear text; the path counts with preservePath only.',
   ),
   weight: withDefault(weight, 1, 'Share of the requests; 0 gets none but those of sticky clients.'),

@@ -2,6 +2,7 @@
 // without a look at what is in them.
 
 import type { TcpTransportSpec } from '../../model/tcp.ts';
+import { HIDDEN } from '../../core/hide-secrets.ts';
 import { network } from '../../dataplane/middleware/option-types.ts';
 import {
   boolean,
@@ -18,6 +19,7 @@ import {
   string,
   withDefault,
   type Infer,
+  type Schema,
 } from '../../schema/schema.ts';
 import { forgivingList } from '../../schema/forgiving.ts';
 import type { DecodeContext } from '../../schema/decode-context.ts';
@@ -26,6 +28,11 @@ import { tcpRouterTls } from './tls-options.ts';
 import { identityFields, tlsSpec, trustFields } from './transport-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
+/** Servers that want a password get it here, as in `AUTH …` of Redis. */
+const sentText: Schema<string> = {
+  ...string(),
+  shown: (value) => (typeof value === 'string' && /\b(?:auth|pass|login)/i.test(value) ? HIDDEN : value),
+};
 const weight = integer({ min: 0, max: 1_000_000, clamp: 'above' });
 
 export const tcpRouterOptions = checked(
@@ -87,7 +94,7 @@ const healthCheck = checked(
       integer({ min: 1, max: 65_535, isZeroAbsent: true }),
       'Port of the check; the server’s when left out.',
     ),
-    send: withDefault(string(), '', 'Sent once the connection is there.'),
+    send: withDefault(sentText, '', 'Sent once the connection is there.'),
     expect: withDefault(
       string(),
       '',
