@@ -72,6 +72,7 @@ interface Door {
 /** What may be done with one request. */
 interface Rights {
   readonly caller: ApiRequest['caller'];
+  readonly door: Door;
   /** Null when it may change something. */
   readonly writingRefused: Refusal | null;
 }
@@ -310,6 +311,7 @@ export class AdminServer {
     // What measures and probes by a name of the network does so on an address of the network.
     if (unknownName !== null && door.isOnLoopback) return refused(unknownName);
     const rights: Rights = {
+      door,
       caller: door.isOwners ? 'owner' : isKnown ? 'token' : 'anyone',
       writingRefused:
         door.isOwners || isKnown
@@ -382,7 +384,7 @@ export class AdminServer {
     url: URL,
     request: IncomingMessage,
     response: ServerResponse,
-    { caller, writingRefused: refusal }: Rights,
+    { caller, door, writingRefused: refusal }: Rights,
   ): Promise<Answer | null> {
     if (endpoint.method !== 'GET' && refusal !== null) return refused(refusal);
     const contentType = request.headers['content-type'] ?? '';
@@ -399,6 +401,7 @@ export class AdminServer {
       contentType,
       lastEventId: Number.isSafeInteger(lastEventId) ? lastEventId : null,
       caller,
+      from: whoAsks(request, caller, door),
     };
     if (endpoint.method !== 'GET' && this.#sources.isHandingOver()) return refused(HANDING_OVER);
     if (endpoint.stream !== undefined) {
@@ -459,6 +462,18 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
   }
   if (size > MAX_BODY_BYTES) return null;
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** For the log. Behind a router of ours, that router says who its client is, as the last one. */
+function whoAsks(request: IncomingMessage, caller: ApiRequest['caller'], door: Door): string {
+  if (caller === 'owner') return 'the Unix socket';
+  const forwarded =
+    String(request.headers['x-forwarded-for'] ?? '')
+      .split(',')
+      .at(-1)
+      ?.trim() ?? '';
+  const address = door.isOnNetwork ? (request.socket.remoteAddress ?? '') : `${forwarded} behind a router`;
+  return caller === 'token' ? `${address}, with the token` : address;
 }
 
 /** Where the router before this one has taken a prefix away. Never a host: two slashes would begin one. */

@@ -35,7 +35,14 @@ const rawObjects = {
   additionalProperties: shape({ status, 'error?': strings, 'usedBy?': strings }, true),
 };
 /** Traefik's words: those of HTTP have no prefix. */
+/** While a snapshot is pinned. */
+const pin = shape({
+  version: integer,
+  text,
+  differences: shape({ routers: integer, services: integer, middlewares: integer, tlsOptions: integer }),
+});
 export const rawData = shape({
+  'pin?': pin,
   routers: rawObjects,
   middlewares: rawObjects,
   services: rawObjects,
@@ -70,9 +77,11 @@ export const overview = shape({
   http: shape({ routers: counts, services: counts, middlewares: counts }),
   tcp: shape({ routers: counts, services: counts, middlewares: counts }),
   udp: shape({ routers: counts, services: counts }),
+  certificates: counts,
   features: shape({ tracing: text, metrics: text, accessLog: flag }),
   providers: strings,
   snapshot: shape({ version: integer, digest: text, pinned: { type: ['integer', 'null'] } }),
+  'pin?': pin,
 });
 
 export const diagnostic = shape({
@@ -121,6 +130,7 @@ export const check = shape({ isValid: flag, diagnostics: listOf(diagnostic), cha
 export const snapshots = shape({
   current: integer,
   pinned: { type: ['integer', 'null'] },
+  'pin?': pin,
   snapshots: listOf(
     shape({
       version: integer,
@@ -139,6 +149,7 @@ export const snapshotStatus = shape({
   version: integer,
   current: integer,
   isApplied: flag,
+  reason: { type: ['string', 'null'] },
   workers: listOf(shape({ id: integer, slot: integer, version: integer, isReady: flag })),
 });
 

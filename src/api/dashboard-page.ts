@@ -1,10 +1,10 @@
 // A page that shows what is configured and what is wrong with it. Made whole by the server: no script, nothing loaded from
 // elsewhere, readable with any browser.
 
-import type { CompileResult } from '../controlplane/compile/compile.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import { middlewares, routers, services, type HealthOf, type ShownObject } from './traefik-view.ts';
+import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
+import type { ConfigurationView } from './configuration-view.ts';
+import type { ShownObject } from './traefik-view.ts';
 
 /** A page is for reading: longer lists are the API's. */
 const MAX_ROWS = 500;
@@ -57,45 +57,49 @@ function servers(shown: ShownObject): string {
 }
 
 export function dashboardPage(
-  result: CompileResult,
-  snapshot: Snapshot,
-  pinned: number | null,
-  healthOf: HealthOf,
+  shown: ConfigurationView,
+  { diagnostics, current, pin }: Pick<Pipeline, 'diagnostics' | 'current' | 'pin'>,
   version: string,
 ): string {
-  const pin = pinned === null ? '' : `, <span class="warning">pinned to version ${pinned}</span>`;
-  const plain = (shown: ShownObject): readonly string[] => [
-    `<code>${escape(shown.name)}</code>`,
-    text(shown['type']),
-    text(shown.usedBy),
-    state(shown),
+  const pinned =
+    pin === null
+      ? ''
+      : `<p class="warning"><strong>${escape(pin.text[0]!.toUpperCase() + pin.text.slice(1))}.</strong> What follows is what serves.</p>`;
+  const plain = (object: ShownObject): readonly string[] => [
+    `<code>${escape(object.name)}</code>`,
+    text(object['type']),
+    text(object.usedBy),
+    state(object),
   ];
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Signalbox</title><style>${STYLE}</style></head><body>
 <h1>Signalbox</h1>
-<p>Version ${escape(version)}, configuration version ${snapshot.version}${pin}.</p>
-${result.diagnostics.length === 0 ? '' : table('Diagnostics', ['', 'where', 'what'], result.diagnostics.map(diagnosticRow))}
+${pinned}
+<p>Version ${escape(version)}, configuration version ${current.version}.</p>
+${diagnostics.length === 0 ? '' : table('Diagnostics', ['', 'where', 'what'], diagnostics.map(diagnosticRow))}
 ${table(
   'Routers',
   ['name', 'rule', 'entry points', 'service', 'state'],
-  routers(result).map((router) => [
-    `<code>${escape(router.name)}</code>`,
-    `<code>${text(router['rule'])}</code>`,
-    text(router['using']),
-    text(router['service']),
-    state(router),
-  ]),
+  shown
+    .routers()
+    .map((router) => [
+      `<code>${escape(router.name)}</code>`,
+      `<code>${text(router['rule'])}</code>`,
+      text(router['using']),
+      text(router['service']),
+      state(router),
+    ]),
 )}
 ${table(
   'Services',
   ['name', 'type', 'servers', 'used by', 'state'],
-  services(result, healthOf).map((service) => {
+  shown.services().map((service) => {
     const [name, type, usedBy, status] = plain(service) as [string, string, string, string]; // Four, as above.
     return [name, type, servers(service), usedBy, status];
   }),
 )}
-${table('Middlewares', ['name', 'type', 'used by', 'state'], middlewares(result).map(plain))}
+${table('Middlewares', ['name', 'type', 'used by', 'state'], shown.middlewares().map(plain))}
 </body></html>
 `;
 }

@@ -14,6 +14,8 @@ export interface ApiRequest {
   readonly lastEventId: number | null;
   /** `owner` came through the Unix socket that this user alone can open, `token` has shown the token. */
   readonly caller: 'owner' | 'token' | 'anyone';
+  /** Who that is, for the log: `127.0.0.1, with the token`. */
+  readonly from: string;
 }
 
 export interface ApiAnswer {

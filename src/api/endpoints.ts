@@ -7,6 +7,7 @@ import { diffResults } from '../controlplane/pipeline/diff.ts';
 import { explain } from '../controlplane/pipeline/explain.ts';
 import { explainKnowledge } from '../controlplane/pipeline/explain-knowledge.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
+import { isRunning, isSame } from '../controlplane/pipeline/pin.ts';
 import type { StapleStatus } from '../model/staple.ts';
 import { SignalboxError } from '../core/errors.ts';
 import type { CertificateStatus } from '../model/certificate.ts';
@@ -15,12 +16,14 @@ import type { WorkerStatus } from '../model/worker-status.ts';
 import type { EventBus } from '../observe/event-bus.ts';
 import { parseDuration } from '../schema/duration.ts';
 import * as answers from './answers.ts';
-import { shownCertificate } from './certificates.ts';
+import { shownCertificate, type ShownCertificate } from './certificates.ts';
 import { decodeCheck } from './check-request.ts';
 import { ok, refuse, type ApiAnswer, type ApiRequest, type Endpoint } from './endpoint.ts';
 import { streamEvents } from './event-stream.ts';
 import { decodeTakeover } from './takeover-request.ts';
 import { LIST_QUERY, listAnswer } from './list-query.ts';
+import { configurationView, rawData, type ConfigurationView } from './configuration-view.ts';
+import { internalEntryPoint } from './internal-view.ts';
 import * as view from './traefik-view.ts';
 
 /** How a successor comes about. */
@@ -49,6 +52,8 @@ export interface ApiSources {
   readonly pushed: (text: string) => void;
   /** Null where the router is part of another program. */
   readonly takeover: TakeoverSource | null;
+  /** Of the internal entry point; null when nothing listens there. */
+  readonly internalPort: () => number | null;
   /** Bound port by entry point. */
   readonly ports: () => ReadonlyMap<string, number>;
 }
@@ -63,10 +68,28 @@ export function endpointsOf(sources: ApiSources): readonly Endpoint[] {
 
 function readEndpoints(sources: ApiSources): readonly Endpoint[] {
   const { install, pipeline, version, startedAt, healthOf, ports, certificates, staples } = sources;
-  const entryPoints = (): readonly Readonly<Record<string, unknown>>[] =>
-    Object.values(pipeline.current.entryPoints).map((spec) => ({
-      ...view.entryPoint(spec, ports().get(spec.name) ?? spec.address.port),
-    }));
+  const shown = (): ConfigurationView => configurationView(pipeline, healthOf);
+  const entryPoints = (): readonly Readonly<Record<string, unknown>>[] => {
+    const internal = internalEntryPoint(install().admin, sources.internalPort());
+    return [
+      ...Object.values(pipeline.current.entryPoints).map((spec) => ({
+        ...view.entryPoint(spec, ports().get(spec.name) ?? spec.address.port),
+      })),
+      ...(internal === null ? [] : [{ ...internal }]),
+    ];
+  };
+  const shownCertificates = (): readonly ShownCertificate[] => {
+    const known = new Map(staples().map((one) => [one.certificate, one]));
+    return Object.values(pipeline.current.certificates).map((spec) =>
+      shownCertificate(spec, Date.now(), known.get(spec.name)),
+    );
+  };
+  const lists = (
+    path: string,
+    noun: string,
+    item: Endpoint['answer'],
+    list: () => readonly Readonly<Record<string, unknown>>[],
+  ): readonly Endpoint[] => listAndOne(path, noun, item, list, pipeline);
   return [
     {
       method: 'GET',
@@ -87,38 +110,27 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
       path: '/api/overview',
       summary: 'How many objects of each kind there are, what is switched on, and which snapshot is in force.',
       answer: answers.overview,
-      handle: () => ok(overview(install(), pipeline)),
+      handle: () => ok(overview(install(), pipeline, shown(), shownCertificates()), pinHeader(pipeline)),
     },
     {
       method: 'GET',
       path: '/api/rawdata',
       summary: 'Every router, middleware and service with its state, by name.',
       answer: answers.rawData,
-      handle: () => ok(view.rawData(pipeline.result, healthOf)),
+      handle: () => ok({ ...rawData(shown()), ...pinPart(pipeline) }, pinHeader(pipeline)),
     },
-    ...listAndOne('/api/entrypoints', 'entry points', answers.entryPoint, entryPoints),
-    ...listAndOne('/api/http/routers', 'HTTP routers', answers.shownObject, () => view.routers(pipeline.result)),
-    ...listAndOne('/api/http/services', 'HTTP services', answers.shownObject, () =>
-      view.services(pipeline.result, healthOf),
+    ...lists('/api/entrypoints', 'entry points', answers.entryPoint, entryPoints),
+    ...lists('/api/http/routers', 'HTTP routers', answers.shownObject, () => shown().routers()),
+    ...lists('/api/http/services', 'HTTP services', answers.shownObject, () => shown().services()),
+    ...lists('/api/http/middlewares', 'HTTP middlewares', answers.shownObject, () => shown().middlewares()),
+    ...lists('/api/certificates', 'TLS certificates', answers.certificate, () =>
+      shownCertificates().map((one) => ({ ...one })),
     ),
-    ...listAndOne('/api/http/middlewares', 'HTTP middlewares', answers.shownObject, () =>
-      view.middlewares(pipeline.result),
-    ),
-    ...listAndOne('/api/certificates', 'TLS certificates', answers.certificate, () => {
-      const known = new Map(staples().map((one) => [one.certificate, one]));
-      return Object.values(pipeline.current.certificates).map((spec) => ({
-        ...shownCertificate(spec, Date.now(), known.get(spec.name)),
-      }));
-    }),
-    ...listAndOne('/api/tcp/routers', 'TCP routers', answers.shownObject, () => view.tcpRouters(pipeline.result)),
-    ...listAndOne('/api/tcp/services', 'TCP services', answers.shownObject, () =>
-      view.tcpServices(pipeline.result, healthOf),
-    ),
-    ...listAndOne('/api/tcp/middlewares', 'TCP middlewares', answers.shownObject, () =>
-      view.tcpMiddlewares(pipeline.result),
-    ),
-    ...listAndOne('/api/udp/routers', 'UDP routers', answers.shownObject, () => view.udpRouters(pipeline.result)),
-    ...listAndOne('/api/udp/services', 'UDP services', answers.shownObject, () => view.udpServices(pipeline.result)),
+    ...lists('/api/tcp/routers', 'TCP routers', answers.shownObject, () => shown().tcpRouters()),
+    ...lists('/api/tcp/services', 'TCP services', answers.shownObject, () => shown().tcpServices()),
+    ...lists('/api/tcp/middlewares', 'TCP middlewares', answers.shownObject, () => shown().tcpMiddlewares()),
+    ...lists('/api/udp/routers', 'UDP routers', answers.shownObject, () => shown().udpRouters()),
+    ...lists('/api/udp/services', 'UDP services', answers.shownObject, () => shown().udpServices()),
     {
       method: 'GET',
       path: '/api/acme/certificates',
@@ -131,7 +143,7 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
       path: '/api/diagnostics',
       summary: 'Everything there is to say about the routing configuration as it stands.',
       answer: answers.listOf(answers.diagnostic),
-      handle: () => ok(pipeline.result.diagnostics),
+      handle: () => ok(pipeline.diagnostics, pinHeader(pipeline)),
     },
   ];
 }
@@ -151,6 +163,7 @@ function listAndOne(
   noun: string,
   item: Endpoint['answer'],
   list: () => readonly Readonly<Record<string, unknown>>[],
+  pipeline: Pipeline,
 ): readonly Endpoint[] {
   return [
     {
@@ -159,7 +172,10 @@ function listAndOne(
       summary: `All ${noun}, a page at a time; the number of the next page is in X-Next-Page.`,
       query: LIST_QUERY,
       answer: answers.listOf(item),
-      handle: ({ query }) => listAnswer(list(), query),
+      handle: ({ query }) => {
+        const answer = listAnswer(list(), query);
+        return { ...answer, headers: { ...answer.headers, ...pinHeader(pipeline) } };
+      },
     },
     {
       method: 'GET',
@@ -168,34 +184,49 @@ function listAndOne(
       answer: item,
       handle: ({ params }) => {
         const found = list().find((entry) => entry['name'] === params['name']);
-        return found === undefined ? refuse(404, `there is none named "${params['name']}"`) : ok(found);
+        return found === undefined
+          ? refuse(404, `there is none named "${params['name']}"`)
+          : ok(found, pinHeader(pipeline));
       },
     },
   ];
 }
 
-function overview(install: InstallConfig, pipeline: Pipeline): object {
-  const { routers, services, middlewares, tcp, udp } = pipeline.result;
-  const count = (objects: Iterable<{ errors: readonly string[]; warnings: readonly string[] }>): object => {
-    const all = [...objects];
-    const errors = all.filter((one) => one.errors.length > 0).length;
-    const warnings = all.filter((one) => one.errors.length === 0 && one.warnings.length > 0).length;
-    return { total: all.length, warnings, errors };
-  };
+/** What answers about the configuration say first while it is not the newest one. */
+function pinHeader({ pin }: Pipeline): Readonly<Record<string, string>> {
+  return pin === null ? {} : { 'X-Signalbox-Pin': pin.text };
+}
+
+function pinPart({ pin }: Pipeline): { readonly pin?: object } {
+  return pin === null ? {} : { pin };
+}
+
+function overview(
+  install: InstallConfig,
+  pipeline: Pipeline,
+  shown: ConfigurationView,
+  certificates: readonly ShownCertificate[],
+): object {
+  const count = (objects: readonly { readonly status: string }[]): object => ({
+    total: objects.length,
+    warnings: objects.filter(({ status }) => status === 'warning').length,
+    errors: objects.filter(({ status }) => status === 'disabled').length,
+  });
   const names = pipeline.providers.map(({ name }) => name[0]!.toUpperCase() + name.slice(1));
   const { version, digest } = pipeline.current;
   return {
     http: {
-      routers: count(routers.values()),
-      services: count(services.values()),
-      middlewares: count(middlewares.values()),
+      routers: count(shown.routers()),
+      services: count(shown.services()),
+      middlewares: count(shown.middlewares()),
     },
     tcp: {
-      routers: count(tcp.routers.values()),
-      services: count(tcp.services.values()),
-      middlewares: count(tcp.middlewares.values()),
+      routers: count(shown.tcpRouters()),
+      services: count(shown.tcpServices()),
+      middlewares: count(shown.tcpMiddlewares()),
     },
-    udp: { routers: count(udp.routers.values()), services: count(udp.services.values()) },
+    udp: { routers: count(shown.udpRouters()), services: count(shown.udpServices()) },
+    certificates: count(certificates),
     features: {
       tracing: '',
       metrics: install.metrics.enabled ? 'Prometheus' : '',
@@ -203,6 +234,7 @@ function overview(install: InstallConfig, pipeline: Pipeline): object {
     },
     providers: names,
     snapshot: { version, digest, pinned: pipeline.history.pinned },
+    ...pinPart(pipeline),
   };
 }
 
@@ -228,7 +260,8 @@ function controlEndpoints(sources: ApiSources): readonly Endpoint[] {
         const after = await pipeline.dryRun(configs);
         const { diagnostics } = after;
         const isValid = !diagnostics.some(({ severity }) => severity === 'error');
-        return ok({ isValid, diagnostics, changes: diffResults(pipeline.result, after) });
+        // Against the newest configuration, which it would replace, also while another one is pinned.
+        return ok({ isValid, diagnostics, changes: diffResults(pipeline.result, after) }, pinHeader(pipeline));
       },
     },
     {
@@ -237,18 +270,22 @@ function controlEndpoints(sources: ApiSources): readonly Endpoint[] {
       summary: 'Snapshots that can be gone back to, the newest last.',
       answer: answers.snapshots,
       handle: () =>
-        ok({
-          current: pipeline.current.version,
-          pinned: pipeline.history.pinned,
-          snapshots: pipeline.history.entries.map((entry) => ({
-            version: entry.version,
-            digest: entry.digest,
-            createdAt: new Date(entry.createdAt).toISOString(),
-            routers: count(entry.routes, entry.tcpRoutes, entry.udpRoutes),
-            middlewares: count(entry.middlewares, entry.tcpMiddlewares),
-            services: count(entry.services, entry.tcpServices, entry.udpServices),
-          })),
-        }),
+        ok(
+          {
+            current: pipeline.current.version,
+            pinned: pipeline.history.pinned,
+            ...pinPart(pipeline),
+            snapshots: pipeline.history.entries.map((entry) => ({
+              version: entry.version,
+              digest: entry.digest,
+              createdAt: new Date(entry.createdAt).toISOString(),
+              routers: count(entry.routes, entry.tcpRoutes, entry.udpRoutes),
+              middlewares: count(entry.middlewares, entry.tcpMiddlewares),
+              services: count(entry.services, entry.tcpServices, entry.udpServices),
+            })),
+          },
+          pinHeader(pipeline),
+        ),
     },
     {
       method: 'POST',
@@ -256,9 +293,9 @@ function controlEndpoints(sources: ApiSources): readonly Endpoint[] {
       summary:
         'Goes back to a snapshot, which stays in force until it is released. Its content becomes a new version, in the answer.',
       answer: answers.activated,
-      handle: async ({ params }) => {
+      handle: async ({ params, from }) => {
         const version = Number(params['version']);
-        if (await pipeline.activate(version)) return activated();
+        if (await pipeline.activate(version, from)) return activated();
         const known = pipeline.history.entries.map((entry) => entry.version).join(', ');
         return refuse(404, `there is no snapshot "${params['version']}"; kept are ${known}`);
       },
@@ -268,15 +305,16 @@ function controlEndpoints(sources: ApiSources): readonly Endpoint[] {
       path: '/api/snapshots/release',
       summary: 'Goes on with the newest configuration after a snapshot was activated.',
       answer: answers.activated,
-      handle: async () => {
-        await pipeline.release();
+      handle: async ({ from }) => {
+        await pipeline.release(from);
         return activated();
       },
     },
     {
       method: 'GET',
       path: '/api/snapshots/{version}/status',
-      summary: 'Whether every worker runs this version or a later one; `latest` is everything received so far.',
+      summary:
+        'Whether every worker runs the content of this version; `latest` is everything received so far. `reason` says why that cannot be any more.',
       query: { wait: 'Longest time to wait for it, as in `10s`; no waiting when left out.' },
       answer: answers.snapshotStatus,
       handle: ({ params, query }) => snapshotStatus(params['version']!, query.get('wait'), pipeline, events, workers),
@@ -371,14 +409,17 @@ async function snapshotStatus(
     return refuse(400, `"${given}" is no version; write a number or latest`);
   const waitMs = parseWait(wait);
   if (waitMs === null) return refuse(400, `wait: "${wait}" is no duration up to 10m, as in 10s`);
-  const status = (): { version: number; current: number; isApplied: boolean; workers: readonly WorkerStatus[] } => {
+  const status = (): SnapshotStatus => {
     const current = pipeline.current.version;
     const version = isLatest ? current : Number(given);
     const all = workers();
     const isReached = all.length > 0 && all.every((worker) => worker.isReady && worker.version >= version);
-    return { version, current, isApplied: isReached && (!isLatest || pipeline.isSettled), workers: all };
+    const reason = isLatest ? heldBack(pipeline) : replaced(version, pipeline);
+    const isApplied = reason === null && isReached && (!isLatest || pipeline.isSettled);
+    return { version, current, isApplied, reason, workers: all };
   };
-  if (status().isApplied || waitMs === 0) return ok(status());
+  const isDecided = ({ isApplied, reason }: SnapshotStatus): boolean => isApplied || reason !== null;
+  if (isDecided(status()) || waitMs === 0) return ok(status());
   await new Promise<void>((resolve) => {
     const finish = (): void => {
       stopListening();
@@ -387,7 +428,7 @@ async function snapshotStatus(
       resolve();
     };
     const look = (): void => {
-      if (status().isApplied) finish();
+      if (isDecided(status())) finish();
     };
     const stopListening = events.listen(look);
     // A worker that was replaced becomes ready without an event.
@@ -395,6 +436,30 @@ async function snapshotStatus(
     const timer = setTimeout(finish, waitMs);
   });
   return ok(status());
+}
+
+interface SnapshotStatus {
+  readonly version: number;
+  readonly current: number;
+  readonly isApplied: boolean;
+  readonly reason: string | null;
+  readonly workers: readonly WorkerStatus[];
+}
+
+/** Why what was received does not come into force; null when it does, or while that is not known yet. */
+function heldBack({ pin, isSettled }: Pipeline): string | null {
+  return pin === null || !isSettled || isSame(pin.differences) ? null : pin.text;
+}
+
+/** Why the content of a version is not what runs; null when it is, or is still to come. */
+function replaced(version: number, { current, history, pin }: Pipeline): string | null {
+  if (version >= current.version) return null;
+  const entry = history.get(version);
+  if (entry !== null && isRunning(entry, current)) return null;
+  const instead = pin === null ? `version ${current.version} is in force` : pin.text;
+  return entry === null
+    ? `version ${version} is not kept any more; ${instead}`
+    : `the content of version ${version} is not in force; ${instead}`;
 }
 
 function parseWait(text: string | null): number | null {
@@ -413,12 +478,17 @@ function explainAnswer(query: ApiRequest['query'], { pipeline, ports, healthOf }
     const name = line.slice(0, colon).trim().toLowerCase();
     headers.set(name, [...(headers.get(name) ?? []), line.slice(colon + 1).trim()]);
   }
-  const answer = explain(pipeline.current, explainKnowledge(pipeline.result, ports(), healthOf), {
+  const { pin } = pipeline;
+  const newest = explainKnowledge(pipeline.result, ports(), healthOf);
+  // Of what is pinned nobody knows any more what could not be served.
+  const knowledge = pin === null ? newest : { ...newest, causeOf: () => null, unplaced: [] };
+  const answer = explain(pipeline.current, knowledge, {
     method: query.get('method') ?? 'GET',
     url,
     headers,
     clientIp: query.get('clientIp') ?? '127.0.0.1',
     entryPoint: query.get('entryPoint'),
   });
-  return typeof answer === 'string' ? refuse(400, answer) : ok(answer);
+  if (typeof answer === 'string') return refuse(400, answer);
+  return ok(pin === null ? answer : { ...answer, notes: [pin.text, ...answer.notes] });
 }

@@ -14,7 +14,7 @@ const OWN: ProcessCommand = {
 
 function decide(caller: ApiRequest['caller'], body: unknown): ProcessCommand | string {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const request = { params: {}, query: new URLSearchParams(), contentType: '', lastEventId: null };
+  const request = { params: {}, query: new URLSearchParams(), contentType: '', lastEventId: null, from: '' };
   return decodeTakeover({ ...request, caller, body: text }, OWN);
 }
 

@@ -1,13 +1,15 @@
 // What is configured, in the shapes of Traefik's API: tools written for it read this one. Options are shown decoded, with
 // defaults filled in and secrets hidden.
 
-import { statusOf, shownOptions, type ObjectStatus } from '../controlplane/pipeline/diff.ts';
-import type { Compiled } from '../controlplane/compile/compilation.ts';
+import { SCHEMAS, statusOf, shownOptions, type ObjectStatus } from '../controlplane/pipeline/diff.ts';
+import { qualify, type Compiled } from '../controlplane/compile/compilation.ts';
 import type { ObjectKind } from '../controlplane/compile/object-kind.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import type { EntryPointSpec } from '../model/entrypoint.ts';
 import type { ServerHealth } from '../model/server-health.ts';
 import { tcpServiceKey } from '../model/tcp.ts';
+import { defaultPriority } from '../dataplane/match/rule.ts';
+import { isMap } from '../schema/schema.ts';
 import { formatDuration } from '../schema/duration.ts';
 
 export interface ShownObject {
@@ -19,12 +21,20 @@ export interface ShownObject {
   readonly [option: string]: unknown;
 }
 
-const PLURALS = { router: 'routers', middleware: 'middlewares', service: 'services' } as const;
+/** Where an object names others of its provider; Traefik shows these with the provider's name. */
+const REFERENCES: Partial<Record<ObjectKind, readonly (readonly string[])[]>> = {
+  router: [['middlewares'], ['parentRefs']],
+  middleware: [['chain', 'middlewares']],
+  service: [['loadBalancer', 'middlewares']],
+  tcpRouter: [['middlewares']],
+};
 
 function common(kind: ObjectKind, compiled: Compiled<unknown>): ShownObject {
   const messages = [...compiled.errors, ...compiled.warnings];
+  let options = shownOptions(kind, compiled);
+  for (const path of REFERENCES[kind] ?? []) options = qualifyAt(options, path, compiled.provider);
   return {
-    ...shownOptions(kind, compiled),
+    ...options,
     name: compiled.name,
     provider: compiled.provider,
     status: statusOf(compiled),
@@ -33,28 +43,58 @@ function common(kind: ObjectKind, compiled: Compiled<unknown>): ShownObject {
   };
 }
 
-/** Kind of a service or middleware as Traefik writes it: lower case. */
-function typeOf(compiled: Compiled<unknown>): string {
-  const kinds = Object.entries((compiled.object.value ?? {}) as object).find(([, value]) => value !== undefined);
-  return (kinds?.[0] ?? 'unknown').toLowerCase();
+function qualifyAt(
+  options: Record<string, unknown>,
+  [first, ...rest]: readonly string[],
+  provider: string,
+): Record<string, unknown> {
+  const part = options[first!];
+  if (rest.length > 0) return isMap(part) ? { ...options, [first!]: qualifyAt({ ...part }, rest, provider) } : options;
+  if (!Array.isArray(part)) return options;
+  return { ...options, [first!]: part.map((name: unknown) => qualifiedName(name, provider)) };
 }
 
-export function routers(result: CompileResult): readonly ShownObject[] {
+export function qualifiedName(name: unknown, provider: string): unknown {
+  return typeof name === 'string' && name !== '' ? qualify(name, provider) : name;
+}
+
+/** Kind of a service or middleware as Traefik writes it: lower case. */
+function typeOf(kind: ObjectKind, shown: ShownObject): string {
+  const kinds = Object.keys(SCHEMAS[kind].fields ?? {});
+  return kinds.find((name) => shown[name] !== undefined)?.toLowerCase() ?? 'unknown';
+}
+
+/** What a router asks for, also while it gets nothing. */
+function placeOf(
+  shown: ShownObject,
+  spec: { readonly entryPoints: readonly string[]; readonly priority: number } | undefined,
+  defaults: readonly string[],
+): { readonly priority: number; readonly using: readonly string[] } {
+  if (spec !== undefined) return { priority: spec.priority, using: spec.entryPoints };
+  const { entryPoints, priority, rule } = shown;
+  const length = typeof rule === 'string' ? defaultPriority(rule) : 0;
+  return {
+    priority: typeof priority === 'number' && priority !== 0 ? priority : length,
+    using: Array.isArray(entryPoints) && entryPoints.every((name) => typeof name === 'string') ? entryPoints : defaults,
+  };
+}
+
+export function routers(result: CompileResult, defaults: readonly string[]): readonly ShownObject[] {
   return [...result.routers.values()].map((router) => {
-    const spec = result.sections.routes[router.name];
     const shown = common('router', router);
-    const using = spec?.entryPoints ?? [];
+    const { priority, using } = placeOf(shown, result.sections.routes[router.name], defaults);
     const { parentRefs, ...rest } = shown;
+    const isChild = Array.isArray(parentRefs) && parentRefs.length > 0;
     return {
       ...rest,
-      ...(Array.isArray(parentRefs) && parentRefs.length > 0 ? { parentRefs } : {}),
+      ...(isChild ? { parentRefs } : {}),
       name: router.name,
       provider: router.provider,
       status: shown.status,
-      entryPoints: shown['entryPoints'] ?? using,
-      priority: spec?.priority ?? 0,
-      priorityStr: String(spec?.priority ?? 0),
-      using,
+      entryPoints: shown['entryPoints'] ?? (isChild ? [] : using),
+      priority,
+      priorityStr: String(priority),
+      using: isChild ? [] : using,
     };
   });
 }
@@ -62,55 +102,49 @@ export function routers(result: CompileResult): readonly ShownObject[] {
 export function middlewares(result: CompileResult): readonly ShownObject[] {
   return [...result.middlewares.values()].map((middleware) => {
     const shown = common('middleware', middleware);
-    return { ...shown, type: typeOf(middleware) };
+    return { ...shown, type: typeOf('middleware', shown) };
   });
 }
 
-export function tcpRouters(result: CompileResult): readonly ShownObject[] {
+export function tcpRouters(result: CompileResult, defaults: readonly string[]): readonly ShownObject[] {
   return [...result.tcp.routers.values()].map((router) => {
-    const spec = result.sections.tcpRoutes[router.name];
     const shown = common('tcpRouter', router);
-    const using = spec?.entryPoints ?? [];
-    const priority = spec?.priority ?? 0;
+    const { priority, using } = placeOf(shown, result.sections.tcpRoutes[router.name], defaults);
     return { ...shown, entryPoints: shown['entryPoints'] ?? using, priority, priorityStr: String(priority), using };
   });
 }
 
 export function tcpMiddlewares(result: CompileResult): readonly ShownObject[] {
-  return [...result.tcp.middlewares.values()].map((middleware) => ({
-    ...common('tcpMiddleware', middleware),
-    type: typeOf(middleware),
-  }));
+  return [...result.tcp.middlewares.values()].map((middleware) => {
+    const shown = common('tcpMiddleware', middleware);
+    return { ...shown, type: typeOf('tcpMiddleware', shown) };
+  });
 }
 
 export function tcpServices(result: CompileResult, healthOf: HealthOf): readonly ShownObject[] {
   return [...result.tcp.services.values()].map((service) => {
     const shown = common('tcpService', service);
     const servers = service.errors.length > 0 ? null : healthOf(tcpServiceKey(service.name));
-    return {
-      ...shown,
-      type: typeOf(service),
-      ...(servers === null ? {} : { serverStatus: serverStatus(servers), serverHealth: servers.map(shownTcpServer) }),
-    };
+    return withHealth({ ...shown, type: typeOf('tcpService', shown) }, servers, shownTcpServer);
   });
 }
 
 export function udpRouters(result: CompileResult): readonly ShownObject[] {
   return [...result.udp.routers.values()].map((router) => {
     const shown = common('udpRouter', router);
-    const using = result.sections.udpRoutes[router.name]?.entryPoints ?? [];
-    return { ...shown, entryPoints: shown['entryPoints'] ?? using, using };
+    const using = result.sections.udpRoutes[router.name]?.entryPoints ?? shown['entryPoints'] ?? [];
+    return { ...shown, entryPoints: shown['entryPoints'] ?? using, using: using as readonly string[] }; // Of the schema of routers.
   });
 }
 
 export function udpServices(result: CompileResult): readonly ShownObject[] {
-  return [...result.udp.services.values()].map((service) => ({
-    ...common('udpService', service),
-    type: typeOf(service),
-  }));
+  return [...result.udp.services.values()].map((service) => {
+    const shown = common('udpService', service);
+    return { ...shown, type: typeOf('udpService', shown) };
+  });
 }
 
-function shownTcpServer(server: ServerHealth): object {
+export function shownTcpServer(server: ServerHealth): object {
   const { url: address, inFlight: connections, check } = server;
   const shown = check === null ? {} : { check: shownCheck(check) };
   return { address, status: server.isUp ? 'UP' : 'DOWN', connections, ...shown };
@@ -120,16 +154,21 @@ function shownTcpServer(server: ServerHealth): object {
 export type HealthOf = (service: string) => readonly ServerHealth[] | null;
 
 export function services(result: CompileResult, healthOf: HealthOf): readonly ShownObject[] {
-  const declared = [...result.services.values()].map((service) => {
+  return [...result.services.values()].map((service) => {
     const shown = common('service', service);
     const servers = service.errors.length > 0 ? null : healthOf(service.name);
-    return {
-      ...shown,
-      type: typeOf(service),
-      ...(servers === null ? {} : { serverStatus: serverStatus(servers), serverHealth: servers.map(shownServer) }),
-    };
+    return withHealth({ ...shown, type: typeOf('service', shown) }, servers, shownServer);
   });
-  return [...declared, ...internalServices(result)];
+}
+
+/** The service with what is known of its servers, if it has any. */
+export function withHealth(
+  service: ShownObject,
+  servers: readonly ServerHealth[] | null,
+  show: (server: ServerHealth) => object,
+): ShownObject {
+  if (servers === null) return service;
+  return { ...service, serverStatus: serverStatus(servers), serverHealth: servers.map(show) };
 }
 
 /** Traefik's form. */
@@ -143,7 +182,15 @@ function shownCheck({ isUp, lastAt, lastError }: NonNullable<ServerHealth['check
   return { status: isUp ? 'UP' : 'DOWN', lastAt: time(lastAt), lastError };
 }
 
-function shownServer({ url, isUp, inFlight, connections, responseMs, ejectedUntil, check }: ServerHealth): object {
+export function shownServer({
+  url,
+  isUp,
+  inFlight,
+  connections,
+  responseMs,
+  ejectedUntil,
+  check,
+}: ServerHealth): object {
   return {
     url,
     status: isUp ? 'UP' : 'DOWN',
@@ -152,40 +199,6 @@ function shownServer({ url, isUp, inFlight, connections, responseMs, ejectedUnti
     responseMs: Math.round(responseMs * 1000) / 1000,
     ...(ejectedUntil === null ? {} : { ejectedUntil: time(ejectedUntil) }),
     ...(check === null ? {} : { check: shownCheck(check) }),
-  };
-}
-
-function internalServices(result: CompileResult): readonly ShownObject[] {
-  const routes = Object.values(result.sections.routes);
-  return Object.keys(result.sections.services)
-    .filter((name) => name.endsWith('@internal'))
-    .map((name) => {
-      const usedBy = routes.filter((route) => route.service === name).map((route) => route.name);
-      return { name, provider: 'internal', status: 'enabled', ...(usedBy.length > 0 ? { usedBy } : {}) };
-    });
-}
-
-export function rawData(result: CompileResult, healthOf: HealthOf): Record<string, Record<string, object>> {
-  const byName = (list: readonly ShownObject[]): Record<string, object> =>
-    Object.fromEntries(
-      list.map((shown) => {
-        const rest = Object.entries(shown).filter(([field]) => !['name', 'provider', 'type'].includes(field));
-        return [shown.name, Object.fromEntries(rest)];
-      }),
-    );
-  const others = {
-    tcpRouters: byName(tcpRouters(result)),
-    tcpMiddlewares: byName(tcpMiddlewares(result)),
-    tcpServices: byName(tcpServices(result, healthOf)),
-    udpRouters: byName(udpRouters(result)),
-    udpServices: byName(udpServices(result)),
-  };
-  return {
-    [PLURALS.router]: byName(routers(result)),
-    [PLURALS.middleware]: byName(middlewares(result)),
-    [PLURALS.service]: byName(services(result, healthOf)),
-    // As in Traefik, sections without an object are left out.
-    ...Object.fromEntries(Object.entries(others).filter(([, objects]) => Object.keys(objects).length > 0)),
   };
 }
 
@@ -208,7 +221,18 @@ export function entryPoint(spec: EntryPointSpec, port: number): object {
       },
     },
     forwardedHeaders: { insecure: forwardedHeaders.insecure, trustedIPs: forwardedHeaders.trustedIps },
-    http: { middlewares: spec.middlewares, sanitizePath: spec.path.sanitize, maxHeaderBytes: limits.maxHeaderBytes },
+    ...(spec.proxyProtocol === null
+      ? {}
+      : { proxyProtocol: { insecure: spec.proxyProtocol.insecure, trustedIPs: spec.proxyProtocol.trustedIps } }),
+    http: {
+      middlewares: spec.middlewares,
+      ...(spec.tls === null ? {} : { tls: { options: spec.tls.options } }),
+      sanitizePath: spec.path.sanitize,
+      maxHeaderBytes: limits.maxHeaderBytes,
+      underscoreHeadersStrategy: spec.underscoreHeaders,
+    },
+    http2: spec.http2,
+    udp: { timeout: formatDuration(spec.udp.idleMs) },
     observability: spec.observability,
     reusePort: spec.reusePort,
   };

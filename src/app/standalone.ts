@@ -8,6 +8,7 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
 import { internalSocket } from '../model/service.ts';
 import { AdminServer } from '../api/admin-server.ts';
+import { configurationView } from '../api/configuration-view.ts';
 import { dashboardPage } from '../api/dashboard-page.ts';
 import { decodePushed, endpointsOf, restEndpoint } from '../api/endpoints.ts';
 import { enabledInternalServices, internalServices } from '../controlplane/compile/internal-services.ts';
@@ -328,6 +329,7 @@ export class Standalone {
             this.#pushed = text;
           },
           takeover: this.#handover,
+          internalPort: () => this.#admin.boundSocket?.address.port ?? null,
           ports: () => this.#ports(),
         }),
         rest:
@@ -339,10 +341,8 @@ export class Standalone {
         metrics: () => this.#renderMetrics(),
         dashboard: () =>
           dashboardPage(
-            this.#pipeline.result,
-            this.#pipeline.current,
-            this.#pipeline.history.pinned,
-            (service) => this.#supervisor.healthOf(service),
+            configurationView(this.#pipeline, (service) => this.#supervisor.healthOf(service)),
+            this.#pipeline,
             VERSION,
           ),
       },

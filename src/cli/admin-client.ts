@@ -31,6 +31,8 @@ interface Target {
 
 export class AdminClient {
   readonly #target: Target;
+  /** What the router said first with its last answer: that a snapshot is pinned; null when none is. */
+  pinned: string | null = null;
 
   private constructor(target: Target) {
     this.#target = target;
@@ -58,7 +60,10 @@ export class AdminClient {
     const answer = await this.#send(this.#target.where, method, path, body, timeoutMs);
     // The owner of the process may do what is refused to those who come by the network.
     const socketPath = answer.status === 403 ? ownersSocket(answer.text) : null;
-    return socketPath === null ? answer : this.#send({ socketPath }, method, path, body, timeoutMs);
+    const final = socketPath === null ? answer : await this.#send({ socketPath }, method, path, body, timeoutMs);
+    const pin = final.headers['x-signalbox-pin'];
+    this.pinned = typeof pin === 'string' ? pin : null;
+    return final;
   }
 
   async #send(

@@ -125,13 +125,13 @@ test('lists: state and reasons, search, order, pages, secrets hidden', async () 
   const names = async (query: string): Promise<unknown[]> =>
     (await json<Shown[]>(port, 'GET', `/api/http/routers?${query}`)).map((one) => one['name']);
   expect(await names('status=disabled')).toEqual(['broken@file']);
-  expect(await names('search=dashboard')).toEqual(['page@file', 'status@file']);
+  expect(await names('search=dashboard')).toEqual(['dashboard@internal', 'page@file', 'status@file']);
   expect(await names('serviceName=app')).toEqual(['app@file', 'broken@file']);
   expect(await names('middlewareName=locked@file')).toEqual(['app@file']);
-  expect(await names('per_page=2&page=2&sortBy=name&direction=desc')).toEqual(['push@file', 'page@file']);
-  const first = await ask(port, 'GET', '/api/http/routers?per_page=5');
+  expect(await names('per_page=2&page=2&sortBy=name&direction=desc')).toEqual(['push@file', 'prometheus@internal']);
+  const first = await ask(port, 'GET', '/api/http/routers?per_page=6');
   expect(first.headers['x-next-page']).toBe('2');
-  expect((await ask(port, 'GET', '/api/http/routers?per_page=5&page=2')).headers['x-next-page']).toBe('1');
+  expect((await ask(port, 'GET', '/api/http/routers?per_page=6&page=2')).headers['x-next-page']).toBe('1');
   expect((await ask(port, 'GET', '/api/http/routers?page=9')).status).toBe(400);
   expect((await ask(port, 'GET', '/api/http/routers?sortBy=colour')).status).toBe(400);
   expect((await ask(port, 'GET', '/api/http/routers/none@file')).status).toBe(404);
@@ -200,22 +200,58 @@ test('a rollback holds on every worker, over changes and a restart, until it is 
   expect([await status('/one'), await status('/two')]).toEqual([404, 401]);
   expect(await json(port, 'POST', '/api/snapshots/1/activate')).toEqual({ version: 3, pinned: 1 });
   expect([await status('/one'), await status('/two')]).toEqual([401, 404]);
+  await router.sees(/WARN  rolled back: pinned to 1; .*differs in 1 router version=3 from="127.0.0.1, with the token"/);
   // The newest configuration is checked and held back.
   await writeFile(path, routing(origin.port, '/three'));
-  await router.sees('Hots');
+  await router.sees(/WARN  a change is held back: pinned to 1; /);
   expect(await status('/three')).toBe(404);
+  await showsWhatServes(port, '/one');
+  expect(await json(port, 'GET', '/api/snapshots/1/status')).toMatchObject({ isApplied: true, reason: null });
+  expect(await json(port, 'GET', '/api/snapshots/3/status')).toMatchObject({ isApplied: true, reason: null });
+  for (const asked of ['2', 'latest']) {
+    const answer = await json<{ isApplied: boolean; reason: string }>(port, 'GET', `/api/snapshots/${asked}/status?wait=10m`);
+    expect([asked, answer.isApplied, answer.reason]).toEqual([asked, false, expect.stringContaining('pinned to 1')]);
+  }
   expect((await ask(port, 'POST', '/api/snapshots/77/activate')).status).toBe(404);
   router.signal('SIGTERM');
   expect(await router.exited).toBe(0);
   const install = INSTALL.replaceAll('DIR', router.directory);
   await using again = await startRouter({ install, workers: 2 });
   const [webAgain, portAgain] = [again.ports['web']!, again.ports['traefik']!];
+  expect(again.stderr()).toMatch(/WARN  pinned to 1; the newest configuration, which is held back, differs in 1 router/);
   expect((await ask(webAgain, 'GET', '/one')).status).toBe(401);
   expect(await json(portAgain, 'GET', '/api/snapshots')).toMatchObject({ current: 4, pinned: 1 });
+  await showsWhatServes(portAgain, '/one');
   expect(await json(portAgain, 'POST', '/api/snapshots/release')).toEqual({ version: 5, pinned: null });
+  await again.sees(/WARN  released: the newest configuration is in force pinned=1 version=5/);
   expect((await ask(webAgain, 'GET', '/one')).status).toBe(404);
   expect((await ask(webAgain, 'GET', '/three')).status).toBe(401);
-});
+  expect((await ask(portAgain, 'GET', '/api/http/routers')).headers['x-signalbox-pin']).toBeUndefined();
+}); // prettier-ignore
+
+/** API and page, of the snapshot that is pinned rather than of the newest configuration. */
+async function showsWhatServes(port: number, path: string): Promise<void> {
+  const head = 'pinned to 1; the newest configuration, which is held back, differs in 1 router';
+  const one = await ask(port, 'GET', '/api/http/routers/app@file');
+  expect(one.headers['x-signalbox-pin']).toBe(head);
+  expect(JSON.parse(one.text)).toMatchObject({ rule: `PathPrefix(\`${path}\`)`, status: 'enabled', using: ['web'] });
+  const raw = await json<object>(port, 'GET', '/api/rawdata');
+  expect(raw).toMatchObject({
+    pin: { version: 1, text: head },
+    routers: { 'app@file': { rule: `PathPrefix(\`${path}\`)`, service: 'app@file', middlewares: ['locked@file'] } },
+    middlewares: { 'locked@file': { basicAuth: { users: ['xxxx'] }, usedBy: ['app@file'] } },
+    services: { 'app@file': { serverStatus: {}, usedBy: ['app@file'] } },
+  });
+  expect(await json(port, 'GET', '/api/overview')).toMatchObject({ pin: { version: 1 }, snapshot: { pinned: 1 } });
+  expect((await json<{ code: string; message: string }[]>(port, 'GET', '/api/diagnostics'))[0]).toMatchObject({
+    code: 'pinned',
+    message: expect.stringContaining(head) as string,
+  });
+  const page = (await ask(port, 'GET', '/dashboard/')).text;
+  expect(page).toContain('Pinned to 1; the newest configuration, which is held back');
+  expect(page).toContain(`PathPrefix(\`${path}\`)`);
+  expect((await json<{ notes: string[] }>(port, 'GET', '/api/explain?url=http%3A%2F%2Fa%2Fone')).notes[0]).toBe(head);
+}
 
 test('explain names the router, its way, and why others do not', async () => {
   await using origin = await RecordingOrigin.start();

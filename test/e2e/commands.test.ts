@@ -52,15 +52,18 @@ function ask(...args: readonly string[]): Promise<CommandResult> {
 test('get', async () => {
   const routers = await ask('get', 'routers');
   expect(routers.code).toBe(0);
-  expect(routers.stdout).toMatch(/^NAME +STATUS +PRIORITY +ENTRY POINTS +SERVICE +RULE\napp@file +enabled +41 +web +app +Host/);
+  expect(routers.stdout).toMatch(/^NAME +STATUS +PRIORITY +ENTRY POINTS +SERVICE +RULE\n.*\napp@file +enabled +41 +web +app +Host/);
   expect(routers.stdout).toContain('broken@file:\n  there is no service "nobody"\n');
   expect((await ask('get', 'entrypoints')).stdout).toContain(`127.0.0.1:${router.ports['web']}`);
   expect((await ask('get', 'services', '--search', 'app')).stdout).toContain('app@file');
-  expect((await ask('get', 'middlewares')).stdout).toBe('no middlewares\n');
+  expect((await ask('get', 'middlewares')).stdout).toContain('dashboard_stripprefix@internal');
+  expect((await ask('get', 'udprouters')).stdout).toBe('no udprouters\n');
+  expect((await ask('get', 'entrypoints')).stdout).toContain('traefik');
+  expect((await ask('get', 'services', '--search', 'app@')).stdout).toMatch(/app@file .* 1 \(not checked\)/);
   expect((await ask('get', 'snapshots')).stdout).toMatch(/\n1 +current +\d{4}-/);
   expect((await ask('get', 'diagnostics')).stdout).toContain('there is no service "nobody"');
   expect(JSON.parse((await ask('get', 'router', 'app@file')).stdout)).toMatchObject({ name: 'app@file' });
-  expect(JSON.parse((await ask('get', 'routers', '--json')).stdout)).toHaveLength(2);
+  expect(JSON.parse((await ask('get', 'routers', '--json')).stdout)).toHaveLength(5);
   expect(await ask('get', 'rooters')).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean "routers"?') as string });
 }); // prettier-ignore
 
@@ -102,7 +105,20 @@ test('wait, rollback', async () => {
   expect(await ask('wait', '99', '--timeout', '10ms')).toMatchObject({ code: 1 });
   expect((await ask('rollback')).stdout).toContain('version 1 is in force again, as version 3');
   expect((await ask('get', 'snapshots')).stdout).toContain('current, pinned to 1');
+  const head = 'pinned to 1; the newest configuration, which is held back, differs in 1 router\n';
+  expect((await ask('get', 'routers')).stdout).toMatch(new RegExp(`^${head}NAME .*\n(?:.*\n)?app@file .*/one`));
+  for (const kind of ['services', 'snapshots', 'diagnostics']) {
+    expect([kind, (await ask('get', kind)).stdout.startsWith(head)]).toEqual([kind, true]);
+  }
+  expect((await ask('get', 'diagnostics')).stdout).toContain(head.trim());
+  const asJson = await ask('get', 'routers', '--json');
+  expect([JSON.parse(asJson.stdout), asJson.stderr]).toEqual([expect.anything(), head]);
+  expect(await ask('wait', '1')).toMatchObject({ code: 0 });
+  expect(await ask('wait', '2')).toMatchObject({ code: 1, stdout: expect.stringContaining('not in force: the content of version 2 is not in force; pinned to 1') as string });
+  expect(await ask('wait')).toMatchObject({ code: 1, stdout: expect.stringContaining('not in force: pinned to 1') as string });
+  expect(await ask('rollback', '1', '--release')).toMatchObject({ code: 2, stderr: expect.stringContaining('takes no version') as string });
   expect((await ask('rollback', '--release')).stdout).toContain('as version 4');
+  expect((await ask('get', 'routers')).stdout).toMatch(/^NAME/);
   expect(await ask('rollback', '77')).toMatchObject({ code: 2, stderr: expect.stringContaining('kept are 1, 2, 3, 4') as string });
 }); // prettier-ignore
 

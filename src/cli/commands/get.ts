@@ -6,6 +6,7 @@ import { AdminClient } from '../admin-client.ts';
 import type { Arguments } from '../arguments.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
+import { isMap } from '../../schema/schema.ts';
 import { EXIT_OK, type Io } from '../io.ts';
 import { formatTable } from '../table.ts';
 
@@ -29,7 +30,7 @@ const SERVICE_COLUMNS: Kind['columns'] = {
   name: (row) => row['name'],
   status: (row) => row['status'],
   type: (row) => row['type'],
-  servers: (row) => serverCount(row['serverStatus']),
+  servers: (row) => serverCount(row['serverStatus'], row['serverHealth']),
   'used by': (row) => row['usedBy'],
 };
 
@@ -74,12 +75,16 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** `3 up` or `2 up, 1 down`. */
-function serverCount(status: unknown): string {
+/** `3 up`, `2 up, 1 down`; nobody knows of servers that are not checked unless their requests fail: `2 (not checked)`. */
+function serverCount(status: unknown, health: unknown): string {
   if (typeof status !== 'object' || status === null) return '';
   const all: unknown[] = Object.values(status);
   const down = all.filter((one) => one === 'DOWN').length;
-  return `${all.length - down} up${down > 0 ? `, ${down} down` : ''}`;
+  const servers: unknown[] = Array.isArray(health) ? health : [];
+  const isChecked = servers.some((one) => isMap(one) && 'check' in one);
+  const rest = all.length - down;
+  const up = isChecked ? `${rest} up` : `${rest} (not checked)`;
+  return `${up}${down > 0 ? `, ${down} down` : ''}`;
 }
 
 interface Snapshots {
@@ -93,17 +98,28 @@ export async function get(args: Arguments, io: Io): Promise<number> {
   const kindName = given.toLowerCase().replace(/([^s])$/, '$1s');
   const client = await AdminClient.find(args, io);
   const isJson = args.flags.has('json');
-  const print = (value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`);
+  // What is not JSON begins with what is in force; beside JSON, that goes where it spoils nothing.
+  const head = (): void => {
+    if (client.pinned !== null) (isJson || name !== undefined ? io.err : io.out)(`${client.pinned}\n`);
+  };
+  const print = (value: unknown): void => {
+    head();
+    io.out(`${JSON.stringify(value, null, 2)}\n`);
+  };
+  const say = (text: string): void => {
+    head();
+    io.out(text);
+  };
   if (kindName === 'snapshots') {
     const answer = await client.json<Snapshots>('GET', '/api/snapshots');
     if (isJson) print(answer);
-    else io.out(snapshotTable(answer));
+    else say(snapshotTable(answer));
     return EXIT_OK;
   }
   if (kindName === 'diagnostics') {
     const answer = await client.json<readonly Diagnostic[]>('GET', '/api/diagnostics');
     if (isJson) print(answer);
-    else io.out(answer.length === 0 ? 'no diagnostics\n' : formatDiagnostics(answer, io.color));
+    else say(answer.length === 0 ? 'no diagnostics\n' : formatDiagnostics(answer, io.color));
     return EXIT_OK;
   }
   const kind = KINDS[kindName];
@@ -122,8 +138,8 @@ export async function get(args: Arguments, io: Io): Promise<number> {
   if (search !== undefined) query.set('search', search);
   const rows = await client.list(kind.path, query);
   if (isJson) print(rows);
-  else if (rows.length === 0) io.out(`no ${kindName}\n`);
-  else io.out(objectTable(kind, rows));
+  else if (rows.length === 0) say(`no ${kindName}\n`);
+  else say(objectTable(kind, rows));
   return EXIT_OK;
 }
 

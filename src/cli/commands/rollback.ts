@@ -12,6 +12,13 @@ interface Snapshots {
 }
 
 export async function rollback(args: Arguments, io: Io): Promise<number> {
+  if (args.flags.has('release') && args.positionals.length > 0) {
+    const given = args.positionals.join(' ');
+    throw new SignalboxError(
+      'ERR_CLI_USAGE',
+      `rollback: --release goes on with the newest configuration and takes no version, found "${given}"; leave one of them out`,
+    );
+  }
   const client = await AdminClient.find(args, io);
   const isJson = args.flags.has('json');
   if (args.flags.has('release')) {

@@ -12,6 +12,8 @@ const MARGIN_MS = 10_000;
 interface Status {
   readonly version: number;
   readonly isApplied: boolean;
+  /** Why it cannot come into force any more. */
+  readonly reason: string | null;
   readonly workers: readonly { readonly id: number; readonly version: number; readonly isReady: boolean }[];
 }
 
@@ -28,7 +30,8 @@ export async function wait(args: Arguments, io: Io): Promise<number> {
   else if (status.isApplied) {
     const count = status.workers.length;
     io.out(`version ${status.version} is in force on ${count} ${count === 1 ? 'worker' : 'workers'}\n`);
-  } else {
+  } else if (status.reason !== null) io.out(`not in force: ${status.reason}\n`);
+  else {
     const behind = status.workers.filter((worker) => !worker.isReady || worker.version < status.version);
     const who = behind.map(({ id, version: runs }) => `worker ${id} runs version ${runs}`).join(', ');
     io.out(`version ${status.version} is not in force after ${timeout}: ${who || 'a change is on its way'}\n`);

@@ -1,6 +1,7 @@
 // What services of plain connections have in common, whatever their protocol: addresses of servers, and services that
 // divide between others.
 
+import { hideUser } from '../../core/hide-secrets.ts';
 import { DISABLED_STATUS } from '../../model/route.ts';
 import type { ChildSpec } from '../../model/service.ts';
 import type { PathSegment } from '../../schema/decode-context.ts';
@@ -16,13 +17,16 @@ export interface HostPort {
 /** `host:port`; a text says what is wrong with it. */
 export function parseHostPort(text: string): HostPort | string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
-    const rest = text.replace(/^[^/]*\/\//, '').replace(/\/.*$/, '');
-    return `"${text}" is a URL; write the address alone, "${rest}"`;
+    const rest = text
+      .replace(/^[^/]*\/\//, '')
+      .replace(/^.*@/, '')
+      .replace(/\/.*$/, '');
+    return `"${hideUser(text)}" is a URL; write the address alone, "${rest}"`;
   }
   const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):([0-9]{1,5})$/.exec(text);
   if (parts === null) {
     const hint = /^[^:[\]]+$/.test(text) ? `; the port is missing, as in "${text}:5432"` : '';
-    return `"${text}" is no address; write host:port, or [::1]:port${hint}`;
+    return `"${hideUser(text)}" is no address; write host:port, or [::1]:port${hint}`;
   }
   const port = Number(parts[3]);
   if (port < 1 || port > 65_535) return `"${text}" has the port ${parts[3]}, which nothing can listen on`;

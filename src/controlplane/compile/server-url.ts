@@ -34,7 +34,9 @@ export function parseServer(
     const hint = /^[\w.-]+:[0-9]+/.test(hostPart) ? `; write "http://${hostPart}"` : '; use http, https or h2c';
     // Without slashes, `user:` looks like one.
     const problem =
-      shown === text || text.includes('://') ? `has the scheme "${url.protocol.slice(0, -1)}"` : 'is no URL of a server';
+      shown === text || text.includes('://')
+        ? `has the scheme "${url.protocol.slice(0, -1)}"`
+        : 'is no URL of a server';
     say('error', 'bad-server-url', `"${shown}" ${problem}${hint}`);
     return null;
   }

@@ -40,6 +40,7 @@ export const DIAGNOSTIC_CODES = {
   'unguarded-api': 'The API would be open to others and is not served there, or is open for reading.',
   'unguarded-fallback': 'A router that kept people out has a rule that does not parse; its requests go elsewhere.',
   'last-good': 'An object cannot be read, and goes on as it last was.',
+  pinned: 'An earlier snapshot is in force, and the newest configuration is held back until it is released.',
   'compile-failed': 'A configuration made the compiler fail, which is its fault; what was in force before stays.',
 } as const;
 

@@ -62,6 +62,7 @@ export function redactWritten(value: unknown, schema: Schema<unknown> | null): u
     return schema.shown === undefined || schema.label === 'duration' ? hideSecrets(text) : schema.shown(text);
   }
   const fields = new Map(Object.entries(schema.fields ?? {}).map(([name, field]) => [name.toLowerCase(), field]));
+  const names = new Map(Object.keys(schema.fields ?? {}).map((name) => [name.toLowerCase(), name]));
   const shown: Record<string, unknown> = {};
   for (const [name, part] of Object.entries(value)) {
     if (schema.fields === null) {
@@ -70,12 +71,22 @@ export function redactWritten(value: unknown, schema: Schema<unknown> | null): u
       continue;
     }
     const field = fields.get(name.toLowerCase());
+    const canonical = names.get(name.toLowerCase()) ?? name;
     if (field === undefined) shown[name] = hideAll(part);
     // An option that is not built has no schema to tell.
-    else if (field.later !== null && !isSection(part) && isSecretName(name)) shown[name] = HIDDEN;
-    else shown[name] = redactWritten(part, field.later === null ? field.schema : null);
+    else if (field.later !== null && !isSection(part) && isSecretName(name)) shown[canonical] = HIDDEN;
+    else shown[canonical] = redactWritten(part, field.later === null ? field.schema : null);
   }
   return shown;
+}
+
+/** The text of a routing object, which is JSON; null when there is none. */
+export function parseWritten(text: string): unknown {
+  try {
+    return JSON.parse(text, (_, value: unknown) => (typeof value === 'string' ? value.replace(/^\0/, '') : value));
+  } catch {
+    return null;
+  }
 }
 
 /** Keeps the shape. */

@@ -16,7 +16,7 @@ import {
 import { udpRouterOptions, udpServiceOptions } from '../config/udp-options.ts';
 import { tlsOptions } from '../config/tls-options.ts';
 import { namedTransportOptions } from '../config/transport-options.ts';
-import { redact } from '../config/redact.ts';
+import { parseWritten, redact, redactWritten } from '../config/redact.ts';
 
 export type ObjectStatus = 'enabled' | 'warning' | 'disabled';
 
@@ -40,7 +40,8 @@ export interface ObjectChange {
 /** Fields of one object that are listed; the rest is a count away from what a person reads. */
 const MAX_FIELDS = 100;
 
-const SCHEMAS: Readonly<Record<ObjectKind, Schema<unknown>>> = {
+/** Options of each kind. */
+export const SCHEMAS: Readonly<Record<ObjectKind, Schema<unknown>>> = {
   router: routerOptions,
   middleware: middlewareOptions,
   service: serviceOptions,
@@ -59,9 +60,12 @@ export function statusOf(compiled: Compiled<unknown>): ObjectStatus {
   return compiled.warnings.length > 0 ? 'warning' : 'enabled';
 }
 
-/** The object's options as they may be shown; an empty map when they did not decode. */
-export function shownOptions(kind: ObjectKind, compiled: Compiled<unknown>): Record<string, unknown> {
-  const shown = redact(compiled.object.value ?? {}, SCHEMAS[kind], compiled.object.substituted);
+/** The object's options as they may be shown; as they were written when they did not decode. */
+export function shownOptions(kind: ObjectKind, { object }: Compiled<unknown>): Record<string, unknown> {
+  const shown =
+    object.value === null
+      ? redactWritten(parseWritten(object.text), SCHEMAS[kind])
+      : redact(object.value, SCHEMAS[kind], object.substituted);
   return isMap(shown) ? { ...shown } : {};
 }
 

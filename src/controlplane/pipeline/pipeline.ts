@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/publisher.ts';
+import type { HistoryEntry } from '../../model/history.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
@@ -23,6 +24,7 @@ import { InstallProvider } from '../providers/install/install-provider.ts';
 import { createProviders } from '../providers/registry.ts';
 import { DisabledLog } from './disabled-log.ts';
 import { LastGood } from './last-good.ts';
+import { differencesBetween, isSame, pinDiagnostic, pinStatus, writtenPlaces, type PinStatus } from './pin.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 
 /** Rules kept parsed beyond those in use before the cache is dropped. */
@@ -76,6 +78,8 @@ export class Pipeline {
   readonly #lastGood = new LastGood();
   #savedRevision = 0;
   readonly #disabled: DisabledLog;
+  /** Counting differences takes a look at every object. */
+  #pin: { readonly entry: HistoryEntry; readonly result: CompileResult; readonly status: PinStatus } | null = null;
   #publisher: Publisher | null = null;
   #isStarted = false;
   /** A change may be applied now. */
@@ -102,6 +106,23 @@ export class Pipeline {
     if (options.providers !== undefined && routing !== null) this.#configs.set(routing.provider, routing);
   }
 
+  /** Null while the newest configuration is in force. */
+  get pin(): PinStatus | null {
+    const entry = this.#pinned();
+    if (entry === null) return null;
+    const known = this.#pin;
+    if (known?.entry === entry && known.result === this.#result) return known.status;
+    const status = pinStatus(entry, this.result.sections);
+    this.#pin = { entry, result: this.result, status };
+    return status;
+  }
+
+  /** Everything there is to say about the configuration; first, that it is not the one in force. */
+  get diagnostics(): readonly Diagnostic[] {
+    const { pin } = this;
+    return pin === null ? this.result.diagnostics : [pinDiagnostic(pin), ...this.result.diagnostics];
+  }
+
   /** The first snapshot, of everything the providers have at start, or of what was pinned before. */
   async start(): Promise<Snapshot> {
     for (const provider of this.#providers) await provider.start((config) => this.#receive(config));
@@ -111,6 +132,8 @@ export class Pipeline {
     this.#isStarted = true;
     this.#received.clear();
     this.#noteSnapshot(built.snapshot);
+    const { pin } = this;
+    if (pin !== null) this.#options.log.warn(pin.text, { version: built.snapshot.version, since: 'before this start' });
     return built.snapshot;
   }
 
@@ -159,23 +182,26 @@ export class Pipeline {
     return compile(this.#install, [...merged.values()], this.#options.internalServices, this.#ruleErrors);
   }
 
-  /** Goes back to an earlier snapshot, which stays until `release`. False when there is none of that version. */
-  async activate(version: number): Promise<boolean> {
-    const { history, events } = this.#options;
+  /** Goes back to an earlier snapshot, which stays until `release`. `from` says who asks. False when there is none of that version. */
+  async activate(version: number, from: string): Promise<boolean> {
+    const { history, events, log } = this.#options;
     if (history.get(version) === null) return false;
     history.pin(version);
     events.emit('pin', { pinned: version });
     await this.#applyAnew();
+    log.warn(`rolled back: ${this.pin?.text ?? 'released again at once'}`, { version: this.current.version, from });
     return true;
   }
 
   /** Goes on with the newest configuration. */
-  async release(): Promise<void> {
-    const { history, events } = this.#options;
-    if (history.pinned === null) return;
+  async release(from: string): Promise<void> {
+    const { history, events, log } = this.#options;
+    const { pinned } = history;
+    if (pinned === null) return;
     history.pin(null);
     events.emit('pin', { pinned: null });
     await this.#applyAnew();
+    log.warn('released: the newest configuration is in force', { pinned, version: this.current.version, from });
   }
 
   /** Takes a provider's configuration from somewhere else than its own watch: the API, an embedding program. */
@@ -273,17 +299,31 @@ export class Pipeline {
       for (const provider of this.#received) this.#applied.set(provider, now);
       this.#received.clear();
       await this.#parseRules([...this.#configs.values()]);
-      this.#compile();
+      const before = this.#result;
+      const after = this.#compile();
+      this.#tellHeldBack(before, after);
       const built = this.#builder.build(this.#wanted());
       if (built?.delta != null) await this.#publish(built.snapshot, built.delta);
     }
   }
 
+  #pinned(): HistoryEntry | null {
+    const { history } = this.#options;
+    return history.pinned === null ? null : history.get(history.pinned);
+  }
+
+  #tellHeldBack(before: CompileResult | null, after: CompileResult): void {
+    const { pin } = this;
+    if (pin === null || before === null) return;
+    if (isSame(differencesBetween(before.sections, after.sections))) return;
+    this.#options.log.warn(`a change is held back: ${pin.text}`);
+  }
+
   /** The newest configuration, or the snapshot that is pinned on the entry points, certificates and internal services of today. */
   #wanted(): SnapshotSections {
     const { sections } = this.#result!;
-    const { history, internalServices } = this.#options;
-    const pinned = history.pinned === null ? null : history.get(history.pinned);
+    const { internalServices } = this.#options;
+    const pinned = this.#pinned();
     if (pinned === null) return sections;
     const { routes, services, tlsOptions, tlsHosts } = pinned;
     const { tcpRoutes, tcpMiddlewares, tcpServices, udpRoutes, udpServices } = pinned;
@@ -329,7 +369,7 @@ export class Pipeline {
     const { clock, events, history } = this.#options;
     const { version, digest } = snapshot;
     this.lastSuccessWallMs = clock.wall();
-    history.append(snapshot, this.lastSuccessWallMs);
+    history.append(snapshot, this.lastSuccessWallMs, this.#pinned()?.written ?? writtenPlaces(this.result));
     events.emit('snapshot', { version, digest, pinned: history.pinned, ...changes });
   }
 

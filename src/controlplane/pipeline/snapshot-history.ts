@@ -1,7 +1,7 @@
 // The snapshots that were in force, newest last, to go back to. Objects are shared from one snapshot to the next, so a
 // long history of small changes is cheap.
 
-import type { HistoryEntry, HistoryStore, SavedHistory } from '../../model/history.ts';
+import type { HistoryEntry, HistoryStore, SavedHistory, WrittenPlaces } from '../../model/history.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 
 export class SnapshotHistory {
@@ -34,9 +34,9 @@ export class SnapshotHistory {
     return this.#entries.find((entry) => entry.version === version) ?? null;
   }
 
-  append(snapshot: Snapshot, createdAt: number): void {
+  append(snapshot: Snapshot, createdAt: number, written: WrittenPlaces = {}): void {
     const { certificates: _, ...kept } = snapshot;
-    const entry: HistoryEntry = { ...kept, createdAt };
+    const entry: HistoryEntry = { ...kept, createdAt, ...(Object.keys(written).length === 0 ? {} : { written }) };
     this.#entries.push(entry);
     this.#store?.append(entry);
     while (this.#entries.length > this.#max) {

@@ -1,0 +1,125 @@
+// The configuration that is shown: the one in force. That is the newest one, or the snapshot that is pinned. Lists are made when
+// they are asked for.
+
+import type { HistoryEntry } from '../model/history.ts';
+import { tcpServiceKey } from '../model/tcp.ts';
+import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
+import { internalMiddlewares, internalRouters } from './internal-view.ts';
+import * as pinned from './pinned-view.ts';
+import * as newest from './traefik-view.ts';
+import type { HealthOf, ShownObject } from './traefik-view.ts';
+
+export interface ConfigurationView {
+  routers(): readonly ShownObject[];
+  middlewares(): readonly ShownObject[];
+  services(): readonly ShownObject[];
+  tcpRouters(): readonly ShownObject[];
+  tcpMiddlewares(): readonly ShownObject[];
+  tcpServices(): readonly ShownObject[];
+  udpRouters(): readonly ShownObject[];
+  udpServices(): readonly ShownObject[];
+}
+
+export function configurationView(pipeline: Pipeline, healthOf: HealthOf): ConfigurationView {
+  const { pin, history } = pipeline;
+  const entry = pin === null ? null : history.get(pin.version);
+  const objects = entry === null ? newestObjects(pipeline, healthOf) : pinnedObjects(entry, healthOf);
+  const { admin } = pipeline.install;
+  const routers = (): readonly ShownObject[] => [...objects.routers(), ...internalRouters(admin)];
+  return {
+    ...objects,
+    routers,
+    middlewares: () => [...objects.middlewares(), ...internalMiddlewares(admin)],
+    services: () => [...objects.services(), ...internalServices(pipeline, routers())],
+  };
+}
+
+function newestObjects({ result, install }: Pipeline, healthOf: HealthOf): ConfigurationView {
+  const { defaultEntryPoints } = install;
+  return {
+    routers: () => newest.routers(result, defaultEntryPoints),
+    middlewares: () => newest.middlewares(result),
+    services: () => newest.services(result, healthOf),
+    tcpRouters: () => newest.tcpRouters(result, defaultEntryPoints),
+    tcpMiddlewares: () => newest.tcpMiddlewares(result),
+    tcpServices: () => newest.tcpServices(result, healthOf),
+    udpRouters: () => newest.udpRouters(result),
+    udpServices: () => newest.udpServices(result),
+  };
+}
+
+function pinnedObjects(entry: HistoryEntry, healthOf: HealthOf): ConfigurationView {
+  const routers = pinned.pinnedRouters(entry);
+  const tcpRouters = pinned.pinnedTcpRouters(entry);
+  const udpRouters = pinned.pinnedUdpRouters(entry);
+  return {
+    routers: () => routers,
+    middlewares: () => used(pinned.pinnedMiddlewares(entry), routers, 'middlewares'),
+    services: () =>
+      used(pinned.pinnedServices(entry), routers, 'service').map((service) =>
+        newest.withHealth(service, healthOf(service.name), newest.shownServer),
+      ),
+    tcpRouters: () => tcpRouters,
+    tcpMiddlewares: () => used(pinned.pinnedTcpMiddlewares(entry), tcpRouters, 'middlewares'),
+    tcpServices: () =>
+      used(pinned.pinnedTcpServices(entry), tcpRouters, 'service').map((service) =>
+        newest.withHealth(service, healthOf(tcpServiceKey(service.name)), newest.shownTcpServer),
+      ),
+    udpRouters: () => udpRouters,
+    udpServices: () => used(pinned.pinnedUdpServices(entry), udpRouters, 'service'),
+  };
+}
+
+/** With the routers that name each. */
+function used(objects: readonly ShownObject[], routers: readonly ShownObject[], field: string): readonly ShownObject[] {
+  const users = new Map<string, string[]>();
+  for (const router of routers) {
+    for (const name of [router[field]].flat()) {
+      if (typeof name !== 'string') continue;
+      const known = users.get(name);
+      if (known === undefined) users.set(name, [router.name]);
+      else known.push(router.name);
+    }
+  }
+  return objects.map((object) => {
+    const usedBy = users.get(object.name);
+    return usedBy === undefined ? object : { ...object, usedBy: usedBy.toSorted() };
+  });
+}
+
+/** Those that the program brings along, with who names them. */
+function internalServices(pipeline: Pipeline, routers: readonly ShownObject[]): readonly ShownObject[] {
+  const services = Object.keys(pipeline.current.services)
+    .filter((name) => name.endsWith('@internal'))
+    .map((name): ShownObject => ({ name, provider: 'internal', status: 'enabled' }));
+  // A reference without a provider means that of the router.
+  const qualified = routers.map((router) => ({
+    ...router,
+    service: newest.qualifiedName(router['service'], router.provider),
+  }));
+  return used(services, qualified, 'service');
+}
+
+export function rawData(view: ConfigurationView): Record<string, Record<string, object>> {
+  const byName = (list: readonly ShownObject[]): Record<string, object> =>
+    Object.fromEntries(
+      list.map((shown) => {
+        const rest = Object.entries(shown).filter(([field]) => !['name', 'provider', 'type'].includes(field));
+        return [shown.name, Object.fromEntries(rest)];
+      }),
+    );
+  const others = {
+    tcpRouters: byName(view.tcpRouters()),
+    tcpMiddlewares: byName(view.tcpMiddlewares()),
+    tcpServices: byName(view.tcpServices()),
+    udpRouters: byName(view.udpRouters()),
+    udpServices: byName(view.udpServices()),
+  };
+  return {
+    routers: byName(view.routers()),
+    middlewares: byName(view.middlewares()),
+    services: byName(view.services()),
+    // As in Traefik, sections without an object are left out.
+    ...Object.fromEntries(Object.entries(others).filter(([, objects]) => Object.keys(objects).length > 0)),
+  };
+}
