@@ -333,6 +333,7 @@ test('an address that nobody has asked for may be in use', async () => {
   const told: SignalboxError[] = [];
   const second = new AdminServer({
     ...sources({ address: { host: '127.0.0.1', port, protocol: 'tcp' }, isDeclared: false }),
+    ownSocket: join(scratch, 'second'),
     notServed: (error) => told.push(error),
   });
   await second.bind();

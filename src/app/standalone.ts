@@ -44,6 +44,7 @@ import type { Predecessor } from './predecessor.ts';
 import { yieldToWorkers } from './priority.ts';
 import { ServiceManager } from './service-manager.ts';
 import type { InheritedSockets } from './socket-activation.ts';
+import { logDiagnostics } from './diagnostic-log.ts';
 import { Handover } from './handover.ts';
 import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.ts';
 import { withLiveOptions } from './install-changes.ts';
@@ -70,8 +71,10 @@ export interface StandaloneOptions {
   /** For tests that want a worker which misbehaves. */
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
-  /** Shows routing diagnostics that are new since the last call. */
-  onDiagnostics(diagnostics: readonly Diagnostic[]): void;
+  /** Of the install configuration at start: shown already, and logged where the log is not what people look at. */
+  readonly startDiagnostics?: readonly Diagnostic[];
+  /** Called with diagnostics that are new since the last call; those of a running router are in the log as well. */
+  onDiagnostics(diagnostics: readonly Diagnostic[], isRunning: boolean): void;
 }
 
 export interface BoundEntryPoint {
@@ -145,6 +148,8 @@ export class Standalone {
   readonly #socketDirectory: string;
   /** Whoever has passed them may have them still. */
   #hasPassedSockets = false;
+  /** The start is over. */
+  #isRunning = false;
   #shown = new Set<string>();
   readonly #startedAt: number;
   readonly #manager: ServiceManager;
@@ -197,6 +202,8 @@ export class Standalone {
     this.#options = options;
     this.#state = state;
     this.log = log;
+    const { format, filePath } = install.log;
+    if (format === 'json' || filePath !== '') logDiagnostics(options.startDiagnostics ?? [], log);
     this.#startedAt = this.#clock.wall();
     this.#events = new EventBus(() => this.#clock.wall());
     this.#socketDirectory = makeSocketDirectory();
@@ -314,7 +321,7 @@ export class Standalone {
         isHandingOver: () => this.#handover?.isUnderWay === true,
         config: install.admin,
         version: VERSION,
-        ownSocket: join(this.#socketDirectory, 'owner'),
+        ownSocket: `${this.#socketDirectory}/owner`,
         endpoints: endpointsOf({
           install: () => this.#pipeline.install,
           pipeline: this.#pipeline,
@@ -425,6 +432,7 @@ export class Standalone {
     await this.#options.predecessor?.ready();
     await this.#manager.ready();
     void clearLeftDirectories(this.#clock.wall());
+    this.#isRunning = true;
     return bound;
   }
 
@@ -605,14 +613,21 @@ export class Standalone {
     const fresh = diagnostics.filter((one) => !this.#shown.has(key(one)));
     this.#shown = new Set(diagnostics.map(key));
     if (fresh.length === 0) return;
-    this.#options.onDiagnostics(fresh);
+    this.#tell(fresh);
     this.#events.emit('diagnostics', { diagnostics: fresh });
+  }
+
+  /** At start, people read them on the standard error, unless machines do. */
+  #tell(diagnostics: readonly Diagnostic[]): void {
+    const { format, filePath } = this.#options.install.log;
+    if (this.#isRunning || format === 'json' || filePath !== '') logDiagnostics(diagnostics, this.log);
+    this.#options.onDiagnostics(diagnostics, this.#isRunning);
   }
 
   /** A changed install configuration has errors. */
   #refuse(diagnostics: readonly Diagnostic[]): void {
     this.log.error('the changed install configuration has errors; what is in force stays');
-    this.#options.onDiagnostics(diagnostics);
+    this.#tell(diagnostics);
     this.#events.emit('diagnostics', { diagnostics });
   }
 

@@ -21,16 +21,35 @@ export interface LogOptions {
   readonly filePath: string;
 }
 
+const MAX_TRACE_LINES = 30;
+
 /** Renders one record as a line for people: time, level, message, fields. */
 function renderLine(json: string): string {
   const { time, level, msg, ...fields } = JSON.parse(json) as Record<string, unknown>; // Pino's own output.
-  const rest = Object.entries(fields)
-    .map(
-      ([name, value]) =>
-        ` ${name}=${typeof value === 'string' && /^[\w.:/@-]+$/.test(value) ? value : JSON.stringify(value)}`,
-    )
-    .join('');
-  return `${String(time)} ${String(level).toUpperCase().padEnd(5)} ${String(msg)}${rest}\n`;
+  let trace = '';
+  let rest = '';
+  for (const [name, value] of Object.entries(fields)) {
+    let first = value;
+    if (name === 'error' && typeof value === 'string' && value.includes('\n')) {
+      const lines = value.split('\n');
+      first = lines[0];
+      trace += renderTrace(lines.slice(1));
+    }
+    rest += ` ${name}=${typeof first === 'string' && /^[\w.:/@-]+$/.test(first) ? first : JSON.stringify(first)}`;
+  }
+  return `${String(time)} ${String(level).toUpperCase().padEnd(5)} ${String(msg)}${rest}\n${trace}`;
+}
+
+/** The rest of a stack as people read it, below its line; indented, so that no text in it can pass for a line of the log. */
+function renderTrace(given: readonly string[]): string {
+  const lines = given.filter((line) => line.trim() !== '');
+  const shown = lines.slice(0, MAX_TRACE_LINES).map((line) => `    ${escapeControls(line.trim())}\n`);
+  return shown.join('') + (lines.length > MAX_TRACE_LINES ? `    and ${lines.length - MAX_TRACE_LINES} more\n` : '');
+}
+
+function escapeControls(line: string): string {
+  // Quotes need no escape outside of JSON.
+  return JSON.stringify(line).slice(1, -1).replaceAll('\\"', '"').replaceAll('\\\\', '\\');
 }
 
 export class ApplicationLog implements Log {

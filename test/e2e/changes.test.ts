@@ -69,7 +69,7 @@ test('a broken file keeps its last good content while other files go live', asyn
   await router.sees('version=2 ');
   expect(await ask(router, '/a')).toBe(200);
   await writeFile(join(conf, 'a.yml'), 'http: [oops');
-  await router.sees(/error {3}\S+a\.yml:1:\d+/);
+  await router.sees(/ERROR .*at=\S+a\.yml:1:\d+/);
   await writeFile(join(conf, 'b.toml'), `[http.routers.b]\nrule = "Path(\`/b\`)"\nservice = "s"\n`);
   await router.sees('version=3 ');
   expect(await ask(router, '/b')).toBe(200);

@@ -180,7 +180,7 @@ test('plugins by package, built and as sources', async () => {
 });
 
 test('options are decoded by the plugin, and an object with mistakes is disabled', async () => {
-  const said = router.stderr();
+  const said = router.stderr().replaceAll('\\"', '"');
   expect(said).toMatch(/unknown option "valeu"; did you mean "value"\?/);
   expect(said).toMatch(/there is no plugin "marc"; did you mean "mark"\?/);
   expect(said).toMatch(/name one plugin and its options, found mark, built/);

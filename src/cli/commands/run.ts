@@ -89,21 +89,27 @@ export async function runRouter(options: RunOptions, io: Io): Promise<number> {
   }
   // Routing diagnostics of the same file are shown with those of all providers.
   const ofRouting = new Set(install.routing?.diagnostics);
-  show(diagnostics.filter((one) => !ofRouting.has(one)));
+  const ofInstall = diagnostics.filter((one) => !ofRouting.has(one));
+  // Those who read JSON from the standard error are not served with lines of text.
+  const isText = install.log.format !== 'json' || install.log.filePath !== '' || options.isJson === true;
+  if (isText) show(ofInstall);
   if (Object.keys(install.entryPoints).length === 0) {
     io.err(EMPTY_HINT);
     await options.predecessor?.failed('the configuration names no entry point');
     return EXIT_USAGE;
   }
   const source = document === null ? {} : { source: { request, document } };
-  return serve({ install, ...source }, options, io, show);
+  const showNew = (list: readonly Diagnostic[], isRunning: boolean): void => {
+    if (options.isJson === true || (isText && !isRunning)) show(list);
+  };
+  return serve({ install, startDiagnostics: ofInstall, ...source }, options, io, showNew);
 }
 
 async function serve(
-  { install, ...source }: Pick<StandaloneOptions, 'install' | 'source'>,
+  { install, ...source }: Pick<StandaloneOptions, 'install' | 'source' | 'startDiagnostics'>,
   options: RunOptions,
   io: Io,
-  show: (list: readonly Diagnostic[]) => void,
+  show: (list: readonly Diagnostic[], isRunning: boolean) => void,
 ): Promise<number> {
   let settle: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
