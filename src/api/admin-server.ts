@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import net from 'node:net';
 import { listenOn } from '../dataplane/net/accept-queue.ts';
 import { SignalboxError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
 import type { InternalService } from '../controlplane/compile/internal-services.ts';
 import { isLoopback, type AdminConfig } from '../controlplane/config/install-config.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
@@ -23,9 +24,10 @@ import {
   writingRefused,
   type Refusal,
 } from './access.ts';
-import { DoorConnections } from './door-connections.ts';
+import { DoorConnections, SERVER_TIMES } from './door-connections.ts';
 import type { ApiRequest, Endpoint } from './endpoint.ts';
 import { openApi } from './open-api.ts';
+import { PEER_FIELD, ProbeThread } from './probe-thread.ts';
 
 /** What the composition root can be asked for. */
 export interface AdminSources {
@@ -34,6 +36,9 @@ export interface AdminSources {
   /** PUT /api/providers/rest; null when the provider is off. */
   readonly rest: Endpoint | null;
   readonly version: string;
+  /** The module of the thread that answers /ping, and the socket it passes everything else to; without it this thread answers. */
+  readonly probe?: { readonly listener: URL; readonly mainSocket: string };
+  readonly log?: Log;
   /** Where this user's commands reach the API when `api.socket` does not say; in a directory that is this user's alone. */
   readonly ownSocket: string;
   /** Binds, or finds what was bound before. Rejects with a SignalboxError. */
@@ -89,15 +94,18 @@ const HANDING_OVER: Refusal = {
 const MAX_STREAMS = 32;
 const TOO_MANY_STREAMS: Refusal = { status: 503, message: `${MAX_STREAMS} event streams are open; end one first` };
 const MAX_BODY_BYTES = MAX_FILE_BYTES;
-/** Of a connection between requests, and of one whose head is not complete. */
-const IDLE_MS = 5_000;
 
 export class AdminServer {
   readonly #sources: AdminSources;
   readonly #description: string;
   readonly #servers: Server[] = [];
-  isTerminating = false;
+  #isTerminating = false;
+  /** Null where the main thread answers for itself. */
+  #probe: ProbeThread | null = null;
   #isBound = false;
+  /** What the main thread does when the thread that answers /ping is gone. */
+  #direct: (() => Promise<unknown>) | null = null;
+  #directPing: (() => Promise<unknown>) | null = null;
   /** Answers that stay open. */
   #streams = 0;
   #bound: BoundSocket | null = null;
@@ -165,7 +173,7 @@ export class AdminServer {
       isOnNetwork: true,
     });
     try {
-      await this.#listen(door, { _handle: bound.handle }, (code) => listenError(INTERNAL_ENTRY_POINT, address, code));
+      await this.#listenAt(bound, door, address);
     } catch (error) {
       if (isDeclared !== false || !(error instanceof SignalboxError)) throw error;
       this.#bound = null;
@@ -175,15 +183,79 @@ export class AdminServer {
     return { ...address, port: bound.address.port };
   }
 
+  /** Through the thread that answers /ping, if there is one. */
+  async #listenAt(bound: BoundSocket, door: Door, address: ListenAddress): Promise<void> {
+    const failure = (code: string): SignalboxError => listenError(INTERNAL_ENTRY_POINT, address, code);
+    this.#direct = () => this.#listen(door, { _handle: bound.handle }, failure);
+    const { probe } = this.#sources;
+    const thread = door.hasPing && probe !== undefined ? this.#probeThread() : null;
+    if (thread === null || probe === undefined) {
+      await this.#direct();
+      return;
+    }
+    await this.#listen(door, { path: probe.mainSocket }, failure);
+    const refused = await thread.listenAt(bound.handle.fd);
+    // One that has died has been replaced already.
+    if (refused !== null && this.#probe === thread) await this.#direct();
+  }
+
+  async #takeOver(): Promise<void> {
+    for (const again of [this.#direct, this.#directPing]) {
+      await again?.().catch((error: unknown) => {
+        this.#sources.log?.error('the internal entry point cannot be served', { error: String(error) });
+      });
+    }
+  }
+
   /** Opens the socket behind an internal service. */
   async startService(service: InternalService, path: string): Promise<void> {
     const only = { api: null, dashboard: 'dashboard', ping: 'ping', prometheus: 'metrics', rest: 'rest' } as const;
     const door = this.#door({ hasApi: service === 'api', only: only[service] });
-    await this.#listen(
-      door,
-      { path },
-      (code) => new SignalboxError('ERR_LISTEN_FAILED', `${path} cannot be bound (${code})`),
+    const listen = (): Promise<unknown> =>
+      this.#listen(
+        door,
+        { path },
+        (code) => new SignalboxError('ERR_LISTEN_FAILED', `${path} cannot be bound (${code})`),
+      );
+    const thread = service === 'ping' ? this.#probeThread() : null;
+    if (thread === null) {
+      await listen();
+      return;
+    }
+    this.#directPing = async () => {
+      // A dead thread leaves the name behind.
+      await unlink(path).catch(() => {});
+      await listen();
+    };
+    const refused = await thread.serveAt(path);
+    if (refused !== null && this.#probe === thread) await this.#directPing();
+  }
+
+  set isTerminating(value: boolean) {
+    this.#isTerminating = value;
+    if (this.#probe !== null) this.#probe.isTerminating = value;
+  }
+
+  /** The thread that answers /ping, from the first time it is needed; null where there is none. */
+  #probeThread(): ProbeThread | null {
+    const { probe, config, log } = this.#sources;
+    if (probe === undefined || config.ping === null) return null;
+    this.#probe ??= new ProbeThread(
+      probe.listener,
+      {
+        terminatingStatusCode: config.ping.terminatingStatusCode,
+        mainSocket: probe.mainSocket,
+        isOnLoopback: config.address !== null && isLoopback(config.address.host),
+        allowedHosts: config.allowedHosts,
+        token: config.token,
+      },
+      (reason) => {
+        log?.error('the thread that answers /ping has ended; the main thread takes its place', { reason });
+        this.#probe = null;
+        void this.#takeOver();
+      },
     );
+    return this.#probe;
   }
 
   /** Of the internal entry point; null when nothing listens there. */
@@ -193,6 +265,8 @@ export class AdminServer {
 
   /** Another process answers from now on; what is being answered goes on. */
   leave(): void {
+    this.#direct = null;
+    this.#probe?.leave();
     for (const server of this.#servers) {
       server.close();
       server.closeIdleConnections();
@@ -200,6 +274,7 @@ export class AdminServer {
   }
 
   async stop(): Promise<void> {
+    await this.#probe?.stop();
     // Of no server yet, if it has not been started.
     this.#bound?.handle.close();
     if (this.#socket !== null) {
@@ -251,21 +326,12 @@ export class AdminServer {
     failure: (code: string) => SignalboxError,
   ): Promise<number | null> {
     const connections = new DoorConnections();
-    const server = createServer(
-      {
-        maxHeaderSize: 16 * 1024,
-        headersTimeout: IDLE_MS,
-        requestTimeout: 30_000,
-        keepAliveTimeout: IDLE_MS,
-        connectionsCheckingInterval: 1_000,
-      },
-      (request, response) => {
-        const { socket } = request;
-        connections.begin(socket);
-        response.once('close', () => connections.end(socket));
-        void this.#handle(door, request, response);
-      },
-    );
+    const server = createServer(SERVER_TIMES, (request, response) => {
+      const { socket } = request;
+      connections.begin(socket);
+      response.once('close', () => connections.end(socket));
+      void this.#handle(door, request, response);
+    });
     server.on('connection', (socket) => connections.add(socket));
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
@@ -324,7 +390,7 @@ export class AdminServer {
     const isProbe = (door.hasPing && path === '/ping') || (door.hasMetrics && path === '/metrics');
     if (isProbe && !isReading(method)) return notAllowed('GET, HEAD');
     if (door.only === 'ping' || (door.hasPing && path === '/ping')) {
-      return this.isTerminating
+      return this.#isTerminating
         ? { status: ping?.terminatingStatusCode ?? 503, type: TEXT, body: 'terminating' }
         : { status: 200, type: TEXT, body: 'OK' };
     }
@@ -472,7 +538,8 @@ function whoAsks(request: IncomingMessage, caller: ApiRequest['caller'], door: D
       .split(',')
       .at(-1)
       ?.trim() ?? '';
-  const address = door.isOnNetwork ? (request.socket.remoteAddress ?? '') : `${forwarded} behind a router`;
+  const peer = request.socket.remoteAddress ?? request.headers[PEER_FIELD];
+  const address = door.isOnNetwork ? String(peer ?? '') : `${forwarded} behind a router`;
   return caller === 'token' ? `${address}, with the token` : address;
 }
 

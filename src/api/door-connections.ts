@@ -3,6 +3,18 @@
 
 import type net from 'node:net';
 
+/** Of a connection between requests, and of one whose head is not complete. */
+const IDLE_MS = 5_000;
+
+/** Options of every server of a door. */
+export const SERVER_TIMES = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: IDLE_MS,
+  requestTimeout: 30_000,
+  keepAliveTimeout: IDLE_MS,
+  connectionsCheckingInterval: 1_000,
+} as const;
+
 export const MAX_CONNECTIONS = 256;
 /** Of one client, where clients have addresses. */
 export const MAX_PER_ADDRESS = 64;

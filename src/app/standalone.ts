@@ -91,6 +91,7 @@ const FLUSH_MS = 1_000;
 /** Kept to go back to when nothing else is configured. */
 const DEFAULT_SNAPSHOTS = 20;
 
+const PROBE_URL = new URL('../api/probe-listener.js', import.meta.url);
 const WORKER_URL = new URL('../dataplane/engine/worker.js', import.meta.url);
 
 /** What survives the process. */
@@ -321,6 +322,8 @@ export class Standalone {
         isHandingOver: () => this.#handover?.isUnderWay === true,
         config: install.admin,
         version: VERSION,
+        log,
+        probe: { listener: PROBE_URL, mainSocket: `${this.#socketDirectory}/address` },
         ownSocket: `${this.#socketDirectory}/owner`,
         endpoints: endpointsOf({
           install: () => this.#pipeline.install,
