@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { expect, test } from 'vitest';
-import { commonTime } from '../src/observe/access-log-text.ts';
+import { commonFields } from '../src/observe/access-log-common.ts';
 import { renderConnectionLine } from '../src/observe/access-log-connection.ts';
 import { startRouter, type RouterProcess } from './support/router.ts';
 import {
@@ -130,7 +130,7 @@ test('the line of the common access log is as the page shows it', () => {
     },
     'common',
     17,
-    commonTime({
+    commonFields({
       defaultMode: 'keep',
       names: {},
       headers: { defaultMode: 'drop', names: {} },

@@ -7,11 +7,12 @@ function client(address?: string): net.Socket & { isGone: boolean } {
   const socket = Object.assign(new EventEmitter(), {
     remoteAddress: address,
     isGone: false,
-    destroy() {
-      this.isGone = true;
-      this.emit('close');
-    },
+    destroy: (): void => {},
   });
+  socket.destroy = (): void => {
+    socket.isGone = true;
+    socket.emit('close');
+  };
   return socket as unknown as net.Socket & { isGone: boolean }; // What the class looks at.
 }
 

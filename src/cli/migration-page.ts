@@ -140,6 +140,11 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
     'answered',
     '403, against DNS rebinding',
   ],
+  [
+    '`redirections.entryPoint.to` that names no entry point',
+    'an error in the log; requests are served without the redirection',
+    'a warning; requests of the entry point are answered 503',
+  ],
   ['several `Authorization` fields', 'the first counts', '400'],
   ['`digestAuth`', 'takes credentials for other paths', '400; nonces end after five minutes, unnoticed by users'],
   ['`usersFile`', 'read when something else changes', 'watched'],

@@ -3,7 +3,8 @@
 
 import type { ConnectionRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
-import { isFieldKept, jsonString, plainText, timestampOf, type CommonTime } from './access-log-text.ts';
+import type { CommonFields } from './access-log-common.ts';
+import { isFieldKept, jsonString, plainText, timestampOf } from './access-log-text.ts';
 
 type Encode = (record: ConnectionRecord, count: number) => string;
 
@@ -53,13 +54,16 @@ export function renderConnectionLine(
   record: ConnectionRecord,
   format: 'common' | 'genericCLF',
   count: number,
-  time: CommonTime,
+  fields: CommonFields,
 ): string {
   const orDash = (text: string): string => (text === '' ? '-' : plainText(text));
   const tls = record.isPassthrough ? 'passthrough' : record.tlsVersion === '' ? '-' : `TLS/${record.tlsVersion}`;
   const line =
-    `${record.clientIp} - - [${time(record.startWallMs)}] ` +
-    `"${record.protocol} ${orDash(record.serverName)} ${tls}" - ${record.sentBytes} "-" "-"`;
+    `${fields.hasHost ? record.clientIp : '-'} - - [${fields.time(record.startWallMs)}] ` +
+    `"${record.protocol} ${orDash(record.serverName)} ${tls}" - ${fields.hasSize ? record.sentBytes : '-'} "-" "-"`;
   if (format === 'genericCLF') return `${line}\n`;
-  return `${line} ${count} "${orDash(record.routerName)}" "${orDash(record.serviceUrl)}" ${Math.floor(record.durationMs)}ms ${record.receivedBytes} "${orDash(record.responseFlag)}"\n`;
+  const router = fields.hasRouter ? orDash(record.routerName) : '-';
+  const server = fields.hasServer ? orDash(record.serviceUrl) : '-';
+  const duration = fields.hasDuration ? Math.floor(record.durationMs) : 0;
+  return `${line} ${fields.hasCount ? count : '-'} "${router}" "${server}" ${duration}ms ${record.receivedBytes} "${orDash(record.responseFlag)}"\n`;
 }

@@ -15,7 +15,7 @@ function bracketed(ip: string): string {
 }
 
 /** The target with its query parameters' values, or the whole query, taken out. */
-function requestPath(target: string, mode: 'keep' | 'drop' | 'redact'): string {
+export function requestPath(target: string, mode: 'keep' | 'drop' | 'redact'): string {
   const mark = mode === 'keep' ? -1 : target.indexOf('?');
   if (mark < 0) return target;
   if (mode === 'drop') return target.slice(0, mark);

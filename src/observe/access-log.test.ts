@@ -70,11 +70,27 @@ function lines(init: { [K in keyof AccessLogInit]?: unknown }, ...records: Parti
 
 test('common and generic formats are as Traefik writes them', () => {
   const begin = '::1 - - [23/Nov/2026:09:05:07 +0000] "GET /a?x=1&y=2 HTTP/1.1" 200 5 "r" "agent \\x22x\\x22"';
-  expect(lines({ format: 'genericCLF' }, {})).toBe(`${begin}\n`);
-  expect(lines({ format: 'common' }, {}, { routerName: '', serviceUrl: '' })).toBe(
+  const fields = { ...KEPT, headers: { defaultMode: 'keep', names: {} } };
+  expect(lines({ format: 'genericCLF', fields }, {})).toBe(`${begin}\n`);
+  expect(lines({ format: 'common', fields }, {}, { routerName: '', serviceUrl: '' })).toBe(
     `${begin} 1 "shop@file" "http://127.0.0.1:9000" 12ms\n${begin} 2 "-" "-" 12ms\n`,
   );
 });
+
+const KEPT = { defaultMode: 'keep', names: {}, queryParameters: { defaultMode: 'keep' } };
+
+test('the common formats show a dash for what is not kept: addresses, users, header fields, whatever it is', () => {
+  const none = { ...KEPT, defaultMode: 'drop', headers: { defaultMode: 'drop', names: {} } };
+  expect(lines({ format: 'common', fields: none }, { clientUser: 'u' })).toBe('- - - [-] "- - -" - - "-" "-" - "-" "-" 0ms\n');
+  const some = {
+    ...KEPT,
+    names: { clienthost: 'drop', ClientUsername: 'drop' },
+    headers: { defaultMode: 'keep', names: { 'user-agent': 'redact', Referer: 'drop' } },
+    queryParameters: { defaultMode: 'redact' },
+  };
+  const line = lines({ format: 'genericCLF', fields: some }, { clientUser: 'u' });
+  expect(line).toMatch(/^- - - \[23\/Nov.*"GET \/a\?x=REDACTED&y=REDACTED HTTP\/1.1" 200 5 "-" "REDACTED"\n$/);
+}); // prettier-ignore
 
 test('JSON holds every field, each request its own', () => {
   const [first, second] = lines(

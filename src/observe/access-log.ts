@@ -4,8 +4,7 @@
 
 import type { AccessRecord, ConnectionRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
-import { renderCommonLine } from './access-log-common.ts';
-import { commonTime, type CommonTime } from './access-log-text.ts';
+import { commonFields, renderCommonLine, type CommonFields } from './access-log-common.ts';
 import { JsonLines } from './access-log-json.ts';
 import { renderConnectionLine, connectionJsonLines } from './access-log-connection.ts';
 
@@ -24,7 +23,7 @@ export class AccessLog {
   readonly #json: JsonLines | null;
   readonly #renderConnection: (record: ConnectionRecord, count: number) => string;
   readonly #hasFilters: boolean;
-  readonly #time: CommonTime;
+  readonly #common: CommonFields;
   #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #used = 0;
   #count = 0;
@@ -43,12 +42,12 @@ export class AccessLog {
     this.#slot = slot;
     this.#json = init.format === 'json' ? new JsonLines(init) : null;
     const { filters, format } = init;
-    const time = commonTime(init.fields);
-    this.#time = time;
+    const common = commonFields(init.fields);
+    this.#common = common;
     this.#renderConnection =
       format === 'json'
         ? connectionJsonLines(init)
-        : (record, count) => renderConnectionLine(record, format, count, time);
+        : (record, count) => renderConnectionLine(record, format, count, common);
     this.#hasFilters = filters.statusCodes.length > 0 || filters.retryAttempts || filters.minDurationMs > 0;
   }
 
@@ -61,7 +60,7 @@ export class AccessLog {
             record,
             this.#init.format === 'genericCLF' ? 'genericCLF' : 'common',
             this.#requests,
-            this.#time,
+            this.#common,
           )
         : this.#json.render(record, this.#requests);
     this.#add(line);

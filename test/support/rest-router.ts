@@ -60,8 +60,8 @@ export class RestRouter {
     return ((await response.json()) as { diagnostics: { severity: string; message: string }[] }).diagnostics;
   }
 
-  api(path: string, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<Response> {
-    const headers = { ...init.headers, Authorization: 'Bearer writer' };
+  api(path: string, init: Omit<RequestInit, 'headers'> = {}): Promise<Response> {
+    const headers = { Authorization: 'Bearer writer' };
     return fetch(`http://127.0.0.1:${this.process.ports['traefik']!}${path}`, { ...init, headers });
   }
 

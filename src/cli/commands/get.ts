@@ -100,7 +100,9 @@ export async function get(args: Arguments, io: Io): Promise<number> {
   const isJson = args.flags.has('json');
   // What is not JSON begins with what is in force; beside JSON, that goes where it spoils nothing.
   const head = (): void => {
-    if (client.pinned !== null) (isJson || name !== undefined ? io.err : io.out)(`${client.pinned}\n`);
+    if (client.pinned === null) return;
+    if (isJson || name !== undefined) io.err(`${client.pinned}\n`);
+    else io.out(`${client.pinned}\n`);
   };
   const print = (value: unknown): void => {
     head();

@@ -32,7 +32,7 @@ export function internalRouting(
   const endpoint = (service: string, path: string, entryPoint: string, option: readonly string[]): void => {
     if (entryPoint === INTERNAL_ENTRY_POINT) return;
     if (!(entryPoint in entryPoints)) {
-      reportMissing(context, option, entryPoint, entryPoints, 'warning');
+      reportMissing(context, option, entryPoint, entryPoints, '; nothing is served there');
       return;
     }
     addRouter(draft, service, { rule: `PathPrefix(\`${path}\`)`, entryPoints: [entryPoint], service }, TOP_PRIORITY);
@@ -71,13 +71,15 @@ function addRedirection(
   const { to, scheme, permanent, priority } = redirection;
   const port = to.startsWith(':') ? parseAddress(to)?.port : entryPoints[to]?.address.port;
   if (port === undefined) {
-    reportMissing(context, ['entryPoints', name, 'http', 'redirections', 'entryPoint', 'to'], to, entryPoints, 'error');
-    return;
+    // What should be encrypted must not pass as it is.
+    const meaning = `; requests of "${name}" are answered 503 rather than served without the redirection`;
+    reportMissing(context, ['entryPoints', name, 'http', 'redirections', 'entryPoint', 'to'], to, entryPoints, meaning);
   }
-  const label = `${name}-to-${to.replace(/^:/, '')}`;
-  draft.middlewares[`redirect-${label}`] = {
-    redirectScheme: { scheme, permanent, ...(DEFAULT_PORTS[scheme] === port ? {} : { port: String(port) }) },
-  };
+  const label = `${name}-to-${to.replace(/^:/, '')}`.replaceAll(/[^\w.-]/g, '-');
+  draft.middlewares[`redirect-${label}`] =
+    port === undefined
+      ? { maintenance: { status: 503 } }
+      : { redirectScheme: { scheme, permanent, ...(DEFAULT_PORTS[scheme] === port ? {} : { port: String(port) }) } };
   addRouter(
     draft,
     label,
@@ -91,17 +93,15 @@ function reportMissing(
   option: readonly string[],
   name: string,
   entryPoints: Readonly<Record<string, EntryPointSpec>>,
-  severity: 'error' | 'warning',
+  meaning: string,
 ): void {
   const [first, ...rest] = option;
   if (first !== undefined) {
-    context.at(first, () => reportMissing(context, rest, name, entryPoints, severity));
+    context.at(first, () => reportMissing(context, rest, name, entryPoints, meaning));
     return;
   }
   const known = Object.keys(entryPoints).join(', ') || 'none';
-  // Without the redirection, what should be encrypted would not be.
-  const meaning = severity === 'warning' ? '; nothing is served there' : '';
-  context.report(severity, 'dangling-reference', `there is no entry point "${name}"; known: ${known}${meaning}`);
+  context.report('warning', 'dangling-reference', `there is no entry point "${name}"; known: ${known}${meaning}`);
 }
 
 /** The priorities are above what the schema of routers lets people write. */
