@@ -65,7 +65,7 @@ test('what was written is shown without its secrets, however it is spelt', () =>
   };
   const shown = redactWritten(file, WHOLE_FILE);
   expect(JSON.stringify(shown)).not.toContain('s3cret');
-  expect(shown).toMatchObject({ API: { Token: 'xxxx' }, http: { services: { s: { loadbalancer: { servers: [{ URL: 'http://xxxx@h' }] } } } } });
+  expect(shown).toMatchObject({ api: { token: 'xxxx' }, http: { services: { s: { loadBalancer: { servers: [{ url: 'http://xxxx@h' }] } } } } });
 }); // prettier-ignore
 
 test('a wrong value of a secret is not repeated by what is said of it', () => {
