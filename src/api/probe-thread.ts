@@ -67,6 +67,7 @@ export class ProbeThread {
     this.#worker.on('message', ({ id, error }: FromProbe) => {
       this.#waiting.get(id)?.(error);
       this.#waiting.delete(id);
+      if (this.#waiting.size === 0) this.#worker.unref();
     });
     this.#worker.on('exit', (code) => {
       clearInterval(this.#beat);
@@ -106,6 +107,8 @@ export class ProbeThread {
   #send(message: ToProbe): Promise<string | null> {
     return new Promise((resolve) => {
       this.#waiting.set(message.id, resolve);
+      // Whoever waits for an answer is all that goes on while the router starts.
+      this.#worker.ref();
       this.#worker.postMessage(message);
     });
   }
