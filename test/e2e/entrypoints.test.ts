@@ -158,7 +158,10 @@ test('an address that cannot be had costs its entry point alone', async () => {
   );
   expect(router.stderr()).toContain('the entry point is not served until the configuration is read again');
   expect((await RawClient.exchange(web!, 'GET /both HTTP/1.1\r\nHost: a\r\n\r\n')).status).toBe(200);
-  expect(await api(router, '/api/entrypoints')).toMatchObject([{ name: 'web', address: `127.0.0.1:${web}` }]);
+  expect(await api(router, '/api/entrypoints')).toMatchObject([
+    { name: 'traefik' },
+    { name: 'web', address: `127.0.0.1:${web}` },
+  ]);
   expect(await api(router, '/api/diagnostics')).toMatchObject([
     { code: 'not-bound', path: 'entryPoints.web.address', line: 3 },
     { code: 'not-bound', path: 'entryPoints.more.address', line: 4 },
