@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cleanEnvironment } from './marked-processes.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -65,11 +66,17 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
   const [program, ...programArgs] = options.openFiles === undefined ? whole : limited;
   const child = spawn(program!, programArgs, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] ?? '', ...options.environment },
+    env: cleanEnvironment({ ...internalEntryPoint(options.install), ...options.environment }),
   });
   const router = new Running(child, directory);
   if (options.isExpectedToStart !== false) await router.sees(/\d+ middlewares?\n/);
   return router;
+}
+
+/** The internal entry point's own default is a fixed port: where the file leaves it out, the test is given any port. */
+export function internalEntryPoint(install: string): Record<string, string> {
+  const isNeeded = /\b(?:api|ping|metrics|rest)\b/.test(install) && !/\btraefik\b/.test(install);
+  return isNeeded ? { SIGNALBOX_ENTRYPOINTS_TRAEFIK_ADDRESS: '127.0.0.1:0' } : {};
 }
 
 class Running implements RouterProcess {

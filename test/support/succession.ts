@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand, type CommandResult } from './command.ts';
+import { cleanEnvironment } from './marked-processes.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -55,7 +56,7 @@ export class Succession implements AsyncDisposable {
     const [program, ...args] = options.shell === undefined ? command : ['sh', '-c', options.shell, 'sh', ...command];
     const child = spawn(program!, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', ...options.environment },
+      env: cleanEnvironment(options.environment),
     });
     const succession = new Succession(child, directory, options);
     await succession.sees(/\d+ middlewares?\n/);

@@ -1,0 +1,45 @@
+// Ports that a test must know before something listens on them. They are held for as long as the test file runs: a socket that
+// is bound and does not listen lets servers bind beside it, which all set SO_REUSEADDR, refuses connections while nobody
+// does, and keeps the kernel from giving the number to a connection, or to a server that asks for any port.
+
+import net from 'node:net';
+
+interface BoundHandle {
+  getsockname(out: { port?: number }): number;
+}
+
+type CreateServerHandle = (host: string, port: number, family: 4) => BoundHandle | number;
+
+const held: BoundHandle[] = [];
+
+/** So many ports for TCP, of all IPv4 addresses. */
+export function holdPorts(count: number): readonly number[] {
+  // Internal but long-lived: node:cluster is built on it.
+  const create = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
+  return Array.from({ length: count }, () => {
+    const handle = create('0.0.0.0', 0, 4);
+    if (typeof handle === 'number') throw new Error(`no port can be bound (${handle})`);
+    held.push(handle);
+    const name: { port?: number } = {};
+    handle.getsockname(name);
+    return name.port!;
+  });
+}
+
+/** One of them; a server that is given it may close and come back, and until then connections are refused. */
+export function holdPort(): number {
+  return holdPorts(1)[0]!;
+}
+
+/** An address of loopback that no other process that runs the tests has: its ports are free, also those for UDP. */
+export function ownAddress(): string {
+  // Process ids have 22 bits at most; 127.0 and 127.1 are everybody's.
+  return `127.${2 + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+}
+
+/** Ports of the own address that the kernel gives to nobody, being below those it chooses from. */
+let next = 20_000;
+
+export function ownPort(): number {
+  return next++;
+}
