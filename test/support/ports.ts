@@ -2,6 +2,7 @@
 // is bound and does not listen lets servers bind beside it, which all set SO_REUSEADDR, refuses connections while nobody
 // does, and keeps the kernel from giving the number to a connection, or to a server that asks for any port.
 
+import { createSocket, type Socket } from 'node:dgram';
 import net from 'node:net';
 
 interface BoundHandle {
@@ -29,6 +30,24 @@ export function holdPorts(count: number): readonly number[] {
 /** One of them; a server that is given it may close and come back, and until then connections are refused. */
 export function holdPort(): number {
   return holdPorts(1)[0]!;
+}
+
+/**
+ * One for TCP and for UDP, on 127.0.0.1, for a server that sets SO_REUSEADDR on both. Datagrams are the server's from when it
+ * has bound; closing the socket then leaves them to it.
+ */
+export async function holdForDatagrams(): Promise<{ readonly port: number; readonly socket: Socket }> {
+  for (;;) {
+    const port = holdPort();
+    const socket = createSocket({ type: 'udp4', reuseAddr: true });
+    const isBound = await new Promise<boolean>((resolve) => {
+      socket.once('error', () => resolve(false));
+      socket.bind(port, '127.0.0.1', () => resolve(true));
+    });
+    if (isBound) return { port, socket };
+    // Somebody has it for UDP.
+    socket.close();
+  }
 }
 
 /** An address of loopback that no other process that runs the tests has: its ports are free, also those for UDP. */
