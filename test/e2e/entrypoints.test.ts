@@ -140,10 +140,9 @@ test('an entry point that gets TLS by default serves its routers over TLS from t
 
 test('an address that cannot be had costs its entry point alone', async () => {
   await using origin = await RecordingOrigin.start();
-  const holder = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => holder.once('listening', resolve));
-  const { port: taken } = holder.address() as net.AddressInfo;
-  const [web] = holdPorts(1);
+  const [web, taken] = holdPorts(2) as [number, number];
+  const holder = net.createServer().listen(taken, '127.0.0.1');
+  await once(holder, 'listening');
   const routers = '    both: { rule: "Path(`/both`)", service: origin, entryPoints: [web, more] }';
   const at = (one: number | undefined, more = ''): string =>
     install({

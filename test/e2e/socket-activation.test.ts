@@ -132,12 +132,12 @@ test('children get neither the descriptors nor the variables', async () => {
   });
   child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', process.execPath, MAIN, 'run', '-c', config, '-w', '1'], {
     stdio: ['ignore', 'ignore', 'pipe', web.handle.fd],
-    env: {
+    env: cleanEnvironment({
       PATH: `${bin}:${process.env['PATH'] ?? ''}`,
       LISTEN_FDS: '1',
       LISTEN_FDNAMES: 'web',
       NOTIFY_SOCKET: join(directory, 'notify'),
-    },
+    }),
   });
   let said = '';
   for await (const chunk of child.stderr!) {

@@ -83,7 +83,16 @@ zone "fixed.test" { type primary; file "fixed.test.db"; };
 
   /** TXT records of a name, as the server has them. */
   txt(name: string): readonly string[] {
-    const answer = execFileSync('dig', ['+short', '+norecurse', '+time=600', `@${this.host}`, '-p', String(this.port), name, 'TXT']);
+    const answer = execFileSync('dig', [
+      '+short',
+      '+norecurse',
+      '+time=600',
+      `@${this.host}`,
+      '-p',
+      String(this.port),
+      name,
+      'TXT',
+    ]);
     return answer
       .toString()
       .split('\n')

@@ -9,16 +9,18 @@ interface BoundHandle {
   getsockname(out: { port?: number }): number;
 }
 
-type CreateServerHandle = (host: string, port: number, family: 4) => BoundHandle | number;
+type CreateServerHandle = (host: string, port: number, family: 4 | 6) => BoundHandle | number;
 
-const held: BoundHandle[] = [];
+const held: unknown[] = [];
 
-/** So many ports for TCP, of all IPv4 addresses. */
+/** So many ports for TCP, of all addresses. */
 export function holdPorts(count: number): readonly number[] {
   // Internal but long-lived: node:cluster is built on it.
   const create = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
   return Array.from({ length: count }, () => {
-    const handle = create('0.0.0.0', 0, 4);
+    let handle = create('::', 0, 6);
+    // A machine without IPv6.
+    if (typeof handle === 'number') handle = create('0.0.0.0', 0, 4);
     if (typeof handle === 'number') throw new Error(`no port can be bound (${handle})`);
     held.push(handle);
     const name: { port?: number } = {};
@@ -48,6 +50,22 @@ export async function holdForDatagrams(): Promise<{ readonly port: number; reado
     // Somebody has it for UDP.
     socket.close();
   }
+}
+
+/**
+ * Holds a port of 127.0.0.1 for UDP, the given one or any, so that datagrams to it are refused: a socket that is connected
+ * takes them from its peer alone. Null when somebody has the port.
+ */
+export async function refuseDatagrams(port = 0): Promise<number | null> {
+  const socket = createSocket('udp4').unref();
+  held.push(socket);
+  const isBound = await new Promise<boolean>((resolve) => {
+    socket.once('error', () => resolve(false));
+    socket.bind(port, '127.0.0.1', () => resolve(true));
+  });
+  if (!isBound) return null;
+  await new Promise<void>((resolve) => socket.connect(9, '127.0.0.1', () => resolve()));
+  return socket.address().port;
 }
 
 /** An address of loopback that no other process that runs the tests has: its ports are free, also those for UDP. */

@@ -36,7 +36,10 @@ export class RawClient {
     });
   }
 
-  static connect(port: number, options: { host?: string; allowHalfOpen?: boolean; localAddress?: string } = {}): Promise<RawClient> {
+  static connect(
+    port: number,
+    options: { host?: string; allowHalfOpen?: boolean; localAddress?: string } = {},
+  ): Promise<RawClient> {
     return new Promise((resolve, reject) => {
       const socket = net.connect({
         port,

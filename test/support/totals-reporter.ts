@@ -20,7 +20,10 @@ export default class TotalsReporter implements Reporter {
 function slowest(modules: readonly TestModule[]): readonly string[] {
   const timed = modules.map((module) => ({ path: relative(process.cwd(), module.moduleId), ms: msOf(module) }));
   const first = timed.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST);
-  return ['The slowest files, in seconds:', ...first.map(({ path, ms }) => `${(ms / 1000).toFixed(1).padStart(8)}  ${path}`)];
+  return [
+    'The slowest files, in seconds:',
+    ...first.map(({ path, ms }) => `${(ms / 1000).toFixed(1).padStart(8)}  ${path}`),
+  ];
 }
 
 function totals(modules: readonly TestModule[]): string {
