@@ -74,7 +74,7 @@ test.each([
 
 test('a second process is refused by the name of the first, and a dead one does not keep the directory', async () => {
   await mkdir(directory, { recursive: true });
-  const holder = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000); console.log("up")'], {
+  const holder = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e9); console.log("up")'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   await once(holder.stdout, 'data');

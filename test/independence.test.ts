@@ -1,0 +1,54 @@
+// Tests depend on nothing but the code: not on how fast the machine is, nor on a port that somebody else may have. What
+// would make one do so is looked for in the text of all of them.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const files = ['src', 'test']
+  .flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(ROOT, folder, name)),
+  )
+  .filter((path) => /\.test\.ts$|\/test\/.*\.(?:ts|mjs)$/.test(path))
+  .filter((path) => path !== fileURLToPath(import.meta.url) && !path.includes('/conformance/'));
+
+/** Where the pattern is found, as `file:line text`; text in quotes and templates counts, comments do not. */
+function uses(pattern: RegExp, except: readonly string[] = []): readonly string[] {
+  return files
+    .filter((path) => !except.includes(relative(ROOT, path)))
+    .flatMap((path) =>
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .map(
+          (line, index) =>
+            [`${relative(ROOT, path)}:${index + 1}`, line.replace(/^\s*(?:\/\/|\*|\/\*\*).*/, '')] as const,
+        )
+        .filter(([, line]) => pattern.test(line))
+        .map(([place, line]) => `${place} ${line.trim()}`),
+    );
+}
+
+test.each([
+  ['waits for a time', /\bsetTimeout\(|\bsleep\(|timers\/promises/],
+  ['has a limit of its own', /testTimeout|\{ timeout: [\d_]{3,}|\}, [\d_]{4,}\);|AbortSignal\.timeout/],
+  ['is tried again', /\bretry: \d|vi\.waitFor|vi\.waitUntil|\brepeats: \d/],
+  ['measures a time', /performance\.now\(\)|hrtime/],
+] as const)('no test %s', (_, pattern) => {
+  expect(files.length).toBeGreaterThan(100);
+  expect(uses(pattern)).toEqual([]);
+});
+
+test('no test listens on a port that is written down, nor lets a router do so', () => {
+  expect(uses(/\.listen\((?:\{ port: )?[1-9]\d*/)).toEqual([]);
+  expect(uses(/entryPoints?: .*address: ["']?(?:127\.0\.0\.1)?:(?:8080|8000)["' ]/)).toEqual([]);
+});
+
+test('ports that have to be known are held: nobody looks for a free one and lets it go', () => {
+  expect(uses(/freePort|getPort\(/)).toEqual([]);
+});
+
+test('what tests start carries their mark: with no environment of its own, or a clean one', () => {
+  expect(uses(/\benv: \{/, ['test/support/marked-processes.ts'])).toEqual([]);
+});
