@@ -14,7 +14,7 @@ async function said(router: RouterProcess, text: string, before: number): Promis
 
 test('TCP routers stand on entry points that come and move, and open connections stay', async () => {
   const server = await plainServer(echo('server'));
-  const [first, second] = (holdPorts(2)) as [number, number];
+  const [first, second] = holdPorts(2) as [number, number];
   const install = (port: number): string => `
 entryPoints: { web: { address: "127.0.0.1:0" }, db: { address: "127.0.0.1:${port}" } }
 tcp:

@@ -35,7 +35,10 @@ function record(name: string, value: string): DnsRecord {
   return { name, value, domain: '', token: '', keyAuthorization: '' };
 }
 
-function environmentOf(bind: { readonly host: string; readonly port: number }, key: BindKey | null): Record<string, string> {
+function environmentOf(
+  bind: { readonly host: string; readonly port: number },
+  key: BindKey | null,
+): Record<string, string> {
   return {
     RFC2136_NAMESERVER: `${bind.host}:${bind.port}`,
     RFC2136_DNS_TIMEOUT: '600',

@@ -9,5 +9,5 @@ process.env[MARK] = mark;
 
 afterAll(async () => {
   const left = await endMarked(mark);
-  if (left.length > 0) console.warn(`still running after the last test, and ended:\n${left.join('\n')}`);
+  if (left.length > 0) process.stderr.write(`still running after the last test, and ended:\n${left.join('\n')}\n`);
 });

@@ -25,7 +25,7 @@ parentPort.on('message', (message) => {
       return;
     case 'exhaust': {
       const hoard = [];
-      for (;;) hoard.push(new Array(10_000_000).fill(hoard.length));
+      for (;;) hoard.push('x'.repeat(2 ** 20).split(''));
     }
     default:
       parentPort.postMessage({ kind: 'ack', version, digest, buildMs: 0 });

@@ -13,7 +13,7 @@ export default class TotalsReporter implements Reporter {
     const file = process.env['TEST_TOTALS'];
     if (file !== undefined) writeFileSync(file, text);
     // Behind everything that others have to say.
-    process.once('exit', () => console.log(text.trimEnd()));
+    process.once('exit', () => process.stdout.write(text));
   }
 }
 
