@@ -1,10 +1,15 @@
 // Tests depend on nothing but the code: not on how fast the machine is, nor on a port that somebody else may have. What
 // would make one do so is looked for in the text of all of them.
 
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import net from 'node:net';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { cleanEnvironment, endMarked, MARK } from './support/marked-processes.ts';
+import { holdPort, holdPorts } from './support/ports.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const files = ['src', 'test']
@@ -51,4 +56,43 @@ test('ports that have to be known are held: nobody looks for a free one and lets
 
 test('what tests start carries their mark: with no environment of its own, or a clean one', () => {
   expect(uses(/\benv: \{/, ['test/support/marked-processes.ts'])).toEqual([]);
+});
+
+test('what is left running is ended by its mark, and nothing else is', async () => {
+  const start = async (mark: string): Promise<ChildProcess> => {
+    const child = spawn(process.execPath, ['-e', 'console.log("up"); process.stdin.resume()'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: cleanEnvironment({ [MARK]: mark }),
+    });
+    await once(child.stdout, 'data');
+    return child;
+  };
+  const own = process.env[MARK]!;
+  const [left, other] = [await start(`${own}/left`), await start(`${own}/other`)];
+  const ended = once(left, 'exit');
+  expect(await endMarked(`${own}/left`)).toEqual([expect.stringContaining(`${left.pid} `)]);
+  expect(await ended).toEqual([null, 'SIGKILL']);
+  expect(other.exitCode ?? other.signalCode).toBeNull();
+  other.stdin!.end();
+  expect(await once(other, 'exit')).toEqual([0, null]);
+});
+
+test('a held port refuses connections, is listened on beside its holder, and is given to nobody', async () => {
+  const port = holdPort();
+  const outcome = async (): Promise<string> => {
+    const socket = net.connect(port, '127.0.0.1');
+    const [error] = (await Promise.race([once(socket, 'connect'), once(socket, 'error')]).catch((reason: unknown) => [
+      reason,
+    ])) as [NodeJS.ErrnoException?];
+    socket.destroy();
+    return error?.code ?? 'connected';
+  };
+  for (let round = 0; round < 2; round++) {
+    expect(await outcome()).toBe('ECONNREFUSED');
+    const server = net.createServer((socket) => socket.destroy()).listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    expect(await outcome()).toBe('connected');
+    await new Promise((resolve) => server.close(resolve));
+  }
+  expect(new Set([port, ...holdPorts(50)]).size).toBe(51);
 });
