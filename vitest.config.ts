@@ -1,14 +1,21 @@
 import { defineConfig } from 'vitest/config';
 
-const results = process.env['VITEST_JSON'];
+/** Only a hang takes so long: no test depends on how fast the machine is or on what else runs there. */
+const HANG_MS = 600_000;
 
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    // Process tests start real routers with several threads each: one file at a time leaves them the cores.
-    maxWorkers: 1,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
+    // Many tests wait for something most of the time: more files at once than a small machine has cores, and no more on a large
+    // one, where each starts routers with several threads.
+    maxWorkers: 4,
+    testTimeout: HANG_MS,
+    hookTimeout: HANG_MS,
+    teardownTimeout: HANG_MS,
+    // Ends a little earlier, so that what was expected is in the message.
+    expect: { poll: { timeout: HANG_MS - 30_000, interval: 20 } },
+    globalSetup: ['test/support/whole-run.ts'],
+    setupFiles: ['test/support/end-of-file.ts'],
+    reporters: ['default', './test/support/totals-reporter.ts'],
   },
 });

@@ -193,7 +193,7 @@ test('a rollback holds on every worker, over changes and a restart, until it is 
   const path = join(router.directory, 'routing.yml');
   const status = async (asked: string): Promise<number> => (await ask(web, 'GET', asked)).status;
   const applied = (version: string): Promise<{ version: number; isApplied: boolean; workers: { version: number }[] }> =>
-    json(port, 'GET', `/api/snapshots/${version}/status?wait=20s`);
+    json(port, 'GET', `/api/snapshots/${version}/status?wait=10m`);
   expect([await status('/one'), await status('/two')]).toEqual([401, 404]);
   await writeFile(path, routing(origin.port, '/two'));
   expect(await applied('2')).toMatchObject({ isApplied: true, workers: [{ version: 2 }, { version: 2 }] });

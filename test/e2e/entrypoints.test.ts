@@ -7,7 +7,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runCommand } from '../support/command.ts';
-import { freePorts } from '../support/engine.ts';
+import { holdPorts, ownAddress, ownPort } from '../support/ports.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
@@ -56,9 +56,9 @@ function ask(port: number): Promise<{ status: number; head: string }> {
   return RawClient.exchange(port, REQUEST);
 }
 
-function refused(port: number): Promise<string> {
+function refused(port: number, host = '127.0.0.1'): Promise<string> {
   return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
+    const socket = net.connect(port, host);
     socket.on('connect', () => {
       socket.destroy();
       resolve('connected');
@@ -73,7 +73,7 @@ async function api(router: RouterProcess, path: string): Promise<unknown> {
 
 test('entry points are added, moved and removed, and one under load does not notice', async () => {
   await using origin = await RecordingOrigin.start();
-  const [web, second, third] = await freePorts(3);
+  const [web, second, third] = holdPorts(3);
   const lines = (...more: string[]): string => [`  web: { address: "127.0.0.1:${web}" }`, ...more].join('\n');
   const at = (port: number | undefined): string => `  more: { address: "127.0.0.1:${port}" }`;
   await using router = await startRouter({
@@ -140,10 +140,9 @@ test('an entry point that gets TLS by default serves its routers over TLS from t
 
 test('an address that cannot be had costs its entry point alone', async () => {
   await using origin = await RecordingOrigin.start();
-  const holder = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => holder.once('listening', resolve));
-  const { port: taken } = holder.address() as net.AddressInfo;
-  const [web] = await freePorts(1);
+  const [web, taken] = holdPorts(2) as [number, number];
+  const holder = net.createServer().listen(taken, '127.0.0.1');
+  await once(holder, 'listening');
   const routers = '    both: { rule: "Path(`/both`)", service: origin, entryPoints: [web, more] }';
   const at = (one: number | undefined, more = ''): string =>
     install({
@@ -177,7 +176,7 @@ test('an address that cannot be had costs its entry point alone', async () => {
 
 test('two entry points that change places, and a host that changes on the same port', async () => {
   await using origin = await RecordingOrigin.start();
-  const [a, b] = await freePorts(2);
+  const [a, b] = holdPorts(2);
   const at = (first: string, second: string): string =>
     install({
       entryPoints: `  one: { address: "${first}", http: { middlewares: [mark] } }\n  two: { address: "${second}" }`,
@@ -195,7 +194,7 @@ test('two entry points that change places, and a host that changes on the same p
 
 test('a removed entry point finishes what is in flight within its grace time', async () => {
   await using origin = await RecordingOrigin.start(() => {});
-  const [web, more, short] = await freePorts(3);
+  const [web, more, short] = holdPorts(3);
   const base = `  web: { address: "127.0.0.1:${web}" }`;
   const leaving = `
   more: { address: "127.0.0.1:${more}" }
@@ -265,7 +264,8 @@ test('entry points of TCP and UDP come, move and go like others', async () => {
   datagrams.on('message', (message, { port, address }) => datagrams.send(message, port, address));
   datagrams.bind(0, '127.0.0.1');
   await Promise.all([once(echo, 'listening'), once(datagrams, 'listening')]);
-  const [first, second] = await freePorts(2);
+  const host = ownAddress();
+  const [first, second] = [ownPort(), ownPort()];
   const at = (lines: string): string => `
 entryPoints:
   web: { address: "127.0.0.1:0" }
@@ -277,41 +277,41 @@ udp:
   routers: { echo: { entryPoints: [dns], service: echo } }
   services: { echo: { loadBalancer: { servers: [{ address: "127.0.0.1:${datagrams.address().port}" }] } } }
 `;
-  const both = (port: number | undefined): string =>
-    `  raw: { address: "127.0.0.1:${port}" }\n  dns: { address: "127.0.0.1:${port}/udp" }`;
+  const both = (port: number): string =>
+    `  raw: { address: "${host}:${port}" }\n  dns: { address: "${host}:${port}/udp" }`;
   await using router = await startRouter({ install: at(''), workers: 2 });
   const asker = createSocket('udp4');
   const answers = async (port: number): Promise<string> => {
-    const client = await RawClient.connect(port);
+    const client = await RawClient.connect(port, { host });
     client.send('stream');
     await client.until(() => client.received === 'stream');
     client.socket.destroy();
     const answered = once(asker, 'message') as Promise<[Buffer]>;
-    asker.send('datagram', port, '127.0.0.1');
+    asker.send('datagram', port, host);
     return (await answered)[0].toString();
   };
   await change(router, at(both(first)));
-  expect(await answers(first!)).toBe('datagram');
+  expect(await answers(first)).toBe('datagram');
   // A connection that lasts is not broken off when its entry point moves.
-  const lasting = await RawClient.connect(first!);
+  const lasting = await RawClient.connect(first, { host });
   lasting.send('one');
   await lasting.until(() => lasting.received === 'one');
   await change(router, at(both(second)));
-  expect(await answers(second!)).toBe('datagram');
-  expect(await refused(first!)).toBe('ECONNREFUSED');
+  expect(await answers(second)).toBe('datagram');
+  expect(await refused(first, host)).toBe('ECONNREFUSED');
   lasting.send(' two');
   await lasting.until(() => lasting.received === 'one two');
   await change(router, at(''));
-  expect(await refused(second!)).toBe('ECONNREFUSED');
+  expect(await refused(second, host)).toBe('ECONNREFUSED');
   const fresh = createSocket('udp4');
-  fresh.bind(second, '127.0.0.1');
+  fresh.bind(second, host);
   await once(fresh, 'listening');
   for (const one of [asker, datagrams, fresh, echo]) one.close();
   lasting.socket.destroy();
 });
 
 test('two entry points of one address are told apart at start', async () => {
-  const [port] = await freePorts(1);
+  const [port] = holdPorts(1);
   await using router = await startRouter({
     install: `entryPoints: { one: { address: "127.0.0.1:${port}" }, two: { address: ":${port}" } }\n`,
     isExpectedToStart: false,
@@ -321,7 +321,7 @@ test('two entry points of one address are told apart at start', async () => {
 });
 
 test('commands find the router while its install file has errors', async () => {
-  const [port] = await freePorts(1);
+  const [port] = holdPorts(1);
   const text = (web: string): string =>
     `entryPoints: { web: { address: "${web}" }, traefik: { address: "127.0.0.1:${port}" } }\napi: {}\n`;
   await using router = await startRouter({ install: text('127.0.0.1:0') });

@@ -8,6 +8,7 @@ import { RecordingOrigin } from '../support/recording-origin.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
 const WORKERS = 2;
+const CHANGES = Number(process.env['MANY_CHANGES'] ?? 150);
 const BASELINE = 50;
 const MAX_GROWTH = 1.1;
 
@@ -39,7 +40,7 @@ async function heapOfWorkers(router: RouterProcess, times: number): Promise<numb
   return latest.toSorted((a, b) => Number(a[1]) - Number(b[1])).map((match) => Number(match[2]));
 }
 
-test('500 changes under load', { timeout: 240_000 }, async () => {
+test(`${CHANGES} changes under load (MANY_CHANGES)`, async () => {
   await using origin = await RecordingOrigin.start((connection) => {
     connection.received = '';
     connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
@@ -64,7 +65,7 @@ test('500 changes under load', { timeout: 240_000 }, async () => {
     }
   });
   let early: number[] = [];
-  for (let change = 1; change <= 500; change++) {
+  for (let change = 1; change <= CHANGES; change++) {
     await writeFile(join(router.directory, 'routing.yml'), routing(change, origin.port));
     await router.sees(`version=${change + 1} `);
     if (change === BASELINE) early = await heapOfWorkers(router, 1);
@@ -74,7 +75,7 @@ test('500 changes under load', { timeout: 240_000 }, async () => {
   await Promise.all(load);
   for (const client of clients) client.socket.destroy();
   expect(failures).toEqual([]);
-  expect(served).toBeGreaterThan(500);
+  expect(served).toBeGreaterThan(CHANGES);
   expect(router.stderr()).not.toMatch(/replaced|crashed|refused/);
   for (const [index, heap] of late.entries()) expect(heap).toBeLessThan(early[index]! * MAX_GROWTH);
 });

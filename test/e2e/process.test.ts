@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile, mkdtemp, rm } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -257,6 +258,8 @@ test('SIGUSR1 reopens the log files', async () => {
   await rename(file, `${file}.1`);
   await rename(join(router.directory, 'router.log'), join(router.directory, 'router.log.1')).catch(() => {});
   router.signal('SIGUSR1');
+  // The files are opened again when they are there again.
+  await expect.poll(() => existsSync(file) && existsSync(join(router.directory, 'router.log'))).toBe(true);
   await ask('/after');
   router.signal('SIGTERM');
   await router.exited;

@@ -10,7 +10,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { bindSocket, type BoundSocket } from '../../dist/dataplane/net/listening-socket.js';
-import { Engine, findProgram, freePorts } from '../support/engine.ts';
+import { Engine, findProgram } from '../support/engine.ts';
+import { cleanEnvironment } from '../support/marked-processes.ts';
+import { holdPort } from '../support/ports.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
 
@@ -58,7 +60,7 @@ async function launch(config: string, fds: readonly number[], names: string, pid
     ['-c', `LISTEN_PID=${pid} exec "$@"`, 'sh', process.execPath, MAIN, 'run', '-c', config, '-w', '2'],
     {
       stdio: ['ignore', 'ignore', 'pipe', ...fds],
-      env: { PATH: process.env['PATH'] ?? '', LISTEN_FDS: String(fds.length), LISTEN_FDNAMES: names },
+      env: cleanEnvironment({ LISTEN_FDS: String(fds.length), LISTEN_FDNAMES: names }),
     },
   );
   let said = '';
@@ -130,12 +132,12 @@ test('children get neither the descriptors nor the variables', async () => {
   });
   child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', process.execPath, MAIN, 'run', '-c', config, '-w', '1'], {
     stdio: ['ignore', 'ignore', 'pipe', web.handle.fd],
-    env: {
+    env: cleanEnvironment({
       PATH: `${bin}:${process.env['PATH'] ?? ''}`,
       LISTEN_FDS: '1',
       LISTEN_FDNAMES: 'web',
       NOTIFY_SOCKET: join(directory, 'notify'),
-    },
+    }),
   });
   let said = '';
   for await (const chunk of child.stderr!) {
@@ -157,7 +159,7 @@ if (launcher === null) test.skip('systemd-socket-activate: skipped, systemd is n
 else {
   test('systemd-socket-activate: the connection that starts the router is answered', async () => {
     await using origin = await RecordingOrigin.start();
-    const [port] = await freePorts(1);
+    const port = holdPort();
     const config = await configure('{ web: { address: ":80" } }', origin.port);
     await using systemd = await Engine.start('systemd-socket-activate', {
       args: [

@@ -9,22 +9,19 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 import { Succession } from '../support/succession.ts';
-
-// Every takeover starts a program, beside clients that take all the processor there is.
-vi.setConfig({ testTimeout: 120_000 });
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
 function install(origin: number, extra = '', entryPoints = ''): string {
   return `
 entryPoints:
-  web: { address: "127.0.0.1:0", transport: { lifeCycle: { graceTimeOut: 4s } } }
-  secure: { address: "127.0.0.1:0", http: { tls: {} }, transport: { lifeCycle: { graceTimeOut: 4s } } }
+  web: { address: "127.0.0.1:0", transport: { lifeCycle: { graceTimeOut: 1h } } }
+  secure: { address: "127.0.0.1:0", http: { tls: {} }, transport: { lifeCycle: { graceTimeOut: 1h } } }
 ${entryPoints}
   traefik: { address: "127.0.0.1:0" }
 api: { socket: DIR/api.sock }
@@ -91,7 +88,28 @@ test('three takeovers under load: no request is refused or lost, over plain conn
   await router.end();
 });
 
-test('what is in flight finishes where it began, and a tunnel lasts until the grace time ends', async () => {
+/** Through the first connection of the origin that is asked for one. */
+async function openTunnel(origin: RecordingOrigin, port: number): Promise<RawClient> {
+  const tunnel = await RawClient.connect(port);
+  tunnel.send('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  await origin.until(() => /GET \/ws[\s\S]*\r\n\r\n/.test(origin.received));
+  origin.connections
+    .at(-1)!
+    .socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  await tunnel.until(() => tunnel.received.includes('101'));
+  return tunnel;
+}
+
+test('a tunnel that lasts is ended with the grace time of the process that it began in', async () => {
+  await using origin = await RecordingOrigin.start(() => {});
+  await using router = await Succession.start({ install: install(origin.port).replaceAll('1h', '1s') });
+  const tunnel = await openTunnel(origin, router.ports['web']!);
+  expect(await router.takeOver()).toMatchObject({ code: 0 });
+  await tunnel.closed();
+  expect(await router.firstExited).toBe(0);
+});
+
+test('what is in flight finishes where it began, and so do tunnels', async () => {
   await using origin = await RecordingOrigin.start(() => {});
   await using router = await Succession.start({ install: install(origin.port) });
   const port = router.ports['web']!;
@@ -99,13 +117,7 @@ test('what is in flight finishes where it began, and a tunnel lasts until the gr
   slow.send(REQUEST);
   await origin.until(() => origin.received.includes('GET / '));
   const idle = await RawClient.connect(port);
-  const tunnel = await RawClient.connect(port);
-  tunnel.send('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-  await origin.until(() => /GET \/ws[\s\S]*\r\n\r\n/.test(origin.received));
-  origin.connections[1]!.socket.write(
-    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
-  );
-  await tunnel.until(() => tunnel.received.includes('101'));
+  const tunnel = await openTunnel(origin, port);
   expect(await router.takeOver()).toMatchObject({ code: 0 });
   // With one worker: when it has closed the idle connection, it is draining.
   await idle.closed();
@@ -116,7 +128,7 @@ test('what is in flight finishes where it began, and a tunnel lasts until the gr
   origin.connections[0]!.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   const answer = await slow.response();
   expect([answer.status, /connection: close/i.test(answer.head)]).toEqual([200, true]);
-  // Then the deadline ends it.
+  tunnel.socket.end();
   await tunnel.closed();
   expect(await router.firstExited).toBe(0);
 });

@@ -3,7 +3,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { freePorts } from '../support/engine.ts';
+import { holdPorts } from '../support/ports.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 import { connectPlain, connectTls, echo, plainServer, tlsServer } from '../support/tcp-servers.ts';
 import { certificateFor } from '../support/tls-client.ts';
@@ -14,7 +14,7 @@ async function said(router: RouterProcess, text: string, before: number): Promis
 
 test('TCP routers stand on entry points that come and move, and open connections stay', async () => {
   const server = await plainServer(echo('server'));
-  const [first, second] = (await freePorts(2)) as [number, number];
+  const [first, second] = holdPorts(2) as [number, number];
   const install = (port: number): string => `
 entryPoints: { web: { address: "127.0.0.1:0" }, db: { address: "127.0.0.1:${port}" } }
 tcp:
@@ -80,4 +80,4 @@ test('ten thousand TCP routers are served, and a change among them is in force s
   }
   await plain.close();
   await secure.close();
-}, 60_000);
+});

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 import { adoptDatagrams } from '../../src/dataplane/net/datagram-handle.ts';
 import { bindSocket, duplicateSockets } from '../../dist/dataplane/net/listening-socket.js';
+import { ownAddress, ownPort } from '../support/ports.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
 const ANY = { host: '127.0.0.1', port: 0, protocol: 'udp' } as const;
@@ -58,8 +59,9 @@ test('answers leave from the port that was asked, and the socket outlives its re
 });
 
 test('TCP and UDP sockets of one port number are duplicated together, in order', async () => {
-  const udp = await bindSocket('dns', ANY);
-  const tcp = await bindSocket('web', { ...ANY, port: udp.address.port, protocol: 'tcp' });
+  const own = { host: ownAddress(), port: ownPort() };
+  const udp = await bindSocket('dns', { ...own, protocol: 'udp' });
+  const tcp = await bindSocket('web', { ...own, protocol: 'tcp' });
   open.push(udp.handle, tcp.handle);
   const handles = await duplicateSockets([
     { fd: tcp.handle.fd, protocol: 'tcp' },

@@ -15,8 +15,9 @@ import type { DnsRecord } from '../../src/controlplane/acme/dns/provider.ts';
 import { createRfc2136 } from '../../src/controlplane/acme/dns/rfc2136.ts';
 import { decodeInstall } from '../../src/controlplane/config/install-config.ts';
 import { Bind, type BindKey } from '../support/bind.ts';
-import { freePorts, missingPrograms } from '../support/engine.ts';
+import { missingPrograms } from '../support/engine.ts';
 import { Pebble } from '../support/pebble.ts';
+import { ownAddress, ownPort } from '../support/ports.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 
 const missing = missingPrograms('named', 'dig');
@@ -34,11 +35,14 @@ function record(name: string, value: string): DnsRecord {
   return { name, value, domain: '', token: '', keyAuthorization: '' };
 }
 
-function environmentOf(bind: { readonly port: number }, key: BindKey | null): Record<string, string> {
+function environmentOf(
+  bind: { readonly host: string; readonly port: number },
+  key: BindKey | null,
+): Record<string, string> {
   return {
-    RFC2136_NAMESERVER: `127.0.0.1:${bind.port}`,
-    RFC2136_DNS_TIMEOUT: '3',
-    RFC2136_PROPAGATION_TIMEOUT: '3',
+    RFC2136_NAMESERVER: `${bind.host}:${bind.port}`,
+    RFC2136_DNS_TIMEOUT: '600',
+    RFC2136_PROPAGATION_TIMEOUT: '600',
     RFC2136_POLLING_INTERVAL: '1',
     ...(key === null
       ? {}
@@ -95,8 +99,8 @@ describe.skipIf(missing !== null)(`dynamic updates of BIND${missing === null ? '
     expect(await attempt(environmentOf(bind, null))).toMatch(/REFUSED/);
     expect(await attempt(good, '_acme-challenge.fixed.test')).toMatch(/REFUSED|NOTAUTH/);
     expect(await attempt(good, '_acme-challenge.elsewhere.org')).toMatch(/zone/);
-    const [closed] = await freePorts(1);
-    expect(await attempt(environmentOf({ port: closed! }, key))).toMatch(/cannot be asked|ECONNREFUSED/);
+    const closed = { host: ownAddress(), port: ownPort() };
+    expect(await attempt(environmentOf(closed, key))).toMatch(/cannot be asked|ECONNREFUSED/);
     expect(bind.txt('_acme-challenge.a.example.test')).toEqual([]);
   });
 
@@ -106,13 +110,13 @@ describe.skipIf(missing !== null)(`dynamic updates of BIND${missing === null ? '
     const { name, algorithm, secret } = keys[5]!;
     const file = join(directory, 'key');
     await writeFile(file, `key "${name}" {\n\talgorithm ${algorithm};\n\tsecret "${secret}";\n};\n`);
-    const environment = { RFC2136_NAMESERVER: `127.0.0.1:${bind.port}`, RFC2136_TSIG_FILE: file };
+    const environment = { RFC2136_NAMESERVER: `${bind.host}:${bind.port}`, RFC2136_TSIG_FILE: file };
     await createRfc2136(new ProviderEnvironment(environment)).present(record('f.example.test', 'x'), NEVER);
     expect(bind.txt('f.example.test')).toEqual(['x']);
   });
 
   test.each(['silent', 'truncated'])('goes over to TCP when UDP is %s', async (kind) => {
-    const [port] = await freePorts(1);
+    const own = { host: ownAddress(), port: ownPort() };
     const udp = createSocket('udp4');
     // Questions go through, updates do not.
     udp.on('message', (message, from) => {
@@ -129,16 +133,16 @@ describe.skipIf(missing !== null)(`dynamic updates of BIND${missing === null ? '
         udp.send(answer, from.port, from.address);
         through.close();
       });
-      through.send(message, bind.port, '127.0.0.1');
+      through.send(message, bind.port, bind.host);
     });
-    await new Promise<void>((resolve) => udp.bind(port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => udp.bind(own.port, own.host, resolve));
     const tcp = net.createServer((socket) => {
-      const through = net.connect(bind.port, '127.0.0.1');
+      const through = net.connect(bind.port, bind.host);
       socket.pipe(through).pipe(socket);
       socket.on('error', () => through.destroy());
       through.on('error', () => socket.destroy());
     });
-    await new Promise<void>((resolve) => tcp.listen(port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => tcp.listen(own.port, own.host, resolve));
     disposables.push({
       [Symbol.asyncDispose]() {
         udp.close();
@@ -146,19 +150,25 @@ describe.skipIf(missing !== null)(`dynamic updates of BIND${missing === null ? '
         return Promise.resolve();
       },
     });
-    const provider = createRfc2136(new ProviderEnvironment(environmentOf({ port: port! }, keys[3]!)));
+    const provider = createRfc2136(
+      new ProviderEnvironment({
+        ...environmentOf(own, keys[3]!),
+        // Silence is what is waited for; the question over TCP has a wait of its own.
+        ...(kind === 'silent' ? { RFC2136_DNS_TIMEOUT: '3' } : {}),
+      }),
+    );
     await provider.present(record('tcp.example.test', kind), NEVER);
     expect(bind.txt('tcp.example.test')).toEqual([kind]);
   });
 
   test('finds zones, their servers, CNAMEs, and whether a record is there', async () => {
-    const lookups = new Lookups({ resolvers: [{ host: '127.0.0.1', port: bind.port }], authoritativePort: bind.port });
+    const lookups = new Lookups({ resolvers: [{ host: bind.host, port: bind.port }], authoritativePort: bind.port });
     expect(await lookups.findZone('_acme-challenge.a.b.example.test')).toBe('example.test');
     expect(await lookups.followCnames('_acme-challenge.www.fixed.test')).toBe('www.delegated.example.test');
     expect(await lookups.followCnames('_acme-challenge.none.fixed.test')).toBe('_acme-challenge.none.fixed.test');
     await expect(lookups.followCnames('_acme-challenge.loop.fixed.test')).rejects.toThrow();
     const servers = await lookups.serversOf('example.test');
-    expect(servers).toEqual([{ name: 'ns1.example.test', addresses: ['127.0.0.1'] }]);
+    expect(servers).toEqual([{ name: 'ns1.example.test', addresses: [bind.host] }]);
     const provider = createRfc2136(new ProviderEnvironment(environmentOf(bind, keys[3]!)));
     await provider.present(record('t.example.test', 'x'), NEVER);
     expect(await lookups.zoneServerHas(servers[0]!, 't.example.test', 'x')).toBe(true);
@@ -175,7 +185,7 @@ describe.skipIf(missing !== null)(`dynamic updates of BIND${missing === null ? '
       ): Promise<{ log: RecordingLog; error: string | null; issued: readonly string[] }> {
         const directory = await mkdtemp(join(tmpdir(), 'signalbox-acme-'));
         disposables.push({ [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) });
-        const pebble = await Pebble.start({ nameServer: `127.0.0.1:${bind.port}` });
+        const pebble = await Pebble.start({ nameServer: `${bind.host}:${bind.port}` });
         disposables.push(pebble);
         const { value, diagnostics } = decodeInstall(
           'signalbox.yml',
@@ -189,7 +199,7 @@ certificatesResolvers:
       keyType: EC256
       dnsChallenge:
         provider: rfc2136
-        resolvers: [ "127.0.0.1:${bind.port}" ]
+        resolvers: [ "${bind.host}:${bind.port}" ]
 ${dnsChallenge}`,
         );
         expect(diagnostics).toEqual([]);

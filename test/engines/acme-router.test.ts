@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { freePorts, missingPrograms } from '../support/engine.ts';
+import { missingPrograms } from '../support/engine.ts';
 import { NamedOrigin } from '../support/named-origin.ts';
 import { Pebble } from '../support/pebble.ts';
+import { holdPorts } from '../support/ports.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
 const missing = missingPrograms('pebble', 'pebble-challtestsrv', 'openssl');
@@ -113,7 +114,7 @@ ${more.tls === undefined ? '' : `tls: { stores: { default: { defaultGeneratedCer
   }
 
   test('a certificate over http-01, answered by every worker, in use and stored', async () => {
-    const [http, https] = (await freePorts(2)) as [number, number];
+    const [http, https] = holdPorts(2) as [number, number];
     const pebble = await Pebble.start({ httpPort: http });
     disposables.push(pebble);
     const router = await start(
@@ -164,7 +165,7 @@ ${more.tls === undefined ? '' : `tls: { stores: { default: { defaultGeneratedCer
   });
 
   test('a certificate over tls-alpn-01 on the port that serves it, for routers that are added later', async () => {
-    const [http, https] = (await freePorts(2)) as [number, number];
+    const [http, https] = holdPorts(2) as [number, number];
     const pebble = await Pebble.start({ tlsPort: https });
     disposables.push(pebble);
     const router = await start(
@@ -182,7 +183,7 @@ ${more.tls === undefined ? '' : `tls: { stores: { default: { defaultGeneratedCer
   });
 
   test('the default certificate of a resolver, for clients that name nobody', async () => {
-    const [http, https] = (await freePorts(2)) as [number, number];
+    const [http, https] = holdPorts(2) as [number, number];
     const pebble = await Pebble.start({ httpPort: http });
     disposables.push(pebble);
     const router = await start(
@@ -205,7 +206,7 @@ ${more.tls === undefined ? '' : `tls: { stores: { default: { defaultGeneratedCer
   });
 
   test('an authority that is down costs requests nothing, and is tried again', async () => {
-    const [http, https] = (await freePorts(2)) as [number, number];
+    const [http, https] = holdPorts(2) as [number, number];
     const pebble = await Pebble.start({ httpPort: http });
     disposables.push(pebble);
     await pebble.end();
@@ -229,7 +230,7 @@ ${more.tls === undefined ? '' : `tls: { stores: { default: { defaultGeneratedCer
   });
 
   test('allowACMEByPass leaves tokens that nobody waits for to routers', async () => {
-    const [http, https] = (await freePorts(2)) as [number, number];
+    const [http, https] = holdPorts(2) as [number, number];
     const pebble = await Pebble.start({ httpPort: http });
     disposables.push(pebble);
     const router = await start(

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Authority, type Issued } from '../support/authority.ts';
-import { freePorts, missingPrograms, type Engine } from '../support/engine.ts';
+import { missingPrograms, type Engine } from '../support/engine.ts';
+import { holdPorts } from '../support/ports.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
 const missing = missingPrograms('openssl');
@@ -56,7 +57,7 @@ describe.skipIf(missing !== null)(
     beforeAll(async () => {
       authority = new Authority();
       // Each has one client at a time: OpenSSL's responder takes no more.
-      const [own, second, third, delegated, stranger, closed] = await freePorts(6);
+      const [own, second, third, delegated, stranger, closed] = holdPorts(6);
       const at = (port: number): string[] => [`authorityInfoAccess=OCSP;URI:http://127.0.0.1:${port}/`];
       const issued = {
         good: authority.issue('good.example', at(own!)),

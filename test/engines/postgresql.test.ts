@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Engine, freePorts } from '../support/engine.ts';
+import { Engine } from '../support/engine.ts';
+import { cleanEnvironment } from '../support/marked-processes.ts';
+import { holdPort } from '../support/ports.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 import { certificateFor } from '../support/tls-client.ts';
 
@@ -46,12 +48,12 @@ describe.skipIf(missing !== null)(`PostgreSQL${missing === null ? '' : ` (${miss
       'tester',
       '--no-sync',
     ]);
-    execFileSync(initialise, initArgs, { stdio: 'ignore', env: { PATH: process.env['PATH'], LC_ALL: 'C' } });
+    execFileSync(initialise, initArgs, { stdio: 'ignore', env: cleanEnvironment({ LC_ALL: 'C' }) });
     await writeFile(join(directory, 'server.pem'), theirs.certificate);
     await writeFile(join(directory, 'server.key'), theirs.key, { mode: 0o600 });
     if (isRoot)
       execFileSync('chown', ['postgres:postgres', join(directory, 'server.key'), join(directory, 'server.pem')]);
-    const [port] = (await freePorts(1)) as [number];
+    const port = holdPort();
     const settings = [
       'listen_addresses=127.0.0.1',
       `port=${port}`,
@@ -80,7 +82,7 @@ tls: { certificates: [{ certFile: DIR/own.pem, keyFile: DIR/own.key }] }
 `,
       files: { 'own.pem': own.certificate, 'own.key': own.key, 'theirs.pem': theirs.certificate },
     });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await router[Symbol.asyncDispose]();

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Engine, freePorts, missingPrograms } from '../support/engine.ts';
+import { Engine, missingPrograms } from '../support/engine.ts';
+import { holdPorts } from '../support/ports.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
@@ -37,7 +38,7 @@ http:
   services: { origin: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${origin.port}" }] } } }
 `,
     });
-    ports = await freePorts(FORMS.length + 1);
+    ports = holdPorts(FORMS.length + 1);
     const target = `127.0.0.1:${router.ports['web']!}`;
     const listeners = FORMS.map(
       (form, index) =>
@@ -50,9 +51,9 @@ http:
 defaults
   log global
   mode tcp
-  timeout connect 5s
-  timeout client 5s
-  timeout server 5s
+  timeout connect 10m
+  timeout client 10m
+  timeout server 10m
 ${listeners.join('\n')}
 listen checked
   bind 127.0.0.1:${ports.at(-1)!}

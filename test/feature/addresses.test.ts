@@ -5,17 +5,18 @@ import net, { type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { DatagramClient, NamedDatagramServer } from '../support/datagrams.ts';
+import { holdPort, refuseDatagrams } from '../support/ports.ts';
 import { RestRouter } from '../support/rest-router.ts';
 import { simpleInstall, startRouter } from '../support/router.ts';
 import { silence } from '../support/silent-address.ts';
 
-/** Answers on ::1 alone, each time on a connection of its own. */
+/** Answers on ::1 alone, at a port that nobody has at 127.0.0.1, each time on a connection of its own. */
 async function sixOrigin(): Promise<Server & AsyncDisposable> {
   const server = createServer((_, response) => {
     response.setHeader('Connection', 'close');
     response.end('six');
   });
-  server.listen(0, '::1');
+  server.listen(holdPort(), '::1');
   await once(server, 'listening');
   return Object.assign(server, {
     async [Symbol.asyncDispose]() {
@@ -44,7 +45,7 @@ test('health checks try all addresses, over HTTP and TCP', async () => {
   await using origin = await sixOrigin();
   const url = `http://two.localhost:${portOf(origin)}`;
   await using router = await RestRouter.start({ services: {} });
-  const check = { path: '/', interval: '100ms', timeout: '5s', jitter: '0s', initialState: 'down' };
+  const check = { path: '/', interval: '100ms', timeout: '1h', jitter: '0s', initialState: 'down' };
   const events = await router.healthEvents(1, async () => {
     await router.put({ services: { s: { loadBalancer: { servers: [{ url }], healthCheck: check } } } });
   });
@@ -67,7 +68,7 @@ tcp:
       loadBalancer:
         servers: [{ address: "two.localhost:${port}" }]
         serversTransport: t
-        healthCheck: { interval: 100ms, timeout: 5s, initialState: down }
+        healthCheck: { interval: 100ms, timeout: 1h, initialState: down }
   serversTransports: { t: { dialTimeout: 0s } }
 `,
   });
@@ -83,6 +84,7 @@ tcp:
 
 test('a UDP session goes on to the next address when the first one refuses', async () => {
   await using server = await NamedDatagramServer.start('six', '::1');
+  expect(await refuseDatagrams(server.port)).toBe(server.port);
   await using router = await startRouter({
     install: `
 entryPoints: { udp: { address: "127.0.0.1:0/udp" }, traefik: { address: "127.0.0.1:0" } }

@@ -5,6 +5,7 @@ import grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, ECHO, grpcClient, startGrpcServer, type EchoHandlers, type GrpcServer } from '../support/grpc.ts';
 import { POST, RawHttp2 } from '../support/raw-http2.ts';
+import { holdPort } from '../support/ports.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 import { certificateFor } from '../support/tls-client.ts';
@@ -75,8 +76,6 @@ beforeAll(async () => {
   plain = await startGrpcServer(handlers);
   secure = await startGrpcServer(handlers, serverPair);
   silent = await RecordingOrigin.start(() => {});
-  const free = await startGrpcServer(handlers);
-  await free[Symbol.asyncDispose]();
   router = await startRouter({
     install: `
 entryPoints:
@@ -98,7 +97,7 @@ http:
     plain: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${plain.port}" }] } }
     secure: { loadBalancer: { serversTransport: own, servers: [{ url: "https://127.0.0.1:${secure.port}" }] } }
     stall: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${silent.port}" }] } }
-    down: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${free.port}" }] } }
+    down: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${holdPort()}" }] } }
   serversTransports:
     own: { serverName: ${HOST}, rootCAs: [DIR/server.pem] }
 `,
@@ -181,7 +180,7 @@ describe.each([
 
   test('a deadline that passes is the client’s to see, and ends the server’s work', async () => {
     const atServer = new Promise<void>((resolve) => (cancelled = resolve));
-    await expect(call(client, 'hang', {}, { deadline: Date.now() + 300 })).rejects.toMatchObject({
+    await expect(call(client, 'hang', {}, { deadline: Date.now() + 2_000 })).rejects.toMatchObject({
       code: grpc.status.DEADLINE_EXCEEDED,
     });
     await atServer;

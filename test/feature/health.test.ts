@@ -4,10 +4,11 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { NamedOrigin } from '../support/named-origin.ts';
+import { holdPort } from '../support/ports.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
 import { RestRouter } from '../support/rest-router.ts';
 
-const CHECK = { path: '/health', interval: '100ms', timeout: '2s', jitter: '0s' };
+const CHECK = { path: '/health', interval: '100ms', timeout: '1h', jitter: '0s' };
 
 function balancing(all: readonly { readonly url: string }[], options: object = { healthCheck: CHECK }): object {
   return { loadBalancer: { servers: all.map(({ url }) => ({ url })), ...options } };
@@ -124,9 +125,8 @@ test('thresholds: so many in a row, and one that says otherwise starts the count
   const goodFrom = a.checks.length;
   await a.until(() => a.checks.length >= goodFrom + 2);
   expect((await router.service()).serverStatus![a.url]).toBe('UP');
-  a.health = 500;
   const from = a.checks.length;
-  await router.healthEvents(1, () => {});
+  await router.healthEvents(1, () => void (a.health = 500));
   expect(a.checks.length).toBeGreaterThanOrEqual(from + 3);
   const downAt = a.checks.length;
   await router.healthEvents(1, () => void (a.health = 200));
@@ -149,11 +149,12 @@ test('a server whose initial state is down waits for its first check', async () 
 test('answers that are no HTTP, and none at all, are failed checks', async () => {
   await using garbage = await RecordingOrigin.start(({ socket }) => socket.write('SSH-2.0-nothing\r\n\r\n'));
   await using silent = await RecordingOrigin.start(() => {});
-  const urls = [garbage, silent].map(({ port }) => ({ url: `http://127.0.0.1:${port}` }));
-  const healthCheck = { ...CHECK, timeout: '200ms' };
+  const [bad, mute] = [garbage, silent].map(({ port }) => [{ url: `http://127.0.0.1:${port}` }]);
+  const services = { s: balancing(bad!), mute: balancing(mute!, { healthCheck: { ...CHECK, timeout: '200ms' } }) };
   await using router = await RestRouter.start({ services: { s: { loadBalancer: { servers: [] } } } });
-  await router.healthEvents(2, () => router.put({ services: { s: balancing(urls, { healthCheck }) } }));
-  const [first, second] = (await router.service()).serverHealth!;
+  await router.healthEvents(2, () => router.put({ services }));
+  const [first] = (await router.service()).serverHealth!;
+  const [second] = (await router.service('mute')).serverHealth!;
   expect(first!.check!.lastError).toBe('the answer is no HTTP response');
   expect(second!.check!.lastError).toBe('no answer within 200 ms');
 });
@@ -281,7 +282,7 @@ test('gRPC servers are asked by their health protocol', async () => {
   const sessions = new Set<http2.ServerHttp2Session>();
   server.on('session', (session) => sessions.add(session));
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(holdPort(), '127.0.0.1', resolve);
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // A TCP server.
   const healthCheck = { mode: 'grpc', interval: '100ms', jitter: '0s' };
@@ -309,7 +310,7 @@ test('servers of HTTP/2 in clear text are asked in HTTP/2, redirects on the serv
     response.end('x'.repeat(5000));
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(holdPort(), '127.0.0.1', resolve);
   });
   const url = `h2c://127.0.0.1:${(server.address() as AddressInfo).port}`; // A TCP server.
   const healthCheck = { path: '/health', interval: '100ms', jitter: '0s', headers: { 'X-Check': 'yes' } };

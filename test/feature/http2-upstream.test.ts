@@ -23,9 +23,11 @@ const CANCEL = 8;
 
 const SERVICES: Readonly<Record<string, string>> = {
   one: 'maxConnsPerHost: 1',
-  quick: 'forwardingTimeouts: { responseHeaderTimeout: 300ms, dialTimeout: 300ms, writeIdleTimeout: 300ms }',
+  quick: 'forwardingTimeouts: { responseHeaderTimeout: 300ms, dialTimeout: 300ms }',
+  late: 'forwardingTimeouts: { responseHeaderTimeout: 2s, dialTimeout: 0s }',
+  stuck: 'forwardingTimeouts: { writeIdleTimeout: 300ms, dialTimeout: 0s, responseHeaderTimeout: 0s }',
   idle: 'forwardingTimeouts: { idleConnTimeout: 300ms }',
-  asked: 'forwardingTimeouts: { readIdleTimeout: 200ms, pingTimeout: 200ms }',
+  asked: 'forwardingTimeouts: { readIdleTimeout: 200ms, pingTimeout: 2s }',
 };
 
 let origin: RawHttp2Server;
@@ -375,11 +377,11 @@ describe('connections', () => {
 
   test('a response that does not come in time: 504, and only that stream ends', async () => {
     const client = await RawClient.connect(port);
-    client.send('GET /quick HTTP/1.1\r\nHost: a\r\n\r\n');
+    client.send('GET /late HTTP/1.1\r\nHost: a\r\n\r\n');
     const { server } = await arrival();
     expect((await client.response()).status).toBe(504);
     expect(await server.reset(1)).toBe(CANCEL);
-    client.send('GET /quick HTTP/1.1\r\nHost: a\r\n\r\n');
+    client.send('GET /late HTTP/1.1\r\nHost: a\r\n\r\n');
     await server.request(3);
     server.headers(3, OK);
     expect((await client.response()).status).toBe(200);
@@ -413,7 +415,7 @@ describe('windows', () => {
   test('a server that takes no more of an upload: 504', async () => {
     origin.settings = settings([INITIAL_WINDOW_SIZE, 10_000]);
     const client = await RawClient.connect(port);
-    client.send(`POST /quick HTTP/1.1\r\nHost: a\r\nContent-Length: ${upload.length}\r\n\r\n${upload}`);
+    client.send(`POST /stuck HTTP/1.1\r\nHost: a\r\nContent-Length: ${upload.length}\r\n\r\n${upload}`);
     const { server } = await arrival();
     expect((await client.response()).status).toBe(504);
     expect(await server.reset(1)).toBe(CANCEL);

@@ -29,7 +29,7 @@ entryPoints:
   hasty:
     address: "127.0.0.1:0"
     proxyProtocol: { insecure: true }
-    transport: { respondingTimeouts: { headerTimeout: 200ms } }
+    transport: { respondingTimeouts: { headerTimeout: 2s } }
 accessLog: { format: json }
 metrics: { prometheus: {} }
 http:

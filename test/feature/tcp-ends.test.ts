@@ -28,7 +28,7 @@ afterAll(async () => {
   for (const server of [echoes, silent, leaving, secure]) await server.close();
 });
 
-function start(graceTimeOut = '10s'): Promise<RouterProcess> {
+function start(graceTimeOut = '1h'): Promise<RouterProcess> {
   const at = ({ port }: TestServer): string => `servers: [{ address: "127.0.0.1:${port}" }]`;
   const names = ['echo', 'quick', 'default', 'pass'];
   return startRouter({

@@ -37,7 +37,7 @@ metrics: { prometheus: {} }
 });
 
 function routing(): string {
-  const check = 'healthCheck: { send: "PING\\r\\n", expect: "+PONG\\r\\n", interval: 100ms, jitter: 0s, timeout: 2s }';
+  const check = 'healthCheck: { send: "PING\\r\\n", expect: "+PONG\\r\\n", interval: 100ms, jitter: 0s, timeout: 1h }';
   return `
 tcp:
   routers: { redis: { rule: "HostSNI(\`*\`)", service: both, entryPoints: [redis] } }

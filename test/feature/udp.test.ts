@@ -1,10 +1,9 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DatagramClient, NamedDatagramServer } from '../support/datagrams.ts';
 import { scrape } from '../support/laboratory.ts';
+import { refuseDatagrams } from '../support/ports.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
 let a: NamedDatagramServer;
@@ -29,11 +28,7 @@ beforeAll(async () => {
   a = await NamedDatagramServer.start('a');
   b = await NamedDatagramServer.start('b');
   six = await NamedDatagramServer.start('six', '::1');
-  const holder = createSocket('udp4');
-  holder.bind(0, '127.0.0.1');
-  await once(holder, 'listening');
-  closedPort = holder.address().port;
-  holder.close();
+  closedPort = (await refuseDatagrams())!;
   const address = (server: NamedDatagramServer): string => `{ address: "127.0.0.1:${server.port}" }`;
   router = await startRouter({
     workers: 2,
@@ -41,7 +36,7 @@ beforeAll(async () => {
 entryPoints:
   turns: { address: "127.0.0.1:0/udp" }
   shares: { address: "127.0.0.1:0/udp" }
-  short: { address: "127.0.0.1:0/udp", udp: { timeout: 200ms } }
+  short: { address: "127.0.0.1:0/udp", udp: { timeout: 2s } }
   few: { address: "127.0.0.1:0/udp", udp: { maxSessions: 1 } }
   lonely: { address: "127.0.0.1:0/udp" }
   refused: { address: "127.0.0.1:0/udp" }
@@ -261,7 +256,7 @@ describe('a change', () => {
 test('stopping does not wait for clients that say nothing, and tells of their sessions', async () => {
   await using own = await startRouter({
     install: `
-entryPoints: { dns: { address: "127.0.0.1:0/udp", udp: { timeout: 300ms } } }
+entryPoints: { dns: { address: "127.0.0.1:0/udp", udp: { timeout: 2s } } }
 accessLog: { format: json }
 udp:
   routers: { all: { service: a } }

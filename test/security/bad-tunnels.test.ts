@@ -13,8 +13,9 @@ let patient: RouterProcess;
 
 beforeAll(async () => {
   origin = await RecordingOrigin.start();
-  const install = installFile('300ms', '5s', '', servers({ lab: `http://127.0.0.1:${origin.port}` }));
-  const timeouts = 'address: "127.0.0.1:0", transport: { respondingTimeouts: { tunnelIdleTimeout: 300ms } }';
+  const url = `http://127.0.0.1:${origin.port}`;
+  const install = installFile('', servers({ lab: url, write: [url, 'write'] }));
+  const timeouts = 'address: "127.0.0.1:0", transport: { respondingTimeouts: { tunnelIdleTimeout: 2s } }';
   router = await startRouter({ install: install.replace('address: "127.0.0.1:0"', timeouts) });
   patient = await startRouter({ install });
 });
@@ -33,9 +34,15 @@ afterAll(async () => {
 });
 
 /** A tunnel that stands: the client's end and the origin's. */
-async function open(through: RouterProcess, id: string): Promise<{ client: RawClient; server: OriginConnection }> {
+async function open(
+  through: RouterProcess,
+  id: string,
+  service = 'lab',
+): Promise<{ client: RawClient; server: OriginConnection }> {
   const client = await RawClient.connect(through.ports['web']!);
-  client.send(`GET /${id} HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+  client.send(
+    `GET /${id} HTTP/1.1\r\nHost: a\r\nX-Service: ${service}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+  );
   expect((await client.response()).status).toBe(101);
   const server = origin.connections.find(({ received }) => received.includes(`GET /${id} `))!;
   return { client, server };
@@ -98,13 +105,13 @@ test.each(['origin', 'client'])('a FIN of the %s passes, and the other direction
 });
 
 test('76 an origin that reads nothing more ends the tunnel: upstream_write_timeout', async () => {
-  const { client, server } = await open(patient, 't6.');
+  const { client, server } = await open(patient, 't6.', 'write');
   server.socket.pause();
   client.socket.write(Buffer.alloc(64 * 1024 * 1024));
   await client.closed();
   client.socket.destroy();
   expect((await lineOf(patient, 't6.')).ResponseFlag).toBe('upstream_write_timeout');
-  expect((await failureCounts(patient)).get('lab upstream_write_timeout')).toBe(1);
+  expect((await failureCounts(patient)).get('write upstream_write_timeout')).toBe(1);
 });
 
 test('76 a client that resets its tunnel ends the origin’s connection', async () => {

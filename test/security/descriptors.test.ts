@@ -23,7 +23,7 @@ http:
       loadBalancer:
         servers: [{ url: "${origin.url}" }]
         passiveHealthCheck: { maxFailedAttempts: 1, failureWindow: 1h }
-        healthCheck: { path: /health, interval: 100ms, timeout: 30s, unhealthyThreshold: 1 }
+        healthCheck: { path: /health, interval: 100ms, timeout: 1h, unhealthyThreshold: 1 }
 `,
   });
 }

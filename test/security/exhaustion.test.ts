@@ -1,5 +1,6 @@
 // Clients that hold on to what they are given: a connection, a deadline, a place under a cap, a body beyond its limit.
-// Short limits are configured, so that waiting for the router to act is short; no test measures time.
+// Where the router is to act on its own there are short limits, so that waiting for it is short; no test measures time, and
+// those that time out wait together.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RawClient } from '../support/raw-client.ts';
@@ -9,17 +10,23 @@ import { answerWhole, readStrictly } from './strict-reading.ts';
 
 let origin: RecordingOrigin;
 let router: RouterProcess;
+/** Has limits for time, where nothing that is in time is asked for. */
+let hasty: RouterProcess;
 let port: number;
+let hastyPort: number;
 
 beforeAll(async () => {
   origin = await RecordingOrigin.start(answerWhole());
-  const transport =
-    'respondingTimeouts: { headerTimeout: 300ms, readTimeout: 300ms, idleTimeout: 2s }, limits: { maxBodyBytes: 1000 }';
-  router = await startRouter({ install: simpleInstall(origin.port, '', `    transport: { ${transport} }`) });
+  const start = (transport: string): Promise<RouterProcess> =>
+    startRouter({ install: simpleInstall(origin.port, '', `    transport: { ${transport} }`) });
+  router = await start('limits: { maxBodyBytes: 1000 }');
+  hasty = await start('respondingTimeouts: { headerTimeout: 2s, readTimeout: 2s, idleTimeout: 2s }');
   port = router.ports['web']!;
+  hastyPort = hasty.ports['web']!;
 });
 afterAll(async () => {
   await router?.[Symbol.asyncDispose]();
+  await hasty?.[Symbol.asyncDispose]();
   await origin?.[Symbol.asyncDispose]();
 });
 
@@ -33,34 +40,25 @@ async function drip(client: RawClient, text: string): Promise<void> {
   clearInterval(timer);
 }
 
-test('68 slowloris: bytes that keep coming do not put the end of a head off', async () => {
-  const client = await RawClient.connect(port);
+test.concurrent('68 slowloris: bytes that keep coming do not put the end of a head off', async () => {
+  const client = await RawClient.connect(hastyPort);
   client.send('GET / HTTP/1.1\r\nHost: a\r\n');
   await drip(client, 'X: 1\r\n');
   expect(client.received).toMatch(/^HTTP\/1\.1 408 /);
   client.socket.destroy();
 });
 
-test('68 slowloris one byte at a time in the request line', async () => {
-  const client = await RawClient.connect(port);
+test.concurrent('68 slowloris one byte at a time in the request line', async () => {
+  const client = await RawClient.connect(hastyPort);
   client.send('GET /');
   await drip(client, 'a');
   expect(client.received).toMatch(/^HTTP\/1\.1 408 /);
   client.socket.destroy();
 });
 
-test('68 slowloris on a connection that has been served before', async () => {
-  const client = await RawClient.connect(port);
-  client.send(`${GET}GET /slow HTTP/1.1\r\n`);
-  expect((await client.response()).status).toBe(200);
-  expect((await client.response()).status).toBe(408);
-  await client.closed();
-  client.socket.destroy();
-});
-
-test('68 a connection that says nothing, or empty lines only, is closed', async () => {
-  const silent = await RawClient.connect(port);
-  const chatty = await RawClient.connect(port);
+test.concurrent('68 a connection that says nothing, or empty lines only, is closed', async () => {
+  const silent = await RawClient.connect(hastyPort);
+  const chatty = await RawClient.connect(hastyPort);
   await Promise.all([silent.closed(), drip(chatty, '\r\n')]);
   expect(silent.received).toBe('');
   expect(chatty.received).not.toContain(' 200 ');
@@ -68,7 +66,7 @@ test('68 a connection that says nothing, or empty lines only, is closed', async 
   chatty.socket.destroy();
 });
 
-test.each([
+test.concurrent.each([
   ['a body with a length', 'Content-Length: 100\r\n', 'some'],
   ['a chunk', 'Transfer-Encoding: chunked\r\n', '5\r\nhel'],
   ['a chunk size', 'Transfer-Encoding: chunked\r\n', '5\r\nhello\r\n1'],
@@ -78,7 +76,7 @@ test.each([
   '69 slow body: silence in the middle of %s is 408, and the upstream never sees a whole request',
   async (_, fields, body) => {
     origin.connections.length = 0;
-    const client = await RawClient.connect(port);
+    const client = await RawClient.connect(hastyPort);
     client.send(post(fields, body));
     expect((await client.response()).status).toBe(408);
     await client.closed();
@@ -87,6 +85,15 @@ test.each([
     client.socket.destroy();
   },
 );
+
+test('68 slowloris on a connection that has been served before', async () => {
+  const client = await RawClient.connect(hastyPort);
+  client.send(`${GET}GET /slow HTTP/1.1\r\n`);
+  expect((await client.response()).status).toBe(200);
+  expect((await client.response()).status).toBe(408);
+  await client.closed();
+  client.socket.destroy();
+});
 
 test('71 the cap over all clients holds over all workers, and a place that is left is given away again', async () => {
   await using capped = await startRouter({

@@ -9,13 +9,23 @@ import { simpleInstall, startRouter, type RouterProcess } from '../support/route
 let origin: RecordingOrigin;
 let router: RouterProcess;
 let port: number;
+/** Waits in vain for answers, and for the rest of bodies, for a short time. */
+let hasty: RouterProcess;
 
 beforeAll(async () => {
   origin = await RecordingOrigin.start();
   const transport =
-    'serversTransport: { maxResponseHeaderBytes: 4096, maxResponseHeaderCount: 50, forwardingTimeouts: { responseHeaderTimeout: 300ms, readIdleTimeout: 300ms } }';
+    'serversTransport: { maxResponseHeaderBytes: 4096, maxResponseHeaderCount: 50, forwardingTimeouts: { responseHeaderTimeout: 0s, readIdleTimeout: 0s } }';
   router = await startRouter({ install: simpleInstall(origin.port, transport) });
   port = router.ports['web']!;
+  hasty = await startRouter({
+    install: simpleInstall(
+      origin.port,
+      transport
+        .replace('responseHeaderTimeout: 0s', 'responseHeaderTimeout: 2s')
+        .replace('readIdleTimeout: 0s', 'readIdleTimeout: 300ms'),
+    ),
+  });
 });
 beforeEach(() => {
   for (const { socket } of origin.connections) socket.destroy();
@@ -23,6 +33,7 @@ beforeEach(() => {
 });
 afterAll(async () => {
   await router?.[Symbol.asyncDispose]();
+  await hasty?.[Symbol.asyncDispose]();
   await origin?.[Symbol.asyncDispose]();
 });
 
@@ -97,12 +108,12 @@ test('23 unsolicited bytes on an idle connection do not answer the next request'
 
 test('76 an upstream that never answers is 504', async () => {
   origin.respond = () => {};
-  expect((await RawClient.exchange(port, REQUEST)).status).toBe(504);
+  expect((await RawClient.exchange(hasty.ports['web']!, REQUEST)).status).toBe(504);
 });
 
 test('76 an upstream that stalls in its body is broken off', async () => {
   origin.respond = (connection) => connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart');
-  const client = await RawClient.connect(port);
+  const client = await RawClient.connect(hasty.ports['web']!);
   client.send(REQUEST);
   await client.closed();
   expect(client.received).toMatch(/part$/);

@@ -522,7 +522,7 @@ describe('68-72 slow clients and large bodies', () => {
 
   test('a preface, a frame or a header block that does not end in time', async () => {
     await using other = await startRouter({
-      install: simpleInstall(origin.port, '', limited('headerTimeout: 200ms')),
+      install: simpleInstall(origin.port, '', limited('headerTimeout: 2s')),
     });
     const at = other.ports['web']!;
     const silent = await RawHttp2.bare(at);
@@ -542,7 +542,7 @@ describe('68-72 slow clients and large bodies', () => {
 
   test('a request body that pauses is answered 408 and cancels the upstream', async () => {
     origin.respond = () => {};
-    await using other = await startRouter({ install: simpleInstall(origin.port, '', limited('readTimeout: 200ms')) });
+    await using other = await startRouter({ install: simpleInstall(origin.port, '', limited('readTimeout: 2s')) });
     const client = await RawHttp2.connect(other.ports['web']!);
     client.headers(1, POST, false);
     client.data(1, 'some');
@@ -578,7 +578,7 @@ describe('68-72 slow clients and large bodies', () => {
   }); // prettier-ignore
 
   test('an idle connection is told and closed', async () => {
-    await using other = await startRouter({ install: simpleInstall(origin.port, '', limited('idleTimeout: 200ms')) });
+    await using other = await startRouter({ install: simpleInstall(origin.port, '', limited('idleTimeout: 2s')) });
     const client = await RawHttp2.connect(other.ports['web']!);
     client.headers(1, GET);
     expect(await client.status(1)).toBe('200');

@@ -18,7 +18,7 @@ beforeAll(async () => {
     install: `
 entryPoints: { web: { address: "127.0.0.1:0" } }
 accessLog: { format: json }
-serversTransport: { maxResponseHeaderBytes: 4096, maxResponseHeaderCount: 50, forwardingTimeouts: { responseHeaderTimeout: 2s, dialTimeout: 2s } }
+serversTransport: { maxResponseHeaderBytes: 4096, maxResponseHeaderCount: 50, forwardingTimeouts: { responseHeaderTimeout: 5s, dialTimeout: 5s } }
 http:
   routers: { all: { rule: "PathPrefix(\`/\`)", service: origin } }
   services: { origin: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${origin.port}" }] } } }

@@ -15,11 +15,13 @@ import {
   lineOf,
   OUTCOMES,
   servers,
+  transportFor,
   type Flag,
   type LogLine,
   type Sight,
 } from '../support/laboratory.ts';
 import { RawClient, type RawResponse } from '../support/raw-client.ts';
+import { holdPort } from '../support/ports.ts';
 import { certificateFor } from '../support/tls-client.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
@@ -30,7 +32,7 @@ const ROWS = Object.entries(OUTCOMES).flatMap(([behaviour, [sight, flag]]) =>
 
 let origin: BadOrigin;
 let router: RouterProcess;
-let closedPort: number;
+const closedPort = holdPort();
 /** Listens, and takes no connection: its queue is full. */
 let deaf: Worker;
 const seen = new Map<string, Seen>();
@@ -60,24 +62,22 @@ async function startDeaf(): Promise<number> {
 
 beforeAll(async () => {
   origin = await BadOrigin.start();
-  const closed = net.createServer().listen(0, '127.0.0.1');
-  await once(closed, 'listening');
-  closedPort = (closed.address() as AddressInfo).port; // A TCP server.
-  closed.close();
-  await once(closed, 'close');
+  const url = `http://127.0.0.1:${origin.port}`;
   const named = {
-    lab: `http://127.0.0.1:${origin.port}`,
+    lab: url,
+    body: [url, 'body'] as const,
+    write: [url, 'write'] as const,
     ...Object.fromEntries(
-      ROWS.map(([method, behaviour]) => [`${behaviour}-${method}`, `http://127.0.0.1:${origin.port}`]),
+      ROWS.map(([method, behaviour]) => [`${behaviour}-${method}`, [url, transportFor(behaviour)] as const]),
     ),
     closed: `http://127.0.0.1:${closedPort}`,
-    deaf: `http://127.0.0.1:${await startDeaf()}`,
+    deaf: [`http://127.0.0.1:${await startDeaf()}`, 'dial'] as const,
     // No route, or no permission to broadcast: a failure to connect that is no refusal.
     unreachable: 'http://255.255.255.255:80',
     nameless: 'http://no-such-host.invalid:80',
     empty: '',
   };
-  router = await startRouter({ install: installFile('500ms', '500ms', '', servers(named)) });
+  router = await startRouter({ install: installFile('', servers(named)) });
   // All at once: most of the time goes by in timeouts. Each has connections of its own, for it may ruin them.
   await Promise.all(
     ROWS.map(async ([method, behaviour]) => {
@@ -177,8 +177,6 @@ test('76 servers that speak no TLS, or cannot prove who they are: 502, each with
   };
   await using secure = await startRouter({
     install: installFile(
-      '5s',
-      '5s',
       '',
       servers({
         plain: `https://127.0.0.1:${await listen(plain)}`,
@@ -207,7 +205,7 @@ test('76 a service whose only server has failed: 503 no_healthy_server', async (
     'loadBalancer: {',
     'loadBalancer: { passiveHealthCheck: { failureWindow: 1m, maxFailedAttempts: 1 },',
   );
-  await using sick = await startRouter({ install: installFile('5s', '5s', '', failing) });
+  await using sick = await startRouter({ install: installFile('', failing) });
   const client = await RawClient.connect(sick.ports['web']!);
   for (const [id, status, flag] of [
     ['sick1.', 502, 'upstream_connect_refused'],
@@ -226,7 +224,8 @@ test.each(['reset-in-close', 'reset-in-chunked', 'fin-in-chunked', 'bad-chunk', 
   '76 an HTTP/1.0 client, whose body has no length, is reset when the origin does %s',
   async (behaviour) => {
     const client = await RawClient.connect(router.ports['web']!);
-    client.send(`GET /${behaviour}/old-${behaviour}.?n=1000 HTTP/1.0\r\nHost: a\r\nX-Service: lab\r\n\r\n`);
+    const service = transportFor(behaviour) ?? 'lab';
+    client.send(`GET /${behaviour}/old-${behaviour}.?n=1000 HTTP/1.0\r\nHost: a\r\nX-Service: ${service}\r\n\r\n`);
     await client.closed();
     expect(client.received).not.toContain('Content-Length');
     // A reset that comes with bytes looks like an end until something is written.
@@ -240,14 +239,14 @@ test('76 a server that takes no more of a body: 504 upstream_write_timeout', asy
   const client = await RawClient.connect(router.ports['web']!);
   // More than the kernel's buffers of both connections hold.
   const size = 64 * 1024 * 1024;
-  client.send(`POST /stall-reading/write. HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\nContent-Length: ${size}\r\n\r\n`);
+  client.send(`POST /stall-reading/write. HTTP/1.1\r\nHost: a\r\nX-Service: write\r\nContent-Length: ${size}\r\n\r\n`);
   client.socket.write(Buffer.alloc(size));
   const answer = await finalAnswer(client, 'POST');
   client.socket.destroy();
   expect(answer?.status).toBe(504);
   const line = await lineOf(router, 'write.');
   expect(line.ResponseFlag).toBe('upstream_write_timeout');
-  expect((await failureCounts(router)).get('lab upstream_write_timeout')).toBe(1);
+  expect((await failureCounts(router)).get('write upstream_write_timeout')).toBe(1);
   reached.add(line.ResponseFlag);
 });
 
@@ -268,16 +267,15 @@ test('76 a kept connection that turns out dead: GET goes to a fresh one, POST is
 
 test('76 too many requests for the connections of a server: 503 upstream_pool_full and upstream_pool_timeout', async () => {
   await using narrow = await startRouter({
+    // The time to connect in is the time to wait for a connection as well: a service that is given some, and one that is not.
     install: installFile(
-      '0s',
-      '300ms',
-      '  maxConnsPerHost: 1\n  maxPendingRequests: 1\n',
-      servers({ lab: `http://127.0.0.1:${origin.port}` }),
-    ),
+      'maxConnsPerHost: 1, maxPendingRequests: 1',
+      servers({ lab: [`http://127.0.0.1:${origin.port}`, 'dial'], patient: `http://127.0.0.1:${origin.port}` }),
+    ).replace('dialTimeout: 500ms', 'dialTimeout: 2s'),
   });
-  const ask = async (path: string): Promise<RawClient> => {
+  const ask = async (path: string, service = 'lab'): Promise<RawClient> => {
     const client = await RawClient.connect(narrow.ports['web']!);
-    client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\n\r\n`);
+    client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nX-Service: ${service}\r\n\r\n`);
     return client;
   };
   const first = await ask('/held/h1.');
@@ -287,21 +285,24 @@ test('76 too many requests for the connections of a server: 503 upstream_pool_fu
   expect(answers.map((answer) => answer?.status)).toEqual([503, 503]);
   const flags = [await lineOf(narrow, 'h2.'), await lineOf(narrow, 'h3.')].map((line) => line.ResponseFlag);
   expect(flags.toSorted()).toEqual(['upstream_pool_full', 'upstream_pool_timeout']);
-  const waiting = await ask('/ok-length/h4.');
+  const ahead = await ask('/held/h4.', 'patient');
+  await origin.until(() => origin.held.length === 2);
+  const waiting = await ask('/ok-length/h5.', 'patient');
   origin.release();
   expect((await finalAnswer(first, 'GET'))?.status).toBe(200);
+  expect((await finalAnswer(ahead, 'GET'))?.status).toBe(200);
   expect((await finalAnswer(waiting, 'GET'))?.status).toBe(200);
   expect(origin.seen.has('h2.') || origin.seen.has('h3.')).toBe(false);
   for (const flag of flags) {
     expect((await failureCounts(narrow)).get(`lab ${flag}`)).toBe(1);
     reached.add(flag);
   }
-  for (const client of [first, waiting, ...others]) client.socket.destroy();
+  for (const client of [first, ahead, waiting, ...others]) client.socket.destroy();
 });
 
 test('76 a connection that one worker keeps idle is no reason for another to refuse', async () => {
   await using narrow = await startRouter({
-    install: installFile('0s', '5s', '  maxConnsPerHost: 1\n', servers({ lab: `http://127.0.0.1:${origin.port}` })),
+    install: installFile('maxConnsPerHost: 1', servers({ lab: `http://127.0.0.1:${origin.port}` })),
     workers: 2,
   });
   const clients = await Promise.all(Array.from({ length: 16 }, () => RawClient.connect(narrow.ports['web']!)));
@@ -319,12 +320,7 @@ test('76 an answer above the limit of buffering: 500 response_too_large', async 
     ', middlewares: [small], service',
   );
   await using small = await startRouter({
-    install: installFile(
-      '0s',
-      '0s',
-      '',
-      `${limited}  middlewares:\n    small: { buffering: { maxResponseBodyBytes: 10 } }\n`,
-    ),
+    install: installFile('', `${limited}  middlewares:\n    small: { buffering: { maxResponseBodyBytes: 10 } }\n`),
   });
   const client = await RawClient.connect(small.ports['web']!);
   client.send('GET /ok-length/large.?n=1000 HTTP/1.1\r\nHost: a\r\nX-Service: lab\r\n\r\n');
@@ -339,7 +335,7 @@ test('76 an answer above the limit of buffering: 500 response_too_large', async 
 test('76 an origin that comes and goes: refused while it is away, served as soon as it is back', async () => {
   await using flapping = await BadOrigin.start();
   await using steady = await startRouter({
-    install: installFile('5s', '5s', '', servers({ lab: `http://127.0.0.1:${flapping.port}` })),
+    install: installFile('', servers({ lab: `http://127.0.0.1:${flapping.port}` })),
   });
   const clients = await Promise.all(Array.from({ length: 4 }, () => RawClient.connect(steady.ports['web']!)));
   const askAll = async (id: string, method: string): Promise<(number | undefined)[]> => {

@@ -1,4 +1,4 @@
-// Clients that are slow, silent or many.
+// Clients that are slow, silent or many. Each test has a router of its own, and they wait for its limits together.
 
 import { expect, test } from 'vitest';
 import { RawClient } from '../support/raw-client.ts';
@@ -8,10 +8,10 @@ import { simpleInstall, startRouter } from '../support/router.ts';
 const entryPoint = (timeouts: string, limits = ''): string =>
   `    transport: { respondingTimeouts: { ${timeouts} }, limits: { ${limits} } }`;
 
-test('68 slowloris: a head that does not end in time is answered 408', async () => {
+test.concurrent('68 slowloris: a head that does not end in time is answered 408', async () => {
   await using origin = await RecordingOrigin.start();
   await using router = await startRouter({
-    install: simpleInstall(origin.port, '', entryPoint('headerTimeout: 200ms')),
+    install: simpleInstall(origin.port, '', entryPoint('headerTimeout: 2s')),
   });
   const client = await RawClient.connect(router.ports['web']!);
   client.send('GET / HTTP/1.1\r\nHost: a\r\nX:');
@@ -19,17 +19,20 @@ test('68 slowloris: a head that does not end in time is answered 408', async () 
   await client.closed();
 });
 
-test('69 slow body: a pause longer than the read timeout is answered 408 and cancels the upstream', async () => {
-  await using origin = await RecordingOrigin.start(() => {});
-  await using router = await startRouter({ install: simpleInstall(origin.port, '', entryPoint('readTimeout: 200ms')) });
-  const client = await RawClient.connect(router.ports['web']!);
-  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nsome');
-  expect((await client.response()).status).toBe(408);
-  await client.closed();
-  await origin.until(() => origin.connections[0]!.isClosed);
-});
+test.concurrent(
+  '69 slow body: a pause longer than the read timeout is answered 408 and cancels the upstream',
+  async () => {
+    await using origin = await RecordingOrigin.start(() => {});
+    await using router = await startRouter({ install: simpleInstall(origin.port, '', entryPoint('readTimeout: 2s')) });
+    const client = await RawClient.connect(router.ports['web']!);
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nsome');
+    expect((await client.response()).status).toBe(408);
+    await client.closed();
+    await origin.until(() => origin.connections[0]!.isClosed);
+  },
+);
 
-test('69 a body may take long as a whole unless a total is set', async () => {
+test.concurrent('69 a body may take long as a whole unless a total is set', async () => {
   await using origin = await RecordingOrigin.start(() => {});
   await using router = await startRouter({
     install: simpleInstall(origin.port, '', entryPoint('readTotalTimeout: 300ms')),
@@ -42,7 +45,7 @@ test('69 a body may take long as a whole unless a total is set', async () => {
   client.socket.destroy();
 });
 
-test('70 a client that takes nothing is given up, and the upstream with it', async () => {
+test.concurrent('70 a client that takes nothing is given up, and the upstream with it', async () => {
   const piece = 'x'.repeat(64 * 1024);
   await using origin = await RecordingOrigin.start((connection) => {
     connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n');
@@ -62,16 +65,16 @@ test('70 a client that takes nothing is given up, and the upstream with it', asy
   client.socket.destroy();
 });
 
-test('71 idle connections are closed after the idle timeout', async () => {
+test.concurrent('71 idle connections are closed after the idle timeout', async () => {
   await using origin = await RecordingOrigin.start();
-  await using router = await startRouter({ install: simpleInstall(origin.port, '', entryPoint('idleTimeout: 200ms')) });
+  await using router = await startRouter({ install: simpleInstall(origin.port, '', entryPoint('idleTimeout: 2s')) });
   const client = await RawClient.connect(router.ports['web']!);
   client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   expect((await client.response()).status).toBe(200);
   await client.closed();
 });
 
-test('71 caps on connections hold over all workers', async () => {
+test.concurrent('71 caps on connections hold over all workers', async () => {
   await using origin = await RecordingOrigin.start();
   await using router = await startRouter({
     install: simpleInstall(origin.port, '', entryPoint('', 'maxConnectionsPerIP: 3')),
@@ -97,7 +100,7 @@ test('71 caps on connections hold over all workers', async () => {
   for (const client of clients) client.socket.destroy();
 });
 
-test('77 the internal entry point refuses names that are not its own', async () => {
+test.concurrent('77 the internal entry point refuses names that are not its own', async () => {
   await using origin = await RecordingOrigin.start();
   await using router = await startRouter({ install: simpleInstall(origin.port) });
   const port = router.ports['traefik']!;

@@ -15,12 +15,13 @@ beforeAll(async () => {
   router = await startRouter({
     install: `
 entryPoints:
-  mixed: { address: "127.0.0.1:0", transport: { respondingTimeouts: { headerTimeout: 500ms } } }
-  quiet: { address: "127.0.0.1:0", transport: { respondingTimeouts: { tunnelIdleTimeout: 300ms } } }
+  mixed: { address: "127.0.0.1:0" }
+  hasty: { address: "127.0.0.1:0", transport: { respondingTimeouts: { headerTimeout: 500ms } } }
+  quiet: { address: "127.0.0.1:0", transport: { respondingTimeouts: { tunnelIdleTimeout: 2s } } }
 accessLog: { format: json }
 tcp:
   routers:
-    pass: { rule: "HostSNI(\`pass.example\`)", service: pass, tls: { passthrough: true }, entryPoints: [mixed] }
+    pass: { rule: "HostSNI(\`pass.example\`)", service: pass, tls: { passthrough: true }, entryPoints: [mixed, hasty] }
     quiet: { rule: "HostSNI(\`*\`)", service: target, entryPoints: [quiet] }
   services:
     target: { loadBalancer: { servers: [{ address: "127.0.0.1:${target.port}" }] } }
@@ -54,7 +55,7 @@ async function clientHello(servername: string): Promise<Buffer> {
 
 test('a ClientHello that never ends costs its connection a while, and nothing else', async () => {
   const hello = await clientHello('pass.example');
-  const client = await connectPlain(router.ports['mixed']!);
+  const client = await connectPlain(router.ports['hasty']!);
   client.socket.write(hello.subarray(0, 40));
   await client.ended();
   expect(client.text).toBe('');

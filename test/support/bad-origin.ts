@@ -1,7 +1,8 @@
 // One origin that misbehaves as the request's path says: /<behaviour>/<id>?n=<bytes>. It answers for real where the behaviour
 // lets it, with the request's id in head and body, so that a client can tell its own answer from any other.
 
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
+import { holdPort } from './ports.ts';
 
 export interface OriginRequest {
   readonly method: string;
@@ -314,7 +315,8 @@ export class BadOrigin {
   /** Digest of each request that came whole. */
   readonly completed = new Map<string, string>();
   readonly held: (() => void)[] = [];
-  port = 0;
+  /** Nobody else gets it while this one is closed. */
+  readonly port = holdPort();
   #server: net.Server | null = null;
   readonly #watchers = new Set<() => void>();
 
@@ -332,10 +334,7 @@ export class BadOrigin {
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.port, '127.0.0.1', () => {
-        this.port = (server.address() as AddressInfo).port; // A TCP server.
-        resolve();
-      });
+      server.listen(this.port, '127.0.0.1', resolve);
     });
   }
 

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Engine, freePorts } from './engine.ts';
+import { Engine } from './engine.ts';
+import { holdForDatagrams } from './ports.ts';
 
 export interface BindKey {
   readonly name: string;
@@ -21,11 +22,13 @@ export interface BindOptions {
 
 /** Serves `example.test`, which every key may put TXT records into, and `fixed.test`. */
 export class Bind implements AsyncDisposable {
+  readonly host: string;
   readonly port: number;
   readonly #engine: Engine;
   readonly #directory: string;
 
-  private constructor(port: number, directory: string, engine: Engine) {
+  private constructor(host: string, port: number, directory: string, engine: Engine) {
+    this.host = host;
     this.port = port;
     this.#directory = directory;
     this.#engine = engine;
@@ -35,12 +38,14 @@ export class Bind implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), 'signalbox-bind-'));
     // It may run as another user.
     await chmod(directory, 0o777);
-    const [port] = await freePorts(1);
+    // It binds addresses that interfaces have, and no others.
+    const host = '127.0.0.1';
+    const { port, socket: held } = await holdForDatagrams();
     const zone = `$TTL 1
 @ IN SOA ns1.example.test. admin.example.test. 1 3600 600 86400 1
 @ IN NS ns1.example.test.
 `;
-    await writeFile(join(directory, 'example.test.db'), `${zone}ns1 IN A 127.0.0.1\n`);
+    await writeFile(join(directory, 'example.test.db'), `${zone}ns1 IN A ${host}\n`);
     await writeFile(join(directory, 'fixed.test.db'), zone + fixed);
     await writeFile(
       join(directory, 'named.conf'),
@@ -49,7 +54,7 @@ options {
   directory "${directory}";
   pid-file "${directory}/named.pid";
   session-keyfile "${directory}/session.key";
-  listen-on port ${port} { 127.0.0.1; };
+  listen-on port ${port} { ${host}; };
   listen-on-v6 { none; };
   // Follows CNAMEs from one of its zones into another; nothing else is to be had.
   recursion yes;
@@ -72,12 +77,22 @@ zone "fixed.test" { type primary; file "fixed.test.db"; };
       directory,
       ready: /all zones loaded[\s\S]*\brunning\b/,
     });
-    return new Bind(port!, directory, engine);
+    held.close();
+    return new Bind(host, port, directory, engine);
   }
 
   /** TXT records of a name, as the server has them. */
   txt(name: string): readonly string[] {
-    const answer = execFileSync('dig', ['+short', '+norecurse', '@127.0.0.1', '-p', String(this.port), name, 'TXT']);
+    const answer = execFileSync('dig', [
+      '+short',
+      '+norecurse',
+      '+time=600',
+      `@${this.host}`,
+      '-p',
+      String(this.port),
+      name,
+      'TXT',
+    ]);
     return answer
       .toString()
       .split('\n')

@@ -2,10 +2,9 @@
 // their own, and ended by their process ids.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { accessSync, constants } from 'node:fs';
-import net from 'node:net';
 import { delimiter, join } from 'node:path';
+import { cleanEnvironment } from './marked-processes.ts';
 
 /** Null when it is not there. */
 export function findProgram(name: string): string | null {
@@ -28,28 +27,6 @@ export function missingPrograms(...names: readonly string[]): string | null {
   return missing.length === 0 ? null : `skipped: ${missing.join(' and ')} not installed`;
 }
 
-/** Ports of loopback that are free for TCP and UDP at the moment. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const found: number[] = [];
-  const open: { close(): void }[] = [];
-  while (found.length < count) {
-    const server = net.createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    open.push(server);
-    const { port } = server.address() as net.AddressInfo;
-    const socket = createSocket('udp4');
-    const isFree = await new Promise<boolean>((resolve) => {
-      socket.once('error', () => resolve(false));
-      socket.bind(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!isFree) continue;
-    open.push(socket);
-    found.push(port);
-  }
-  for (const one of open) one.close();
-  return found;
-}
-
 export interface EngineOptions {
   readonly args: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -57,8 +34,6 @@ export interface EngineOptions {
   /** What it says when it is ready. */
   readonly ready: RegExp;
 }
-
-const READY_TIMEOUT_MS = 15_000;
 
 export class Engine implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -76,11 +51,10 @@ export class Engine implements AsyncDisposable {
     if (path === null) throw new Error(`${name} is not installed`);
     const child = spawn(path, options.args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', ...options.environment },
+      env: cleanEnvironment(options.environment),
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
     });
     const engine = new Engine(child);
-    const late = setTimeout(() => child.kill('SIGKILL'), READY_TIMEOUT_MS);
     await new Promise<void>((resolve, reject) => {
       const heard = (chunk: Buffer): void => {
         engine.#said += chunk.toString();
@@ -90,7 +64,7 @@ export class Engine implements AsyncDisposable {
       child.stderr!.on('data', heard);
       child.once('error', reject);
       child.once('close', () => reject(new Error(`${name} ended:\n${engine.#said}`)));
-    }).finally(() => clearTimeout(late));
+    });
     return engine;
   }
 

@@ -71,8 +71,34 @@ export interface LogLine {
   readonly ServiceName: string;
 }
 
-/** `timeout` holds for every wait for a server but `dialTimeout`. */
-export function installFile(timeout: string, dialTimeout: string, transport: string, routing: string): string {
+const LIMITS = 'maxResponseHeaderBytes: 16384, maxResponseHeaderCount: 100';
+const WAITS = ['dialTimeout', 'responseHeaderTimeout', 'readIdleTimeout', 'writeIdleTimeout'] as const;
+
+/** Every wait for a server but the one named is without an end: only who is to wait in vain for something waits for a time. */
+function waiting(short: (typeof WAITS)[number] | null): string {
+  return `forwardingTimeouts: { ${WAITS.map((wait) => `${wait}: ${wait === short ? '500ms' : '0s'}`).join(', ')} }`;
+}
+
+/** Transports by what runs out of time. */
+const TRANSPORTS = {
+  dial: waiting('dialTimeout'),
+  head: waiting('responseHeaderTimeout'),
+  body: waiting('readIdleTimeout'),
+  write: waiting('writeIdleTimeout'),
+};
+export type TransportName = keyof typeof TRANSPORTS;
+
+/** The transport that has a test of this behaviour end. */
+export function transportFor(behaviour: string): TransportName | undefined {
+  const { [behaviour as keyof typeof OUTCOMES]: outcome } = OUTCOMES;
+  if (outcome?.[1] === 'upstream_response_timeout') return 'head';
+  return outcome?.[1] === 'upstream_read_timeout' ? 'body' : undefined;
+}
+
+/** `transport` are further options of the default one, in one line. */
+export function installFile(transport: string, routing: string): string {
+  const further = transport === '' ? '' : `, ${transport}`;
+  const named = Object.entries(TRANSPORTS).map(([name, waits]) => `    ${name}: { ${LIMITS}, ${waits}${further} }\n`);
   return `
 entryPoints:
   web: { address: "127.0.0.1:0" }
@@ -80,24 +106,24 @@ entryPoints:
 ping: {}
 metrics: { prometheus: {} }
 accessLog: { format: json, fields: { defaultMode: drop, names: { ${FIELDS} } } }
-serversTransport:
-  maxResponseHeaderBytes: 16384
-  maxResponseHeaderCount: 100
-${transport}
-  forwardingTimeouts: { dialTimeout: ${dialTimeout}, responseHeaderTimeout: ${timeout}, readIdleTimeout: ${timeout}, writeIdleTimeout: ${timeout} }
+serversTransport: { ${LIMITS}, ${waiting(null)}${further} }
 http:
-${routing}
-`;
+${routing}  serversTransports:
+${named.join('')}`;
 }
 
-/** One service per server, each under its name's prefix. */
-export function servers(named: Readonly<Record<string, string>>): string {
+/** One service per server, each under its name's prefix, with the transport that is named behind the address if any is. */
+export function servers(
+  named: Readonly<Record<string, string | readonly [url: string, TransportName | undefined]>>,
+): string {
   const routers = Object.keys(named).map(
     (name) => `    ${name}: { rule: "HeaderRegexp(\`X-Service\`, \`^${name}$\`)", service: ${name} }\n`,
   );
-  const services = Object.entries(named).map(
-    ([name, url]) => `    ${name}: { loadBalancer: { servers: [${url === '' ? '' : `{ url: "${url}" }`}] } }\n`,
-  );
+  const services = Object.entries(named).map(([name, server]) => {
+    const [url, transport] = typeof server === 'string' ? [server, undefined] : server;
+    const own = transport === undefined ? '' : `serversTransport: ${transport}, `;
+    return `    ${name}: { loadBalancer: { ${own}servers: [${url === '' ? '' : `{ url: "${url}" }`}] } }\n`;
+  });
   return `  routers:\n${routers.join('')}  services:\n${services.join('')}`;
 }
 

@@ -1,11 +1,8 @@
 // A server that says its name, keeps count, and can be made sick, closed and opened again at the same port.
 
 import http from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-
-export interface NamedOriginOptions {
-  readonly port?: number;
-}
+import type { Socket } from 'node:net';
+import { holdPort } from './ports.ts';
 
 export class NamedOrigin {
   readonly name: string;
@@ -23,7 +20,8 @@ export class NamedOrigin {
   readonly #server: http.Server;
   readonly #sockets = new Set<Socket>();
   readonly #watchers = new Set<() => void>();
-  #port = 0;
+  /** Nobody else gets it while this one is closed. */
+  readonly #port = holdPort();
 
   private constructor(name: string) {
     this.name = name;
@@ -52,7 +50,6 @@ export class NamedOrigin {
     await new Promise<void>((resolve) => {
       this.#server.listen(this.#port, '127.0.0.1', resolve);
     });
-    this.#port = (this.#server.address() as AddressInfo).port; // A TCP server.
   }
 
   async close(): Promise<void> {

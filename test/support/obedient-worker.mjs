@@ -25,7 +25,7 @@ parentPort.on('message', (message) => {
       return;
     case 'exhaust': {
       const hoard = [];
-      for (;;) hoard.push(Array.from({ length: 1_000_000 }, () => hoard.length));
+      for (;;) hoard.push('x'.repeat(2 ** 20).split(''));
     }
     default:
       parentPort.postMessage({ kind: 'ack', version, digest, buildMs: 0 });

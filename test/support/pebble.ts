@@ -5,7 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Engine, freePorts } from './engine.ts';
+import { Engine } from './engine.ts';
+import { holdPorts, ownAddress, ownPort } from './ports.ts';
 
 export interface PebbleOptions {
   /** Ports it looks at challenges on. */
@@ -40,7 +41,8 @@ export class Pebble implements AsyncDisposable {
 
   static async start(options: PebbleOptions = {}): Promise<Pebble> {
     const directory = await mkdtemp(join(tmpdir(), 'signalbox-pebble-'));
-    const [own, management, dns, control] = await freePorts(4);
+    const [own, management, control] = holdPorts(3);
+    const dns = `${ownAddress()}:${ownPort()}`;
     const ports = options.ports ?? ([own!, management!] as const);
     makeCertificates(directory);
     const engines: Engine[] = [];
@@ -49,7 +51,7 @@ export class Pebble implements AsyncDisposable {
         await Engine.start('pebble-challtestsrv', {
           args: [
             '-dns01',
-            `127.0.0.1:${dns}`,
+            dns,
             '-management',
             `127.0.0.1:${control}`,
             '-defaultIPv4',
@@ -84,7 +86,7 @@ export class Pebble implements AsyncDisposable {
     );
     engines.push(
       await Engine.start('pebble', {
-        args: ['-config', config, '-strict', '-dnsserver', options.nameServer ?? `127.0.0.1:${dns}`],
+        args: ['-config', config, '-strict', '-dnsserver', options.nameServer ?? dns],
         environment: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '5', ...options.environment },
         ready: /ACME directory available/,
       }),

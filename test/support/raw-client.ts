@@ -36,11 +36,14 @@ export class RawClient {
     });
   }
 
-  static connect(port: number, options: { allowHalfOpen?: boolean; localAddress?: string } = {}): Promise<RawClient> {
+  static connect(
+    port: number,
+    options: { host?: string; allowHalfOpen?: boolean; localAddress?: string } = {},
+  ): Promise<RawClient> {
     return new Promise((resolve, reject) => {
       const socket = net.connect({
         port,
-        host: '127.0.0.1',
+        host: options.host ?? '127.0.0.1',
         noDelay: true,
         allowHalfOpen: options.allowHalfOpen ?? true,
         ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),

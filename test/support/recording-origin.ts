@@ -1,6 +1,7 @@
 // A server that keeps every byte it is sent and answers as it is told.
 
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
+import { holdPort } from './ports.ts';
 
 export interface OriginConnection {
   readonly socket: net.Socket;
@@ -23,6 +24,8 @@ export const answerOk: Respond = (connection, bytes) => {
 export class RecordingOrigin {
   readonly connections: OriginConnection[] = [];
   respond: Respond;
+  /** Nobody else gets it when this one is closed. */
+  readonly port = holdPort();
   readonly #server: net.Server;
   readonly #watchers = new Set<() => void>();
 
@@ -49,13 +52,9 @@ export class RecordingOrigin {
   static async start(respond: Respond = answerOk): Promise<RecordingOrigin> {
     const origin = new RecordingOrigin(respond);
     await new Promise<void>((resolve) => {
-      origin.#server.listen(0, '127.0.0.1', resolve);
+      origin.#server.listen(origin.port, '127.0.0.1', resolve);
     });
     return origin;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port; // A TCP server.
   }
 
   /** All bytes of all connections. */

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cleanEnvironment } from './marked-processes.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -65,11 +66,26 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
   const [program, ...programArgs] = options.openFiles === undefined ? whole : limited;
   const child = spawn(program!, programArgs, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] ?? '', ...options.environment },
+    env: cleanEnvironment({ ...quietDefaults(options.install), ...options.environment }),
   });
   const router = new Running(child, directory);
   if (options.isExpectedToStart !== false) await router.sees(/\d+ middlewares?\n/);
   return router;
+}
+
+/**
+ * What a test does not name does not come in its way: the internal entry point's own default is a fixed port, which somebody
+ * else may have, and the default waits for servers run out on a busy machine, where the origin is the test itself.
+ */
+export function quietDefaults(install: string): Record<string, string> {
+  const hasInternal = /\b(?:api|ping|metrics|rest)\b/.test(install) && !/\btraefik\b/.test(install);
+  const waits = 'SIGNALBOX_SERVERSTRANSPORT_FORWARDINGTIMEOUTS_';
+  return {
+    ...(hasInternal ? { SIGNALBOX_ENTRYPOINTS_TRAEFIK_ADDRESS: '127.0.0.1:0' } : {}),
+    ...(install.includes('serversTransport:')
+      ? {}
+      : { [`${waits}DIALTIMEOUT`]: '1h', [`${waits}RESPONSEHEADERTIMEOUT`]: '1h', [`${waits}READIDLETIMEOUT`]: '1h' }),
+  };
 }
 
 class Running implements RouterProcess {

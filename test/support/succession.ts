@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand, type CommandResult } from './command.ts';
+import { cleanEnvironment } from './marked-processes.ts';
+import { quietDefaults } from './router.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -55,7 +57,7 @@ export class Succession implements AsyncDisposable {
     const [program, ...args] = options.shell === undefined ? command : ['sh', '-c', options.shell, 'sh', ...command];
     const child = spawn(program!, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', ...options.environment },
+      env: cleanEnvironment({ ...quietDefaults(options.install), ...options.environment }),
     });
     const succession = new Succession(child, directory, options);
     await succession.sees(/\d+ middlewares?\n/);
@@ -95,7 +97,9 @@ export class Succession implements AsyncDisposable {
     environment: Readonly<Record<string, string>> = {},
   ): Promise<CommandResult> {
     const config = join(this.directory, 'signalbox.yml');
-    const result = await runCommand([...argsOf(config, this.#options), '--takeover', ...more], { environment });
+    const result = await runCommand([...argsOf(config, this.#options), '--takeover', ...more], {
+      environment: { ...quietDefaults(this.#options.install), ...environment },
+    });
     const pid = /process (\d+) serves now/.exec(result.stderr)?.[1];
     if (pid !== undefined) this.pid = Number(pid);
     return result;

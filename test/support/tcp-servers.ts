@@ -1,9 +1,10 @@
 // Servers and clients of plain and TLS connections for tests.
 
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import tls from 'node:tls';
 import type { SelfSigned } from '../../src/core/self-signed.ts';
+import { holdPort } from './ports.ts';
 
 export interface TestServer {
   readonly port: number;
@@ -15,8 +16,8 @@ export interface TestServer {
 }
 
 /** `serve` gets every connection; half-open ones stay so. */
-export function plainServer(serve: (socket: net.Socket) => void, port = 0): Promise<TestServer> {
-  return listening(net.createServer({ allowHalfOpen: true }, serve), 'connection', port);
+export function plainServer(serve: (socket: net.Socket) => void): Promise<TestServer> {
+  return listening(net.createServer({ allowHalfOpen: true }, serve), 'connection');
 }
 
 export function tlsServer(
@@ -29,10 +30,12 @@ export function tlsServer(
     serve,
   );
   server.on('tlsClientError', () => {});
-  return listening(server, 'secureConnection', 0);
+  return listening(server, 'secureConnection');
 }
 
-async function listening(server: net.Server, event: string, port: number): Promise<TestServer> {
+async function listening(server: net.Server, event: string): Promise<TestServer> {
+  // Nobody else gets it when this one is closed.
+  const port = holdPort();
   const sockets = new Set<net.Socket>();
   const note = (socket: net.Socket): void => {
     sockets.add(socket);
@@ -46,7 +49,7 @@ async function listening(server: net.Server, event: string, port: number): Promi
     server.listen(port, '127.0.0.1', resolve);
   });
   return {
-    port: (server.address() as AddressInfo).port, // A TCP server.
+    port,
     sockets,
     accepted: async () => {
       const [socket] = (await once(server, event)) as [net.Socket];

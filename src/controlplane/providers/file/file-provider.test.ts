@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { link, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { SystemClock } from '../../../core/clock.ts';
+import { ManualClock, SystemClock, type Clock } from '../../../core/clock.ts';
 import { NO_PLUGINS } from '../../../schema/decode-context.ts';
 import type { RoutingConfig } from '../../config/routing-config.ts';
 import { operatorSubstitutions } from '../../config/operator-substitutions.ts';
 import { FileProvider } from './file-provider.ts';
+import type { WatchSystem } from './file-watch.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -58,10 +59,26 @@ class Published {
   }
 }
 
+/** Sees no change and has no timer go off: what is read is read by `reload`. */
+const BLIND: WatchSystem = {
+  after: () => ({ close() {} }),
+  now: () => 0,
+  watch: () => ({ close() {}, on: () => null as never }),
+};
+
+/** The file as it is after a write of this moment, at once. */
+async function put(clock: Clock, name: string, text: string): Promise<void> {
+  const [aside, at] = [join(directory, '..aside'), new Date(clock.wall())];
+  await writeFile(aside, text);
+  await utimes(aside, at, at);
+  await rename(aside, join(directory, name));
+}
+
 async function start(
   config: { filename?: string; directory?: string },
   watch = false,
   keepLastGood = true,
+  byHand?: Clock,
 ): Promise<Published> {
   const published = new Published();
   provider = new FileProvider(
@@ -72,11 +89,12 @@ async function start(
     },
     {
       log: SILENT,
-      clock: new SystemClock(),
+      clock: byHand ?? new SystemClock(),
       substitutions: operatorSubstitutions({}),
       plugins: NO_PLUGINS,
       keepLastGood,
     },
+    byHand === undefined ? undefined : BLIND,
   );
   await provider.start(published.take);
   return published;
@@ -96,18 +114,27 @@ test('a directory is read at every depth, other files and hidden versions left a
 });
 
 test('a file that was emptied to be written anew is not taken for an empty one', async () => {
-  await write('a.yml', routers('a'));
-  const published = await start({ directory: '' }, true);
-  await write('a.yml', '');
+  const clock = new ManualClock();
+  await put(clock, 'a.yml', routers('a'));
+  const published = await start({ directory: '' }, true, true, clock);
+  await put(clock, 'a.yml', '');
+  await provider!.reload();
+  clock.advance(900);
   await provider!.reload();
   expect(published.names).toEqual(['a']);
-  await write('a.yml', routers('b'));
-  await published.until('b');
+  await put(clock, 'a.yml', routers('b'));
+  clock.advance(100);
+  await provider!.reload();
+  expect(published.names).toEqual(['b']);
   const names = published.all.map((config) => [...config.routers.keys()].join());
   expect(names).not.toContain('');
   // One that stays empty is believed in the end.
-  await write('a.yml', '');
-  await published.until();
+  await put(clock, 'a.yml', '');
+  await provider!.reload();
+  expect(published.names).toEqual(['b']);
+  clock.advance(1_000);
+  await provider!.reload();
+  expect(published.names).toEqual([]);
 });
 
 test('a file that breaks keeps its last good content, and says where it is broken until it is mended', async () => {
@@ -156,22 +183,31 @@ test('a file that is gone from its directory takes its objects with it, as a dir
 });
 
 test('a root that is gone keeps what it had, with an error, until it is back', async () => {
-  await mkdir(join(directory, 'conf'));
-  await write('conf/a.yml', routers('a'));
-  await write('conf/b.yml', routers('b'));
-  const published = await start({ directory: 'conf' }, true);
-  await rm(join(directory, 'conf'), { recursive: true });
+  const clock = new ManualClock();
+  const conf = join(directory, 'conf');
+  const touch = (): Promise<void> => utimes(conf, new Date(clock.wall()), new Date(clock.wall()));
+  await mkdir(conf);
+  await put(clock, 'conf/a.yml', routers('a'));
+  await put(clock, 'conf/b.yml', routers('b'));
+  const published = await start({ directory: 'conf' }, true, true, clock);
+  await rm(conf, { recursive: true });
   await provider!.reload();
   expect(published.names).toEqual(['a', 'b']);
   expect(published.said).toEqual(['error file-unreadable conf:0']);
   // As `cp -r` makes it: the directory first, then file after file.
-  await mkdir(join(directory, 'conf'));
+  await mkdir(conf);
+  await touch();
   await provider!.reload();
   expect(published.names).toEqual(['a', 'b']);
-  await write('conf/a.yml', routers('a2'));
-  await published.until('a2', 'b');
+  await put(clock, 'conf/a.yml', routers('a2'));
+  await touch();
+  clock.advance(100);
+  await provider!.reload();
+  expect(published.names).toEqual(['a2', 'b']);
   // What is not in it in the end is gone.
-  await published.until('a2');
+  clock.advance(1_000);
+  await provider!.reload();
+  expect(published.names).toEqual(['a2']);
   expect(published.said).toEqual([]);
   expect(published.all.every((config) => config.routers.size > 0)).toBe(true);
 });

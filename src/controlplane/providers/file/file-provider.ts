@@ -13,7 +13,7 @@ import { mergeRouting } from '../../config/merge-routing.ts';
 import { decodeRouting, type RoutingConfig } from '../../config/routing-config.ts';
 import type { FileProviderConfig } from '../../config/install-config.ts';
 import type { Provider, ProviderContext } from '../define.ts';
-import { FileWatch } from './file-watch.ts';
+import { FileWatch, type WatchSystem } from './file-watch.ts';
 
 const NAME = 'file';
 const MAX_FILES = 10_000;
@@ -57,6 +57,7 @@ export class FileProvider implements Provider {
   readonly name = NAME;
   readonly #config: FileProviderConfig;
   readonly #context: ProviderContext;
+  readonly #system: WatchSystem | undefined;
   #files = new Map<string, KnownFile>();
   #watch: FileWatch | null = null;
   #publish: (config: RoutingConfig) => void = () => {};
@@ -69,17 +70,17 @@ export class FileProvider implements Provider {
   /** What was published last. */
   #published: { readonly files: readonly KnownFile[]; readonly problems: string } | null = null;
 
-  constructor(config: FileProviderConfig, context: ProviderContext) {
+  constructor(config: FileProviderConfig, context: ProviderContext, system?: WatchSystem) {
     this.#config = config;
     this.#context = context;
+    this.#system = system;
   }
 
   async start(publish: (config: RoutingConfig) => void): Promise<void> {
     this.#publish = publish;
     if (this.#config.watch) {
-      this.#watch = new FileWatch(() => {
-        void this.reload();
-      }, this.#context.log);
+      const changed = (): void => void this.reload();
+      this.#watch = new FileWatch(changed, this.#context.log, this.#system);
     }
     await this.reload();
     this.#isStarted = true;
