@@ -70,7 +70,7 @@ export interface InstallInput {
     readonly http?: {
       /** Put before the middlewares of every router of this entry point. */
       readonly middlewares?: ReadonlyArray<string> | string;
-      /** Send `;` in a query as `%3B` instead of `&`. */
+      /** Send `;` in a query as `%3B` instead of as it came. Rules read it as `&` otherwise. */
       readonly encodeQuerySemicolons?: boolean | string;
       /** Resolve `//`, `.` and `..` before routing. */
       readonly sanitizePath?: boolean | string;

@@ -82,6 +82,11 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
     'used; a POST may be lost',
     'avoided: the server’s `Keep-Alive: timeout`, or what it did before',
   ],
+  [
+    '`;` in a query, without `encodeQuerySemicolons`',
+    'sent as `&`',
+    'sent as it came; rules read it as `&`, as in Traefik',
+  ],
   ['trailers of requests', 'lost', 'carried'],
   [
     'upgrades (`tcp`, `SPDY/3.1`, `derp` …)',

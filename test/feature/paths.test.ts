@@ -95,3 +95,7 @@ test('stripPrefixRegex takes off what the first pattern finds at the begin', asy
   expect(await sent('area', '/X/shop/12/cart')).toEqual(['/X/shop/12/cart']);
   expect(await sent('area', '/only')).toEqual(['/', '/only']);
 });
+
+test('a query goes on as it came, also where it means something to nobody here', async () => {
+  expect(await sent('fixed', '/x?a=1;b=%20;;c')).toEqual(['/new-pl%C3%A4ce%2F?a=1;b=%20;;c', '/x']);
+});

@@ -133,7 +133,10 @@ const redirections = object({
 
 const http = object({
   middlewares: withDefault(list(string()), [], 'Put before the middlewares of every router of this entry point.'),
-  encodeQuerySemicolons: flag(false, 'Send `;` in a query as `%3B` instead of `&`.'),
+  encodeQuerySemicolons: flag(
+    false,
+    'Send `;` in a query as `%3B` instead of as it came. Rules read it as `&` otherwise.',
+  ),
   sanitizePath: flag(true, 'Resolve `//`, `.` and `..` before routing.'),
   encodedCharacters: withDefault(
     encodedCharacters,

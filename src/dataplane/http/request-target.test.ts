@@ -105,9 +105,9 @@ test('the normal form is stable, has no dot segment and no double slash', () => 
   );
 });
 
-test('queries go on as they came, but for the semicolon', () => {
+test('queries go on as they came', () => {
   expect(normaliseQuery('a=1&b=%20', ALLOW)).toBe('a=1&b=%20');
-  expect(normaliseQuery('a;b', ALLOW)).toBe('a&b');
+  expect(normaliseQuery('a;b', ALLOW)).toBe('a;b');
   expect(normaliseQuery('a;b', { ...ALLOW, encodeQuerySemicolons: true })).toBe('a%3Bb');
   for (const query of ['', 'f={"x":[1]}', 'a=100%', 'a=%zz', 'a=|^`\\<>', "a='b'", 'a=\xe9', 'a?b/../c']) {
     expect(normaliseQuery(query, ALLOW)).toBe(query);

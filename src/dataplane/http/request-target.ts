@@ -62,10 +62,7 @@ export function normalisePath(raw: string, policy: PathPolicy, out: NormalPath):
 /** The query without `?` as it is forwarded; null when it holds an octet that no target may hold. */
 export function normaliseQuery(raw: string, policy: PathPolicy): string | null {
   if (BAD_OCTET.test(raw)) return null;
-  let query = raw;
-  // `;` separates parameters for some origins and not for others: send what cannot be read two ways.
-  if (query.includes(';')) query = query.replaceAll(';', policy.encodeQuerySemicolons ? '%3B' : '&');
-  return query;
+  return policy.encodeQuerySemicolons && raw.includes(';') ? raw.replaceAll(';', '%3B') : raw;
 }
 
 /**

@@ -1,4 +1,5 @@
-// Query parameters for rules: parsed at most once per request, in linear time, as Go's url.ParseQuery reads them.
+// Query parameters for rules: parsed at most once per request, in linear time, as Go's url.ParseQuery reads them; but `;`
+// separates as well, as in Traefik, which puts `&` in its place.
 
 export type QueryParams = ReadonlyMap<string, readonly string[]>;
 
@@ -22,12 +23,12 @@ function decode(raw: string): string | null {
   }
 }
 
-/** Pairs with a broken escape or a `;` are dropped. */
+/** Pairs with a broken escape are dropped. `;` separates as `&` does. */
 export function parseQuery(query: string): QueryParams {
   if (query === '') return NONE;
   const params = new Map<string, string[]>();
-  for (const pair of query.split('&')) {
-    if (pair === '' || pair.includes(';')) continue;
+  for (const pair of query.includes(';') ? query.split(/[&;]/) : query.split('&')) {
+    if (pair === '') continue;
     const equals = pair.indexOf('=');
     const name = decode(equals < 0 ? pair : pair.slice(0, equals));
     const value = equals < 0 ? '' : decode(pair.slice(equals + 1));
