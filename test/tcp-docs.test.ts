@@ -136,6 +136,7 @@ test('the line of the common access log is as the page shows it', () => {
       headers: { defaultMode: 'drop', names: {} },
       queryParameters: { defaultMode: 'keep' },
     }),
+    false,
   );
   expect(PAGE).toContain(`\n${line}`);
 });

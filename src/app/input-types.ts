@@ -229,6 +229,8 @@ export interface InstallInput {
         readonly defaultMode?: 'keep' | 'KEEP' | 'drop' | 'DROP' | 'redact' | 'REDACT';
       };
     };
+    /** End lines of `common` and `genericCLF` with the response flag in quotes, `-` for none; JSON has it in any case. */
+    readonly responseFlag?: boolean | string;
     /** Lines are always gathered for 100 ms. */
     readonly bufferingSize?: number | string;
     /** Also requests of internal services such as `api@internal`. */

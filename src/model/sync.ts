@@ -2,6 +2,7 @@
 
 import type { AlpnCertificate, HttpChallenges } from './certificate.ts';
 import type { PluginModule } from './plugin.ts';
+import type { FailingServer, FailureReport } from './server-failure.ts';
 import type { Snapshot, SnapshotDelta } from './snapshot.ts';
 import type { Staple } from './staple.ts';
 import type { TlsSharedState } from './tls.ts';
@@ -94,6 +95,8 @@ export interface AccessLogInit {
     };
     readonly queryParameters: { readonly defaultMode: 'keep' | 'drop' | 'redact' };
   };
+  /** The flag is the last field of a line that is not JSON. */
+  readonly responseFlag: boolean;
 }
 
 export type ToWorker =
@@ -106,6 +109,8 @@ export type ToWorker =
     }
   /** Health of servers of these services has changed in the endpoint table. */
   | { readonly kind: 'health'; readonly services: readonly string[] }
+  /** A worker has seen this server fail; whoever sees it answer next reports that. */
+  | { readonly kind: 'failing'; readonly server: FailingServer }
   /** Answers that clients get with certificates, as far as they have changed. */
   | { readonly kind: 'staples'; readonly staples: readonly Staple[] }
   /** From now on session tickets are under these keys. */
@@ -136,6 +141,8 @@ export type FromWorker =
   | { readonly kind: 'nack'; readonly version: number; readonly reason: string }
   /** Failed requests have ejected a server. */
   | { readonly kind: 'ejected'; readonly service: string; readonly serverUrl: string }
+  /** Of servers that fail, or answer again. */
+  | { readonly kind: 'failures'; readonly reports: readonly FailureReport[] }
   | { readonly kind: 'challenged'; readonly id: number }
   | { readonly kind: 'drained'; readonly aborted: number }
   /** With what the worker holds outside of its heap. */

@@ -61,12 +61,13 @@ function header(record: AccessRecord, name: string, mode: HeaderMode): string {
   return mode === 'redact' ? 'REDACTED' : orDash(value);
 }
 
-/** `genericCLF` ends behind the user agent. */
+/** `genericCLF` ends behind the user agent; with `hasFlag` the response flag comes last in both. */
 export function renderCommonLine(
   record: AccessRecord,
   format: 'common' | 'genericCLF',
   count: number,
   fields: CommonFields,
+  hasFlag: boolean,
 ): string {
   const method = fields.hasMethod ? plainText(record.method) : '-';
   const path = fields.hasPath ? plainText(requestPath(record.target, fields.queries)) : '-';
@@ -75,9 +76,11 @@ export function renderCommonLine(
     `[${fields.time(record.startWallMs)}] "${method} ${path} ${fields.hasProtocol ? record.protocol : '-'}" ` +
     `${fields.hasStatus ? record.status : '-'} ${fields.hasSize ? record.responseBytes : '-'} ` +
     `"${header(record, 'referer', fields.referer)}" "${header(record, 'user-agent', fields.agent)}"`;
-  if (format === 'genericCLF') return `${line}\n`;
+  // Flags are our own words.
+  const end = hasFlag ? ` "${record.responseFlag === '' ? '-' : record.responseFlag}"\n` : '\n';
+  if (format === 'genericCLF') return line + end;
   const router = fields.hasRouter ? orDash(record.routerName) : '-';
   const server = fields.hasServer ? orDash(record.serviceUrl) : '-';
   const duration = fields.hasDuration ? Math.floor(record.durationMs) : 0;
-  return `${line} ${fields.hasCount ? count : '-'} "${router}" "${server}" ${duration}ms\n`;
+  return `${line} ${fields.hasCount ? count : '-'} "${router}" "${server}" ${duration}ms${end}`;
 }

@@ -48,22 +48,25 @@ export function connectionJsonLines({ fields }: AccessLogInit): Encode {
 
 /**
  * In the place of method, path and protocol of a request: `TCP` or `UDP`, the server name, and the version of TLS or `passthrough`.
- * There is no status. At the end, behind the duration, bytes of the client and why the connection ended.
+ * There is no status. At the end, behind the duration, bytes of the client and why the connection ended; in `genericCLF` that
+ * alone, with `hasFlag`.
  */
 export function renderConnectionLine(
   record: ConnectionRecord,
   format: 'common' | 'genericCLF',
   count: number,
   fields: CommonFields,
+  hasFlag: boolean,
 ): string {
   const orDash = (text: string): string => (text === '' ? '-' : plainText(text));
   const tls = record.isPassthrough ? 'passthrough' : record.tlsVersion === '' ? '-' : `TLS/${record.tlsVersion}`;
   const line =
     `${fields.hasHost ? record.clientIp : '-'} - - [${fields.time(record.startWallMs)}] ` +
     `"${record.protocol} ${orDash(record.serverName)} ${tls}" - ${fields.hasSize ? record.sentBytes : '-'} "-" "-"`;
-  if (format === 'genericCLF') return `${line}\n`;
+  const flag = `"${orDash(record.responseFlag)}"`;
+  if (format === 'genericCLF') return hasFlag ? `${line} ${flag}\n` : `${line}\n`;
   const router = fields.hasRouter ? orDash(record.routerName) : '-';
   const server = fields.hasServer ? orDash(record.serviceUrl) : '-';
   const duration = fields.hasDuration ? Math.floor(record.durationMs) : 0;
-  return `${line} ${fields.hasCount ? count : '-'} "${router}" "${server}" ${duration}ms ${record.receivedBytes} "${orDash(record.responseFlag)}"\n`;
+  return `${line} ${fields.hasCount ? count : '-'} "${router}" "${server}" ${duration}ms ${record.receivedBytes} ${flag}\n`;
 }

@@ -68,6 +68,19 @@ function lines(init: { [K in keyof AccessLogInit]?: unknown }, ...records: Parti
   return text;
 }
 
+test('lines end with the response flag when that is asked for', () => {
+  const failed = { responseFlag: 'upstream_connect_refused' };
+  for (const [format, end] of [
+    ['common', '12ms'],
+    ['genericCLF', '"agent \\x22x\\x22"'],
+  ]) {
+    const [first, second] = lines({ format, responseFlag: true }, failed, {}).split('\n');
+    expect(first!.endsWith(`${end} "upstream_connect_refused"`)).toBe(true);
+    expect(second!.endsWith(`${end} "-"`)).toBe(true);
+    expect(lines({ format, responseFlag: false }, failed).endsWith(`${end}\n`)).toBe(true);
+  }
+});
+
 test('common and generic formats are as Traefik writes them', () => {
   const begin = '::1 - - [23/Nov/2026:09:05:07 +0000] "GET /a?x=1&y=2 HTTP/1.1" 200 5 "r" "agent \\x22x\\x22"';
   const fields = { ...KEPT, headers: { defaultMode: 'keep', names: {} } };
@@ -184,6 +197,7 @@ test('lines that the writer cannot keep up with are dropped and counted', () => 
         headers: { defaultMode: 'drop', names: {} },
         queryParameters: { defaultMode: 'keep' },
       },
+      responseFlag: false,
     },
     (_, count, dropped) => sent.push({ count, dropped }),
     outstanding,

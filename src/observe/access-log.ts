@@ -41,13 +41,13 @@ export class AccessLog {
     this.#outstanding = new Int32Array(outstanding);
     this.#slot = slot;
     this.#json = init.format === 'json' ? new JsonLines(init) : null;
-    const { filters, format } = init;
+    const { filters, format, responseFlag } = init;
     const common = commonFields(init.fields);
     this.#common = common;
     this.#renderConnection =
       format === 'json'
         ? connectionJsonLines(init)
-        : (record, count) => renderConnectionLine(record, format, count, common);
+        : (record, count) => renderConnectionLine(record, format, count, common, responseFlag);
     this.#hasFilters = filters.statusCodes.length > 0 || filters.retryAttempts || filters.minDurationMs > 0;
   }
 
@@ -61,6 +61,7 @@ export class AccessLog {
             this.#init.format === 'genericCLF' ? 'genericCLF' : 'common',
             this.#requests,
             this.#common,
+            this.#init.responseFlag,
           )
         : this.#json.render(record, this.#requests);
     this.#add(line);

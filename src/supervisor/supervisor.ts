@@ -29,6 +29,7 @@ import { bindOwn, EntryPointSockets, type OpenSocket } from './entry-point-socke
 import type { MemoryBounds } from './memory-watch.ts';
 import { StapleSender } from './staple-sender.ts';
 import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
+import { FailureLog } from './failure-log.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
@@ -85,6 +86,7 @@ export class Supervisor implements Publisher, WorkerListener {
   readonly #rows: EndpointRows;
   readonly #resolver = new Resolver();
   readonly #health: HealthMonitor;
+  readonly #failures: FailureLog;
   readonly #sockets: EntryPointSockets;
   readonly #descriptorWatch: DescriptorWatch;
   readonly #workers = new Map<number, WorkerHandle>();
@@ -120,19 +122,31 @@ export class Supervisor implements Publisher, WorkerListener {
     );
     this.#sockets = new EntryPointSockets(this.#memory.connections, options.openSocket ?? bindOwn);
     this.#rows = new EndpointRows(this.#memory.endpoints);
+    const wheel = new TimerWheel(options.clock);
+    this.#failures = new FailureLog({
+      clock: options.clock,
+      wheel,
+      log: options.log,
+      began: (server) => {
+        for (const worker of this.#workers.values()) worker.send({ kind: 'failing', server });
+      },
+    });
     this.#health = new HealthMonitor({
       table: this.#memory.endpoints,
       rows: this.#rows,
       resolver: this.#resolver,
       tls: new UpstreamTls((name) => this.#snapshot?.certificates[name] ?? null),
       clock: options.clock,
-      wheel: new TimerWheel(options.clock),
+      wheel,
       log: options.log,
       random: Math.random,
       changed: (services) => {
         for (const worker of this.#workers.values()) worker.send({ kind: 'health', services });
       },
-      event: (change) => options.healthChanged(change),
+      event: (change) => {
+        this.#failures.healthChanged(change);
+        options.healthChanged(change);
+      },
     });
   }
 
@@ -293,6 +307,7 @@ export class Supervisor implements Publisher, WorkerListener {
     if (this.#rotation !== null) clearInterval(this.#rotation);
     for (const pause of this.#pauses.values()) pause.close();
     this.#pauses.clear();
+    this.#failures.stop();
     this.#health.stop();
     this.#descriptorWatch.stop();
     this.#resolver.stop();
@@ -364,6 +379,9 @@ export class Supervisor implements Publisher, WorkerListener {
       }
       case 'ejected':
         this.#health.ejected(message.service, message.serverUrl);
+        return;
+      case 'failures':
+        for (const report of message.reports) this.#failures.take(report);
         return;
       case 'challenged':
         this.#challenges.confirmed(worker.id, message.id);

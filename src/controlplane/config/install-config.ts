@@ -377,6 +377,7 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
                 minDurationMs: options.accessLog.filters.minDuration,
               },
               fields: options.accessLog.fields,
+              responseFlag: options.accessLog.responseFlag,
             },
           },
     metrics: {

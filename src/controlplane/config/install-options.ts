@@ -178,6 +178,12 @@ const accessLog = object({
     'Only requests that pass one of these are logged.',
   ),
   fields: withDefault(accessLogFields, defaultsOf(accessLogFields), 'What a JSON line holds.'),
+  responseFlag: own(
+    flag(
+      false,
+      'End lines of `common` and `genericCLF` with the response flag in quotes, `-` for none; JSON has it in any case.',
+    ),
+  ),
   bufferingSize: needless(integer(), 'Lines are always gathered for 100 ms.'),
   addInternals: flag(false, 'Also requests of internal services such as `api@internal`.'),
   dualOutput: later('Logs over OTLP.'),

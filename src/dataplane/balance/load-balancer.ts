@@ -9,6 +9,7 @@ import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { Endpoint } from '../upstream/endpoint.ts';
+import type { TracedServer } from '../upstream/failure-trace.ts';
 import type { Candidate, Picker } from './define.ts';
 import { BALANCERS } from './registry.ts';
 import { SlowStart, STEPS } from './slow-start.ts';
@@ -35,11 +36,14 @@ export class LoadBalancer {
   private sticky: StickyCookie<Endpoint> | null = null;
   private slowStart = new SlowStart(0);
   private readonly nextStep: Deadline;
+  /** For requests that find no server to ask; null where nobody wants to know. */
+  private readonly trace: TracedServer | null;
 
   constructor(name: string, context: UpstreamContext, secret: Uint8Array) {
     this.name = name;
     this.context = context;
     this.secret = secret;
+    this.trace = context.trace?.server('http', name, '') ?? null;
     this.nextStep = new Deadline(() => this.rebuild());
   }
 
@@ -65,6 +69,7 @@ export class LoadBalancer {
         row: rows[index] ?? -1,
         passive: spec.passiveHealthCheck,
         ejected: () => this.context.ejected(spec.name, server.url),
+        trace: this.context.trace?.server('http', spec.name, server.url) ?? null,
       });
       endpoints.set(key, endpoint);
       const isUp = endpoint.isUp;
@@ -103,15 +108,24 @@ export class LoadBalancer {
     exchange.serviceName = this.name;
     const endpoint = this.choose(exchange);
     if (endpoint === null) {
-      respondFailure(
-        exchange,
-        this.members.some(({ weight }) => weight > 0) ? FAILURES.noHealthyServer : FAILURES.noServer,
-      );
+      this.refuse(exchange);
       return;
     }
+    this.trace?.worked();
     const { passHostHeader } = this.spec!;
     exchange.upstreamHost = passHostHeader && exchange.authority !== '' ? exchange.authority : endpoint.address;
     endpoint.send(exchange);
+  }
+
+  /** That checks have found its servers down, the log says already. */
+  private refuse(exchange: Exchange): void {
+    const isDown = this.members.some(({ weight }) => weight > 0);
+    const failure = isDown ? FAILURES.noHealthyServer : FAILURES.noServer;
+    if (!isDown) {
+      const reason = this.members.length === 0 ? 'the service has no servers' : 'all its servers have the weight 0';
+      this.trace?.failed(failure.flag, failure.status, reason);
+    }
+    respondFailure(exchange, failure);
   }
 
   /** The server that has authenticated the client's connection, which is somebody there alone; null for none. */

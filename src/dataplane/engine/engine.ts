@@ -5,6 +5,7 @@ import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { AlpnCertificate, HttpChallenges } from '../../model/certificate.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
+import type { FailingServer, FailureReport } from '../../model/server-failure.ts';
 import type { Staple } from '../../model/staple.ts';
 import type { EndpointRows } from '../../model/sync.ts';
 import type { TlsSharedState } from '../../model/tls.ts';
@@ -17,6 +18,7 @@ import type { ConnectionBudget } from '../upstream/connection-budget.ts';
 import type { RestingPlace, UpstreamContext } from '../upstream/connection-owner.ts';
 import type { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
+import { FailureTrace } from '../upstream/failure-trace.ts';
 import { Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
@@ -53,6 +55,8 @@ export interface EngineOptions {
   readonly udpInstrument: ConnectionInstrument;
   /** Failed requests have ejected a server of a service. */
   readonly ejected: (service: string, serverUrl: string) => void;
+  /** Servers fail, or answer again. */
+  readonly serversFailed: (reports: readonly FailureReport[]) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly handshakeFailed: HandshakeFailed;
@@ -73,6 +77,7 @@ export class Engine {
   readonly #tcpGeneration: TcpGeneration;
   readonly #udp: UdpRouting;
   readonly #upstream: UpstreamContext;
+  readonly #trace: FailureTrace;
   readonly #passwords: PasswordVerifier;
   readonly #tls: TlsStore;
   readonly #challenges = new Challenges();
@@ -88,6 +93,7 @@ export class Engine {
     this.#tls = new TlsStore(options.tls);
     this.#initial = options.snapshot;
     this.#initialRows = options.rows;
+    this.#trace = new FailureTrace(wheel, options.serversFailed);
     this.#upstream = {
       wheel,
       resolver: new Resolver({ socketDirectory: options.socketDirectory }),
@@ -100,13 +106,14 @@ export class Engine {
         this.refreshHealth([service]);
         options.ejected(service, serverUrl);
       },
+      trace: this.#trace,
       keepOriginHeaders: options.instrument.needsOriginHeaders,
       resting: new Set(),
     };
     // What a server's connection costs to open again is less than what a client's does.
     descriptors.closeResting = () => closeOneOf(this.#upstream.resting) || closeOneOf(this.entryPoints.tcp.values());
     this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
-    this.#udp = new UdpRouting(this.#upstream.resolver, (route, entryPoint) =>
+    this.#udp = new UdpRouting(this.#upstream.resolver, this.#trace, (route, entryPoint) =>
       options.udpInstrument.observeRoute(route, this.#specOf(entryPoint)),
     );
     this.entryPoints = new EntryPoints(Object.values(options.snapshot.entryPoints), options.entryPointRows, {
@@ -212,6 +219,11 @@ export class Engine {
 
   setTicketKeys(keys: Uint8Array): void {
     this.#tls.setTicketKeys(keys);
+  }
+
+  /** Another worker has seen the server fail. */
+  watchServer(server: FailingServer): void {
+    this.#trace.watch(server);
   }
 
   /** Looks at the endpoint table anew for these services. */

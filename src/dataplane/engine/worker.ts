@@ -114,6 +114,7 @@ const engine = new Engine({
     accessLog,
   ),
   ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
+  serversFailed: (reports) => send({ kind: 'failures', reports }),
   handlerFailed(exchange, error) {
     const unreported = failureLines.admit(performance.now());
     if (unreported === null) return;
@@ -229,6 +230,9 @@ port.on('message', (message: ToWorker) => {
       return;
     case 'health':
       engine.refreshHealth(message.services);
+      return;
+    case 'failing':
+      engine.watchServer(message.server);
       return;
     case 'staples':
       engine.setStaples(message.staples);

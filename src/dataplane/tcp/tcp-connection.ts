@@ -145,10 +145,13 @@ export class TcpConnection {
     return null;
   }
 
-  dialFailed(end: TcpEnd): void {
+  dialFailed(end: TcpEnd, reason: string): void {
     const { endpoint, route } = this;
     this.dial = null;
-    if (endpoint !== null) route.observation.dialFailed(endpoint.service, endpoint.server.url, end);
+    if (endpoint !== null) {
+      route.observation.dialFailed(endpoint.service, endpoint.server.url, end);
+      endpoint.failed(end.flag, reason);
+    }
     this.cause = end;
     this.dialNext();
   }

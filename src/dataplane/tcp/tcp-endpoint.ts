@@ -6,6 +6,7 @@ import type { UpstreamTls } from '../tls/upstream-tls.ts';
 import { AddressOrder } from '../upstream/address-order.ts';
 import type { UpstreamSession } from '../upstream/connection-owner.ts';
 import type { EndpointTable } from '../upstream/endpoint-table.ts';
+import type { FailureTrace, TracedServer } from '../upstream/failure-trace.ts';
 import type { Resolver } from '../upstream/resolver.ts';
 
 /** What all TCP endpoints of a worker share. */
@@ -14,6 +15,7 @@ export interface TcpContext {
   readonly resolver: Resolver;
   readonly tls: UpstreamTls;
   readonly table: EndpointTable;
+  readonly trace: FailureTrace | null;
 }
 
 export class TcpEndpoint {
@@ -24,6 +26,7 @@ export class TcpEndpoint {
   readonly service: string;
   tlsSession: UpstreamSession | null = null;
   readonly addressOrder = new AddressOrder();
+  private readonly trace: TracedServer | null;
   private row = -1;
   private connections = 0;
 
@@ -32,6 +35,7 @@ export class TcpEndpoint {
     this.server = server;
     this.transport = transport;
     this.context = context;
+    this.trace = context.trace?.server('tcp', service, server.url) ?? null;
     context.resolver.retain(server.host);
   }
 
@@ -45,7 +49,13 @@ export class TcpEndpoint {
     return this.row < 0 || this.context.table.isUp(this.row);
   }
 
+  /** A connection could not be had; `reason` is for people. */
+  failed(flag: string, reason: string): void {
+    this.trace?.failed(flag, 0, reason);
+  }
+
   opened(): void {
+    this.trace?.worked();
     this.connections++;
     this.show();
   }

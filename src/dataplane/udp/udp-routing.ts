@@ -3,6 +3,7 @@
 
 import type { SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import type { UdpRouteSpec } from '../../model/udp.ts';
+import type { FailureTrace } from '../upstream/failure-trace.ts';
 import type { Resolver } from '../upstream/resolver.ts';
 import type { UdpObservation } from './udp-observer.ts';
 import { UdpService } from './udp-service.ts';
@@ -20,14 +21,16 @@ export type ObserveUdpRoute = (spec: UdpRouteSpec, entryPoint: string) => UdpObs
 
 export class UdpRouting {
   readonly resolver: Resolver;
+  readonly #trace: FailureTrace;
   readonly #observe: ObserveUdpRoute;
   readonly #services = new Map<string, UdpService>();
   readonly #specs = new Map<string, UdpRouteSpec>();
   #routes: ReadonlyMap<string, UdpRoute> = new Map();
   readonly #listeners = new Set<() => void>();
 
-  constructor(resolver: Resolver, observe: ObserveUdpRoute) {
+  constructor(resolver: Resolver, trace: FailureTrace, observe: ObserveUdpRoute) {
     this.resolver = resolver;
+    this.#trace = trace;
     this.#observe = observe;
   }
 
@@ -58,6 +61,7 @@ export class UdpRouting {
       if (service === undefined) {
         service = new UdpService(spec.name, {
           resolver: this.resolver,
+          trace: this.#trace,
           service: (name) => this.#services.get(name),
         });
         this.#services.set(spec.name, service);

@@ -3,6 +3,7 @@
 import type { UdpServerSpec, UdpServiceSpec } from '../../model/udp.ts';
 import { createWrr, type TurnPicker } from '../balance/wrr.ts';
 import { AddressOrder } from '../upstream/address-order.ts';
+import type { FailureTrace, TracedServer } from '../upstream/failure-trace.ts';
 import type { Resolver } from '../upstream/resolver.ts';
 
 /** One server, for as long as the service has it. */
@@ -11,12 +12,14 @@ export interface UdpEndpoint {
   readonly service: string;
   readonly server: Pick<UdpServerSpec, 'url' | 'host' | 'port'>;
   readonly addressOrder: AddressOrder;
+  readonly trace: TracedServer;
   /** The service has it no more: its sessions end. */
   isRetired: boolean;
 }
 
 export interface UdpServiceSurroundings {
   readonly resolver: Resolver;
+  readonly trace: FailureTrace;
   readonly service: (name: string) => UdpService | undefined;
 }
 
@@ -67,7 +70,7 @@ export class UdpService {
 
   /** A server whose weight alone has changed stays the same one, and keeps its sessions. */
   #setServers(servers: readonly UdpServerSpec[]): void {
-    const { resolver } = this.#surroundings;
+    const { resolver, trace } = this.#surroundings;
     const before = this.#endpoints;
     const endpoints = new Map<string, UdpEndpoint>();
     for (const server of servers) {
@@ -77,7 +80,13 @@ export class UdpService {
       endpoints.set(
         server.url,
         known === undefined
-          ? { service: this.name, server, addressOrder: new AddressOrder(), isRetired: false }
+          ? {
+              service: this.name,
+              server,
+              addressOrder: new AddressOrder(),
+              trace: trace.server('udp', this.name, server.url),
+              isRetired: false,
+            }
           : known,
       );
     }

@@ -8,6 +8,7 @@ import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { sameAddress } from '../net/datagram-handle.ts';
 import { descriptors, isOwnFault } from '../net/descriptors.ts';
 import type { Address } from '../upstream/address.ts';
+import { reasonOf } from '../upstream/dial-reason.ts';
 import type { Resolver } from '../upstream/resolver.ts';
 import { UDP_ENDS, type UdpEnd } from './udp-end.ts';
 import type { UdpObservation, UdpServiceObservation } from './udp-observer.ts';
@@ -99,8 +100,9 @@ export class UdpSession {
   private begin(endpoint: UdpEndpoint, addresses: readonly Address[]): void {
     const [first, ...rest] = endpoint.addressOrder.next(addresses, this.owner.wheel.nowMs);
     this.rest = rest;
-    if (first === undefined) this.fail(UDP_ENDS.dnsFailure);
-    else this.connect(endpoint, first);
+    if (first === undefined) {
+      this.fail(UDP_ENDS.dnsFailure, this.owner.resolver.problem(endpoint.server.host));
+    } else this.connect(endpoint, first);
   }
 
   private connect(endpoint: UdpEndpoint, address: Address): void {
@@ -108,10 +110,10 @@ export class UdpSession {
     this.socket = socket;
     descriptors.serverOpened();
     socket.once('close', () => descriptors.serverClosed());
-    const lost = (end: UdpEnd): void => {
-      if (socket === this.socket) this.lost(endpoint, address, end);
+    const lost = (error: NodeJS.ErrnoException): void => {
+      if (socket === this.socket) this.lost(endpoint, address, endOf(error), error);
     };
-    socket.on('error', (error: NodeJS.ErrnoException) => lost(endOf(error)));
+    socket.on('error', lost);
     socket.on('message', (datagram) => {
       if (socket === this.socket) this.answer(datagram);
     });
@@ -119,7 +121,7 @@ export class UdpSession {
     const connected = (error?: Error): void => {
       if (this.isDead || socket !== this.socket) return;
       if (error !== undefined) {
-        lost(endOf(error));
+        lost(error);
         return;
       }
       this.isConnected = true;
@@ -131,11 +133,11 @@ export class UdpSession {
   }
 
   /** Before any answer the server's other addresses get what this one has refused. */
-  private lost(endpoint: UdpEndpoint, address: Address, end: UdpEnd): void {
+  private lost(endpoint: UdpEndpoint, address: Address, end: UdpEnd, error: Error): void {
     endpoint.addressOrder.failed(address, this.owner.wheel.nowMs);
     const [next, ...rest] = this.rest;
     if (next === undefined || this.isDead) {
-      this.fail(end);
+      this.fail(end, reasonOf(address, endpoint.server.port, error));
       return;
     }
     this.rest = rest;
@@ -182,6 +184,7 @@ export class UdpSession {
 
   private answer(datagram: Buffer): void {
     if (this.isDead) return;
+    this.endpoint?.trace.worked();
     this.rest = [];
     this.takeWaiting();
     this.owner.wheel.arm(this.deadline, this.owner.idleMs);
@@ -192,10 +195,13 @@ export class UdpSession {
   }
 
   /** The client's next datagram begins another session, with the next server. */
-  private fail(cause: UdpEnd): void {
+  private fail(cause: UdpEnd, reason: string): void {
     if (this.isDead) return;
     const { endpoint } = this;
-    if (endpoint !== null) this.observation.dialFailed(endpoint.service, endpoint.server.url, cause);
+    if (endpoint !== null) {
+      this.observation.dialFailed(endpoint.service, endpoint.server.url, cause);
+      endpoint.trace.failed(cause.flag, 0, reason);
+    }
     this.end(cause);
   }
 

@@ -10,6 +10,7 @@ import type { ConnectionBudget } from './connection-budget.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Http1ResponseParser } from './http1-response-parser.ts';
 import type { UpstreamTls } from '../tls/upstream-tls.ts';
+import type { FailureTrace } from './failure-trace.ts';
 import type { Resolver } from './resolver.ts';
 
 /** Where connections rest until they are needed. */
@@ -32,6 +33,8 @@ export interface UpstreamContext {
   readonly resting: Set<RestingPlace>;
   /** Requests have shown that a server is down: this worker and the others must know. */
   readonly ejected: (service: string, serverUrl: string) => void;
+  /** Null where failures are told of in another way, as of checks. */
+  readonly trace: FailureTrace | null;
   /** Someone wants the origin's fields as they came, after middlewares have changed them. */
   readonly keepOriginHeaders: boolean;
 }

@@ -15,6 +15,8 @@ import type { Reading } from '../net/fixed-read.ts';
 import { Bond, type BondOwner } from './bond.ts';
 import type { ConnectionOwner, RestingPlace, UpstreamContext, UpstreamSession } from './connection-owner.ts';
 import { AddressOrder } from './address-order.ts';
+import { failureReason } from './failure-reason.ts';
+import type { TracedServer } from './failure-trace.ts';
 import { Dial, type DialOwner } from './dial.ts';
 import { Http1ClientConnection } from './http1-client.ts';
 import { Http2ClientConnection, type SharedConnectionOwner } from './http2-client.ts';
@@ -39,6 +41,8 @@ export interface EndpointSettings {
   readonly passive: PassiveHealthCheckSpec | null;
   /** Called once per ejection by failed requests. */
   readonly ejected: () => void;
+  /** Where its failures are told of; null for nowhere. */
+  readonly trace: TracedServer | null;
 }
 
 /**
@@ -98,6 +102,7 @@ export class Endpoint
   private row = -1;
   private passive: PassiveHealthCheckSpec | null = null;
   private ejected: () => void = () => {};
+  private trace: TracedServer | null = null;
   private meanMs = 0;
   private meanCount = 0;
   private meanAtMs = 0;
@@ -116,10 +121,11 @@ export class Endpoint
     context.resolver.retain(server.host, this);
   }
 
-  configure({ row, passive, ejected }: EndpointSettings): void {
+  configure({ row, passive, ejected, trace }: EndpointSettings): void {
     this.row = row;
     this.passive = passive;
     this.ejected = ejected;
+    this.trace = trace;
     this.showInFlight();
     this.showConnections();
   }
@@ -149,11 +155,21 @@ export class Endpoint
 
   answered(exchange: Exchange): void {
     this.measure(performance.now() - exchange.originStartMs);
+    this.trace?.worked();
     if (this.passive !== null && exchange.status >= 500) this.countFailure();
   }
 
-  brokeOff(failure: Failure): void {
-    if (failure.side === 'upstream') this.countFailure();
+  brokeOff(failure: Failure, reason = ''): void {
+    if (failure.side !== 'upstream') return;
+    this.countFailure();
+    this.tell(failure, reason);
+  }
+
+  /** `reason` is what the system said, '' for nothing. */
+  private tell(failure: Failure, reason: string): void {
+    const { trace, address, transport } = this;
+    if (trace === null) return;
+    trace.failed(failure.flag, failure.status, reason === '' ? failureReason(failure, address, transport) : reason);
   }
 
   /** The mean of the first answers, then one in which each further answer counts a hundredth. */
@@ -286,6 +302,7 @@ export class Endpoint
     if (this.server.scheme === 'https') this.sendFresh(exchange, false);
     else {
       exchange.failure = FAILURES.upgradeRefused;
+      this.tell(FAILURES.upgradeRefused, '');
       respondFailure(exchange, FAILURES.upgradeRefused);
     }
   }
@@ -420,7 +437,7 @@ export class Endpoint
     for (const { exchange } of dial.waiters.splice(0)) {
       this.finish();
       exchange.failureReason = reason;
-      this.failed(exchange, failure, false);
+      this.failed(exchange, failure, false, reason);
     }
   }
 
@@ -432,6 +449,7 @@ export class Endpoint
 
   private wait(exchange: Exchange): void {
     if (this.waiters.length >= this.maxWaiters) {
+      this.tell(FAILURES.poolFull, '');
       respondFailure(exchange, FAILURES.poolFull);
       return;
     }
@@ -465,6 +483,7 @@ export class Endpoint
 
   waitedTooLong(waiter: Waiter): void {
     this.dropWaiter(waiter);
+    this.tell(FAILURES.poolTimeout, '');
     respondFailure(waiter.exchange, FAILURES.poolTimeout);
   }
 
@@ -602,7 +621,7 @@ export class Endpoint
    * connection when a kept one turned out to be dead; everything else is the client's to know. Once also where the
    * second connection is a kept one after all, because the request had to wait for it.
    */
-  failed(exchange: Exchange, failure: Failure, wasReused: boolean): void {
+  failed(exchange: Exchange, failure: Failure, wasReused: boolean, reason = ''): void {
     exchange.responseSource = null;
     if (
       failure.retry === 'reused' &&
@@ -616,7 +635,7 @@ export class Endpoint
       else this.sendFresh(exchange, false);
       return;
     }
-    this.brokeOff(failure);
+    this.brokeOff(failure, reason);
     respondFailure(exchange, failure);
   }
 

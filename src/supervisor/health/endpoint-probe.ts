@@ -107,6 +107,7 @@ export abstract class EndpointProbe implements Probe {
       budget: NO_LIMITS,
       table: NO_ROWS,
       ejected: () => {},
+      trace: null,
       keepOriginHeaders: false,
       resting: new Set(),
     });
