@@ -340,6 +340,8 @@ export interface InstallInput {
     readonly defaultRuleSyntax?: 'v2' | 'V2' | 'v3' | 'V3';
     /** Time after which TLS session tickets get new keys, which costs each client one full handshake. */
     readonly ticketKeyLifetime?: number | string;
+    /** Memory that each worker holds at most of what is in progress: begun heads and frames, handshakes, bodies that wait for a slow reader, compressors. Beyond it the newest is refused, with 503 or a reset. */
+    readonly maxBytesInProgress?: number | string;
   };
   /** What survives a restart. Without it, history is kept in memory. */
   readonly state?: {

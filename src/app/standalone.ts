@@ -286,6 +286,7 @@ export class Standalone {
       ...(inheritance === null ? {} : { ticketKeys: Buffer.from(inheritance.ticketKeys, 'base64') }),
       openSocket: (spec) => this.#openSocket(spec.name, spec.address, spec.reusePort),
       ticketKeyLifeMs: install.ticketKeyLifeMs,
+      maxBytesInProgress: install.maxBytesInProgress,
       healthChanged: (change) => this.#events.emit('health', change),
       replaced: (worker, reason) =>
         this.#events.emit('worker', { worker, reason, restarts: this.#supervisor.restarts }),

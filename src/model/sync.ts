@@ -25,6 +25,8 @@ export interface WorkerInit {
   /** Of the sockets of internal services; '' when there are none. */
   readonly socketDirectory: string;
   readonly plugins: readonly PluginModule[];
+  /** See core/held-memory.ts. */
+  readonly maxBytesInProgress: number;
   readonly shared: SharedState;
   readonly observe: ObserveInit;
 }

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { SignalboxError } from '../core/errors.ts';
+import { DEFAULT_HELD_BYTES } from '../core/held-memory.ts';
 import type { Log } from '../core/log.ts';
 import { selfSigned } from '../core/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
@@ -62,6 +63,8 @@ export interface SupervisorOptions {
   readonly accessLog: AccessLogWriter | null;
   /** Keys of TLS session tickets are replaced after this long. */
   readonly ticketKeyLifeMs: number;
+  /** See WorkerInit; the usual ones when left out. */
+  readonly maxBytesInProgress?: number;
   /** See SharedState.secret. */
   readonly secret: Uint8Array;
   /** Of TLS session tickets, from the process before; fresh when left out. */
@@ -351,6 +354,7 @@ export class Supervisor implements Publisher, WorkerListener {
         observe: this.#options.observe,
         socketDirectory: this.#options.socketDirectory,
         plugins: this.#options.plugins,
+        maxBytesInProgress: this.#options.maxBytesInProgress ?? DEFAULT_HELD_BYTES,
       },
       this,
       this.#options.workerExecArgv ?? [],

@@ -61,6 +61,8 @@ export interface InstallConfig {
   readonly internals: { readonly accessLogs: boolean; readonly metrics: boolean };
   readonly defaultRuleSyntax: 'v2' | 'v3';
   readonly ticketKeyLifeMs: number;
+  /** See core/held-memory.ts. */
+  readonly maxBytesInProgress: number;
   /** Null when nothing is stapled. */
   readonly ocsp: { readonly responderOverrides: Readonly<Record<string, string>> } | null;
   readonly state: { readonly directory: string; readonly maxSnapshots: number } | null;
@@ -395,6 +397,7 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     },
     defaultRuleSyntax: options.core.defaultRuleSyntax,
     ticketKeyLifeMs: options.core.ticketKeyLifetime,
+    maxBytesInProgress: options.core.maxBytesInProgress,
     ocsp: options.ocsp ?? null,
     state: options.state ?? null,
     requestAcceptGraceMs: Math.max(0, ...lifeCycles.map((cycle) => cycle.requestAcceptGraceMs)),

@@ -27,6 +27,7 @@ import {
   type Infer,
   type Schema,
 } from '../../schema/schema.ts';
+import { DEFAULT_HELD_BYTES } from '../../core/held-memory.ts';
 import { forgivingList, forgivingRecord } from '../../schema/forgiving.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { installTcpTransportOptions } from './tcp-options.ts';
@@ -69,6 +70,13 @@ const core = object({
       }),
       12 * 3_600_000,
       'Time after which TLS session tickets get new keys, which costs each client one full handshake.',
+    ),
+  ),
+  maxBytesInProgress: own(
+    withDefault(
+      integer({ min: 65_536, clamp: 'both' }),
+      DEFAULT_HELD_BYTES,
+      'Memory that each worker holds at most of what is in progress: begun heads and frames, handshakes, bodies that wait for a slow reader, compressors. Beyond it the newest is refused, with 503 or a reset.',
     ),
   ),
 });

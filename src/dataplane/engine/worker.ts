@@ -6,6 +6,7 @@ import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
+import { heldMemory } from '../../core/held-memory.ts';
 import type { PluginModule } from '../../model/plugin.ts';
 import type { EndpointRows, FromWorker, ListenerInit, NewSockets, ToWorker, WorkerInit } from '../../model/sync.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
@@ -31,6 +32,7 @@ const MAX_FAILURE_LINES_PER_SECOND = 100;
 if (parentPort === null) throw new Error('worker.js runs in a worker thread of the supervisor only');
 const port = parentPort;
 const init = workerData as WorkerInit; // Written by the supervisor alone.
+heldMemory.maxBytes = init.maxBytesInProgress;
 
 function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);

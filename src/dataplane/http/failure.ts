@@ -78,6 +78,8 @@ export const FAILURES = {
   poolFull: failure('upstream_pool_full', 'upstream', 503, 'Service Unavailable'),
   poolTimeout: failure('upstream_pool_timeout', 'upstream', 503, 'Service Unavailable'),
   authBusy: failure('auth_busy', 'internal', 503, 'Service Unavailable', { close: false }),
+  /** So much is in progress that there is no room for more. */
+  memoryFull: failure('memory_full', 'internal', 503, 'Service Unavailable', { close: true }),
   internal: failure('internal_error', 'internal', 500, 'Internal Server Error', { close: true }),
 
   dnsFailure: failure('upstream_dns_failure', 'upstream', 502, 'Bad Gateway'),

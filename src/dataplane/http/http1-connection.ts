@@ -10,6 +10,7 @@
 
 import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
+import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { PREFACE } from '../http2/protocol.ts';
 import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
@@ -19,7 +20,7 @@ import { BodyReader } from './body-reader.ts';
 import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import { FORBIDDEN_IN_HEAD } from './field-block.ts';
-import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HeadReader } from './head-reader.ts';
+import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HEAD_REFUSED, HeadReader } from './head-reader.ts';
 import type { HeaderList } from './header-list.ts';
 import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from './http1-request-parser.ts';
 import { MessageWriter } from './message-writer.ts';
@@ -178,7 +179,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
         return end;
       }
       // The header timeout counts from the first byte, and only for heads that do not come whole.
-    } else if (head.received === '\r' && chunk[at] === 10 && !this.hasSkippedLine) {
+    } else if (head.isLoneCr && chunk[at] === 10 && !this.hasSkippedLine) {
       this.hasSkippedLine = true;
       head.reset();
       return at + 1;
@@ -187,15 +188,16 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     const outcome = head.read(chunk, at, end, limits.maxHeaderBytes);
     if (outcome === HEAD_COMPLETE) return this.begin(chunk, end);
     if (outcome === HEAD_PARTIAL) {
-      if (head.received.length > limits.maxLineBytes && !head.received.includes('\r\n')) {
+      if (head.received > limits.maxLineBytes && !head.hasLine) {
         head.reset();
         this.refuse(FAILURES.targetTooLong);
       } else if (FORBIDDEN_IN_HEAD.test(chunk.latin1Slice(at, end))) {
-        const isInFields = head.received.includes('\r\n');
+        const isInFields = head.hasLine;
         head.reset();
         this.refuse(isInFields ? FAILURES.badHeader : FAILURES.badRequestLine);
       } else if (!wasPartial) this.arm(this.context.spec.timeouts.headerMs);
     } else if (outcome === HEAD_MALFORMED) this.refuse(FAILURES.badHeader);
+    else if (outcome === HEAD_REFUSED) this.refuse(FAILURES.memoryFull);
     else {
       const firstLine = head.text.indexOf('\r\n');
       this.refuse(firstLine < 0 || firstLine > limits.maxLineBytes ? FAILURES.targetTooLong : FAILURES.headersTooLarge);
@@ -285,16 +287,26 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   }
 
   private hold(chunk: Buffer, start: number, end: number): void {
+    if (!heldMemory.take(end - start)) {
+      this.clientGone(FAILURES.memoryFull);
+      return;
+    }
     const bytes = Buffer.from(chunk.subarray(start, end));
     this.held = this.held === null ? bytes : Buffer.concat([this.held, bytes]);
     this.pause();
   }
 
+  private takeHeld(): Buffer | null {
+    const { held } = this;
+    if (held !== null) heldMemory.give(held.length);
+    this.held = null;
+    return held;
+  }
+
   /** Goes on with held bytes as far as someone wants them, and reads on when none are left. */
   private proceed(): void {
     while (this.held !== null && !this.isConsuming && this.wantsBytes()) {
-      const bytes = this.held;
-      this.held = null;
+      const bytes = this.takeHeld()!;
       this.consume(bytes, 0, bytes.length);
     }
     if (this.held === null) this.unpause();
@@ -578,7 +590,8 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     wheel.remove(this.deadline);
     if (this.totalDeadline !== null) wheel.remove(this.totalDeadline);
     this.writer.dispose();
-    this.held = null;
+    this.head.reset();
+    this.takeHeld();
     this.client.bonds?.dissolve();
     this.context.closed(this);
   }
@@ -671,7 +684,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
    */
   private closeLingering(): void {
     this.state = STATE_LINGER;
-    this.held = null;
+    this.takeHeld();
     this.reading.useShared();
     this.lingerUntilMs = this.context.wheel.nowMs + MAX_LINGER_MS;
     this.arm(LINGER_MS);

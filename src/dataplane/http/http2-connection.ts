@@ -178,8 +178,13 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
       if (at < 0) return;
     }
     const code = this.reader.feed(chunk, at, length);
-    if (code !== NO_ERROR) this.fail(code, code === ENHANCE_YOUR_CALM ? FAILURES.http2Flood : FAILURES.http2Error);
+    if (code !== NO_ERROR) this.fail(code, this.failureOf(code));
     this.settle();
+  }
+
+  private failureOf(code: number): Failure {
+    if (this.reader.isRefused) return FAILURES.memoryFull;
+    return code === ENHANCE_YOUR_CALM ? FAILURES.http2Flood : FAILURES.http2Error;
   }
 
   /** Tells the connection that this many bytes of the preface have been read by someone else. */

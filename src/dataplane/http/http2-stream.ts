@@ -7,6 +7,7 @@
 //   both may go on at once; a response that ends first ends the request as well, with RST_STREAM(NO_ERROR)
 //   extended CONNECT: after a 2xx both are a tunnel
 
+import { heldMemory } from '../../core/held-memory.ts';
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { DataSender } from '../http2/data-sender.ts';
@@ -136,7 +137,10 @@ export class Http2Stream extends OutgoingStream implements Downstream {
       this.pass(chunk, start, end);
       this.owner.credit(this, end - start);
       if (this.exchange === exchange) this.owner.flushLater(this);
-    } else (this.incoming ??= new HeldBytes()).append(chunk, start, end);
+    } else {
+      (this.incoming ??= new HeldBytes()).append(chunk, start, end);
+      if (heldMemory.isOver) this.giveUp(FAILURES.memoryFull);
+    }
     return true;
   }
 
@@ -282,6 +286,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     if (this.tunnel !== null) this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
     if (this.owner.sender.write(this, chunk, start, start + size)) return true;
     if (this.stallAtMs === NEVER) this.armStall();
+    if (heldMemory.isOver) this.hurry();
     return false;
   }
 
@@ -440,6 +445,14 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     this.hasProgressed = false;
     this.stallAtMs = this.owner.context.wheel.nowMs + ms;
     this.owner.watch(this.stallAtMs);
+  }
+
+  /** There is no room for what waits: the client takes some of it now, or is given up. */
+  private hurry(): void {
+    const { wheel } = this.owner.context;
+    this.hasProgressed = false;
+    this.stallAtMs = wheel.nowMs;
+    this.owner.watch(wheel.nowMs);
   }
 
   private arm(ms: number): void {

@@ -3,6 +3,7 @@
 // pieces are written from the memory they were read into when it can be claimed.
 
 import type net from 'node:net';
+import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { copyToSlab, releaseSlab } from '../net/fixed-read.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from './body.ts';
@@ -13,6 +14,9 @@ const SMALL_BYTES = 8 * 1024;
 const OUTBOX_BYTES = 32 * 1024;
 /** A peer that takes bytes more slowly than the other side gives them costs this much and no more. */
 const HIGH_WATER_BYTES = 128 * 1024;
+
+/** For a peer that has not taken what there is no room for. */
+const REFUSED_MS = 100;
 
 /** Where the chunk being written came from; see BodySource.claim. */
 export interface ChunkOwner {
@@ -30,6 +34,10 @@ export class MessageWriter {
   private readonly stalled: () => void;
   private deadline: Deadline | null = null;
   private pendingBytes = 0;
+  /** Of what waits, in the memory of all that is in progress. */
+  private heldBytes = 0;
+  /** There was no room for it: the peer is given up unless it takes everything at once. */
+  private isRefused = false;
 
   /** `stalled` is called when the peer has taken no byte for `stallMs` although some wait. */
   constructor(socket: net.Socket, wheel: TimerWheel, stallMs: number, stalled: () => void) {
@@ -111,23 +119,36 @@ export class MessageWriter {
     if (pending < HIGH_WATER_BYTES) return true;
     this.deadline ??= new Deadline(() => this.expired());
     this.pendingBytes = pending;
-    this.wheel.arm(this.deadline, this.stallMs);
+    if (this.heldBytes === 0) {
+      if (heldMemory.take(pending)) this.heldBytes = pending;
+      else this.isRefused = true;
+    }
+    this.wheel.arm(this.deadline, this.isRefused ? REFUSED_MS : this.stallMs);
     return false;
   }
 
   drained(): void {
-    if (this.deadline !== null) this.wheel.disarm(this.deadline);
+    if (this.deadline === null) return;
+    this.wheel.disarm(this.deadline);
+    this.giveMemory();
+  }
+
+  private giveMemory(): void {
+    heldMemory.give(this.heldBytes);
+    this.heldBytes = 0;
+    this.isRefused = false;
   }
 
   dispose(): void {
     if (this.deadline !== null) this.wheel.remove(this.deadline);
+    this.giveMemory();
     this.outbox = '';
   }
 
   private expired(): void {
     const pending = this.socket.writableLength;
     if (pending === 0 || this.socket.destroyed) return;
-    if (pending < this.pendingBytes) {
+    if (pending < this.pendingBytes && !this.isRefused) {
       // Slow, but moving.
       this.pendingBytes = pending;
       this.wheel.arm(this.deadline!, this.stallMs);

@@ -14,7 +14,7 @@ import {
   FRAME_SETTINGS,
   FRAME_WINDOW_UPDATE,
 } from './protocol.ts';
-import { giveSlab, SLAB_BYTES, takeSlab } from './slab-pool.ts';
+import { dropSlab, giveSlab, SLAB_BYTES, takeMemory, takeSlab } from './slab-pool.ts';
 import type { Setting } from './settings.ts';
 
 /** The part of a socket that is used. */
@@ -75,7 +75,7 @@ export class FrameOutput {
     let slab = this.slab;
     if (slab === null || this.at + bytes > slab.length) {
       if (slab !== null) this.full.push({ slab, length: this.at });
-      slab = bytes > SLAB_BYTES ? Buffer.allocUnsafeSlow(bytes) : takeSlab();
+      slab = bytes > SLAB_BYTES ? takeMemory(bytes) : takeSlab();
       this.slab = slab;
       this.at = 0;
     }
@@ -201,10 +201,12 @@ export class FrameOutput {
   private finishWrite(error: Error | null | undefined): void {
     const pieces = this.inFlight;
     this.inFlight = null;
+    if (pieces === null) return;
     // After an error the kernel may still hold the memory: it is left to the collector.
-    if (error != null || pieces === null) return;
-    if (Array.isArray(pieces)) for (const { slab } of pieces) giveSlab(slab);
-    else giveSlab(pieces);
+    const give = error == null ? giveSlab : dropSlab;
+    if (Array.isArray(pieces)) for (const { slab } of pieces) give(slab);
+    else give(pieces);
+    if (error != null) return;
     this.pending -= this.inFlightBytes;
     this.inFlightBytes = 0;
     if (this.isDisposed) return;

@@ -6,6 +6,7 @@
 // Methods of the handler return the error code of a connection error, or NO_ERROR. After the first error nothing more is
 // read. Stream errors are the handler's to deal with.
 
+import { heldMemory } from '../../core/held-memory.ts';
 import {
   ENHANCE_YOUR_CALM,
   FLAG_ACK,
@@ -70,6 +71,8 @@ export class FrameReader {
   /** Frame headers read so far, for who measures how long one frame takes. */
   frames = 0;
   private isStopped = false;
+  /** It has stopped since there was no room for what had begun. */
+  isRefused = false;
   /** Header, then header and payload, of a frame whose end has not arrived. */
   private partial: Buffer | null = null;
   private partialLength = 0;
@@ -88,6 +91,8 @@ export class FrameReader {
   private blockFrames = 0;
   private blockEndsStream = false;
   private blockDependsOn = -1;
+  /** Of `partial` and `block`, in the memory of all that is in progress. */
+  private heldBytes = 0;
 
   /** `maxBlockBytes` bounds a compressed header block; at least one frame is always allowed. */
   constructor(handler: FrameHandler, maxBlockBytes: number) {
@@ -106,6 +111,23 @@ export class FrameReader {
     this.partial = null;
     this.partialLength = 0;
     this.block = null;
+    heldMemory.give(this.heldBytes);
+    this.heldBytes = 0;
+  }
+
+  /** Null when there is no room for it in all that is in progress. */
+  private takeMemory(bytes: number): Buffer | null {
+    if (!heldMemory.take(bytes)) {
+      this.isRefused = true;
+      return null;
+    }
+    this.heldBytes += bytes;
+    return Buffer.allocUnsafe(bytes);
+  }
+
+  private giveMemory(memory: Buffer): void {
+    heldMemory.give(memory.length);
+    this.heldBytes -= memory.length;
   }
 
   /** Reads `chunk[start, end)`; returns the code of a connection error, after which the reader has stopped. */
@@ -120,8 +142,7 @@ export class FrameReader {
         at = this.fillPartial(chunk, at, end);
         code = this.readPartial();
       } else if (end - at < FRAME_HEADER_BYTES) {
-        this.keep(chunk, at, end);
-        return NO_ERROR;
+        return this.keep(chunk, at, end);
       } else {
         const length = (chunk[at]! << 16) | (chunk[at + 1]! << 8) | chunk[at + 2]!;
         code = this.checkHeader(chunk, at, length);
@@ -131,8 +152,7 @@ export class FrameReader {
             code = this.beginData(chunk, at, length);
             at += FRAME_HEADER_BYTES;
           } else if (end - at < FRAME_HEADER_BYTES + length) {
-            this.keep(chunk, at, end);
-            return NO_ERROR;
+            return this.keep(chunk, at, end);
           } else {
             const payload = at + FRAME_HEADER_BYTES;
             at = payload + length;
@@ -166,15 +186,22 @@ export class FrameReader {
 
   // ── frames in pieces ───────────────────────────────────────────────────────────────────────────────────────────
 
-  private keep(chunk: Buffer, at: number, end: number): void {
+  private keep(chunk: Buffer, at: number, end: number): number {
     // The header says how much is needed; without it, room for a header.
     const needed =
       end - at < FRAME_HEADER_BYTES
         ? FRAME_HEADER_BYTES
         : FRAME_HEADER_BYTES + ((chunk[at]! << 16) | (chunk[at + 1]! << 8) | chunk[at + 2]!);
-    this.partial = Buffer.allocUnsafe(needed);
+    this.partial = this.takeMemory(needed);
+    if (this.partial === null) return this.refuse();
     chunk.copy(this.partial, 0, at, end);
     this.partialLength = end - at;
+    return NO_ERROR;
+  }
+
+  private refuse(): number {
+    this.stop();
+    return ENHANCE_YOUR_CALM;
   }
 
   private fillPartial(chunk: Buffer, at: number, end: number): number {
@@ -196,10 +223,13 @@ export class FrameReader {
       if (type === FRAME_DATA) {
         this.partialLength = 0;
         this.partial = null;
+        this.giveMemory(partial);
         return this.beginData(partial, 0, length);
       }
       if (length > 0) {
-        const whole = Buffer.allocUnsafe(FRAME_HEADER_BYTES + length);
+        const whole = this.takeMemory(FRAME_HEADER_BYTES + length);
+        if (whole === null) return ENHANCE_YOUR_CALM;
+        this.giveMemory(partial);
         partial.copy(whole, 0, 0, FRAME_HEADER_BYTES);
         this.partial = whole;
         return NO_ERROR;
@@ -207,6 +237,7 @@ export class FrameReader {
     }
     this.partialLength = 0;
     this.partial = null;
+    this.giveMemory(partial);
     return this.deliver(type, partial, 0, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length);
   }
 
@@ -346,6 +377,7 @@ export class FrameReader {
     const block = this.block!;
     this.blockStream = 0;
     this.block = null;
+    this.giveMemory(block);
     return this.handler.onHeaders(streamId, block, 0, this.blockLength, this.blockEndsStream, this.blockDependsOn);
   }
 
@@ -353,8 +385,12 @@ export class FrameReader {
     const length = this.blockLength + end - start;
     if (++this.blockFrames > MAX_BLOCK_FRAMES || length > this.maxBlockBytes) return ENHANCE_YOUR_CALM;
     if (this.block === null || length > this.block.length) {
-      const larger = Buffer.allocUnsafe(Math.min(this.maxBlockBytes, Math.max(1024, length * 2)));
-      this.block?.copy(larger, 0, 0, this.blockLength);
+      const larger = this.takeMemory(Math.min(this.maxBlockBytes, Math.max(1024, length * 2)));
+      if (larger === null) return ENHANCE_YOUR_CALM;
+      if (this.block !== null) {
+        this.block.copy(larger, 0, 0, this.blockLength);
+        this.giveMemory(this.block);
+      }
       this.block = larger;
     }
     bytes.copy(this.block, this.blockLength, start, end);

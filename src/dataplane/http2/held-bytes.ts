@@ -1,7 +1,7 @@
 // Octets that have to wait, in order. They are gathered in few pieces whatever the size of what comes: a peer that sends its
 // body octet by octet must not cost an object for each.
 
-import { giveSlab, takeSlab } from './slab-pool.ts';
+import { giveSlab, takeMemory, takeSlab } from './slab-pool.ts';
 
 /** First piece; most bodies that wait are small, and calls of gRPC smaller still. bench/load, grpc. */
 const SMALL_PIECE_BYTES = 2 * 1024;
@@ -58,5 +58,5 @@ export class HeldBytes {
 
 function firstPiece(bytes: number): Buffer {
   if (bytes > SMALL_PIECE_BYTES) return takeSlab();
-  return Buffer.allocUnsafe(bytes <= TINY_PIECE_BYTES ? TINY_PIECE_BYTES : SMALL_PIECE_BYTES);
+  return takeMemory(bytes <= TINY_PIECE_BYTES ? TINY_PIECE_BYTES : SMALL_PIECE_BYTES);
 }

@@ -1,5 +1,6 @@
 // compress: compresses responses for clients that accept it.
 
+import { heldMemory } from '../../core/held-memory.ts';
 import { forgivingList } from '../../schema/forgiving.ts';
 import { checked, integer, list, object, oneOf, optional, string, withDefault } from '../../schema/schema.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
@@ -8,7 +9,7 @@ import { hasNoBody } from '../http/status.ts';
 import { EncodingChooser } from './accept-encoding.ts';
 import { CompressingFilter, type CompressorCount } from './compressing-filter.ts';
 import { defineMiddleware } from './define.ts';
-import { AVAILABLE, type Coding } from './sync-compressor.ts';
+import { AVAILABLE, COMPRESSOR_BYTES, type Coding } from './sync-compressor.ts';
 
 const DEFAULT_MIN_BYTES = 1024;
 /** A compressor holds up to 300 KB: beyond so many at once in a worker, responses go out as they are. */
@@ -152,7 +153,7 @@ export const compress = defineMiddleware({
       const accepted = exchange.requestHeaders.valuesOf('accept-encoding');
       const coding =
         accepted === null ? fallback : chooser.choose(accepted.length === 1 ? accepted[0]! : accepted.join(','));
-      if (coding === '' || count.active >= MAX_AT_ONCE) return;
+      if (coding === '' || count.active >= MAX_AT_ONCE || !heldMemory.hasRoom(COMPRESSOR_BYTES)) return;
       const flushes = exchange.responseFraming !== BODY_LENGTH;
       describe(exchange, coding);
       exchange.addFilter(new CompressingFilter(coding as Coding, count, flushes)); // One of those offered.

@@ -7,6 +7,7 @@
 // with a known text before it is offered, and is left out where that fails.
 
 import * as zlib from 'node:zlib';
+import { heldMemory } from '../../core/held-memory.ts';
 
 export type Coding = 'gzip' | 'br' | 'zstd';
 
@@ -17,7 +18,8 @@ export type Output = (chunk: Buffer, length: number) => void;
 const BROTLI_QUALITY = 4;
 const BROTLI_WINDOW_BITS = 19;
 const OUTPUT_BYTES = 64 * 1024;
-/** A resting one holds some 300 KB. */
+/** What one holds while it is used, at rest as well. */
+export const COMPRESSOR_BYTES = 300 * 1024;
 const MAX_RESTING = 8;
 
 interface CodingFacts {
@@ -115,6 +117,7 @@ export class SyncCompressor {
 
   /** One at rest, or a new one; `release` it in any case. */
   static take(coding: Coding): SyncCompressor {
+    heldMemory.add(COMPRESSOR_BYTES);
     return resting.get(coding)?.pop() ?? new SyncCompressor(coding, CODINGS[coding]!);
   }
 
@@ -135,6 +138,7 @@ export class SyncCompressor {
   /** No more calls follow. */
   release(): void {
     this.uses++;
+    heldMemory.give(COMPRESSOR_BYTES);
     const same = resting.get(this.coding) ?? [];
     if (this.hasFailed || !this.facts.canReset || same.length >= MAX_RESTING) {
       this.stream.destroy();

@@ -2,6 +2,7 @@
 // socket afterwards reads them again.
 
 import type net from 'node:net';
+import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 
 /** Who decides about a connection by its first bytes. */
@@ -20,6 +21,7 @@ export class FirstBytes {
   private readonly reader: FirstBytesReader;
   private readonly deadline: Deadline;
   private received: Buffer | null = null;
+  private heldBytes = 0;
 
   /** Closes the socket when there is not enough after `timeoutMs`. */
   constructor(socket: net.Socket, wheel: TimerWheel, timeoutMs: number, reader: FirstBytesReader) {
@@ -41,7 +43,12 @@ export class FirstBytes {
   private readonly onData = (chunk: Buffer): void => {
     const bytes = this.received === null ? chunk : Buffer.concat([this.received, chunk]);
     this.received = bytes;
-    if (!this.reader.isEnough(bytes)) return;
+    if (!this.reader.isEnough(bytes)) {
+      if (heldMemory.take(chunk.length)) this.heldBytes += chunk.length;
+      else this.socket.resetAndDestroy();
+      return;
+    }
+    this.giveMemory();
     const { socket } = this;
     this.wheel.remove(this.deadline);
     socket.pause();
@@ -53,12 +60,18 @@ export class FirstBytes {
     this.reader.take(bytes, socket);
   };
 
+  private giveMemory(): void {
+    heldMemory.give(this.heldBytes);
+    this.heldBytes = 0;
+  }
+
   private readonly onEnd = (): void => {
     this.socket.destroy();
   };
 
   private readonly onClose = (): void => {
     this.wheel.remove(this.deadline);
+    this.giveMemory();
     this.reader.gone();
   };
 }

@@ -8,6 +8,7 @@
 
 import net from 'node:net';
 import tls from 'node:tls';
+import { heldMemory } from '../../core/held-memory.ts';
 import { descriptors } from './descriptors.ts';
 import { hasReadEnd } from './read-end.ts';
 import { turns, type Arrived } from './turns.ts';
@@ -175,6 +176,8 @@ function mustWait(socket: OwnedSocket, length: number): boolean {
 }
 
 function hold(socket: OwnedSocket, chunk: Buffer): void {
+  // Until the next turns, which come whatever happens: there is nothing to refuse.
+  heldMemory.add(chunk.length);
   if (socket.held === null) {
     socket.held = chunk;
     turns.await(socket);
@@ -184,9 +187,15 @@ function hold(socket: OwnedSocket, chunk: Buffer): void {
   if (socket.held.length > MAX_HELD_BYTES) socket._handle?.readStop?.();
 }
 
+function takeHeld(socket: OwnedSocket): Buffer | null {
+  const { held } = socket;
+  if (held !== null) heldMemory.give(held.length);
+  socket.held = null;
+  return held;
+}
+
 function deliver(this: OwnedSocket): void {
-  const chunk = this.held;
-  this.held = null;
+  const chunk = takeHeld(this);
   if (chunk === null || this.destroyed) return;
   // What is read next comes into the memory that the socket has now, whatever is claimed meanwhile.
   const { reading } = this;
@@ -213,7 +222,7 @@ function onError(this: OwnedSocket, error: Error): void {
 }
 
 function onClose(this: OwnedSocket): void {
-  this.held = null;
+  takeHeld(this);
   if (!this.isAccepted) descriptors.serverClosed();
   this.reading.dispose();
   this.target.onClose(this.closeError);

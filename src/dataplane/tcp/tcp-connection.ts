@@ -5,6 +5,7 @@
 //                             └─ failed: next server, or ──▶ DEAD
 
 import type net from 'node:net';
+import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { Reading } from '../net/fixed-read.ts';
 import { renderProxyHeader, type ProxiedAddresses } from '../net/proxy-protocol.ts';
@@ -167,11 +168,10 @@ export class TcpConnection {
     this.observed = this.route.observation.served(endpoint.service);
     downstream.peer = upstream;
     upstream.peer = downstream;
-    for (const chunk of this.pending) {
+    for (const chunk of this.takePending()) {
       this.carried(downstream, chunk.length);
       socket.write(chunk);
     }
-    this.pending = [];
     this.touch();
     if (downstream.hasEnded) this.ended(downstream);
     downstream.resume();
@@ -192,7 +192,19 @@ export class TcpConnection {
   }
 
   early(chunk: Buffer): void {
-    this.pending.push(chunk);
+    if (heldMemory.take(chunk.length)) this.pending.push(chunk);
+    else this.abort(TCP_ENDS.memoryFull);
+  }
+
+  private takePending(): readonly Buffer[] {
+    const { pending } = this;
+    this.pending = [];
+    for (const { length } of pending) heldMemory.give(length);
+    return pending;
+  }
+
+  overfull(): void {
+    this.abort(TCP_ENDS.memoryFull);
   }
 
   ended(leg: TcpLeg): void {
@@ -249,6 +261,7 @@ export class TcpConnection {
   private finish(): void {
     if (this.hasFinished) return;
     this.hasFinished = true;
+    this.takePending();
     const { owner, client, route, endpoint } = this;
     owner.wheel.remove(this.deadline);
     if (this.upstream !== null) endpoint?.closed();

@@ -28,6 +28,7 @@ export const TCP_ENDS = {
     'internal',
     'The router has an error: its connections are closed and go nowhere else.',
   ),
+  memoryFull: end('memory_full', 'internal', 'So much is in progress that there is no room for more.'),
   noServer: end('no_server', 'upstream', 'The service has no servers.'),
   noHealthyServer: end('no_healthy_server', 'upstream', 'Health checks have found every server down.'),
   dnsFailure: end('upstream_dns_failure', 'upstream', 'The server’s name has no address.'),

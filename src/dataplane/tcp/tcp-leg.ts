@@ -3,6 +3,7 @@
 // which it is written without a copy. bench/load, TCP throughput.
 
 import type net from 'node:net';
+import { heldMemory } from '../../core/held-memory.ts';
 import { copyToSlab, readPlainly, refit, releaseSlab, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 
 /** A read of this much says that more is coming. */
@@ -25,6 +26,8 @@ export interface LegOwner {
   /** Bytes have come before there was another side. */
   early(chunk: Buffer): void;
   ended(leg: TcpLeg): void;
+  /** There is no room for what the other side has not taken. */
+  overfull(): void;
   closed(leg: TcpLeg, error: Error | null): void;
 }
 
@@ -43,6 +46,8 @@ export class TcpLeg implements ReadTarget {
   private isFixed: boolean;
   private isHolder = false;
   private isPaused = false;
+  /** Of what waits to be taken by the other side, in the memory of all that is in progress. */
+  private heldBytes = 0;
 
   /** `isFixed`: the socket reads into fixed memory already. */
   constructor(owner: LegOwner, socket: net.Socket, reading: Reading, isSecure: boolean, isFixed: boolean) {
@@ -67,7 +72,7 @@ export class TcpLeg implements ReadTarget {
     this.owner.carried(this, length);
     peer.take(chunk, length, this.reading);
     if (this.isFixed) this.chooseMemory(length);
-    if (peer.socket.writableLength >= HIGH_WATER_BYTES) this.pause();
+    if (peer.socket.writableLength >= HIGH_WATER_BYTES) this.wait(peer.socket.writableLength);
     else if (!this.isFixed && !this.isSecure && ++this.reads >= REFIT_READS) this.makeFixed();
   }
 
@@ -144,7 +149,20 @@ export class TcpLeg implements ReadTarget {
   onClose(error: Error | null): void {
     this.isClosed = true;
     this.releaseMemory();
+    this.giveMemory();
     this.owner.closed(this, error);
+  }
+
+  private wait(bytes: number): void {
+    this.pause();
+    if (this.heldBytes > 0) return;
+    if (heldMemory.take(bytes)) this.heldBytes = bytes;
+    else this.owner.overfull();
+  }
+
+  private giveMemory(): void {
+    heldMemory.give(this.heldBytes);
+    this.heldBytes = 0;
   }
 
   pause(): void {
@@ -156,6 +174,7 @@ export class TcpLeg implements ReadTarget {
   resume(): void {
     if (!this.isPaused) return;
     this.isPaused = false;
+    this.giveMemory();
     this.socket.resume();
   }
 

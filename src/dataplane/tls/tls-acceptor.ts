@@ -8,6 +8,7 @@
 
 import type net from 'node:net';
 import tls from 'node:tls';
+import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import type { ClientAuthMode, TlsOptionsSpec } from '../../model/tls.ts';
 
@@ -46,6 +47,9 @@ export interface TlsResult {
   failed(reason: string): void;
 }
 
+/** What OpenSSL and Node hold of a connection that shakes hands, some of it for the first time and for good. */
+const HANDSHAKE_BYTES = 32 * 1024;
+
 /** RFC 6066 §3, as the bytes of a fatal alert `unrecognized_name`. */
 const UNRECOGNIZED_NAME = Buffer.from([21, 3, 1, 0, 2, 2, 112]);
 
@@ -70,6 +74,11 @@ export function acceptTls(
   result: TlsResult,
 ): { destroy(): void } {
   const { options, context, protocols } = handshake;
+  if (!heldMemory.take(HANDSHAKE_BYTES)) {
+    socket.once('close', () => result.failed('memory'));
+    socket.resetAndDestroy();
+    return socket;
+  }
   const { mode } = options.clientAuth;
   const secure = new tls.TLSSocket(socket, {
     isServer: true,
@@ -96,6 +105,7 @@ export function acceptTls(
   };
   const onClose = (): void => {
     wheel.remove(deadline);
+    heldMemory.give(HANDSHAKE_BYTES);
     result.failed(reason);
   };
   secure.on('_tlsError', onError);
@@ -114,6 +124,7 @@ export function acceptTls(
     secure.removeListener('error', onError);
     secure.removeListener('end', onEnd);
     secure.removeListener('close', onClose);
+    heldMemory.give(HANDSHAKE_BYTES);
     // Node reports errors of an established connection here alone, unless its own server has released the socket.
     secure.on('_tlsError', destroyFailed);
     secure.pause();

@@ -4,6 +4,7 @@
 //   RESOLVING ──address──▶ OPEN ──silence, refusal, removal──▶ DEAD
 
 import { createSocket, type Socket } from 'node:dgram';
+import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { sameAddress } from '../net/datagram-handle.ts';
 import { descriptors, isOwnFault } from '../net/descriptors.ts';
@@ -148,6 +149,7 @@ export class UdpSession {
   }
 
   private takeWaiting(): Buffer[] {
+    heldMemory.give(this.waitingBytes);
     this.waitingBytes = 0;
     return this.waiting.splice(0);
   }
@@ -155,6 +157,7 @@ export class UdpSession {
   /** False when there is no room. */
   private keep(datagram: Buffer): boolean {
     if (this.waiting.length >= MAX_WAITING || this.waitingBytes + datagram.length > MAX_WAITING_BYTES) return false;
+    if (!heldMemory.take(datagram.length)) return false;
     this.waiting.push(datagram);
     this.waitingBytes += datagram.length;
     return true;

@@ -12,7 +12,7 @@ import { BodyReader } from '../http/body-reader.ts';
 import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../http/client-bonds.ts';
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
-import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_TOO_LARGE, HeadReader } from '../http/head-reader.ts';
+import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_REFUSED, HEAD_TOO_LARGE, HeadReader } from '../http/head-reader.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import { InterimLimit } from '../http/interim-limit.ts';
 import { MessageWriter, type ChunkOwner } from '../http/message-writer.ts';
@@ -220,7 +220,9 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
           ? parser.parse(head.text, head.length, exchange.method, transport.maxResponseHeaderCount, headers)
           : outcome === HEAD_TOO_LARGE
             ? FAILURES.upstreamHeadersTooLarge
-            : FAILURES.upstreamBadResponse;
+            : outcome === HEAD_REFUSED
+              ? FAILURES.memoryFull
+              : FAILURES.upstreamBadResponse;
       head.text = '';
       at = head.next;
       if (failure !== null) {
@@ -503,6 +505,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     const wheel = this.endpoint.context.wheel;
     wheel.remove(this.deadline);
     this.writer.dispose();
+    this.head.reset();
     this.socket.destroy();
     this.endpoint.closed(this, wasBusy);
   }

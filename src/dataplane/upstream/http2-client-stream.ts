@@ -6,6 +6,7 @@
 //   extended CONNECT: after a 2xx both are a tunnel
 //   over before both have ended: RST_STREAM
 
+import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } from '../http/body.ts';
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
@@ -57,6 +58,8 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   private isRequestDone = false;
   /** What has been taken of the request's body, Latin-1; null when it is too much to be sent again, or too late. */
   private taken: string | null = '';
+  /** Of it, in the memory of all that is in progress. */
+  private takenBytes = 0;
   /** The server has refused the request: what still comes of its body is for another connection. */
   private parked: ReplayedBody | null = null;
   /** Of a request body with a known length: bytes still to come; -1 for others. */
@@ -123,12 +126,20 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     }
     if (size === 0) return true;
     if (this.taken !== null) {
-      const isShort = this.taken.length + size <= MAX_REPLAYED_BYTES;
-      this.taken = isShort ? this.taken + chunk.latin1Slice(start, start + size) : null;
+      if (this.taken.length + size <= MAX_REPLAYED_BYTES && heldMemory.take(size)) {
+        this.taken += chunk.latin1Slice(start, start + size);
+        this.takenBytes += size;
+      } else this.forgetTaken();
     }
     if (this.owner.sender.write(this, chunk, start, start + size)) return true;
     this.armStall();
     return false;
+  }
+
+  private forgetTaken(): void {
+    this.taken = null;
+    heldMemory.give(this.takenBytes);
+    this.takenBytes = 0;
   }
 
   /** Bytes that come while no connection has the request. */
@@ -206,7 +217,7 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     this.hasNoBody = hasNoBody(exchange.method, reader.status);
     if (endStream && !this.hasNoBody && length > 0) return false;
     this.isAnswered = true;
-    this.taken = null;
+    this.forgetTaken();
     if (this.isRequestDone) this.disarm();
     exchange.status = reader.status;
     exchange.reason = '';
@@ -249,7 +260,13 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     if (this.incoming === null && this.isSinkReady) {
       this.pass(exchange, chunk, start, end);
       if (this.exchange === exchange) this.owner.flushLater(this);
-    } else (this.incoming ??= new HeldBytes()).append(chunk, start, end);
+    } else {
+      (this.incoming ??= new HeldBytes()).append(chunk, start, end);
+      if (heldMemory.isOver) {
+        this.owner.reset(this, CANCEL);
+        this.breakOff(FAILURES.memoryFull, false, false);
+      }
+    }
     return true;
   }
 
@@ -361,6 +378,8 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   /** The connection has closed the stream: gives back what it holds. */
   close(): void {
     this.isClosed = true;
+    heldMemory.give(this.takenBytes);
+    this.takenBytes = 0;
     this.owner.sender.remove(this);
     if (this.deadline !== null) this.owner.endpoint.context.wheel.remove(this.deadline);
     this.incoming?.clear();
