@@ -9,6 +9,7 @@ import { simpleInstall, startRouter, type RouterProcess } from '../support/route
 /** Of the router in these tests. */
 const BOUND = 1_000_000;
 const PIECE = 60_000;
+const BEGUN = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(PIECE / 2)}\r\nY: ${'y'.repeat(PIECE / 2)}`;
 
 let origin: RecordingOrigin;
 let router: RouterProcess;
@@ -32,7 +33,7 @@ test('begun heads are refused beyond the bound, and those before them are served
   for (let index = 0; index < 40; index++) {
     const client = await RawClient.connect(port);
     clients.push(client);
-    client.send(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(PIECE)}`);
+    client.send(BEGUN);
   }
   const answers = clients.map(async (client) => {
     const { status } = await client.response();
@@ -54,7 +55,7 @@ test('begun heads are refused beyond the bound, and those before them are served
   for (const client of clients) client.socket.destroy();
   // What was held is free again.
   const late = await RawClient.connect(port);
-  late.send(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(PIECE)}`);
+  late.send(BEGUN);
   late.send('\r\n\r\n');
   expect((await late.response()).status).toBe(200);
   late.socket.destroy();
