@@ -53,13 +53,14 @@ beforeAll(async () => {
     install: `
 entryPoints:
   db: { address: "127.0.0.1:0" }
+  secure: { address: "127.0.0.1:0" }
 tcp:
   routers:
     term: { rule: "HostSNI(\`term.example\`)", service: plain, tls: {} }
     pass: { rule: "HostSNI(\`pass.example\`)", service: withTls, tls: { passthrough: true } }
     refused: { rule: "HostSNI(\`refused.example\`)", service: without, tls: { passthrough: true } }
     again: { rule: "HostSNI(\`again.example\`)", service: again, tls: {} }
-    other: { rule: "HostSNI(\`*\`)", service: plain }
+    other: { rule: "HostSNI(\`*\`)", service: plain, entryPoints: [db] }
   services:
     plain: { loadBalancer: { servers: [{ ${at(plain)} }] } }
     withTls: { loadBalancer: { servers: [{ ${at(withTls)} }] } }
@@ -137,4 +138,11 @@ test('clients that do not ask are served in plain', async () => {
   client.socket.write(Buffer.from([0, 0, 0, 8, 0, 3, 0, 0]));
   await client.has('plain:');
   client.socket.destroy();
+});
+
+test('a client that wants no TLS is closed at once where there is nothing without it', async () => {
+  // The first message of the protocol, version 3.0: as with sslmode=disable.
+  const client = await connectPlain(router.ports['secure']!);
+  client.socket.write(Buffer.from('0000002100030000757365720061006461746162617365006100', 'hex'));
+  await client.ended();
 });

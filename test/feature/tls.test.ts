@@ -229,7 +229,8 @@ test('bytes that only look like TLS, and hands that never finish', async () => {
   const garbage = await RawClient.connect(port());
   garbage.send('\x16\x03\x01\x00\x05hello');
   await garbage.closed();
-  expect(garbage.received).toBe('');
+  // RFC 8446 §6.2: decode_error, fatal.
+  expect(garbage.received).toBe('\x15\x03\x01\x00\x02\x02\x32');
   const half = await RawClient.connect(port());
   half.send('\x16\x03\x01');
   half.socket.end();

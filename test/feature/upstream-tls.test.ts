@@ -1,6 +1,8 @@
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,6 +15,10 @@ const client = certificateFor(['the router']);
 const laterClient = certificateFor(['the router, later']);
 
 let origin: https.Server;
+/** Speaks TLS 1.0 and nothing else. */
+let ancient: https.Server;
+/** Answers a ClientHello as servers did before RFC 5746, and says no more. */
+let careless: net.Server;
 let router: RouterProcess;
 let port = 0;
 
@@ -42,6 +48,19 @@ beforeAll(async () => {
     origin.listen(0, '127.0.0.1', resolve);
   });
   port = (origin.address() as AddressInfo).port; // A TCP server.
+  ancient = https.createServer(
+    { cert: server.certificate, key: server.key, minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' },
+    (_, response) => response.end(JSON.stringify({ name: 'ancient', client: '', isResumed: false })),
+  );
+  ancient.listen(0, '127.0.0.1');
+  await once(ancient, 'listening');
+  careless = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(carelessHello()));
+  });
+  careless.listen(0, '127.0.0.1');
+  await once(careless, 'listening');
+  const portOf = (one: net.Server): number => (one.address() as AddressInfo).port; // A TCP server.
   const url = `https://127.0.0.1:${port}`;
   const routers = ['named', 'trusting', 'strange', 'elsewhere', 'mutual', 'pinned', 'unpinned', 'old', 'plain'];
   const service = (name: string): string =>
@@ -62,6 +81,9 @@ http:
 ${routers.map((name) => `    ${name}: { rule: "PathPrefix(\`/${name}\`)", service: ${name}, middlewares: [strip] }`).join('\n')}
     checked: { rule: "PathPrefix(\`/checked\`)", service: checked, middlewares: [strip] }
     refused: { rule: "PathPrefix(\`/refused\`)", service: refused, middlewares: [strip] }
+    ancient: { rule: "PathPrefix(\`/ancient\`)", service: ancient }
+    modern: { rule: "PathPrefix(\`/modern\`)", service: modern }
+    careless: { rule: "PathPrefix(\`/careless\`)", service: careless }
   middlewares:
     strip: { stripPrefix: { prefixes: [${[...routers, 'checked', 'refused'].map((name) => `/${name}`).join(', ')}] } }
   services:
@@ -70,11 +92,15 @@ ${routers
   .map(service)
   .join('\n')}
     plain: { loadBalancer: { servers: [{ url: "${url}" }] } }
+    ancient: { loadBalancer: { serversTransport: ancient, servers: [{ url: "https://127.0.0.1:${portOf(ancient)}" }] } }
+    modern: { loadBalancer: { serversTransport: named, servers: [{ url: "https://127.0.0.1:${portOf(ancient)}" }] } }
+    careless: { loadBalancer: { serversTransport: named, servers: [{ url: "https://127.0.0.1:${portOf(careless)}" }] } }
     checked: { loadBalancer: { serversTransport: named, servers: [{ url: "${url}" }], healthCheck: { path: /sick, interval: 200ms } } }
     refused: { loadBalancer: { serversTransport: strange, servers: [{ url: "${url}" }], healthCheck: { path: /, interval: 200ms } } }
   serversTransports:
     named: { serverName: origin.test, rootCAs: [DIR/server.pem] }
     trusting: { insecureSkipVerify: true }
+    ancient: { serverName: origin.test, rootCAs: [DIR/server.pem], minVersion: VersionTLS10 }
     strange: { serverName: origin.test }
     elsewhere: { serverName: nowhere.test, rootCAs: [DIR/server.pem] }
     mutual: { insecureSkipVerify: true, certificates: [{ certFile: DIR/client.pem, keyFile: DIR/client.key }], maxIdleConnsPerHost: 0 }
@@ -90,7 +116,28 @@ afterAll(async () => {
   await router?.[Symbol.asyncDispose]();
   origin?.closeAllConnections();
   origin?.close();
+  ancient?.closeAllConnections();
+  ancient?.close();
+  careless?.close();
 });
+
+/** ServerHello of TLS 1.2 without extensions, and the certificate. */
+function carelessHello(): Buffer {
+  const hello = Buffer.concat([Buffer.from([3, 3]), Buffer.alloc(32, 7), Buffer.from([0, 0xc0, 0x2b, 0])]);
+  const { raw } = new X509Certificate(server.certificate);
+  const certificate = Buffer.concat([sized(raw.length + 3), sized(raw.length), raw]);
+  return Buffer.concat([record(2, hello), record(11, certificate)]);
+}
+
+function sized(length: number): Buffer {
+  return Buffer.from([length >>> 16, length >>> 8, length]);
+}
+
+/** A handshake message (RFC 5246 §7.4) in a record. */
+function record(type: number, body: Buffer): Buffer {
+  const message = Buffer.concat([Buffer.from([type]), sized(body.length), body]);
+  return Buffer.concat([Buffer.from([22, 3, 3, message.length >>> 8, message.length]), message]);
+}
 
 async function ask(path: string): Promise<{ status: number; seen: Seen }> {
   const { status, body } = await RawClient.exchange(router.ports['web']!, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
@@ -106,6 +153,19 @@ test('one that does not: 502', async () => {
   expect((await ask('/strange/')).status).toBe(502);
   expect((await ask('/elsewhere/')).status).toBe(502);
   expect((await ask('/plain/')).status).toBe(502);
+});
+
+test('TLS 1.0, where it is asked for and not elsewhere', async () => {
+  expect((await ask('/ancient/')).status).toBe(200);
+  expect((await ask('/modern/')).status).toBe(502);
+  await router.sees(/service=modern@file .*reason=".*TLS: .*(?:protocol|version)/);
+});
+
+test('a server without RFC 5746 is spoken to', async () => {
+  expect((await ask('/careless/')).status).toBe(502);
+  // It breaks off in the middle of the handshake, which has gone on that far.
+  await router.sees(/service=careless@file/);
+  expect(router.stderr()).not.toContain('renegotiation');
 });
 
 test('verification off, and an address is no server name', async () => {

@@ -224,6 +224,13 @@ export const tlsOptions = checked(
 );
 export type TlsOptions = Infer<typeof tlsOptions>;
 
+/** OpenSSL 3 allows TLS 1.0 and 1.1, whose handshakes use SHA-1, at its lowest level only. */
+export const ANY_STRENGTH = ':@SECLEVEL=0';
+
+export function isOlderThanTls12(version: TlsVersion): boolean {
+  return ORDER.indexOf(version) < ORDER.indexOf('TLSv1.2');
+}
+
 /** All that TLS 1.0 and 1.1 know of forward secrecy. */
 const LEGACY_CIPHERS = ':ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA';
 
@@ -237,14 +244,13 @@ export function cipherList(suites: readonly string[] | undefined, fallback: stri
 export function tlsOptionsSpec(name: string, options: TlsOptions): TlsOptionsSpec {
   const present = (names: readonly string[]): string[] => names.filter((entry) => entry !== '');
   const { cipherSuites: suites, curvePreferences: curves, clientAuth: client } = options;
-  const isLegacy = ORDER.indexOf(TLS_VERSIONS[options.minVersion]!) < ORDER.indexOf('TLSv1.2');
+  const isLegacy = isOlderThanTls12(TLS_VERSIONS[options.minVersion]!);
   const ciphers = cipherList(suites, DEFAULT_CIPHERS);
   return {
     name,
     minVersion: TLS_VERSIONS[options.minVersion]!,
     maxVersion: TLS_VERSIONS[options.maxVersion]!,
-    // OpenSSL 3 allows TLS 1.0 and 1.1, whose handshakes use SHA-1, at its lowest level only.
-    ciphers: isLegacy ? `${ciphers}${suites === undefined ? LEGACY_CIPHERS : ''}:@SECLEVEL=0` : ciphers,
+    ciphers: isLegacy ? `${ciphers}${suites === undefined ? LEGACY_CIPHERS : ''}${ANY_STRENGTH}` : ciphers,
     curves: curves === undefined ? 'auto' : present(curves).join(':'),
     protocols: options.alpnProtocols,
     clientAuth: {

@@ -1,6 +1,7 @@
 // Options of connections to servers: those of the install file's `serversTransport`, which hold where a service names no
 // other, and those under `http.serversTransports`.
 
+import tls from 'node:tls';
 import type { UpstreamTlsSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import { pem } from '../../schema/file-option.ts';
 import { forgivingList } from '../../schema/forgiving.ts';
@@ -20,7 +21,15 @@ import {
   withDefault,
   type Infer,
 } from '../../schema/schema.ts';
-import { cipherList, cipherSuites, clientCertificateOptions, TLS_VERSIONS, tlsVersion } from './tls-options.ts';
+import {
+  ANY_STRENGTH,
+  cipherList,
+  cipherSuites,
+  clientCertificateOptions,
+  isOlderThanTls12,
+  TLS_VERSIONS,
+  tlsVersion,
+} from './tls-options.ts';
 
 const forwardingTimeouts = object({
   dialTimeout: withDefault(duration(), 30_000, 'Connecting to a server, all its addresses together; then 504.'),
@@ -134,14 +143,17 @@ export function tlsSpec(
     Partial<Omit<TransportOptions, keyof typeof shared>>,
 ): UpstreamTlsSpec {
   const { peerCertURI: uri, peerCertSANs: names = [], certificates = [] } = options;
+  const minVersion = TLS_VERSIONS[options.minVersion ?? 'VersionTLS12']!;
+  const isLegacy = isOlderThanTls12(minVersion);
   return {
     serverName: options.serverName ?? '',
     insecureSkipVerify: options.insecureSkipVerify,
     authorities: options.rootCAs,
     certificates: certificates.map((_, index) => clientCertificateName(name, index)),
-    minVersion: TLS_VERSIONS[options.minVersion ?? 'VersionTLS12']!,
+    minVersion,
     maxVersion: TLS_VERSIONS[options.maxVersion ?? 'VersionTLS13']!,
-    ciphers: cipherList(options.cipherSuites, ''),
+    // What TLS 1.0 and 1.1 can do is in the runtime's list.
+    ciphers: `${cipherList(options.cipherSuites, isLegacy ? tls.DEFAULT_CIPHERS : '')}${isLegacy ? ANY_STRENGTH : ''}`,
     pinnedNames: [...names, ...(uri === undefined ? [] : [{ type: 'URI' as const, value: uri }])],
   };
 }

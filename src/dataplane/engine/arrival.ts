@@ -14,7 +14,15 @@ import {
 import type { HostCoverage } from '../match/route-table.ts';
 import { FirstBytes, type FirstBytesReader } from '../net/first-bytes.ts';
 import { ACME_TLS, type Challenges } from './challenges.ts';
-import { acceptTls, refuseServerName, type TlsResult, type TlsSession } from '../tls/tls-acceptor.ts';
+import {
+  acceptTls,
+  ALERT_DECODE_ERROR,
+  ALERT_INTERNAL_ERROR,
+  ALERT_UNRECOGNIZED_NAME,
+  refuseHello,
+  type TlsResult,
+  type TlsSession,
+} from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
 import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
 import { carriedBy } from '../net/reset.ts';
@@ -101,7 +109,7 @@ export class Arrival implements FirstBytesReader, TlsResult {
     }
     if (hello === HELLO_MALFORMED) {
       this.abandon(socket, 'malformed');
-      socket.destroy();
+      refuseHello(socket, ALERT_DECODE_ERROR);
       return;
     }
     const challenge = this.startTls ? null : owner.challenges.choose(hello.serverName, hello.protocols);
@@ -112,14 +120,14 @@ export class Arrival implements FirstBytesReader, TlsResult {
     }
     if (route === null && this.startTls) {
       this.abandon(socket, 'unknown_name');
-      refuseServerName(socket);
+      refuseHello(socket, ALERT_UNRECOGNIZED_NAME);
       return;
     }
     this.route = route;
     const choice = challenge ?? this.choose(hello, route, socket);
     if (typeof choice === 'string') {
       this.abandon(socket, choice);
-      refuseServerName(socket);
+      refuseHello(socket, choice === 'certificate' ? ALERT_INTERNAL_ERROR : ALERT_UNRECOGNIZED_NAME);
       return;
     }
     if (hasReadEnd(socket)) {

@@ -209,7 +209,10 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
         return;
       }
     }
-    if (hasTls || this.spec.tls !== null || this.challenges.awaitsHandshake) {
+    // Where nobody is served in plain, a router that is to come, or has an error, is one of TLS as likely as not: balancers that
+    // check the entry point by a handshake must not find it dead.
+    const isBare = this.plain.routes.size === 0;
+    if (hasTls || isBare || this.spec.tls !== null || this.challenges.awaitsHandshake) {
       this.#connections.add(new Arrival(this, socket, admitted));
       return;
     }

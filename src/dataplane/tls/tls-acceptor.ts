@@ -50,13 +50,17 @@ export interface TlsResult {
 /** What OpenSSL and Node hold of a connection that shakes hands, some of it for the first time and for good. */
 const HANDSHAKE_BYTES = 32 * 1024;
 
-/** RFC 6066 §3, as the bytes of a fatal alert `unrecognized_name`. */
-const UNRECOGNIZED_NAME = Buffer.from([21, 3, 1, 0, 2, 2, 112]);
+/** What a ClientHello is refused with (RFC 8446 §6.2): there is nothing under its server name; */
+export const ALERT_UNRECOGNIZED_NAME = 112;
+/** it is malformed; */
+export const ALERT_DECODE_ERROR = 50;
+/** the certificate cannot be used. */
+export const ALERT_INTERNAL_ERROR = 80;
 
-/** Tells a client that there is nothing under its server name, and closes. */
-export function refuseServerName(socket: net.Socket): void {
+/** Tells a client why there is no handshake, and closes. */
+export function refuseHello(socket: net.Socket, alert: number): void {
   socket.on('error', ignore);
-  socket.end(UNRECOGNIZED_NAME, () => socket.destroy());
+  socket.end(Buffer.from([21, 3, 1, 0, 2, 2, alert]), () => socket.destroy());
 }
 
 interface InternalSocket extends tls.TLSSocket {

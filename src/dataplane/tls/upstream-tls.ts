@@ -1,5 +1,6 @@
 // The client's side of TLS towards servers: what is shown to a server, and what it has to prove.
 
+import { constants } from 'node:crypto';
 import type { PeerCertificate, SecureContext } from 'node:tls';
 import tls from 'node:tls';
 import { isIP } from 'node:net';
@@ -19,6 +20,12 @@ interface Made {
 export class UntrustedServer extends Error {
   readonly code = 'SERVER_UNTRUSTED';
 }
+
+/**
+ * Servers without RFC 5746 are still about, and Go's clients, Traefik's too, take them. What the RFC is against happens when
+ * they renegotiate, which OpenSSL goes on refusing with them.
+ */
+const SECURE_OPTIONS = constants.SSL_OP_LEGACY_SERVER_CONNECT;
 
 export class UpstreamTls {
   readonly #find: FindCertificate;
@@ -60,6 +67,7 @@ export class UpstreamTls {
       key: certificates.map(({ key }) => key),
       minVersion: spec.minVersion,
       maxVersion: spec.maxVersion,
+      secureOptions: SECURE_OPTIONS,
       ...(spec.ciphers === '' ? {} : { ciphers: spec.ciphers }),
     });
     this.#made.set(spec, { context, certificates });
