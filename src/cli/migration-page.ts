@@ -98,6 +98,26 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
     'stay open',
     'closed after `respondingTimeouts.tunnelIdleTimeout`, an hour; 0 keeps them',
   ],
+  [
+    'a server that fails requests',
+    'a line per request, at DEBUG',
+    'at WARN: the first failure with its reason, a count a minute, and that it answers again',
+  ],
+  [
+    'a client certificate that does not verify',
+    'an alert, `bad_certificate`',
+    'the connection is closed after the handshake, without an alert',
+  ],
+  [
+    'a TLS hello at an entry point without TLS routers',
+    'a handshake, then 404',
+    'the same where it has no plain routers either; 400 at its first byte elsewhere',
+  ],
+  [
+    'more begun requests, handshakes and slow readers than memory holds',
+    'the process ends',
+    'the newest are refused (`core.maxBytesInProgress`)',
+  ],
   ['more than a few interim responses (`102`)', 'as many as come', 'the same, up to 20 a second'],
   [
     'page of `errors`',
