@@ -153,6 +153,8 @@ export type FromWorker =
       readonly kind: 'memory';
       readonly isCollected: boolean;
       readonly heapUsedBytes: number;
+      /** Of what is in progress: see core/held-memory.ts. */
+      readonly bytesInProgress: number;
       readonly externalBytes: number;
     }
   /** Metric series this worker has begun to write: see observe/metrics.ts. */

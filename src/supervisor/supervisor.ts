@@ -403,6 +403,7 @@ export class Supervisor implements Publisher, WorkerListener {
           isCollected: message.isCollected,
           heapUsedBytes: message.heapUsedBytes,
           externalBytes: message.externalBytes,
+          bytesInProgress: message.bytesInProgress,
         });
         return;
       case 'ack':

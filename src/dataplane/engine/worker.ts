@@ -262,7 +262,13 @@ port.on('message', (message: ToWorker) => {
         globalThis.gc?.();
         const { heapUsed, external } = process.memoryUsage();
         const isCollected = globalThis.gc !== undefined;
-        send({ kind: 'memory', isCollected, heapUsedBytes: heapUsed, externalBytes: external });
+        send({
+          kind: 'memory',
+          isCollected,
+          heapUsedBytes: heapUsed,
+          externalBytes: external,
+          bytesInProgress: heldMemory.bytes,
+        });
       });
   }
 });

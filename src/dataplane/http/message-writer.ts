@@ -13,7 +13,7 @@ import type { HeaderList } from './header-list.ts';
 const SMALL_BYTES = 8 * 1024;
 const OUTBOX_BYTES = 32 * 1024;
 /** A peer that takes bytes more slowly than the other side gives them costs this much and no more. */
-const HIGH_WATER_BYTES = 128 * 1024;
+const HIGH_WATER_BYTES = 64 * 1024;
 
 /** For a peer that has not taken what there is no room for. */
 const REFUSED_MS = 100;

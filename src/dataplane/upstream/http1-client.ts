@@ -363,6 +363,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   resume(): void {
     if (this.state === STATE_BODY) {
       this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+      this.reading.useSlabs();
     }
     this.unpause();
   }
@@ -391,6 +392,8 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private pause(): void {
     if (this.isPaused) return;
     this.isPaused = true;
+    // Memory for the next read would wait with it, for as long as a client that does not read.
+    this.reading.useShared();
     this.socket.pause();
   }
 
