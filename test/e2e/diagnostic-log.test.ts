@@ -43,7 +43,7 @@ test('in the file of the log', async () => {
   await breakIt(router);
   const path = join(router.directory, 'signalbox.log');
   const log = async (): Promise<string> => readFile(path, 'utf8');
-  await expect.poll(log, { timeout: 600_000 }).toMatch(/ERROR .*did you mean "Path".* at=\S+routing\.yml:1:\d+ path=http\.routers\.bad\.rule code=rule-syntax\n/);
+  await expect.poll(log).toMatch(/ERROR .*did you mean "Path".* at=\S+routing\.yml:1:\d+ path=http\.routers\.bad\.rule code=rule-syntax\n/);
   expect(await log()).toMatch(/ERROR .*did you mean "Host"/);
   expect(router.stderr()).not.toContain('"Path"');
 }); // prettier-ignore

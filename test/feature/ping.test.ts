@@ -45,7 +45,7 @@ ping: {}
   const holding = `middlewares: { m: { plugin: { holding: { directory: ${router.directory} } } } }`;
   await writeFile(join(router.directory, 'routing.yml'), routing.replace('http: {', `http: { ${holding},`));
   const isHeld = (): Promise<boolean> => access(join(router.directory, 'held')).then(() => true, () => false);
-  await expect.poll(isHeld, { timeout: 600_000 }).toBe(true);
+  await expect.poll(isHeld).toBe(true);
   const asked = RawClient.exchange(port, `GET /api/version ${REQUEST}`);
   let isAnswered = false;
   void asked.then(() => (isAnswered = true));
