@@ -308,7 +308,12 @@ test('72 a chunked body over the limit is cut off with 413', async () => {
 });
 
 test('78 what a client sends cannot forge a log line or a metric label', async () => {
-  await using logging = await startRouter({ install: simpleInstall(origin.port, 'accessLog: { format: common }') });
+  await using logging = await startRouter({
+    install: simpleInstall(
+      origin.port,
+      'accessLog: { format: common, fields: { headers: { names: { User-Agent: keep } } } }',
+    ),
+  });
   await RawClient.exchange(logging.ports['web']!, get(`${host}User-Agent: a\t"b\\\xff\r\n`, 'QUERYX / HTTP/1.1'));
   const metrics = await (await fetch(`http://127.0.0.1:${logging.ports['traefik']!}/metrics`)).text();
   expect(metrics).toContain('method="EXTENSION_METHOD"');

@@ -209,7 +209,7 @@ test.each([
 
 test('52 duplicates, empty names, semicolons and escapes in a query reach the origin as they were matched', async () => {
   expect(await statusOf('/?a=1&a=2&&=x&b&c=%26%3D;d=1&__proto__=1&constructor=2')).toBe(200);
-  expect(targets()).toEqual(['/?a=1&a=2&&=x&b&c=%26%3D&d=1&__proto__=1&constructor=2']);
+  expect(targets()).toEqual(['/?a=1&a=2&&=x&b&c=%26%3D;d=1&__proto__=1&constructor=2']);
 });
 
 test('53 the patterns of the next test are live: what they describe goes where they say', async () => {

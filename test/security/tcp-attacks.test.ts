@@ -69,7 +69,8 @@ test('an outsized ClientHello is refused before it is whole', async () => {
   record.set([1, 0xff, 0xff, 0xff], 5);
   client.socket.write(record);
   await client.ended();
-  expect(client.text).toBe('');
+  // A fatal alert, decode_error (RFC 8446, section 6.2).
+  expect(client.text).toBe('\x15\x03\x01\x00\x02\x02\x32');
 });
 
 test('a ClientHello in records of one byte finds its router', async () => {

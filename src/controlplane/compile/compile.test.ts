@@ -107,6 +107,7 @@ test('the codes without a case here belong to files and runtimes', () => {
     'needs-restart',
     'not-in-runtime',
     'last-good',
+    'pinned',
     'compile-failed',
   ]);
 });
