@@ -312,9 +312,12 @@ export class Endpoint
     this.opening.delete(connection);
     this.dials.delete(dial);
     this.shared.push(connection);
+    // One that is fresh and takes nothing allows no stream, or is leaving: each try at another one counts.
+    const isUseless = !connection.canTake;
     for (const { exchange } of dial.settle()) {
       this.finish();
-      this.sendShared(exchange);
+      if (isUseless) this.refused(exchange, FAILURES.upstreamRefused);
+      else this.sendShared(exchange);
     }
     if (this.isRetired) connection.leave();
     else this.widened(connection);
