@@ -145,8 +145,11 @@ test('with a state directory sticky clients survive a restart without a secret',
     router.process.signal('SIGTERM');
     expect(await router.process.exited).toBe(0);
   }
-  await using router = await RestRouter.start(http, options);
-  expect(await router.count(6, `Cookie: ${cookieOf(first.head)}\r\n`)).toEqual({ [first.body]: 6 });
+  {
+    await using router = await RestRouter.start(http, options);
+    expect(await router.count(6, `Cookie: ${cookieOf(first.head)}\r\n`)).toEqual({ [first.body]: 6 });
+  }
+  // Only now that nobody writes into it.
   await rm(directory, { recursive: true });
 });
 

@@ -50,7 +50,8 @@ export interface EntryPointDependencies {
 interface OpenConnection {
   /** The worker stops accepting: go as soon as nothing is owed. */
   drain(): void;
-  /** Of those that can rest: ends it if no request is in progress. */
+  /** Of those that can rest: see ServerConnection. */
+  readonly hasAsked?: boolean;
   closeIfResting?(): boolean;
   destroy(): void;
 }
@@ -317,11 +318,18 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     this.#dependencies.limits.close(this.#dependencies.row, ticket);
   }
 
-  /** Ends the connection that has been there longest without a request in progress; false when there is none. */
+  /**
+   * Ends the connection that has been there longest without a request in progress; false when there is none. Who has never
+   * asked is a client refused.
+   */
   closeResting(): boolean {
     let asked = 0;
+    this.#dependencies.wheel.touch(performance.now());
     for (const connection of this.#connections) {
-      if (connection.closeIfResting?.() === true) return true;
+      if (connection.closeIfResting?.() === true) {
+        if (connection.hasAsked === false) descriptors.noteRefusal();
+        return true;
+      }
       if (++asked === MAX_ASKED) return false;
     }
     return false;

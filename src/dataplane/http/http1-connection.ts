@@ -26,7 +26,13 @@ import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from './ht
 import { MessageWriter } from './message-writer.ts';
 import { downstreamFraming, renderInformational, renderResponseHead, renderSwitchingHead } from './response-head.ts';
 import { respondFailure } from './respond.ts';
-import { LINGER_MS, MAX_LINGER_MS, type ServerConnection, type ServerContext } from './server-connection.ts';
+import {
+  LINGER_MS,
+  MAX_LINGER_MS,
+  NEWCOMER_MS,
+  type ServerConnection,
+  type ServerContext,
+} from './server-connection.ts';
 
 const STATE_HEAD = 0;
 const STATE_BUSY = 1;
@@ -102,6 +108,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     this.client = client;
     this.ticket = ticket;
     this.canRefit = canRefit;
+    context.wheel.touch(performance.now());
     this.openedMs = context.wheel.nowMs;
     this.deadline = new Deadline(() => this.expired());
     this.writer = new MessageWriter(socket, context.wheel, context.spec.timeouts.writeIdleMs, () =>
@@ -661,8 +668,13 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     else this.close();
   }
 
+  get hasAsked(): boolean {
+    return this.served > 0;
+  }
+
   closeIfResting(): boolean {
     if (this.state !== STATE_HEAD || this.head.isPartial || this.held !== null) return false;
+    if (!this.hasAsked && this.context.wheel.nowMs - this.openedMs < NEWCOMER_MS) return false;
     this.destroy();
     return true;
   }

@@ -43,7 +43,13 @@ import { Exchange, type ClientInfo } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import { type Http2RequestReader, Http2TrailerReader, IGNORED_FIELDS } from './http2-request.ts';
 import { Http2Stream, type StreamOwner } from './http2-stream.ts';
-import { LINGER_MS, MAX_LINGER_MS, type ServerConnection, type ServerContext } from './server-connection.ts';
+import {
+  LINGER_MS,
+  MAX_LINGER_MS,
+  NEWCOMER_MS,
+  type ServerConnection,
+  type ServerContext,
+} from './server-connection.ts';
 
 const STATE_PREFACE = 0;
 const STATE_OPEN = 1;
@@ -578,13 +584,18 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
 
   onDrain(): void {}
 
-  /** Tells the client to go elsewhere, in two steps so that no request it has just sent is lost (RFC 9113 §6.8). */
+  get hasAsked(): boolean {
+    return this.served > 0;
+  }
+
   closeIfResting(): boolean {
-    if (this.state !== STATE_OPEN || this.streams.size > 0) return false;
+    if (this.state > STATE_OPEN || this.streams.size > 0) return false;
+    if (!this.hasAsked && this.context.wheel.nowMs - this.openedMs < NEWCOMER_MS) return false;
     this.destroy();
     return true;
   }
 
+  /** Tells the client to go elsewhere, in two steps so that no request it has just sent is lost (RFC 9113 §6.8). */
   drain(): void {
     if (this.state === STATE_PREFACE) {
       // In patience it is served until it is open, and goes then.

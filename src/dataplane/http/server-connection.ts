@@ -9,6 +9,9 @@ export const LINGER_MS = 5_000;
 /** and go on sending for this long. */
 export const MAX_LINGER_MS = 30_000;
 
+/** A client that has connected gets this long to ask before it counts as one that rests. */
+export const NEWCOMER_MS = 1_000;
+
 export interface ServerConnection {
   /** Claimed by the entry point's accounting. */
   readonly ticket: number;
@@ -17,7 +20,9 @@ export interface ServerConnection {
    * answers.
    */
   drain(): void;
-  /** Ends it if no request is in progress, to make room for another; false when one is. */
+  /** A request has come over it. */
+  readonly hasAsked: boolean;
+  /** Ends it to make room for another if no request is in progress, nor about to come from a newcomer; false when it stays. */
   closeIfResting(): boolean;
   destroy(): void;
 }

@@ -59,12 +59,16 @@ export class Descriptors {
       const { clients, servers } = this.open;
       const forServers = Math.max(MIN_FOR_SERVERS, Math.floor(limit / SERVERS_SHARE), servers);
       if (clients + forServers >= limit && !this.closeResting()) {
-        Atomics.add(this.cells, REFUSALS, 1);
+        this.noteRefusal();
         return false;
       }
     }
     Atomics.add(this.cells, SLOTS + this.slot, 1);
     return true;
+  }
+
+  noteRefusal(): void {
+    Atomics.add(this.cells, REFUSALS, 1);
   }
 
   clientLeft(): void {
