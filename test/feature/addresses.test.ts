@@ -50,8 +50,6 @@ test('health checks try all addresses, over HTTP and TCP', async () => {
     await router.put({ services: { s: { loadBalancer: { servers: [{ url }], healthCheck: check } } } });
   });
   expect(events).toEqual([`${url} up`]);
-  // The monitor says it at once and tells the workers in its next turn: until then 503, and nothing else.
-  while ('503' in (await router.count(1)));
   expect(await router.count(2)).toEqual({ six: 2 });
 });
 
@@ -85,8 +83,6 @@ tcp:
       client.destroy();
     }
   };
-  // As above; a connection without a server is reset.
-  while ((await ask().catch(String)).includes('ECONNRESET'));
   for (let turn = 0; turn < 4; turn++) expect(await ask()).toContain('200 OK');
 });
 

@@ -56,6 +56,12 @@ interface Ejection {
   readonly untilWallMs: number;
 }
 
+interface News {
+  readonly change: HealthChange;
+  /** Its checks, or its requests, are; it may be down for the other reason. */
+  readonly isGood: boolean;
+}
+
 interface Monitored {
   /** Key of the service. */
   readonly service: string;
@@ -69,7 +75,9 @@ export class HealthMonitor {
   readonly #options: HealthMonitorOptions;
   readonly #wheel: TimerWheel;
   readonly #services = new Map<string, { spec: ServedService; servers: Map<string, Monitored> }>();
+  /** Services that the workers have to hear of, and what is to be said afterwards. */
   readonly #pending = new Set<string>();
+  readonly #news: News[] = [];
 
   constructor(options: HealthMonitorOptions) {
     this.#options = options;
@@ -226,26 +234,32 @@ export class HealthMonitor {
 
   #announce({ service: key, server, row }: Monitored, isUp: boolean, reason: string): void {
     const service = tcpServiceOf(key) ?? key;
-    const change: HealthChange = { service, url: server.url, isUp: isUp && this.#options.table.isUp(row), reason };
-    this.#options.log[isUp ? 'info' : 'warn'](isUp ? 'a server is up' : 'a server is down', {
-      service,
-      url: server.url,
-      reason,
-    });
-    this.#options.event(change);
     this.#changed(key);
+    this.#news.push({
+      change: { service, url: server.url, isUp: isUp && this.#options.table.isUp(row), reason },
+      isGood: isUp,
+    });
   }
 
-  /** What changes in one turn is told in one message. */
+  /** What changes in one turn is told in one message: to the workers first, so that what is said is so. */
   #changed(service: string): void {
-    if (this.#pending.size === 0) {
-      setImmediate(() => {
-        const services = [...this.#pending];
-        this.#pending.clear();
-        this.#options.changed(services);
-      });
-    }
+    if (this.#pending.size === 0) setImmediate(() => this.#tell());
     this.#pending.add(service);
+  }
+
+  #tell(): void {
+    const services = [...this.#pending];
+    this.#pending.clear();
+    this.#options.changed(services);
+    for (const { change, isGood } of this.#news.splice(0)) {
+      const { service, url, reason } = change;
+      this.#options.log[isGood ? 'info' : 'warn'](isGood ? 'a server is up' : 'a server is down', {
+        service,
+        url,
+        reason,
+      });
+      this.#options.event(change);
+    }
   }
 
   #drop(service: string): void {
