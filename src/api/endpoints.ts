@@ -148,11 +148,6 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
   ];
 }
 
-/** Objects of these sections together. */
-function count(...sections: readonly object[]): number {
-  return sections.reduce((sum: number, section) => sum + Object.keys(section).length, 0);
-}
-
 function shownStatus({ notAfter, nextTry, ...status }: CertificateStatus): object {
   const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
   return { ...status, notAfter: time(notAfter), nextTry: time(nextTry) };
@@ -279,9 +274,7 @@ function controlEndpoints(sources: ApiSources): readonly Endpoint[] {
               version: entry.version,
               digest: entry.digest,
               createdAt: new Date(entry.createdAt).toISOString(),
-              routers: count(entry.routes, entry.tcpRoutes, entry.udpRoutes),
-              middlewares: count(entry.middlewares, entry.tcpMiddlewares),
-              services: count(entry.services, entry.tcpServices, entry.udpServices),
+              ...entry.counts,
             })),
           },
           pinHeader(pipeline),

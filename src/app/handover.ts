@@ -111,5 +111,6 @@ export class Handover implements TakeoverSource {
 
 function newestAndPinned({ history }: Pipeline): SavedHistory {
   const { pinned, lastVersion } = history;
-  return { entries: history.entries.filter(({ version }) => version === lastVersion || version === pinned), pinned };
+  const versions = [...new Set([pinned, lastVersion])].filter((version) => version !== null).toSorted((a, b) => a - b);
+  return { entries: versions.flatMap((version) => history.get(version) ?? []), pinned };
 }

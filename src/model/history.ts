@@ -1,31 +1,50 @@
 // Snapshots that were in force, as they are kept.
 
 import type { SnapshotSections } from './snapshot.ts';
+import type { StoredForm } from './stored-form.ts';
 
 /** Values that are shown as they were written, such as `${PASSWORD}`: by kind and name of the object, with their paths in it. */
 export type WrittenPlaces = Readonly<
   Record<string, readonly { readonly path: readonly (string | number)[]; readonly written: string }[]>
 >;
 
-/** Certificates are never gone back to: those of then may have expired, and their keys are not kept. */
-export interface HistoryEntry extends Omit<SnapshotSections, 'certificates'> {
+/** What is said of a snapshot in a list. */
+export interface SnapshotSummary {
   readonly version: number;
   readonly digest: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
+  readonly counts: SnapshotCounts;
+}
+
+export interface SnapshotCounts {
+  readonly routers: number;
+  readonly middlewares: number;
+  readonly services: number;
+}
+
+/** Certificates are never gone back to: those of then may have expired, and their keys are not kept. */
+export type HistorySections = Omit<SnapshotSections, 'certificates'>;
+
+export interface HistoryEntry extends SnapshotSummary, HistorySections {
   /** Left out where there are none. */
   readonly written?: WrittenPlaces;
 }
 
-/** Keeps entries beyond the life of the process. */
+/** A snapshot as it outlives the process: what was written, with nothing that a substitution stands for. */
+export interface WrittenSnapshot extends SnapshotSummary {
+  readonly forms: readonly StoredForm[];
+}
+
+/** Keeps snapshots beyond the life of the process. */
 export interface HistoryStore {
-  append(entry: HistoryEntry): void;
+  append(snapshot: WrittenSnapshot): void;
   remove(version: number): void;
   pin(version: number | null): void;
 }
 
 export interface SavedHistory {
   /** Oldest first. */
-  readonly entries: readonly HistoryEntry[];
+  readonly entries: readonly (Omit<HistoryEntry, 'counts'> | WrittenSnapshot)[];
   readonly pinned: number | null;
 }

@@ -50,5 +50,6 @@ export function mergeRouting(provider: string, parts: readonly RoutingConfig[]):
   for (const part of parts) diagnostics.push(...part.diagnostics);
   const filesRead = new Set(parts.flatMap((part) => [...part.filesRead]));
   const unreadableSections = parts.flatMap((part) => part.unreadableSections);
-  return { provider, ...sections, diagnostics, filesRead, unreadableSections };
+  const words = parts.some((part) => part.words === 'tenant') ? 'tenant' : 'operator';
+  return { provider, words, ...sections, diagnostics, filesRead, unreadableSections };
 }

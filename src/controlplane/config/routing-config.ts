@@ -1,6 +1,7 @@
 // Routing configuration of one provider, decoded object by object: a mistake costs the object it is in and nothing else.
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
+import type { Words } from '../../model/stored-form.ts';
 import { DecodeContext, type KnownPlugins, type PathSegment, type Substituted } from '../../schema/decode-context.ts';
 import { INVALID, type Invalid } from '../../schema/invalid.ts';
 import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn, type Schema } from '../../schema/schema.ts';
@@ -68,6 +69,7 @@ export interface RoutingSections {
 
 export interface RoutingConfig extends RoutingSections {
   readonly provider: string;
+  readonly words: Words;
   readonly diagnostics: readonly Diagnostic[];
   /** Files of which nothing is known, since they cannot be read or do not parse. */
   readonly unread?: readonly string[];
@@ -132,6 +134,7 @@ export function decodeRouting(
   }
   return {
     provider,
+    words: substitutions === undefined ? 'tenant' : 'operator',
     ...decoder.into,
     diagnostics: [...document.diagnostics, ...context.diagnostics],
     filesRead: context.filesRead,

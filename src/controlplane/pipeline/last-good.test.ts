@@ -4,7 +4,9 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import { EventBus } from '../../observe/event-bus.ts';
 import { parseConfig } from '../config/document.ts';
-import { decodeInstall } from '../config/install-config.ts';
+import type { Substitutions } from '../../schema/substitution.ts';
+import { operatorSubstitutions } from '../config/operator-substitutions.ts';
+import { decodeInstallDocument } from '../config/install-config.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing-config.ts';
 import { Pipeline } from './pipeline.ts';
 import { SnapshotHistory } from './snapshot-history.ts';
@@ -39,6 +41,8 @@ interface Rig {
 let running: Pipeline | null = null;
 afterEach(() => running?.stop());
 
+const SUBSTITUTIONS = operatorSubstitutions({ A: '/the-secret' });
+
 async function start(first: RoutingConfig, { install = '', saved = [] as readonly StoredForm[] } = {}): Promise<Rig> {
   const log: string[] = [];
   const note =
@@ -49,7 +53,10 @@ async function start(first: RoutingConfig, { install = '', saved = [] as readonl
   const clock = new SteppingClock();
   let diagnostics: readonly Diagnostic[] = [];
   const pipeline = new Pipeline({
-    install: decodeInstall('signalbox.yml', `entryPoints: { web: { address: ":80" } }\n${install}`).value!,
+    install: decodeInstallDocument(
+      parseConfig('signalbox.yml', `entryPoints: { web: { address: ":80" } }\n${install}`),
+      SUBSTITUTIONS,
+    ).value!,
     log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
     clock,
     events: new EventBus(() => 0),
@@ -151,6 +158,25 @@ test('a router is told of once while it is disabled, and when it is served again
   expect(told).toHaveLength(2);
   expect(told[1]).toBe('info a router is served again {"router":"r@file"}');
 });
+
+test('over a restart, only the operator’s words have substitutions', async () => {
+  const options = (substitutions?: Substitutions): { substitutions?: Substitutions } =>
+    substitutions === undefined ? {} : { substitutions };
+  for (const [words, substitutions] of [['operator', SUBSTITUTIONS], ['tenant', undefined]] as const) {
+    const decode = (prefix: string): RoutingConfig => {
+      const router = 'routers: { r: { rule: "Host(`a`)", service: s, middlewares: [m] } }';
+      const text = `http: { middlewares: { m: { addPrefix: { prefix: ${prefix} } } }, ${router}, ${SERVICES} }`;
+      return decodeRouting('file', parseConfig('f.yml', text), options(substitutions));
+    };
+    const rig = await start(decode('"/x${A}"'));
+    const later = await start(decode('[]'), { saved: rig.pipeline.lastGoodForms });
+    expect([words, later.pipeline.current.middlewares['m@file']?.options]).toMatchObject([
+      words,
+      { prefix: words === 'operator' ? '/x/the-secret' : '/x${A}' },
+    ]);
+    await rig.pipeline.stop();
+  }
+}); // prettier-ignore
 
 test('without keepLastGood a mistake counts at once', async () => {
   const rig = await start(http(GOOD), { install: 'providers: { keepLastGood: false }' });

@@ -8,6 +8,7 @@ import type { CompileResult } from '../compile/compile.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import { OBJECT_SECTIONS, type ObjectSection } from '../config/object-sections.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
+import { formOf, isOf, keyOf } from './written-forms.ts';
 
 export interface Restored {
   readonly configs: readonly RoutingConfig[];
@@ -85,7 +86,7 @@ export class LastGood {
           const key = keyOf({ provider: config.provider, section, name });
           present.add(key);
           if (object.kept !== undefined || object.value === null || unreadable.has(object)) continue;
-          this.#take(key, config.provider, section, object);
+          this.#take(key, config, section, object);
         }
       }
     }
@@ -96,18 +97,12 @@ export class LastGood {
     }
   }
 
-  #take(key: string, provider: string, section: ObjectSection, object: RoutingObject<unknown>): void {
+  #take(key: string, config: RoutingConfig, section: ObjectSection, object: RoutingObject<unknown>): void {
     const before = this.#forms.get(key);
     if (before?.object === object) return;
-    const { name, text, path, document } = object;
-    const { source } = document;
-    if (before === undefined || before.form.text !== text || before.form.source !== source) this.#revision++;
-    this.#forms.set(key, { form: { provider, section, name, source, path, text }, object });
+    if (before === undefined || !isOf(object, before.form)) this.#revision++;
+    this.#forms.set(key, { form: formOf(config, section, object), object });
   }
-}
-
-function keyOf({ provider, section, name }: Pick<StoredForm, 'provider' | 'section' | 'name'>): string {
-  return `${section} ${name}@${provider}`;
 }
 
 /** It stands where the unreadable one does, so that whatever is said of it leads there. */

@@ -5,7 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/publisher.ts';
-import type { HistoryEntry } from '../../model/history.ts';
+import type { HistoryEntry, HistorySections, WrittenPlaces, WrittenSnapshot } from '../../model/history.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
@@ -16,9 +16,8 @@ import { compile, type CompileResult } from '../compile/compile.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install-config.ts';
-import type { ConfigDocument } from '../config/document.ts';
-import { OBJECT_SECTIONS, SECTION_PATHS } from '../config/object-sections.ts';
-import { decodeRouting, type RoutingConfig } from '../config/routing-config.ts';
+import { OBJECT_SECTIONS } from '../config/object-sections.ts';
+import type { RoutingConfig } from '../config/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
 import { createProviders } from '../providers/registry.ts';
@@ -26,6 +25,7 @@ import { DisabledLog } from './disabled-log.ts';
 import { LastGood } from './last-good.ts';
 import { differencesBetween, isSame, pinDiagnostic, pinStatus, writtenPlaces, type PinStatus } from './pin.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
+import { decodeForms, WrittenForms } from './written-forms.ts';
 
 /** Rules kept parsed beyond those in use before the cache is dropped. */
 const MAX_RULES = 200_000;
@@ -77,6 +77,9 @@ export class Pipeline {
   #result: CompileResult | null = null;
   readonly #lastGood = new LastGood();
   #savedRevision = 0;
+  /** With last good forms in the place of what cannot be read. */
+  #inForce: readonly RoutingConfig[] = [];
+  readonly #forms = new WrittenForms();
   readonly #disabled: DisabledLog;
   /** Counting differences takes a look at every object. */
   #pin: { readonly entry: HistoryEntry; readonly result: CompileResult; readonly status: PinStatus } | null = null;
@@ -96,6 +99,7 @@ export class Pipeline {
     this.#install = options.install;
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
     this.#disabled = new DisabledLog(options.log);
+    options.history.compileForms = (snapshot) => this.#compileForms(snapshot);
     for (const form of options.lastGoodForms?.saved ?? []) this.#remember(form);
     this.#providers = [
       ...(options.providers ?? createProviders(options.install, options.log, options.clock)),
@@ -128,6 +132,9 @@ export class Pipeline {
     for (const provider of this.#providers) await provider.start((config) => this.#receive(config));
     await this.#parseRules([...this.#configs.values()]);
     this.#compile();
+    const { history } = this.#options;
+    // Without its content, it is better not to say that it is in force.
+    if (history.pinned !== null && history.get(history.pinned) === null) history.pin(null);
     const built = this.#builder.build(this.#wanted())!;
     this.#isStarted = true;
     this.#received.clear();
@@ -369,7 +376,13 @@ export class Pipeline {
     const { clock, events, history } = this.#options;
     const { version, digest } = snapshot;
     this.lastSuccessWallMs = clock.wall();
-    history.append(snapshot, this.lastSuccessWallMs, this.#pinned()?.written ?? writtenPlaces(this.result));
+    const pinned = this.#pinned();
+    history.append(
+      snapshot,
+      this.lastSuccessWallMs,
+      pinned === null ? writtenPlaces(this.result) : (pinned.written ?? {}),
+      () => (pinned === null ? null : history.formsOf(pinned.version)) ?? this.#forms.of(this.#inForce),
+    );
     events.emit('snapshot', { version, digest, pinned: history.pinned, ...changes });
   }
 
@@ -415,7 +428,8 @@ export class Pipeline {
       const { diagnostics, ...rest } = compileAll(restored.configs);
       result = { ...rest, diagnostics: [...restored.diagnostics, ...diagnostics] };
     }
-    this.#lastGood.note(restored?.configs ?? configs, result);
+    this.#inForce = restored?.configs ?? configs;
+    this.#lastGood.note(this.#inForce, result);
     if (lastGoodForms != null && this.#lastGood.revision !== this.#savedRevision) {
       this.#savedRevision = this.#lastGood.revision;
       lastGoodForms.save?.(this.#lastGood.forms());
@@ -423,19 +437,30 @@ export class Pipeline {
     return result;
   }
 
-  /** Of an earlier process: decoded as its provider would. */
+  /** Of an earlier process. */
   #remember(form: StoredForm): void {
-    // Of another version of the program, it may name what is not known here.
-    const known = OBJECT_SECTIONS.find((one) => one === form.section);
-    if (known === undefined) return;
-    const [top, section] = SECTION_PATHS[known];
-    const given: unknown = JSON.parse(form.text);
-    const value = { [top]: { [section]: known === 'certificates' ? [given] : { [form.name]: given } } };
-    const document: ConfigDocument = { source: form.source, text: '', value, diagnostics: [], locate: () => null };
-    const { substitutions, plugins } = this.#install;
-    const decoded = decodeRouting(form.provider, document, { substitutions, plugins: plugins.known });
-    const object = [...decoded[known].values()][0];
-    if (object !== undefined) this.#lastGood.remember(form, { ...object, name: form.name });
+    for (const config of decodeForms([form], this.#install)) {
+      for (const section of OBJECT_SECTIONS) {
+        for (const object of config[section].values()) this.#lastGood.remember(form, { ...object, name: form.name });
+      }
+    }
+  }
+
+  /** Of an earlier process. What cannot be used any more is disabled, as in a configuration of today. */
+  #compileForms({ version, forms }: WrittenSnapshot): (HistorySections & { readonly written: WrittenPlaces }) | null {
+    const { log, internalServices } = this.#options;
+    try {
+      const result = compile(this.#install, decodeForms(forms, this.#install), internalServices);
+      for (const { severity, code, message, source, path } of result.diagnostics) {
+        if (severity !== 'error') continue;
+        log.warn('an object of an earlier snapshot has an error', { version, code, message, source, path });
+      }
+      const { certificates: _, ...sections } = result.sections;
+      return { ...sections, written: writtenPlaces(result) };
+    } catch (error) {
+      log.error('an earlier snapshot cannot be compiled', { version, error: describeError(error) });
+      return null;
+    }
   }
 }
 

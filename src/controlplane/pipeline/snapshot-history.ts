@@ -1,24 +1,54 @@
 // The snapshots that were in force, newest last, to go back to. Objects are shared from one snapshot to the next, so a
-// long history of small changes is cheap.
+// long history of small changes is cheap. Those of an earlier process are there as what was written, and compiled when they are
+// asked for.
 
-import type { HistoryEntry, HistoryStore, SavedHistory, WrittenPlaces } from '../../model/history.ts';
+import type {
+  HistoryEntry,
+  HistorySections,
+  HistoryStore,
+  SavedHistory,
+  SnapshotCounts,
+  SnapshotSummary,
+  WrittenPlaces,
+  WrittenSnapshot,
+} from '../../model/history.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
+import type { StoredForm } from '../../model/stored-form.ts';
+
+/** What becomes of written forms with the substitutions, plugins and entry points of today; null when that cannot be said. */
+export type CompileForms = (
+  snapshot: WrittenSnapshot,
+) => (HistorySections & { readonly written: WrittenPlaces }) | null;
+
+interface Kept {
+  readonly summary: SnapshotSummary;
+  /** Null until it is asked for. */
+  entry: HistoryEntry | null;
+  /** Null where nothing outlives the process. */
+  readonly forms: readonly StoredForm[] | null;
+}
 
 export class SnapshotHistory {
-  readonly #entries: HistoryEntry[];
+  readonly #kept: Kept[];
   readonly #max: number;
   readonly #store: HistoryStore | null;
   #pinned: number | null;
+  /** Set by whoever can. */
+  compileForms: CompileForms | null = null;
 
   constructor(max: number, saved: SavedHistory = { entries: [], pinned: null }, store: HistoryStore | null = null) {
     this.#max = max;
-    this.#entries = [...saved.entries];
+    this.#kept = saved.entries.map((one) => {
+      if ('forms' in one) return { summary: one, entry: null, forms: one.forms };
+      const entry = { ...one, counts: countsOf(one) };
+      return { summary: entry, entry, forms: null };
+    });
     this.#pinned = saved.pinned;
     this.#store = store;
   }
 
-  get entries(): readonly HistoryEntry[] {
-    return this.#entries;
+  get entries(): readonly SnapshotSummary[] {
+    return this.#kept.map(({ summary }) => summary);
   }
 
   /** Version that was gone back to and stays until it is released; null when the newest configuration is in force. */
@@ -27,23 +57,37 @@ export class SnapshotHistory {
   }
 
   get lastVersion(): number {
-    return this.#entries.at(-1)?.version ?? 0;
+    return this.#kept.at(-1)?.summary.version ?? 0;
   }
 
+  /** Null also for one that this version of the program cannot compile. */
   get(version: number): HistoryEntry | null {
-    return this.#entries.find((entry) => entry.version === version) ?? null;
+    const kept = this.#find(version);
+    if (kept === undefined) return null;
+    kept.entry ??= this.#compiled(kept);
+    return kept.entry;
   }
 
-  append(snapshot: Snapshot, createdAt: number, written: WrittenPlaces = {}): void {
-    const { certificates: _, ...kept } = snapshot;
-    const entry: HistoryEntry = { ...kept, createdAt, ...(Object.keys(written).length === 0 ? {} : { written }) };
-    this.#entries.push(entry);
-    this.#store?.append(entry);
-    while (this.#entries.length > this.#max) {
+  /** What a snapshot was written as; null where it is not known, or not kept. */
+  formsOf(version: number): readonly StoredForm[] | null {
+    return this.#find(version)?.forms ?? null;
+  }
+
+  /** `forms` is asked only where they are kept. */
+  append(snapshot: Snapshot, createdAt: number, written: WrittenPlaces, forms: () => readonly StoredForm[]): void {
+    const { certificates: _, ...content } = snapshot;
+    const { version, digest } = snapshot;
+    const summary = { version, digest, createdAt, counts: countsOf(snapshot) };
+    const hasWritten = Object.keys(written).length > 0;
+    const entry: HistoryEntry = { ...content, ...summary, ...(hasWritten ? { written } : {}) };
+    const kept: Kept = { summary, entry, forms: this.#store === null ? null : forms() };
+    this.#kept.push(kept);
+    this.#store?.append({ ...summary, forms: kept.forms ?? [] });
+    while (this.#kept.length > this.#max) {
       // What is pinned must stay to be found after a restart.
-      const index = this.#entries.findIndex(({ version }) => version !== this.#pinned);
-      const [gone] = this.#entries.splice(index, 1);
-      this.#store?.remove(gone!.version);
+      const index = this.#kept.findIndex((one) => one.summary.version !== this.#pinned);
+      const [gone] = this.#kept.splice(index, 1);
+      this.#store?.remove(gone!.summary.version);
     }
   }
 
@@ -51,4 +95,25 @@ export class SnapshotHistory {
     this.#pinned = version;
     this.#store?.pin(version);
   }
+
+  #find(version: number): Kept | undefined {
+    return this.#kept.find(({ summary }) => summary.version === version);
+  }
+
+  #compiled({ summary, forms }: Kept): HistoryEntry | null {
+    if (this.compileForms === null || forms === null) return null;
+    const content = this.compileForms({ ...summary, forms });
+    return content === null ? null : { ...content, ...summary };
+  }
+}
+
+/** Services that the program brings along count as well. */
+export function countsOf(sections: HistorySections): SnapshotCounts {
+  const count = (...objects: readonly object[]): number =>
+    objects.reduce<number>((sum, section) => sum + Object.keys(section).length, 0);
+  return {
+    routers: count(sections.routes, sections.tcpRoutes, sections.udpRoutes),
+    middlewares: count(sections.middlewares, sections.tcpMiddlewares),
+    services: count(sections.services, sections.tcpServices, sections.udpServices),
+  };
 }

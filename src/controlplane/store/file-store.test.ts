@@ -111,26 +111,33 @@ test('keys are names, not paths', async () => {
   }
 });
 
+const NOTHING = { routers: 0, middlewares: 0, services: 0 };
+
+test('of compiled snapshots of earlier versions, those with secrets in them go, but for the pinned one', async () => {
+  const store = await start();
+  const written = { 'middleware m@file': [{ path: ['x'], written: '${SECRET}' }] };
+  const compiled = (version: number, rest: object): object => ({ version, format: 5, createdAt: version, ...rest });
+  await store.put('snapshots/000000000001', compiled(1, { written }));
+  await store.put('snapshots/000000000002', compiled(2, { written }));
+  await store.put('snapshots/000000000003', compiled(3, {}));
+  await store.put('snapshots/000000000004', { ...compiled(4, {}), format: 4 });
+  await store.put('pin', { version: 2 });
+  const history = new StoredHistory(store, (error) => {
+    throw error;
+  });
+  const { entries, pinned } = await history.load();
+  expect(entries.map(({ version }) => version)).toEqual([2, 3]);
+  expect(pinned).toBe(2);
+  expect(await store.list('snapshots/')).toEqual([2, 3, 4].map((version) => `snapshots/00000000000${version}`));
+});
+
 test('history comes back with its pin, and a pin of what is gone does not', async () => {
-  const sections = {
-    entryPoints: {},
-    routes: {},
-    middlewares: {},
-    services: {},
-    tlsOptions: {},
-    tlsHosts: {},
-    tcpRoutes: {},
-    tcpMiddlewares: {},
-    tcpServices: {},
-    udpRoutes: {},
-    udpServices: {},
-  };
   const store = await start();
   const history = new StoredHistory(store, (error) => {
     throw error;
   });
   for (const version of [9, 10, 11])
-    history.append({ version, digest: `d${version}`, createdAt: version, ...sections });
+    history.append({ version, digest: `d${version}`, createdAt: version, counts: NOTHING, forms: [] });
   history.pin(10);
   await history.flush();
   expect((await history.load()).entries.map(({ version }) => version)).toEqual([9, 10, 11]);

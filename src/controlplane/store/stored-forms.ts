@@ -20,7 +20,8 @@ export class StoredForms {
   /** What an earlier process has left. */
   async load(): Promise<readonly StoredForm[]> {
     const saved = (await this.#store.get(KEY)) as { forms?: readonly StoredForm[] } | null; // Written by `save`, and its checksum holds.
-    return saved?.forms ?? [];
+    // Those of versions that did not say whose words they are cannot be decoded as they were.
+    return (saved?.forms ?? []).filter(({ words }) => words !== undefined);
   }
 
   save(forms: readonly StoredForm[]): void {

@@ -1,15 +1,21 @@
-// The history of snapshots in a state store: a document per snapshot, and one for what is pinned. Writing goes on behind
-// the control plane's back; what fails is reported and tried again with the next snapshot.
+// The history of snapshots in a state store: a document per snapshot, which holds what was written, and one for what is pinned.
+// Writing goes on behind the control plane's back; what fails is reported and tried again with the next snapshot.
 
-import type { HistoryEntry, HistoryStore, SavedHistory } from '../../model/history.ts';
+import type { HistoryEntry, HistoryStore, SavedHistory, WrittenSnapshot } from '../../model/history.ts';
 import type { StateStore } from './define.ts';
 
 const SNAPSHOTS = 'snapshots/';
 const PIN = 'pin';
-/** Counts up when a snapshot of before can no longer be run: such ones are left out. */
-const FORMAT = 5;
+/** Counts up when a snapshot of before can no longer be read as one of now: such ones are left out. */
+const FORMAT = 6;
+/** Compiled, with what substitutions stood for. The pinned one still runs; of the others, those with secrets in them go at once. */
+const COMPILED_FORMAT = 5;
 /** Keys sort as their numbers do. */
 const DIGITS = 12;
+
+type SavedSnapshot =
+  | ({ readonly format: typeof FORMAT } & WrittenSnapshot)
+  | ({ readonly format: typeof COMPILED_FORMAT } & Omit<HistoryEntry, 'counts'>);
 
 export class StoredHistory implements HistoryStore {
   readonly #store: StateStore;
@@ -23,18 +29,22 @@ export class StoredHistory implements HistoryStore {
 
   /** What an earlier process has left, oldest first. */
   async load(): Promise<SavedHistory> {
-    const entries: HistoryEntry[] = [];
-    for (const key of await this.#store.list(SNAPSHOTS)) {
-      const entry = (await this.#store.get(key)) as (HistoryEntry & { format?: number }) | null; // Written by `append`, and its checksum holds.
-      if (entry?.format === FORMAT) entries.push(entry);
-    }
     const pin = (await this.#store.get(PIN)) as { version: number | null } | null; // Written by `pin`.
+    const entries: (Omit<HistoryEntry, 'counts'> | WrittenSnapshot)[] = [];
+    for (const key of await this.#store.list(SNAPSHOTS)) {
+      const saved = (await this.#store.get(key)) as SavedSnapshot | null; // Written by `append`, and its checksum holds.
+      if (saved?.format === FORMAT) entries.push(saved);
+      else if (saved?.format === COMPILED_FORMAT) {
+        if (saved.written === undefined || saved.version === pin?.version) entries.push(saved);
+        else await this.#store.delete(key);
+      }
+    }
     const pinned = pin?.version ?? null;
     return { entries, pinned: entries.some(({ version }) => version === pinned) ? pinned : null };
   }
 
-  append(entry: HistoryEntry): void {
-    this.#later(() => this.#store.put(keyOf(entry.version), { ...entry, format: FORMAT }));
+  append(snapshot: WrittenSnapshot): void {
+    this.#later(() => this.#store.put(keyOf(snapshot.version), { ...snapshot, format: FORMAT }));
   }
 
   remove(version: number): void {
