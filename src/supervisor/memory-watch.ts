@@ -2,13 +2,15 @@
 // the bound for the rest is here; each worker tells with its sign of life.
 
 export interface MemoryBounds {
+  /** Old-generation heap: what does not fit ends that worker and no other. */
+  readonly heapMb: number;
   readonly warnBytes: number;
   readonly maxBytes: number;
 }
 
 const MIB = 1024 * 1024;
 /** As much as the heap may have. Buffers of connections are bounded by themselves, far below. */
-export const MEMORY_BOUNDS: MemoryBounds = { warnBytes: 512 * MIB, maxBytes: 1024 * MIB };
+export const MEMORY_BOUNDS: MemoryBounds = { heapMb: 1024, warnBytes: 512 * MIB, maxBytes: 1024 * MIB };
 /** What is no longer used counts until it is collected: one look is no verdict. */
 const LOOKS = 2;
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../core/clock.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import { MetricsAggregator } from '../observe/metrics-aggregator.ts';
+import { MEMORY_BOUNDS } from './memory-watch.ts';
 import { Supervisor } from './supervisor.ts';
 
 const WORKER = new URL('../../test/support/obedient-worker.mjs', import.meta.url);
@@ -44,7 +45,7 @@ interface Watched {
   readonly said: (text: string, times: number) => Promise<void>;
 }
 
-function watch(workers: number, workerUrl = WORKER): Watched {
+function watch(workers: number, workerUrl = WORKER, memoryBounds = MEMORY_BOUNDS): Watched {
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   const note = (message: string, fields?: object): void => {
@@ -56,6 +57,7 @@ function watch(workers: number, workerUrl = WORKER): Watched {
     workers,
     workerUrl,
     plugins: [],
+    memoryBounds,
     socketDirectory: '',
     observe: {
       metrics: {
@@ -186,7 +188,8 @@ test('a worker that holds too much outside of its heap is warned of, and then re
 });
 
 test('running out of memory ends that worker alone', async () => {
-  const { supervisor, said, lines } = watch(1);
+  // Filling the usual heap takes a busy machine longer than a worker has to answer.
+  const { supervisor, said, lines } = watch(1, WORKER, { ...MEMORY_BOUNDS, heapMb: 64 });
   await supervisor.start(snapshot(1, 'serve'));
   await supervisor.publish(snapshot(2, 'serve'), delta(2, 'exhaust'));
   await said('a worker crashed and is replaced', 1);

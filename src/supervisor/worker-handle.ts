@@ -14,8 +14,6 @@ export interface WorkerListener {
   free(thread: number): boolean;
 }
 
-/** Old-generation heap of a worker: what does not fit ends that worker and no other. */
-const HEAP_MB = 1024;
 /** A worker keeps its deadlines itself; after so much more it no longer can. */
 const LATE_MS = 250;
 /** A thread that runs JavaScript ends at once. */
@@ -56,7 +54,7 @@ export class WorkerHandle {
       workerData: init,
       name: `worker-${init.workerId}`,
       execArgv: [...execArgv],
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      resourceLimits: { maxOldGenerationSizeMb: memoryBounds.heapMb },
     });
     this.#worker.on('message', (message: FromWorker) => this.#received(message, listener));
     this.#worker.on('error', (error) => {

@@ -58,7 +58,6 @@ test('workers that crash again and again end neither the process nor each other'
     expect((await RawClient.exchange(router.ports['web']!, REQUEST)).status).toBe(200);
   }
   expect(crashes(router)).toBe(6);
-  expect(router.stderr()).toContain('workers crash again and again; the next one begins after a pause');
   router.signal('SIGTERM');
   expect(await router.exited).toBe(0);
 });

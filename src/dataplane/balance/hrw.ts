@@ -32,12 +32,13 @@ class RendezvousPicker<T> implements Picker<T> {
     this.isEven = candidates.every(({ weight }) => weight === candidates[0]!.weight);
   }
 
-  pick(exchange: Exchange): T | null {
+  pick(exchange: Exchange, excluded: ReadonlySet<unknown> | null = null): T | null {
     const client = mix(fnv(exchange.client.ip));
     const { seeds } = this;
     let best = -1;
     let highest = Number.NEGATIVE_INFINITY;
     for (let index = 0; index < seeds.length; index++) {
+      if (excluded !== null && excluded.has(this.targets[index])) continue;
       const drawn = mix(client ^ seeds[index]!);
       const draw = this.isEven ? drawn : -this.weights[index]! / Math.log((drawn + 0.5) / 4_294_967_296);
       if (draw > highest) {

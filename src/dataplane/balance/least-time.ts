@@ -17,10 +17,10 @@ class LeastTimePicker<T extends Loaded> implements Picker<T> {
     this.weights = candidates.map(({ weight }) => weight);
   }
 
-  pick(): T | null {
+  pick(_?: unknown, excluded: ReadonlySet<unknown> | null = null): T | null {
     const { targets, weights } = this;
     const count = targets.length;
-    if (count < 2) return targets[0] ?? null;
+    if (count < 2 && excluded === null) return targets[0] ?? null;
     let fastest = Number.POSITIVE_INFINITY;
     for (let index = 0; index < count; index++) {
       const mean = targets[index]!.responseMs;
@@ -28,18 +28,19 @@ class LeastTimePicker<T extends Loaded> implements Picker<T> {
     }
     if (fastest === Number.POSITIVE_INFINITY) fastest = UNKNOWN_MS;
     this.turn = this.turn + 1 === count ? 0 : this.turn + 1;
-    let best = this.turn;
+    let best: T | null = null;
     let lowest = Number.POSITIVE_INFINITY;
     for (let step = 0; step < count; step++) {
       const index = this.turn + step < count ? this.turn + step : this.turn + step - count;
       const target = targets[index]!;
+      if (excluded !== null && excluded.has(target)) continue;
       const score = ((target.responseMs || fastest) * (1 + target.load)) / weights[index]!;
       if (score < lowest) {
         lowest = score;
-        best = index;
+        best = target;
       }
     }
-    return targets[best]!;
+    return best;
   }
 }
 

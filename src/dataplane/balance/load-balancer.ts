@@ -4,9 +4,11 @@
 import type { LoadBalancerSpec, ServerSpec } from '../../model/service.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';
+import type { AttemptSender } from '../http/attempt.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
+import { sendFirst } from '../upstream/attempts.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { Endpoint } from '../upstream/endpoint.ts';
 import type { TracedServer } from '../upstream/failure-trace.ts';
@@ -22,7 +24,7 @@ interface Member {
   isUp: boolean;
 }
 
-export class LoadBalancer {
+export class LoadBalancer implements AttemptSender {
   readonly name: string;
   /** New clients can be served. */
   isUp = true;
@@ -106,7 +108,14 @@ export class LoadBalancer {
 
   handle(exchange: Exchange): void {
     exchange.serviceName = this.name;
-    const endpoint = this.choose(exchange);
+    sendFirst(exchange, this);
+  }
+
+  sendAttempt(exchange: Exchange): void {
+    const { attempt } = exchange;
+    // Who has failed is asked again before nobody is.
+    const endpoint = this.choose(exchange, attempt.excluded) ?? (attempt.excluded && this.choose(exchange, null));
+    attempt.target = endpoint;
     if (endpoint === null) {
       this.refuse(exchange);
       return;
@@ -139,19 +148,19 @@ export class LoadBalancer {
     return this.boundTo(bonds) !== null;
   }
 
-  private choose(exchange: Exchange): Endpoint | null {
+  private choose(exchange: Exchange, excluded: ReadonlySet<unknown> | null): Endpoint | null {
     const { sticky } = this;
     const { bonds } = exchange.client;
     const bound = bonds === null ? null : this.boundTo(bonds);
     if (bound !== null) return bound;
-    if (sticky === null) return this.picker?.pick(exchange) ?? null;
+    if (sticky === null) return this.picker?.pick(exchange, excluded) ?? null;
     const known = sticky.find(exchange);
-    if (known !== null && known.isUp) return known;
-    let picked = this.picker?.pick(exchange) ?? null;
+    if (known !== null && known.isUp && excluded?.has(known) !== true) return known;
+    let picked = this.picker?.pick(exchange, excluded) ?? null;
     if (picked !== null && !picked.isUp) {
       // The table knows before the message comes that makes a new picker, and a client must not be tied to what is down.
       this.rebuild();
-      picked = this.picker?.pick(exchange) ?? null;
+      picked = this.picker?.pick(exchange, excluded) ?? null;
     }
     if (picked !== null) sticky.assign(exchange, picked);
     return picked;

@@ -25,12 +25,21 @@ class TwoChoicesPicker<T extends Loaded> implements Picker<T> {
     this.random = random;
   }
 
-  pick(): T | null {
+  pick(_?: unknown, excluded: ReadonlySet<unknown> | null = null): T | null {
+    if (excluded !== null) return this.without(excluded).pick();
     const { targets } = this;
     if (targets.length < 2) return targets[0] ?? null;
     const first = this.draw(-1);
     const second = this.draw(first);
     return targets[second]!.load < targets[first]!.load ? targets[second]! : targets[first]!;
+  }
+
+  private without(excluded: ReadonlySet<unknown>): TwoChoicesPicker<T> {
+    const candidates = this.targets.map((target, index) => ({ target, weight: this.weights[index]!, key: '' }));
+    return new TwoChoicesPicker(
+      candidates.filter(({ target }) => !excluded.has(target)),
+      this.random,
+    );
   }
 
   /** An index other than `without`. */

@@ -33,7 +33,7 @@ function gcd(a: number, b: number): number {
 
 /** It looks at nothing but whose turn it is. */
 export interface TurnPicker<T> extends Picker<T> {
-  pick(exchange?: Exchange): T | null;
+  pick(exchange?: Exchange, excluded?: ReadonlySet<unknown> | null): T | null;
 }
 
 class SequencePicker<T> implements TurnPicker<T> {
@@ -47,12 +47,22 @@ class SequencePicker<T> implements TurnPicker<T> {
     this.position = sequence.length === 0 ? 0 : position % sequence.length;
   }
 
-  pick(): T | null {
+  pick(_?: Exchange, excluded: ReadonlySet<unknown> | null = null): T | null {
     const sequence = this.sequence;
     if (sequence.length === 0) return null;
+    const target = this.next();
+    if (excluded === null || !excluded.has(target)) return target;
+    for (let turn = 1; turn < sequence.length; turn++) {
+      const other = this.next();
+      if (!excluded.has(other)) return other;
+    }
+    return null;
+  }
+
+  private next(): T {
     const turn = this.position;
-    this.position = turn + 1 === sequence.length ? 0 : turn + 1;
-    return this.targets[sequence[turn]!]!;
+    this.position = turn + 1 === this.sequence.length ? 0 : turn + 1;
+    return this.targets[this.sequence[turn]!]!;
   }
 }
 
@@ -70,8 +80,18 @@ class SteppingPicker<T> implements TurnPicker<T> {
     this.total = weights.reduce((sum, weight) => sum + weight, 0);
   }
 
-  pick(): T | null {
-    return this.targets[nextSmooth(this.weights, this.current, this.total)]!;
+  pick(_?: Exchange, excluded: ReadonlySet<unknown> | null = null): T | null {
+    if (excluded === null) return this.targets[nextSmooth(this.weights, this.current, this.total)]!;
+    // Of the others, the one whose turn is nearest; it takes it.
+    let best = -1;
+    for (let index = 0; index < this.targets.length; index++) {
+      if (excluded.has(this.targets[index])) continue;
+      this.current[index]! += this.weights[index]!;
+      if (best < 0 || this.current[index]! > this.current[best]!) best = index;
+    }
+    if (best < 0) return null;
+    this.current[best]! -= this.total;
+    return this.targets[best]!;
   }
 }
 

@@ -1,6 +1,6 @@
 // Takes the body of one message out of the bytes as they arrive and passes it to a sink, for both directions.
 
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink } from './body.ts';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink, type ChunkOwner } from './body.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import type { HeaderList } from './header-list.ts';
@@ -48,14 +48,14 @@ export class BodyReader {
   }
 
   /**
-   * Passes on what of `chunk[start, end)` belongs to the body; `sink.end` is left to the caller. Returns the index
+   * Passes on what of `chunk[start, end)`, memory of `owner`, belongs to the body; `sink.end` is left to the caller. Returns the index
    * behind it, or -1 when the body is malformed or larger than `maxBytes` (0: any size).
    */
-  feed(chunk: Buffer, start: number, end: number, sink: BodySink, maxBytes: number): number {
+  feed(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null, sink: BodySink, maxBytes: number): number {
     let at: number;
     if (this.decoder !== null) {
       const decoder = this.decoder;
-      at = decoder.feed(chunk, start, end, sink);
+      at = decoder.feed(chunk, start, end, owner, sink);
       this.bytes = decoder.dataBytes;
       if (at < 0) {
         this.failure = decoder.failure;
@@ -76,7 +76,7 @@ export class BodyReader {
       this.isDone = this.remaining === 0;
     } else at = end;
     this.bytes += at - start;
-    this.isSinkReady = sink.write(chunk, start, at);
+    this.isSinkReady = sink.write(chunk, start, at, owner);
     return at;
   }
 }

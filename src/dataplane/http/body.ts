@@ -1,16 +1,25 @@
 // How body bytes move between the two sides of an exchange. Push with back-pressure: the side that reads is the source
 // and calls the sink; a sink that is full says so and calls the source back. Chunks are borrowed: the buffer is the
-// worker's read buffer and is overwritten as soon as the call returns, unless the sink claims it.
+// worker's read buffer and is overwritten as soon as the call returns, unless the sink claims it from its owner.
 
 import type { Failure } from './failure.ts';
 import type { HeaderList } from './header-list.ts';
 
+/** Whose memory a chunk is in. */
+export interface ChunkOwner {
+  /**
+   * Hands the current chunk's memory to the sink, which gives it back with `releaseSlab`. False when the memory is
+   * shared and has to be copied.
+   */
+  claim(): boolean;
+}
+
 export interface BodySink {
   /**
    * Takes `chunk[start, end)`. False asks the source to stop until the sink calls `resume`; the chunk has been taken
-   * all the same.
+   * all the same. Who passes a chunk on passes its owner with it; null for memory that cannot be claimed.
    */
-  write(chunk: Buffer, start: number, end: number): boolean;
+  write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean;
   /** No more bytes follow at once: send what was kept back to join it. */
   flush(): void;
   /** The body is complete. */
@@ -23,12 +32,7 @@ export interface BodySource {
   /** The sink has room again. */
   resume(): void;
   /** The sink is gone or wants no more: stop reading for it. */
-  cancel(failure: Failure): void;
-  /**
-   * Hands the current chunk's memory to the sink, which gives it back with `releaseSlab`. False when the memory is
-   * shared and has to be copied.
-   */
-  claim(): boolean;
+  cancel(): void;
 }
 
 /** How the length of a message's body is known, RFC 9112 §6.3. */

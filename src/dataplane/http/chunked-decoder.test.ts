@@ -27,7 +27,7 @@ function decode(pieces: readonly string[]): {
       rest += piece;
       continue;
     }
-    const at = decoder.feed(bytes, 0, bytes.length, sink);
+    const at = decoder.feed(bytes, 0, bytes.length, null, sink);
     if (at < 0) return { body, rest: '', failed: true, done: false, trailers: '' };
     rest += bytes.latin1Slice(at);
   }

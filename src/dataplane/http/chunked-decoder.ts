@@ -7,7 +7,7 @@
 
 import { FAILURES, type Failure } from './failure.ts';
 import { hasBadLineEnd, parseFieldBlock } from './field-block.ts';
-import type { BodySink } from './body.ts';
+import type { BodySink, ChunkOwner } from './body.ts';
 import type { HeaderList } from './header-list.ts';
 
 const STATE_SIZE = 0;
@@ -74,10 +74,10 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Consumes `buffer[start, end)` up to the end of the body and passes data to the sink. Returns the index behind the
+   * Consumes `buffer[start, end)`, memory of `owner`, up to the end of the body and passes data to the sink. Returns the index behind the
    * last consumed byte, or -1 when the coding is broken. `sink.end` is left to the caller.
    */
-  feed(buffer: Buffer, start: number, end: number, sink: BodySink): number {
+  feed(buffer: Buffer, start: number, end: number, owner: ChunkOwner | null, sink: BodySink): number {
     this.wantsMore = true;
     let at = start;
     while (at < end) {
@@ -125,7 +125,7 @@ export class ChunkedDecoder {
           const stop = Math.min(end, at + this.remaining);
           this.dataBytes += stop - at;
           this.remaining -= stop - at;
-          if (!sink.write(buffer, at, stop)) this.wantsMore = false;
+          if (!sink.write(buffer, at, stop, owner)) this.wantsMore = false;
           at = stop;
           if (this.remaining === 0) this.state = STATE_DATA_CR;
           break;

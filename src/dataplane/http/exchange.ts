@@ -2,18 +2,39 @@
 // is assigned in the constructor, so that the hot path stays monomorphic. It lives as long as the request: stages may
 // keep it until then, never beyond.
 
+import { performance } from 'node:perf_hooks';
 import type { AccessRecord } from '../../model/access-record.ts';
+import { Attempt } from './attempt.ts';
 import { BODY_NONE, type BodyFraming, type BodySink, type BodySource } from './body.ts';
 import type { ClientBonds } from './client-bonds.ts';
 import type { Failure } from './failure.ts';
 import { HeaderList } from './header-list.ts';
+import { KeptBody } from './kept-body.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 
 /** One stage of the request path. It returns a promise only when it truly waits. */
 export type Handler = (exchange: Exchange) => void | Promise<void>;
 
-/** Runs once, before the response head is written; may change status and headers. */
-export type ResponseHook = (exchange: Exchange) => void;
+/** `taken`: the stage goes on in its own way, and stages further out have no say for now. */
+export type Verdict = 'pass' | 'taken';
+
+/** Runs before each attempt is sent, and before its server is picked; may change headers, and exclude servers. */
+export type AttemptHook = (exchange: Exchange) => void;
+
+/**
+ * Runs when there will be no response, before one of ours takes its place; not for what the client did wrong. Who takes it has
+ * sent the request again (upstream/attempts.ts), or answers.
+ */
+export type FailureHook = (exchange: Exchange, failure: Failure) => Verdict;
+
+/**
+ * Runs before the head of each response is written, ours or a server's; may change status and headers. Who takes it has sent the
+ * request again, or puts another response into its place, by a filter: see `runHooksLeft`.
+ */
+export type ResponseHook = (exchange: Exchange) => Verdict | void;
+
+/** Runs when the exchange is over, for better or worse: always, exactly once. */
+export type FinishHook = (exchange: Exchange) => void;
 
 /** Where a response goes. */
 export interface ResponseSink extends BodySink {
@@ -37,8 +58,6 @@ export interface Downstream extends ResponseSink {
   readBody(sink: BodySink): void;
   /** The request body's sink has room again. */
   resumeBody(): void;
-  /** See BodySource.claim, for the request body's current chunk. */
-  claimBody(): boolean;
   /** Answers 101 with the exchange's response headers, then moves bytes both ways until either side ends. */
   startTunnel(exchange: Exchange, upstream: TunnelEnd): void;
   /** The tunnel's upstream half has room again. */
@@ -50,14 +69,14 @@ export interface Downstream extends ResponseSink {
 /** The upstream half of a tunnel. */
 export interface TunnelEnd {
   /** False asks for a pause, until `Downstream.resumeTunnel`. */
-  write(chunk: Buffer, start: number, end: number): boolean;
+  write(chunk: Buffer, start: number, end: number, owner: null): boolean;
   /** The other side sent FIN: pass it on. */
   finish(): void;
   destroy(): void;
   resume(): void;
 }
 
-/** Changes the body of a request on its way to the server. */
+/** Changes the body of a request on its way to the server, or looks at it. */
 export interface RequestFilter {
   /** The sink that the client's bytes go to; what comes of them goes to `sink`. Called again when another server takes over. */
   into(sink: BodySink): BodySink;
@@ -81,7 +100,13 @@ export interface ClientInfo {
   bonds: ClientBonds | null;
 }
 
-const NO_HOOKS: readonly ResponseHook[] = [];
+const NO_HOOKS: readonly never[] = [];
+
+function added<H>(hooks: readonly H[], hook: H): readonly H[] {
+  if (hooks === NO_HOOKS) return [hook];
+  (hooks as H[]).push(hook); // Made here, and nobody else's.
+  return hooks;
+}
 
 export class Exchange implements AccessRecord {
   readonly downstream: Downstream;
@@ -123,8 +148,6 @@ export class Exchange implements AccessRecord {
   trailerNames = '';
   /** Protocols the client would change to and may, see upgrade.ts; '' for none. Then the one the server has chosen. */
   upgrade = '';
-  /** Between the request's body and its server; null for none. */
-  requestFilter: RequestFilter | null = null;
   /** A forwarded-kind header was received. */
   hasForwarded = false;
   /** Field names the client's Connection header nominated, lower case; null for none. */
@@ -175,13 +198,22 @@ export class Exchange implements AccessRecord {
   originEndMs = 0;
   requestBytes = 0;
   responseBytes = 0;
-  retryAttempts = 0;
+  readonly attempt = new Attempt();
   traffic: AccessRecord['traffic'] = 'http';
 
   private lastFilter: ChainedSink | null = null;
-  private hooks: ResponseHook[] | readonly ResponseHook[] = NO_HOOKS;
-  /** Hooks below this index have not run for the present response. */
+  private requestFilters: readonly RequestFilter[] = NO_HOOKS;
+  private keptBody: KeptBody | null = null;
+  private hasReadBody = false;
+  private attemptHooks: readonly AttemptHook[] = NO_HOOKS;
+  private failureHooks: readonly FailureHook[] = NO_HOOKS;
+  private responseHooks: readonly ResponseHook[] = NO_HOOKS;
+  private finishHooks: readonly FinishHook[] = NO_HOOKS;
+  /** Response hooks below this index have not run for the present response. */
   private hooksLeft = 0;
+  private isInHook = false;
+  /** Of response hooks, those of stages. */
+  private stageHooks = 0;
 
   constructor(downstream: Downstream, client: ClientInfo) {
     this.downstream = downstream;
@@ -189,56 +221,171 @@ export class Exchange implements AccessRecord {
     this.responseSink = downstream;
   }
 
-  /** Delivers the request body to the server's connection: see `Downstream.readBody`. */
-  readBody(sink: BodySink): void {
-    this.downstream.readBody(this.requestFilter === null ? sink : this.requestFilter.into(sink));
-  }
+  // ── request body ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** See BodySource.claim, for the request body's current chunk. */
-  claimBody(): boolean {
-    // What a filter passes on is its own memory.
-    return this.requestFilter === null && this.downstream.claimBody();
-  }
-
-  /** Hooks run in reverse order of registration: the stage next to the service first. */
-  onResponse(hook: ResponseHook): void {
-    if (this.hooks === NO_HOOKS) this.hooks = [hook];
-    else (this.hooks as ResponseHook[]).push(hook); // Mutable unless it is NO_HOOKS.
+  /** Puts the filter between those that are there and the server. Before the body is read. */
+  addRequestFilter(filter: RequestFilter): void {
+    this.requestFilters = added(this.requestFilters, filter);
   }
 
   /**
-   * False when a hook threw: the exchange has then been answered for it, and the caller stops. Hooks run inside the
-   * read callbacks of other connections, where an exception would cost every request of the worker.
+   * Keeps the body as it goes to the server, as long as it has no more than `maxBytes`, so that it can be sent again: until a response
+   * begins, or with `isForResponse` until the end. The first wish counts, and only before the body is read.
+   */
+  keepBody(maxBytes: number, isForResponse: boolean): void {
+    if (this.hasReadBody || this.requestFraming === BODY_NONE) return;
+    this.keptBody ??= new KeptBody(maxBytes, isForResponse);
+  }
+
+  /** The whole of the request is there to be sent again. */
+  get hasWholeRequest(): boolean {
+    return this.requestFraming === BODY_NONE || !this.hasReadBody || this.keptBody?.isWhole === true;
+  }
+
+  /** Delivers the request body to the server's connection: see `Downstream.readBody`. Again for each attempt. */
+  readBody(sink: BodySink): void {
+    const isAgain = this.hasReadBody;
+    this.hasReadBody = true;
+    let first = sink;
+    if (this.keptBody !== null) {
+      first = this.keptBody.into(sink);
+      if (this.keptBody.isComplete) return;
+    }
+    for (let index = this.requestFilters.length - 1; index >= 0; index--)
+      first = this.requestFilters[index]!.into(first);
+    this.downstream.readBody(first);
+    if (isAgain) this.downstream.resumeBody();
+  }
+
+  // ── attempts ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get retryAttempts(): number {
+    return Math.max(0, this.attempt.number - 1);
+  }
+
+  onAttempt(hook: AttemptHook): void {
+    this.attemptHooks = added(this.attemptHooks, hook);
+  }
+
+  /** In the order of registration: the stage next to the client first. */
+  runAttemptHooks(): void {
+    for (const hook of this.attemptHooks) hook(this);
+  }
+
+  /** Every stage has been passed: response hooks that follow are of the server that is picked. */
+  noteStages(): void {
+    this.stageHooks = this.responseHooks.length;
+  }
+
+  /** Another server is picked. */
+  forgetServer(): void {
+    if (this.responseHooks.length > this.stageHooks) this.responseHooks = this.responseHooks.slice(0, this.stageHooks);
+  }
+
+  /** What a server still has to say is of no use any more. */
+  dropSource(): void {
+    const source = this.responseSource;
+    this.responseSource = null;
+    source?.cancel();
+  }
+
+  /** The present attempt, or its response, counts for nothing: what is left is as before it was sent. */
+  forgetAttempt(): void {
+    this.keptBody?.detach();
+    this.dropSource();
+    this.dropFilters();
+    this.responseHeaders.clear();
+    this.hooksLeft = 0;
+    this.status = 0;
+    this.reason = '';
+    this.originHeaders = null;
+    this.originStatus = 0;
+    this.originBytes = 0;
+    this.failure = null;
+    this.failureReason = '';
+    if (this.traffic === 'sse') this.traffic = 'http';
+  }
+
+  /** The head of a server's response has come. */
+  answered(): void {
+    if (this.keptBody !== null) this.keptBody.answered();
+  }
+
+  // ── failure, response, end ─────────────────────────────────────────────────────────────────────────────────────
+
+  onFailure(hook: FailureHook): void {
+    this.failureHooks = added(this.failureHooks, hook);
+  }
+
+  /** In reverse order of registration: the stage next to the service first. `taken` also when a hook threw, which is answered. */
+  runFailureHooks(failure: Failure): Verdict {
+    const hooks = this.failureHooks;
+    let index = hooks.length;
+    try {
+      while (index > 0) if (hooks[--index]!(this, failure) === 'taken') return 'taken';
+    } catch (error) {
+      this.failureHooks = hooks.slice(0, index);
+      this.downstream.handlerFailed(this, error);
+      return 'taken';
+    }
+    return 'pass';
+  }
+
+  onResponse(hook: ResponseHook): void {
+    this.responseHooks = added(this.responseHooks, hook);
+  }
+
+  /**
+   * Hooks run in reverse order of registration: the stage next to the service first. False when the caller stops, as its response is
+   * not wanted any more: a hook has sent the request again, or answered, or thrown, which is answered. Hooks run inside the read
+   * callbacks of other connections, where an exception would cost every request of the worker.
    */
   runResponseHooks(): boolean {
-    this.hooksLeft = this.hooks.length;
+    // The answer of a hook is seen by those further out.
+    if (!this.isInHook) this.hooksLeft = this.responseHooks.length;
     return this.runHooksLeft();
   }
 
-  /**
-   * For a hook whose stage is about to replace the response: hooks of stages further out do not run until the returned
-   * function is called, with the other response in place. It answers as `runResponseHooks` does.
-   */
-  holdHooks(): () => boolean {
-    let left = this.hooksLeft;
-    this.hooksLeft = 0;
-    return () => {
-      this.hooksLeft = left;
-      left = 0;
-      return this.runHooksLeft();
-    };
-  }
-
-  private runHooksLeft(): boolean {
-    try {
-      while (this.hooksLeft > 0) this.hooks[--this.hooksLeft]!(this);
-    } catch (error) {
-      // Stages further out have their say about the answer that takes the place; with each round there are fewer.
-      this.hooks = this.hooks.slice(0, this.hooksLeft);
-      this.downstream.handlerFailed(this, error);
-      return false;
+  /** For a stage that has taken a response and put another one into its place: hooks of stages further out see that one. */
+  runHooksLeft(): boolean {
+    const { number } = this.attempt;
+    while (this.hooksLeft > 0) {
+      let verdict: Verdict | void;
+      try {
+        this.isInHook = true;
+        verdict = this.responseHooks[--this.hooksLeft]!(this);
+      } catch (error) {
+        // Stages further out have their say about the answer that takes the place; with each round there are fewer.
+        this.responseHooks = this.responseHooks.slice(0, this.hooksLeft);
+        this.isInHook = false;
+        this.downstream.handlerFailed(this, error);
+        return false;
+      }
+      this.isInHook = false;
+      if (verdict === 'taken') return this.attempt.number === number && !this.isResponseStarted && !this.isFinished;
     }
     return true;
+  }
+
+  onFinish(hook: FinishHook): void {
+    this.finishHooks = added(this.finishHooks, hook);
+  }
+
+  /** Called by whoever has made the exchange. A hook that throws costs nobody else anything. */
+  finish(): void {
+    if (this.isFinished) return;
+    this.endMs = performance.now();
+    this.isFinished = true;
+    this.responseSource = null;
+    if (this.keptBody !== null) this.keptBody.forget();
+    for (let index = this.finishHooks.length - 1; index >= 0; index--) {
+      try {
+        this.finishHooks[index]!(this);
+      } catch (error) {
+        this.downstream.handlerFailed(this, error);
+      }
+    }
+    this.observer?.finished(this);
   }
 
   /** Puts the filter between those that are there and the client; for response hooks. */

@@ -15,7 +15,7 @@ import { Deadline } from '../../core/timer-wheel.ts';
 import { PREFACE } from '../http2/protocol.ts';
 import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
 import { resetSocket } from '../net/reset.ts';
-import { BODY_CLOSE, BODY_NONE, type BodySink } from './body.ts';
+import { BODY_CLOSE, BODY_NONE, type BodySink, type ChunkOwner } from './body.ts';
 import { BodyReader } from './body-reader.ts';
 import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
@@ -289,7 +289,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
 
   handlerFailed(exchange: Exchange, error: unknown): void {
     this.context.handlerFailed(exchange, error);
-    exchange.responseSource?.cancel(FAILURES.internal);
+    exchange.dropSource();
     respondFailure(exchange, FAILURES.internal);
   }
 
@@ -362,17 +362,13 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     this.proceed();
   }
 
-  claimBody(): boolean {
-    return this.reading.claim();
-  }
-
   /** Returns the index behind the bytes that belong to the body. */
   private feedBody(chunk: Buffer, start: number, end: number): number {
     // Null while the rest of a body is drained.
     const exchange = this.exchange;
     const sink = this.bodySink!;
     const body = this.body;
-    const at = body.feed(chunk, start, end, sink, exchange === null ? 0 : exchange.maxRequestBytes);
+    const at = body.feed(chunk, start, end, this.reading, sink, exchange === null ? 0 : exchange.maxRequestBytes);
     if (exchange !== null) exchange.requestBytes = body.bytes;
     // The sink may have ended the exchange, even the connection.
     if (this.exchange !== exchange && this.state !== STATE_DRAIN) return at < 0 ? end : at;
@@ -443,11 +439,11 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     }
   }
 
-  write(chunk: Buffer, start: number, end: number): boolean {
+  write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean {
     const exchange = this.exchange;
     if (exchange === null) return true;
     if (this.state === STATE_TUNNEL) this.arm(this.context.spec.timeouts.tunnelIdleMs);
-    exchange.responseBytes += this.writer.write(chunk, start, end, exchange.responseSource);
+    exchange.responseBytes += this.writer.write(chunk, start, end, owner);
     return this.writer.hasRoom();
   }
 
@@ -499,10 +495,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   private finish(exchange: Exchange): void {
     this.exchange = null;
     if (this.totalDeadline !== null) this.context.wheel.disarm(this.totalDeadline);
-    exchange.endMs = performance.now();
-    exchange.isFinished = true;
-    exchange.responseSource = null;
-    exchange.observer?.finished(exchange);
+    exchange.finish();
   }
 
   private drainRequest(): void {
@@ -548,7 +541,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     this.tunnelReads++;
     if (this.exchange !== null) this.exchange.requestBytes += end - start;
     this.arm(this.context.spec.timeouts.tunnelIdleMs);
-    if (!this.tunnel!.write(chunk, start, end)) this.pause();
+    if (!this.tunnel!.write(chunk, start, end, null)) this.pause();
   }
 
   resumeTunnel(): void {
@@ -622,7 +615,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
     else this.reset();
     tunnel?.destroy();
     sink?.abort(failure);
-    source?.cancel(failure);
+    source?.cancel();
   }
 
   private expired(): void {

@@ -9,7 +9,6 @@
 
 import { heldMemory } from '../../core/held-memory.ts';
 import { randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import type { DataSender } from '../http2/data-sender.ts';
 import { OutgoingStream } from '../http2/data-sender.ts';
 import type { FrameOutput } from '../http2/frame-output.ts';
@@ -120,7 +119,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
 
   handlerFailed(exchange: Exchange, error: unknown): void {
     this.owner.context.handlerFailed(exchange, error);
-    exchange.responseSource?.cancel(FAILURES.internal);
+    exchange.dropSource();
     respondFailure(exchange, FAILURES.internal);
   }
 
@@ -149,10 +148,10 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     return exchange.maxRequestBytes > 0 && this.receivedBytes > exchange.maxRequestBytes;
   }
 
-  /** Gives the bytes to who wants them. */
+  /** Gives the bytes to who wants them. Frames of many streams share what was read: it has no owner. */
   private pass(chunk: Buffer, start: number, end: number): void {
-    if (this.tunnel !== null) this.isSinkReady = this.tunnel.write(chunk, start, end);
-    else this.isSinkReady = this.sink!.write(chunk, start, end);
+    if (this.tunnel !== null) this.isSinkReady = this.tunnel.write(chunk, start, end, null);
+    else this.isSinkReady = this.sink!.write(chunk, start, end, null);
   }
 
   /** END_STREAM has come; false when the body is shorter than Content-Length says. */
@@ -229,11 +228,6 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     this.deliver();
   }
 
-  /** Frames of many streams share what was read. */
-  claimBody(): boolean {
-    return false;
-  }
-
   /** The request turned out too large or too slow while its body was being read. */
   private failBody(exchange: Exchange, failure: Failure): void {
     const { sink } = this;
@@ -261,8 +255,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
 
   /** To the client of an extended CONNECT, a 2xx would say that the server speaks the protocol from here on. */
   private refuseTunnel(exchange: Exchange): void {
-    exchange.responseSource?.cancel(FAILURES.upgradeRefused);
-    exchange.responseSource = null;
+    exchange.dropSource();
     exchange.upgrade = '';
     respondFailure(exchange, FAILURES.upgradeRefused);
   }
@@ -341,10 +334,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   private finish(exchange: Exchange): void {
     this.exchange = null;
     this.totalAtMs = this.idleAtMs = this.stallAtMs = NEVER;
-    exchange.endMs = performance.now();
-    exchange.isFinished = true;
-    exchange.responseSource = null;
-    exchange.observer?.finished(exchange);
+    exchange.finish();
   }
 
   // ── tunnel ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -414,7 +404,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     this.finish(exchange);
     tunnel?.destroy();
     sink?.abort(failure);
-    source?.cancel(failure);
+    source?.cancel();
   }
 
   /** Acts on deadlines that have passed; returns the next one. */

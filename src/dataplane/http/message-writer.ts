@@ -6,7 +6,7 @@ import type net from 'node:net';
 import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { copyToSlab, releaseSlab } from '../net/fixed-read.ts';
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from './body.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming, type ChunkOwner } from './body.ts';
 import type { HeaderList } from './header-list.ts';
 
 /** Pieces up to here become text: copying them costs less than a second write. bench/load, 100 KB bodies. */
@@ -17,11 +17,6 @@ const HIGH_WATER_BYTES = 64 * 1024;
 
 /** For a peer that has not taken what there is no room for. */
 const REFUSED_MS = 100;
-
-/** Where the chunk being written came from; see BodySource.claim. */
-export interface ChunkOwner {
-  claim(): boolean;
-}
 
 export class MessageWriter {
   socket: net.Socket;

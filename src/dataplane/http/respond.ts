@@ -13,6 +13,7 @@ import { hasNoBody } from './status.ts';
 export function respond(exchange: Exchange, status: number, body: string | Buffer): void {
   if (exchange.isResponseStarted || exchange.isFinished) return;
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+  exchange.dropSource();
   exchange.dropFilters();
   exchange.status = status;
   exchange.reason = '';
@@ -26,13 +27,15 @@ export function respond(exchange: Exchange, status: number, body: string | Buffe
   if (!exchange.runResponseHooks()) return;
   const sink = exchange.responseSink;
   sink.startResponse(exchange);
-  if (bytes.length > 0 && !hasNoBody(exchange.method, status)) sink.write(bytes, 0, bytes.length);
+  if (bytes.length > 0 && !hasNoBody(exchange.method, status)) sink.write(bytes, 0, bytes.length, null);
   sink.end(null);
 }
 
 /** Answers for a failure, or breaks the connection off visibly when the response has begun. */
 export function respondFailure(exchange: Exchange, failure: Failure): void {
   if (exchange.isFinished) return;
+  const mayBeTaken = failure.side !== 'downstream' && !exchange.isResponseStarted;
+  if (mayBeTaken && exchange.runFailureHooks(failure) === 'taken') return;
   if (exchange.failure === null) exchange.failure = failure;
   if (exchange.isResponseStarted) {
     exchange.responseSink.abort(failure);
@@ -54,6 +57,7 @@ export function respondFailure(exchange: Exchange, failure: Failure): void {
 
 function respondGrpcFailure(exchange: Exchange, failure: Failure): void {
   setGrpcFailure(exchange, failure);
+  exchange.dropSource();
   exchange.dropFilters();
   exchange.status = 200;
   exchange.reason = '';

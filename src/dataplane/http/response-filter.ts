@@ -2,6 +2,7 @@
 // may leave. Response hooks add filters; they run from the service outwards, and so do the filters. While a filter holds
 // the head back, nothing has been sent: a failure can still become an answer, which then takes the filter's place.
 
+import type { ChunkOwner } from './body.ts';
 import type { ChainedSink, Exchange, ResponseSink } from './exchange.ts';
 import type { Failure } from './failure.ts';
 import type { HeaderList } from './header-list.ts';
@@ -19,8 +20,8 @@ export abstract class ResponseFilter implements ChainedSink {
     this.next!.startResponse(exchange);
   }
 
-  write(chunk: Buffer, start: number, end: number): boolean {
-    return this.next!.write(chunk, start, end);
+  write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean {
+    return this.next!.write(chunk, start, end, owner);
   }
 
   flush(): void {

@@ -42,7 +42,7 @@ export class Base64Decoder implements BodySink, RequestFilter {
       this.refuse();
       return true;
     }
-    return bytes.length === 0 || this.next!.write(bytes, 0, bytes.length);
+    return bytes.length === 0 || this.next!.write(bytes, 0, bytes.length, null);
   }
 
   flush(): void {

@@ -2,7 +2,7 @@
 // whose length is not announced is held back, so that one beyond the limit can still be answered with an error.
 
 import { checked, integer, later, object, optional, withDefault } from '../../schema/schema.ts';
-import { BODY_LENGTH, BODY_NONE } from '../http/body.ts';
+import { BODY_LENGTH, BODY_NONE, type ChunkOwner } from '../http/body.ts';
 import type { Exchange, ResponseHook } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/header-list.ts';
@@ -33,20 +33,20 @@ class LimitingFilter extends ResponseFilter {
     if (exchange.responseFraming === BODY_LENGTH) this.refuse();
   }
 
-  override write(chunk: Buffer, start: number, end: number): boolean {
+  override write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean {
     if (this.exchange === null) return true;
     this.bytes += end - start;
     if (this.bytes > this.maxBytes) {
       this.refuse();
       return true;
     }
-    if (this.held === null) return this.next!.write(chunk, start, end);
+    if (this.held === null) return this.next!.write(chunk, start, end, owner);
     if (this.bytes <= this.holdBytes) {
       this.held.push(Buffer.from(chunk.subarray(start, end)));
       return true;
     }
     const hasRoom = this.release();
-    return this.next!.write(chunk, start, end) && hasRoom;
+    return this.next!.write(chunk, start, end, owner) && hasRoom;
   }
 
   override flush(): void {
@@ -64,23 +64,17 @@ class LimitingFilter extends ResponseFilter {
     const held = this.held!;
     this.held = null;
     this.next!.startResponse(exchange);
-    const source = exchange.responseSource;
-    // What was held is our memory: the service's side must not be asked to hand it over.
-    exchange.responseSource = null;
     let hasRoom = true;
-    for (const piece of held) hasRoom = this.next!.write(piece, 0, piece.length);
-    if (exchange.responseSource === null && !exchange.isFinished) exchange.responseSource = source;
+    for (const piece of held) hasRoom = this.next!.write(piece, 0, piece.length, null);
     return hasRoom;
   }
 
   /** Answers when nothing has been sent; breaks off visibly otherwise. */
   private refuse(): void {
     const exchange = this.exchange!;
-    const { responseSource } = exchange;
     this.exchange = null;
     this.held = null;
-    exchange.responseSource = null;
-    responseSource?.cancel(FAILURES.responseTooLarge);
+    exchange.dropSource();
     respondFailure(exchange, FAILURES.responseTooLarge);
   }
 

@@ -1,6 +1,5 @@
 // Compresses the body of one response on its way to the client: bytes in, bytes out, in the same call.
 
-import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/header-list.ts';
@@ -12,15 +11,13 @@ export interface CompressorCount {
   active: number;
 }
 
-export class CompressingFilter extends ResponseFilter implements BodySource {
+export class CompressingFilter extends ResponseFilter {
   private readonly coding: Coding;
   private readonly count: CompressorCount;
   /** The body comes in pieces that clients wait for. */
   private readonly flushes: boolean;
   private compressor: SyncCompressor | null = null;
   private exchange: Exchange | null = null;
-  /** The service's side, as long as it has something to send. */
-  private source: BodySource | null = null;
   private hasUnflushed = false;
   private hasRoom = true;
   private isOver = false;
@@ -33,14 +30,13 @@ export class CompressingFilter extends ResponseFilter implements BodySource {
   }
 
   private readonly pass: Output = (chunk, length) => {
-    if (!this.isOver && !this.next!.write(chunk, 0, length)) this.hasRoom = false;
+    if (!this.isOver && !this.next!.write(chunk, 0, length, null)) this.hasRoom = false;
   };
 
   override startResponse(exchange: Exchange): void {
     this.exchange = exchange;
-    this.source = exchange.responseSource;
-    // What we write is our memory: the service's side must not be asked to hand it over.
-    exchange.responseSource = this;
+    // The client may leave before the end.
+    exchange.onFinish(() => this.over());
     // Not before: a filter whose response never begins is dropped without a word.
     this.compressor = SyncCompressor.take(this.coding);
     this.count.active++;
@@ -69,8 +65,6 @@ export class CompressingFilter extends ResponseFilter implements BodySource {
 
   override end(trailers: HeaderList | null): void {
     if (this.isOver) return;
-    // The service's connection may serve another request by now.
-    this.source = null;
     const isDone = this.compressor!.finish(this.pass);
     if (this.isOver) return;
     if (!isDone) {
@@ -87,35 +81,17 @@ export class CompressingFilter extends ResponseFilter implements BodySource {
     this.next!.abort(failure);
   }
 
-  // ── asked by the client's side ─────────────────────────────────────────────────────────────────────────────────
-
-  resume(): void {
-    this.source?.resume();
-  }
-
-  cancel(failure: Failure): void {
-    const { source } = this;
-    this.over();
-    source?.cancel(failure);
-  }
-
-  claim(): boolean {
-    return false;
-  }
-
   /** The compressor broke: what the client has is not the whole. */
   private fail(): void {
-    const { source } = this;
+    const source = this.exchange?.responseSource;
     this.over();
-    source?.cancel(FAILURES.internal);
+    source?.cancel();
     this.next!.abort(FAILURES.internal);
   }
 
   private over(): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.source = null;
-    if (this.exchange?.responseSource === this) this.exchange.responseSource = null;
     this.exchange = null;
     const { compressor } = this;
     this.compressor = null;

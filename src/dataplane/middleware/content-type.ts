@@ -1,7 +1,7 @@
 // contentType: names the type of a response whose service did not.
 
 import { boolean, checked, object, optional } from '../../schema/schema.ts';
-import { BODY_LENGTH, BODY_NONE } from '../http/body.ts';
+import { BODY_LENGTH, BODY_NONE, type ChunkOwner } from '../http/body.ts';
 import type { Exchange, ResponseHook } from '../http/exchange.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import { ResponseFilter } from '../http/response-filter.ts';
@@ -19,16 +19,16 @@ class SniffingFilter extends ResponseFilter {
     this.exchange = exchange;
   }
 
-  override write(chunk: Buffer, start: number, end: number): boolean {
-    if (this.exchange === null) return this.next!.write(chunk, start, end);
+  override write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean {
+    if (this.exchange === null) return this.next!.write(chunk, start, end, owner);
     if (this.heldBytes + end - start >= SNIFF_BYTES) {
       if (this.held === null) this.begin(chunk.subarray(start, end));
       else {
         const copied = chunk.copy(this.held, this.heldBytes, start, end);
         this.begin(this.held.subarray(0, this.heldBytes + copied));
-        this.next!.write(this.held, 0, this.heldBytes);
+        this.next!.write(this.held, 0, this.heldBytes, null);
       }
-      return this.next!.write(chunk, start, end);
+      return this.next!.write(chunk, start, end, owner);
     }
     this.held ??= Buffer.allocUnsafe(SNIFF_BYTES);
     this.heldBytes += chunk.copy(this.held, this.heldBytes, start, end);
@@ -52,7 +52,7 @@ class SniffingFilter extends ResponseFilter {
     if (this.held === null) this.begin(null);
     else {
       this.begin(this.held.subarray(0, this.heldBytes));
-      this.next!.write(this.held, 0, this.heldBytes);
+      this.next!.write(this.held, 0, this.heldBytes, null);
     }
   }
 

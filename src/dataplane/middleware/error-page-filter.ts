@@ -4,7 +4,7 @@
 //   service ──▶ [ discard ] ── end ──▶ page asked ──▶ page's head ──▶ outer hooks ──▶ next ──▶ client
 //                                          └── no page ──▶ a line of text ──────────────┘
 
-import { BODY_LENGTH, type BodySource } from '../http/body.ts';
+import { BODY_LENGTH, type BodySource, type ChunkOwner } from '../http/body.ts';
 import { Exchange, type Downstream, type Handler } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/header-list.ts';
@@ -41,17 +41,15 @@ const NEEDED = new Set([
 
 export class ErrorPageFilter extends ResponseFilter implements Downstream, BodySource {
   private readonly settings: ErrorPageSettings;
-  private readonly runOuterHooks: () => boolean;
   private exchange: Exchange | null = null;
   private page: Exchange | null = null;
   private discarded = 0;
   private hasStarted = false;
   private isOver = false;
 
-  constructor(settings: ErrorPageSettings, runOuterHooks: () => boolean) {
+  constructor(settings: ErrorPageSettings) {
     super();
     this.settings = settings;
-    this.runOuterHooks = runOuterHooks;
   }
 
   // ── as the sink of both: first of the service's own response, then of the page ─────────────────────────────────
@@ -68,14 +66,14 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     else this.giveUp(exchange.failure);
   }
 
-  override write(chunk: Buffer, start: number, end: number): boolean {
+  override write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean {
     if (this.isOver) return true;
-    if (this.page !== null) return this.next!.write(chunk, start, end);
+    if (this.page !== null) return this.next!.write(chunk, start, end, owner);
     this.discarded += end - start;
     if (this.discarded > MAX_DISCARDED_BYTES) {
       const source = this.exchange!.responseSource;
       this.ask();
-      source?.cancel(FAILURES.clientGone);
+      source?.cancel();
     }
     return true;
   }
@@ -91,7 +89,7 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
       return;
     }
     this.isOver = true;
-    this.page.isFinished = true;
+    this.page.finish();
     this.exchange!.responseSource = null;
     this.next!.end(trailers);
   }
@@ -103,7 +101,7 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
       return;
     }
     this.isOver = true;
-    if (this.page !== null) this.page.isFinished = true;
+    this.page?.finish();
     this.next!.abort(failure);
   }
 
@@ -176,7 +174,7 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     exchange.failure ??= failure;
     const status = this.settings.rewrite(exchange.status);
     const body = Buffer.from(this.settings.fallback(status));
-    this.page!.isFinished = true;
+    this.page!.finish();
     this.keepNeeded(exchange);
     exchange.responseHeaders.append('Content-Type', 'text/plain; charset=utf-8');
     exchange.responseFraming = BODY_LENGTH;
@@ -185,7 +183,7 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     const hasBegun = this.begin(exchange);
     this.isOver = true;
     if (!hasBegun) return;
-    if (!hasNoBody(exchange.method, status)) this.next!.write(body, 0, body.length);
+    if (!hasNoBody(exchange.method, status)) this.next!.write(body, 0, body.length, null);
     this.next!.end(null);
   }
 
@@ -194,7 +192,7 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     this.hasStarted = true;
     exchange.status = this.settings.rewrite(exchange.status);
     exchange.reason = '';
-    if (!this.runOuterHooks()) return false;
+    if (!exchange.runHooksLeft()) return false;
     this.next!.startResponse(exchange);
     return true;
   }
@@ -204,9 +202,6 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
   sendInformational(): void {}
   readBody(): void {}
   resumeBody(): void {}
-  claimBody(): boolean {
-    return false;
-  }
   startTunnel(): void {
     this.abort(FAILURES.upgradeRefused);
   }
@@ -222,16 +217,11 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     this.page?.responseSource?.resume();
   }
 
-  claim(): boolean {
-    return this.page?.responseSource?.claim() ?? false;
-  }
-
-  cancel(failure: Failure): void {
+  cancel(): void {
     this.isOver = true;
-    const { page } = this;
-    if (page === null) return;
-    page.isFinished = true;
-    page.responseSource?.cancel(failure);
+    const source = this.page?.responseSource;
+    this.page?.finish();
+    source?.cancel();
   }
 }
 

@@ -82,8 +82,9 @@ export const errors = defineMiddleware({
     };
     const replaceError: ResponseHook = (exchange) => {
       // A status that has no body has no room for a page.
-      if (!contains(ranges, exchange.status) || hasNoBody('GET', exchange.status)) return;
-      exchange.addFilter(new ErrorPageFilter(settings, exchange.holdHooks()));
+      if (!contains(ranges, exchange.status) || hasNoBody('GET', exchange.status)) return 'pass';
+      exchange.addFilter(new ErrorPageFilter(settings));
+      return 'taken';
     };
     return (next) =>
       function errorsStage(exchange) {

@@ -1,9 +1,8 @@
 // The response of a gRPC service as gRPC-Web has it (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md): trailers
 // become a last frame of the body, and everything may be Base64.
 
-import { BODY_CHUNKED, type BodySource } from '../http/body.ts';
+import { BODY_CHUNKED, type ChunkOwner } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import { ResponseFilter } from '../http/response-filter.ts';
 import { Base64Encoder } from './base64-body.ts';
@@ -12,11 +11,8 @@ const TRAILERS_FLAG = 0x80;
 /** In the head of a response that has nothing else. */
 const STATUS_FIELDS = ['grpc-status', 'grpc-message', 'grpc-status-details-bin'];
 
-export class GrpcWebFilter extends ResponseFilter implements BodySource {
+export class GrpcWebFilter extends ResponseFilter {
   private readonly encoder: Base64Encoder | null;
-  private exchange: Exchange | null = null;
-  /** The service's side, as long as it has something to send. */
-  private source: BodySource | null = null;
   /** Status that came with the head. */
   private status: readonly string[] = [];
 
@@ -26,10 +22,6 @@ export class GrpcWebFilter extends ResponseFilter implements BodySource {
   }
 
   override startResponse(exchange: Exchange): void {
-    this.exchange = exchange;
-    this.source = exchange.responseSource;
-    // What is written here is not always the service's memory.
-    exchange.responseSource = this;
     exchange.responseFraming = BODY_CHUNKED;
     exchange.responseLength = 0;
     const { responseHeaders: headers } = exchange;
@@ -40,13 +32,13 @@ export class GrpcWebFilter extends ResponseFilter implements BodySource {
     this.next!.startResponse(exchange);
   }
 
-  override write(chunk: Buffer, start: number, end: number): boolean {
-    if (this.encoder === null) return this.next!.write(chunk, start, end);
+  override write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean {
+    if (this.encoder === null) return this.next!.write(chunk, start, end, owner);
     return this.pass(this.encoder.encode(chunk, start, end));
   }
 
   private pass(bytes: Buffer): boolean {
-    return bytes.length === 0 || this.next!.write(bytes, 0, bytes.length);
+    return bytes.length === 0 || this.next!.write(bytes, 0, bytes.length, null);
   }
 
   override flush(): void {
@@ -56,8 +48,6 @@ export class GrpcWebFilter extends ResponseFilter implements BodySource {
   }
 
   override end(trailers: HeaderList | null): void {
-    // The service's connection may serve another request by now.
-    this.source = null;
     const lines =
       trailers === null
         ? this.status
@@ -67,30 +57,8 @@ export class GrpcWebFilter extends ResponseFilter implements BodySource {
     frame[0] = TRAILERS_FLAG;
     frame.writeUInt32BE(text.length, 1);
     frame.latin1Write(text, 5);
-    this.write(frame, 0, frame.length);
+    this.write(frame, 0, frame.length, null);
     if (this.encoder !== null) this.pass(this.encoder.finish());
-    if (this.exchange?.responseSource === this) this.exchange.responseSource = null;
     this.next!.end(null);
-  }
-
-  override abort(failure: Failure): void {
-    this.source = null;
-    this.next!.abort(failure);
-  }
-
-  // ── asked by the client's side ─────────────────────────────────────────────────────────────────────────────────
-
-  resume(): void {
-    this.source?.resume();
-  }
-
-  cancel(failure: Failure): void {
-    const { source } = this;
-    this.source = null;
-    source?.cancel(failure);
-  }
-
-  claim(): boolean {
-    return false;
   }
 }

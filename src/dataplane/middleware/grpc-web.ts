@@ -112,7 +112,7 @@ export const grpcWeb = defineMiddleware({
         if (isText && exchange.requestFraming !== BODY_NONE) {
           exchange.requestFraming = BODY_CHUNKED;
           exchange.requestLength = 0;
-          exchange.requestFilter = new Base64Decoder(exchange);
+          exchange.addRequestFilter(new Base64Decoder(exchange));
         }
         exchange.onResponse(isText ? text : binary);
         return next(exchange);

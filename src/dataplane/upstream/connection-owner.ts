@@ -4,7 +4,6 @@ import type { SecureContext } from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { Failure } from '../http/failure.ts';
 import type { Bond } from './bond.ts';
 import type { ConnectionBudget } from './connection-budget.ts';
 import type { EndpointTable } from './endpoint-table.ts';
@@ -58,12 +57,8 @@ export interface UpstreamPeer {
 export interface ResponseOwner extends UpstreamPeer {
   /** The head of a response has arrived; its status is the exchange's. */
   answered(exchange: Exchange): void;
-  /** The response that had begun will not end. */
-  brokeOff(failure: Failure): void;
-  /** The connection failed before it gave any byte of a response to the exchange. */
-  failed(exchange: Exchange, failure: Failure, wasReused: boolean): void;
-  /** The server has surely not acted on the request, none of whose body is lost: it may be sent again. */
-  refused(exchange: Exchange, failure: Failure): void;
+  /** The attempt has failed: the exchange's Attempt says how. The connection has let go of the exchange. */
+  failed(exchange: Exchange): void;
 }
 
 /** The endpoint as connections see it that serve one request at a time. */

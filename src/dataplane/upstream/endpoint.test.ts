@@ -5,6 +5,7 @@ import { ManualClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { DEFAULT_UPSTREAM_TLS, type UpstreamTransportSpec } from '../../model/service.ts';
 import { Exchange, type Downstream } from '../http/exchange.ts';
+import { sendFirst } from './attempts.ts';
 import type { UpstreamContext } from './connection-owner.ts';
 import { Endpoint } from './endpoint.ts';
 import { Http1ResponseParser } from './http1-response-parser.ts';
@@ -96,7 +97,7 @@ function ask(method: string): Promise<number> {
     exchange.method = method;
     exchange.forwardPath = exchange.path = '/';
     exchange.upstreamHost = 'a';
-    endpoint.send(exchange);
+    sendFirst(exchange, { sendAttempt: (one) => endpoint.send(one) });
   });
 }
 

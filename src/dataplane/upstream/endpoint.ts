@@ -12,6 +12,7 @@ import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { WEBSOCKET } from '../http/upgrade.ts';
 import type { Reading } from '../net/fixed-read.ts';
+import { attemptFailed, type AttemptOwner, isRepeatable } from './attempts.ts';
 import { Bond, type BondOwner } from './bond.ts';
 import type { ConnectionOwner, RestingPlace, UpstreamContext, UpstreamSession } from './connection-owner.ts';
 import { AddressOrder } from './address-order.ts';
@@ -26,11 +27,6 @@ import { KeepAliveAge } from './keep-alive-age.ts';
 import { LateStart, type LateStartOwner, RESTED_MS } from './late-start.ts';
 import { Waiter, type WaiterOwner } from './waiter.ts';
 
-/** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-
-/** How often a server may refuse a request that it has not acted on. */
-const MAX_REFUSALS = 3;
 /** That many requests wait for one connection of HTTP/2; more of them open another. */
 const MAX_PER_DIAL = 100;
 
@@ -65,6 +61,7 @@ export class Endpoint
     BondOwner<Http1ClientConnection>,
     LateStartOwner,
     AddressFollower,
+    AttemptOwner,
     RestingPlace
 {
   readonly server: ServerSpec;
@@ -154,6 +151,7 @@ export class Endpoint
   }
 
   answered(exchange: Exchange): void {
+    exchange.answered();
     this.measure(performance.now() - exchange.originStartMs);
     this.trace?.worked();
     if (this.passive !== null && exchange.status >= 500) this.countFailure();
@@ -316,8 +314,10 @@ export class Endpoint
     const isUseless = !connection.canTake;
     for (const { exchange } of dial.settle()) {
       this.finish();
-      if (isUseless) this.refused(exchange, FAILURES.upstreamRefused);
-      else this.sendShared(exchange);
+      if (isUseless) {
+        exchange.attempt.failed(FAILURES.upstreamRefused, true, false, true);
+        this.failed(exchange);
+      } else this.sendShared(exchange);
     }
     if (this.isRetired) connection.leave();
     else this.widened(connection);
@@ -355,15 +355,13 @@ export class Endpoint
     else this.giveBudget();
   }
 
-  /** The server has surely not acted on the request: it goes to another connection. */
-  refused(exchange: Exchange, failure: Failure): void {
-    if (exchange.retryAttempts >= MAX_REFUSALS) {
-      this.brokeOff(failure);
-      respondFailure(exchange, failure);
-      return;
-    }
-    exchange.retryAttempts++;
-    this.sendShared(exchange);
+  failed(exchange: Exchange, reason = ''): void {
+    attemptFailed(exchange, this, reason);
+  }
+
+  repeat(exchange: Exchange): void {
+    if (this.mayShare) this.sendShared(exchange);
+    else this.sendFresh(exchange, false);
   }
 
   // ── new connections ────────────────────────────────────────────────────────────────────────────────────────────
@@ -440,7 +438,8 @@ export class Endpoint
     for (const { exchange } of dial.waiters.splice(0)) {
       this.finish();
       exchange.failureReason = reason;
-      this.failed(exchange, failure, false, reason);
+      exchange.attempt.failed(failure, true, false, false);
+      this.failed(exchange, reason);
     }
   }
 
@@ -619,29 +618,6 @@ export class Endpoint
     this.keepAliveAge.survived(ageMs);
   }
 
-  /**
-   * A connection failed before it gave any byte of a response. An idempotent request without a body goes once to a fresh
-   * connection when a kept one turned out to be dead; everything else is the client's to know. Once also where the
-   * second connection is a kept one after all, because the request had to wait for it.
-   */
-  failed(exchange: Exchange, failure: Failure, wasReused: boolean, reason = ''): void {
-    exchange.responseSource = null;
-    if (
-      failure.retry === 'reused' &&
-      wasReused &&
-      exchange.retryAttempts === 0 &&
-      isRepeatable(exchange) &&
-      !exchange.isFinished
-    ) {
-      exchange.retryAttempts++;
-      if (this.mayShare) this.sendShared(exchange);
-      else this.sendFresh(exchange, false);
-      return;
-    }
-    this.brokeOff(failure, reason);
-    respondFailure(exchange, failure);
-  }
-
   /** No generation uses this server any longer: idle connections close, busy ones after their response. */
   retire(): void {
     this.isRetired = true;
@@ -665,9 +641,4 @@ export class Endpoint
 /** RFC 8441 is for WebSocket, and its request has no body. */
 function canTunnel(connection: Http2ClientConnection, exchange: Exchange): boolean {
   return connection.canTunnel && exchange.upgrade === WEBSOCKET && exchange.requestFraming === BODY_NONE;
-}
-
-/** Sending it twice does what sending it once does, and all of it is at hand. */
-function isRepeatable(exchange: Exchange): boolean {
-  return IDEMPOTENT.has(exchange.method) && exchange.requestFraming === BODY_NONE && exchange.upgrade === '';
 }

@@ -7,7 +7,15 @@
 
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
-import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink, type BodySource } from '../http/body.ts';
+import {
+  BODY_CLOSE,
+  BODY_LENGTH,
+  BODY_NONE,
+  type BodyFraming,
+  type BodySink,
+  type BodySource,
+  type ChunkOwner,
+} from '../http/body.ts';
 import { BodyReader } from '../http/body-reader.ts';
 import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../http/client-bonds.ts';
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
@@ -15,15 +23,13 @@ import { FAILURES, type Failure } from '../http/failure.ts';
 import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_REFUSED, HEAD_TOO_LARGE, HeadReader } from '../http/head-reader.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import { InterimLimit } from '../http/interim-limit.ts';
-import { MessageWriter, type ChunkOwner } from '../http/message-writer.ts';
-import { respondFailure } from '../http/respond.ts';
+import { MessageWriter } from '../http/message-writer.ts';
 import { hasNoBody } from '../http/status.ts';
 import { isOffered, WEBSOCKET } from '../http/upgrade.ts';
 import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { Bond } from './bond.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
-import { takeParkedBody } from './replayed-body.ts';
 import { renderRequestHead } from './request-head.ts';
 
 const STATE_IDLE = 0;
@@ -45,8 +51,6 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private served = 0;
   private isPaused = false;
   private requestDone = true;
-  /** Memory of the request body's chunk being written. */
-  private bodyOwner: ChunkOwner | null = null;
   private hasInterim = false;
   /** Made with the first interim response. */
   private interim: InterimLimit | null = null;
@@ -117,18 +121,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
       this.hasHeardOut = true;
       hearOut(this.socket, (hasEnded) => this.writeFailed(hasEnded));
     }
-    const { downstream } = exchange;
-    this.bodyOwner = { claim: () => exchange.claimBody() };
-    const body = exchange.retryAttempts > 0 ? takeParkedBody(exchange) : null;
-    if (body !== null) {
-      const bytes = Buffer.from(body.text, 'latin1');
-      writer.write(bytes, 0, bytes.length, null);
-    }
-    if (body?.isComplete === true) this.end(body.trailers);
-    else {
-      exchange.readBody(this);
-      if (body !== null) downstream.resumeBody();
-    }
+    exchange.readBody(this);
     if (this.exchange === exchange) writer.flush();
   }
 
@@ -138,10 +131,10 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.isSpent = this.bond === null;
   }
 
-  write(chunk: Buffer, start: number, end: number): boolean {
+  write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean {
     if (this.state === STATE_DEAD || this.isBroken) return true;
     const { writer } = this;
-    writer.write(chunk, start, end, this.bodyOwner);
+    writer.write(chunk, start, end, owner);
     if (this.state === STATE_TUNNEL) writer.flush();
     return writer.hasRoom();
   }
@@ -155,7 +148,6 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     if (this.state === STATE_DEAD || this.isBroken) return;
     this.writer.end(trailers);
     this.requestDone = true;
-    this.bodyOwner = null;
     if (this.earlyTunnel !== null) {
       const bytes = this.earlyTunnel;
       this.earlyTunnel = null;
@@ -171,7 +163,6 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.isBroken = true;
     this.hasEndedFirst = hasEnded;
     this.requestDone = false;
-    this.bodyOwner = null;
     this.writer.dispose();
     // After the end nothing more is to be heard: it was a reset.
     if (this.hasReadEnd) this.lost(FAILURES.upstreamReset);
@@ -196,7 +187,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
         return;
       case STATE_TUNNEL:
         this.exchange!.originBytes += length;
-        if (!this.exchange!.downstream.write(chunk, 0, length)) this.pause();
+        if (!this.exchange!.downstream.write(chunk, 0, length, null)) this.pause();
         this.exchange?.downstream.flush();
         return;
       default:
@@ -268,9 +259,9 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.framing = hasNoBody(exchange.method, parser.status) ? BODY_NONE : parser.framing;
     body.begin(this.framing, exchange.responseLength);
     this.state = STATE_BODY;
-    if (!exchange.runResponseHooks()) return;
+    // A hook may have given the response up, and a filter ended the exchange.
+    if (!exchange.runResponseHooks() || this.exchange !== exchange) return;
     exchange.responseSink.startResponse(exchange);
-    // A filter may have ended the exchange.
     if (this.exchange !== exchange) return;
     if (body.isDone) {
       this.complete(exchange, end - at, null);
@@ -289,7 +280,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     const { body } = this;
     const sink = exchange.responseSink;
     const before = body.bytes;
-    const at = body.feed(chunk, start, end, sink, 0);
+    const at = body.feed(chunk, start, end, this.reading, sink, 0);
     exchange.originBytes += body.bytes - before;
     // The sink may have ended the exchange: the client left.
     if (this.exchange !== exchange) return;
@@ -350,11 +341,11 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     this.state = STATE_TUNNEL;
     this.endpoint.context.wheel.disarm(this.deadline);
     this.writer.begin('', BODY_CLOSE, 0);
-    if (!exchange.runResponseHooks()) return;
+    if (!exchange.runResponseHooks() || this.exchange !== exchange) return;
     exchange.downstream.startTunnel(exchange, this);
     if (at < end && this.exchange === exchange) {
       exchange.originBytes += end - at;
-      if (!exchange.downstream.write(chunk, at, end)) this.pause();
+      if (!exchange.downstream.write(chunk, at, end, null)) this.pause();
       exchange.downstream.flush();
     }
   }
@@ -366,10 +357,6 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
       this.reading.useSlabs();
     }
     this.unpause();
-  }
-
-  claim(): boolean {
-    return this.reading.claim();
   }
 
   /** The client is gone, or its request is broken: stop the server's work. */
@@ -472,16 +459,12 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
     const isUntouched = this.state === STATE_AWAIT && !this.head.isPartial && !this.hasAnswered && !this.hasInterim;
     // On another connection the client would be somebody else.
     const wasReused = this.served > 0 && this.bond === null;
-    if (isUntouched && this.served > 0 && failure.retry === 'reused') this.endpoint.closedByServer(this.restedMs);
+    if (isUntouched && this.served > 0 && failure.isEndOfConnection) this.endpoint.closedByServer(this.restedMs);
     this.exchange = null;
     this.destroy(exchange !== null);
     if (exchange === null) return;
-    if (isUntouched) this.endpoint.failed(exchange, failure, wasReused);
-    else {
-      exchange.responseSource = null;
-      this.endpoint.brokeOff(failure);
-      respondFailure(exchange, failure);
-    }
+    exchange.attempt.failed(failure, isUntouched, wasReused, false);
+    this.endpoint.failed(exchange);
   }
 
   private expired(): void {

@@ -14,7 +14,6 @@ import { FAILURES, type Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import { writeTrailers } from '../http/http2-response.ts';
 import { InterimLimit } from '../http/interim-limit.ts';
-import { respondFailure } from '../http/respond.ts';
 import { hasNoBody } from '../http/status.ts';
 import { webSocketAccept } from '../http/websocket.ts';
 import { type DataSender, OutgoingStream } from '../http2/data-sender.ts';
@@ -24,7 +23,7 @@ import { HeldBytes } from '../http2/held-bytes.ts';
 import { CANCEL, DEFAULT_WINDOW, PROTOCOL_ERROR } from '../http2/protocol.ts';
 import { ReceiveWindow } from '../http2/receive-window.ts';
 import type { ResponseOwner } from './connection-owner.ts';
-import { MAX_REPLAYED_BYTES, parkBody, ReplayedBody, takeParkedBody } from './replayed-body.ts';
+import { KEPT_FOR_REFUSAL_BYTES } from './attempts.ts';
 import { writeRequestHead } from './http2-request-head.ts';
 import type { Http2ResponseReader } from './http2-response.ts';
 
@@ -56,12 +55,6 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   private readonly owner: ClientStreamOwner;
   private exchange: Exchange | null;
   private isRequestDone = false;
-  /** What has been taken of the request's body, Latin-1; null when it is too much to be sent again, or too late. */
-  private taken: string | null = '';
-  /** Of it, in the memory of all that is in progress. */
-  private takenBytes = 0;
-  /** The server has refused the request: what still comes of its body is for another connection. */
-  private parked: ReplayedBody | null = null;
   /** Of a request body with a known length: bytes still to come; -1 for others. */
   private requestLeft = -1;
   private requestTrailers: HeaderList | null = null;
@@ -101,23 +94,13 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
       return;
     }
     if (exchange.requestFraming === BODY_LENGTH) this.requestLeft = exchange.requestLength;
-    const body = exchange.retryAttempts > 0 ? takeParkedBody(exchange) : null;
-    if (body === null) exchange.readBody(this);
-    else this.replay(exchange, body);
-  }
-
-  private replay(exchange: Exchange, body: ReplayedBody): void {
-    const bytes = Buffer.from(body.text, 'latin1');
-    this.write(bytes, 0, bytes.length);
-    if (body.isComplete) this.end(body.trailers);
-    else {
-      exchange.readBody(this);
-      exchange.downstream.resumeBody();
-    }
+    // The server may refuse the request when some of its body is here already (RFC 9113 §8.7).
+    exchange.keepBody(KEPT_FOR_REFUSAL_BYTES, false);
+    exchange.readBody(this);
   }
 
   write(chunk: Buffer, start: number, end: number): boolean {
-    if (this.isClosed || this.isRequestDone) return this.park(chunk, start, end);
+    if (this.isClosed || this.isRequestDone) return true;
     let size = end - start;
     if (this.requestLeft >= 0) {
       // A body longer than announced would be a malformed message.
@@ -125,29 +108,9 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
       this.requestLeft -= size;
     }
     if (size === 0) return true;
-    if (this.taken !== null) {
-      if (this.taken.length + size <= MAX_REPLAYED_BYTES && heldMemory.take(size)) {
-        this.taken += chunk.latin1Slice(start, start + size);
-        this.takenBytes += size;
-      } else this.forgetTaken();
-    }
     if (this.owner.sender.write(this, chunk, start, start + size)) return true;
     this.armStall();
     return false;
-  }
-
-  private forgetTaken(): void {
-    this.taken = null;
-    heldMemory.give(this.takenBytes);
-    this.takenBytes = 0;
-  }
-
-  /** Bytes that come while no connection has the request. */
-  private park(chunk: Buffer, start: number, end: number): boolean {
-    const { parked } = this;
-    if (parked === null) return true;
-    parked.text += chunk.latin1Slice(start, end);
-    return parked.text.length < MAX_REPLAYED_BYTES;
   }
 
   /** Frames leave by themselves when the turn of the event loop is over. */
@@ -155,10 +118,6 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
 
   /** The request is complete. */
   end(trailers: HeaderList | null): void {
-    if (this.parked !== null) {
-      this.parked.isComplete = true;
-      this.parked.trailers = trailers;
-    }
     if (this.isClosed || this.isRequestDone || this.isEnding) return;
     if (this.requestLeft > 0) {
       this.cancel();
@@ -217,7 +176,6 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     this.hasNoBody = hasNoBody(exchange.method, reader.status);
     if (endStream && !this.hasNoBody && length > 0) return false;
     this.isAnswered = true;
-    this.forgetTaken();
     if (this.isRequestDone) this.disarm();
     exchange.status = reader.status;
     exchange.reason = '';
@@ -236,9 +194,9 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     exchange.responseLength = length < 0 ? 0 : length;
     this.responseLeft = this.hasNoBody ? 0 : length;
     if (reader.isEventStream && exchange.traffic === 'http') exchange.traffic = 'sse';
-    if (!exchange.runResponseHooks()) return true;
+    // A hook may have given the response up, and a filter ended the exchange.
+    if (!exchange.runResponseHooks() || this.exchange !== exchange) return true;
     exchange.responseSink.startResponse(exchange);
-    // A filter may have ended the exchange.
     if (this.exchange !== exchange) return true;
     if (endStream) this.endResponse(null);
     else this.owner.flushLater(this);
@@ -272,7 +230,8 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
 
   private pass(exchange: Exchange, chunk: Buffer, start: number, end: number): void {
     const sink = this.isTunnel ? exchange.downstream : exchange.responseSink;
-    this.isSinkReady = sink.write(chunk, start, end);
+    // Frames of many streams share what was read.
+    this.isSinkReady = sink.write(chunk, start, end, null);
     this.credit(end - start);
   }
 
@@ -338,11 +297,6 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     this.deliver();
   }
 
-  /** Frames of many streams share what was read. */
-  claim(): boolean {
-    return false;
-  }
-
   // ── tunnel ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** For the client's side, the answer to the handshake it began; see RFC 8441 §5. */
@@ -352,7 +306,7 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
     exchange.responseHeaders.set('Sec-WebSocket-Accept', webSocketAccept(key));
     this.isTunnel = true;
     this.disarm();
-    if (!exchange.runResponseHooks()) return;
+    if (!exchange.runResponseHooks() || this.exchange !== exchange) return;
     exchange.downstream.startTunnel(exchange, this);
   }
 
@@ -378,8 +332,6 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   /** The connection has closed the stream: gives back what it holds. */
   close(): void {
     this.isClosed = true;
-    heldMemory.give(this.takenBytes);
-    this.takenBytes = 0;
     this.owner.sender.remove(this);
     if (this.deadline !== null) this.owner.endpoint.context.wheel.remove(this.deadline);
     this.incoming?.clear();
@@ -394,32 +346,15 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   }
 
   /**
-   * The stream is closed: ends the exchange with the failure, by an answer when none has begun, visibly otherwise. Of a server
-   * that has surely not acted on the request (`isUnseen`), another connection is asked.
+   * The stream is closed, and the attempt with it. `isUnseen`: the server has surely not acted on the request.
    */
   breakOff(failure: Failure, wasReused: boolean, isUnseen: boolean): void {
     const exchange = this.exchange;
     this.exchange = null;
     if (exchange === null) return;
-    exchange.responseSource = null;
-    const { endpoint } = this.owner;
-    if (isUnseen && this.taken !== null && !exchange.isFinished) {
-      if (exchange.requestFraming !== BODY_NONE) this.parkTaken(exchange, this.taken);
-      endpoint.refused(exchange, failure);
-    } else if (!this.isAnswered && this.interim === null) endpoint.failed(exchange, failure, wasReused);
-    else {
-      endpoint.brokeOff(failure);
-      if (this.isTunnel) exchange.downstream.abort(failure);
-      else respondFailure(exchange, failure);
-    }
-  }
-
-  private parkTaken(exchange: Exchange, taken: string): void {
-    const body = new ReplayedBody(taken);
-    body.isComplete = this.isRequestDone || this.isEnding;
-    body.trailers = this.requestTrailers;
-    if (!body.isComplete) this.parked = body;
-    parkBody(exchange, body);
+    const isUntouched = !this.isAnswered && this.interim === null;
+    exchange.attempt.failed(failure, isUntouched, wasReused, isUnseen && !this.isAnswered);
+    this.owner.endpoint.failed(exchange);
   }
 
   /** Ends the stream for what the server did wrong on it. */

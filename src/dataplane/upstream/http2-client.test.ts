@@ -7,7 +7,7 @@ import { TimerWheel } from '../../core/timer-wheel.ts';
 import { DEFAULT_UPSTREAM_TLS, type ServerSpec, type UpstreamTransportSpec } from '../../model/service.ts';
 import { BODY_CHUNKED, BODY_NONE } from '../http/body.ts';
 import { Exchange, type Downstream } from '../http/exchange.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
+import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { Reading } from '../net/fixed-read.ts';
 import { Http2ClientConnection, type SharedConnectionOwner } from './http2-client.ts';
@@ -71,10 +71,6 @@ interface Lab {
 function lab(): Lab {
   const clock = new ManualClock();
   const wheel = new TimerWheel(clock);
-  const fail = (exchange: Exchange, failure: Failure): void => {
-    exchange.responseSource = null;
-    respondFailure(exchange, failure);
-  };
   const owner: SharedConnectionOwner = {
     server: SERVER,
     transport: TRANSPORT,
@@ -87,9 +83,10 @@ function lab(): Lab {
     leaving: () => {},
     gone: () => void (made.isGone = true),
     answered: () => {},
-    brokeOff: () => {},
-    failed: fail,
-    refused: fail,
+    failed: (exchange) => {
+      exchange.responseSource = null;
+      respondFailure(exchange, exchange.attempt.failure!);
+    },
   };
   const socket = new FakeSocket();
   const made: Lab = {
@@ -104,11 +101,11 @@ function lab(): Lab {
       const end = (outcome: string): void => {
         expect(seen.outcome).toBe('');
         seen.outcome = outcome;
-        exchange.isFinished = true;
+        exchange.finish();
       };
       const downstream: Partial<Downstream> = {
         readBody: (sink) => {
-          sink.write(Buffer.from('body'), 0, 4);
+          sink.write(Buffer.from('body'), 0, 4, null);
           sink.end(null);
         },
         startResponse: () => void (exchange.isResponseStarted = true),

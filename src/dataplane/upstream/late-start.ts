@@ -44,9 +44,6 @@ export class LateStart implements BodySource {
   }
 
   resume(): void {}
-  claim(): boolean {
-    return false;
-  }
 
   cancel(): void {
     if (this.isOver) return;

@@ -34,9 +34,6 @@ export class Waiter implements BodySource {
   }
 
   resume(): void {}
-  claim(): boolean {
-    return false;
-  }
   cancel(): void {
     this.owner.dropWaiter(this);
   }

@@ -1,10 +1,12 @@
 // A check that goes to a server the way requests do, through an endpoint of its own: whatever protocol the server speaks. The
 // connection is kept from check to check. Subclasses say what is asked, and what the answer means.
 
+import type { AttemptSender } from '../../dataplane/http/attempt.ts';
 import { Exchange, type ClientInfo, type Downstream } from '../../dataplane/http/exchange.ts';
 import { BODY_LENGTH, BODY_NONE, type BodySink } from '../../dataplane/http/body.ts';
 import { FAILURES, type Failure } from '../../dataplane/http/failure.ts';
 import type { HeaderList } from '../../dataplane/http/header-list.ts';
+import { sendFirst } from '../../dataplane/upstream/attempts.ts';
 import { ConnectionBudget, connectionBudgetBytes } from '../../dataplane/upstream/connection-budget.ts';
 import { Endpoint } from '../../dataplane/upstream/endpoint.ts';
 import { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
@@ -46,7 +48,7 @@ class Check implements Downstream {
   }
 
   readBody(sink: BodySink): void {
-    sink.write(this.body, 0, this.body.length);
+    sink.write(this.body, 0, this.body.length, null);
     sink.end(null);
   }
 
@@ -61,28 +63,25 @@ class Check implements Downstream {
 
   end(trailers: HeaderList | null): void {
     const { exchange } = this;
-    exchange.isFinished = true;
+    exchange.finish();
     const { failure, status, responseHeaders: headers } = exchange;
     this.done(failure ?? { status, headers, trailers, body: this.answer });
   }
 
   abort(failure: Failure): void {
-    this.exchange.isFinished = true;
+    this.exchange.finish();
     this.done(failure);
   }
 
   flush(): void {}
   sendInformational(): void {}
   resumeBody(): void {}
-  claimBody(): boolean {
-    return false;
-  }
   startTunnel(): void {}
   resumeTunnel(): void {}
   handlerFailed(): void {}
 }
 
-export abstract class EndpointProbe implements Probe {
+export abstract class EndpointProbe implements Probe, AttemptSender {
   protected readonly spec: HealthCheckSpec;
   readonly #endpoint: Endpoint;
   #check: Check | null = null;
@@ -142,6 +141,10 @@ export abstract class EndpointProbe implements Probe {
     exchange.appendForwardedFor = false;
     for (const [name, value] of Object.entries(this.spec.headers)) exchange.requestHeaders.set(name, value);
     this.prepare(exchange);
+    sendFirst(exchange, this);
+  }
+
+  sendAttempt(exchange: Exchange): void {
     this.#endpoint.send(exchange);
   }
 
@@ -174,8 +177,9 @@ export abstract class EndpointProbe implements Probe {
     this.#done = null;
     this.#check = null;
     if (exchange !== undefined && !exchange.isFinished) {
-      exchange.isFinished = true;
-      exchange.responseSource?.cancel(FAILURES.clientGone);
+      const source = exchange.responseSource;
+      exchange.finish();
+      source?.cancel();
     }
     done?.(verdict);
   }

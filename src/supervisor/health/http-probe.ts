@@ -288,7 +288,7 @@ export class HttpProbe implements Probe {
   }
 
   #readBody(chunk: Buffer, start: number, end: number): void {
-    const at = this.#body.feed(chunk, start, end, NOWHERE, MAX_BODY_BYTES);
+    const at = this.#body.feed(chunk, start, end, null, NOWHERE, MAX_BODY_BYTES);
     if (at < 0) this.#finish(false);
     else if (this.#body.isDone) this.#finish(at === end && this.#keepAlive);
   }

@@ -1,0 +1,92 @@
+// Whether a request that came to nothing may be sent again, and to whom: the one place that says so. Connections and endpoints report
+// how an attempt ended (http/attempt.ts); what happens by itself is decided by `repeatsByItself`. A stage that wants more takes the
+// failure, or the response, in a hook of the exchange, and calls `sendAgain`.
+
+import { BODY_NONE } from '../http/body.ts';
+import type { AttemptSender } from '../http/attempt.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { Failure } from '../http/failure.ts';
+import { respondFailure } from '../http/respond.ts';
+
+/** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+/** How often a server may refuse a request that it has not acted on. */
+const MAX_REFUSALS = 3;
+
+/** Of a body, what is kept for a server that refuses the request. Most calls of gRPC are that short. */
+export const KEPT_FOR_REFUSAL_BYTES = 8 * 1024;
+
+/** The endpoint that an attempt was sent to. */
+export interface AttemptOwner {
+  /** The attempt counts against the server. `reason` is what the system said, '' for nothing. */
+  brokeOff(failure: Failure, reason: string): void;
+  /** Sends the request to the same server, on another connection. */
+  repeat(exchange: Exchange): void;
+}
+
+/** The first attempt. */
+export function sendFirst(exchange: Exchange, sender: AttemptSender): void {
+  exchange.noteStages();
+  send(exchange, sender);
+}
+
+function send(exchange: Exchange, sender: AttemptSender): void {
+  exchange.attempt.begin(sender);
+  exchange.runAttemptHooks();
+  sender.sendAttempt(exchange);
+}
+
+/** Nothing of a response has reached the client, and all of the request is at hand. */
+export function canSendAgain(exchange: Exchange): boolean {
+  const { attempt } = exchange;
+  return attempt.sender !== null && !exchange.isFinished && !exchange.isResponseStarted && exchange.hasWholeRequest;
+}
+
+/**
+ * For hooks: gives up the present attempt, or its response, and sends the request anew, to a server that the attempt does not
+ * exclude. The hook returns 'taken' then. Call it only if `canSendAgain`, which also holds later, when the hook has waited.
+ */
+export function sendAgain(exchange: Exchange): void {
+  const { attempt } = exchange;
+  const sender = attempt.sender!; // By canSendAgain.
+  exchange.forgetAttempt();
+  exchange.forgetServer();
+  send(exchange, sender);
+}
+
+/** The attempt has failed; the exchange's Attempt says how. */
+export function attemptFailed(exchange: Exchange, owner: AttemptOwner, reason = ''): void {
+  const { attempt } = exchange;
+  const failure = attempt.failure!; // Its reporter has set it.
+  exchange.responseSource = null;
+  if (repeatsByItself(exchange)) {
+    const { target } = attempt;
+    exchange.forgetAttempt();
+    attempt.begin(attempt.sender!); // By canSendAgain.
+    attempt.target = target;
+    exchange.runAttemptHooks();
+    owner.repeat(exchange);
+    return;
+  }
+  owner.brokeOff(failure, reason);
+  respondFailure(exchange, failure);
+}
+
+/**
+ * A request that the server has surely not acted on goes to another connection, up to three times. An idempotent request without
+ * a body goes once to a fresh connection when a kept one turned out to be dead; everything else is the client's to know. Once also
+ * where the second connection is a kept one after all, because the request had to wait for it.
+ */
+function repeatsByItself(exchange: Exchange): boolean {
+  const { attempt } = exchange;
+  if (!canSendAgain(exchange)) return false;
+  if (attempt.isUnseen) return attempt.number <= MAX_REFUSALS;
+  const wasDead = attempt.isUntouched && attempt.wasReused && attempt.failure!.isEndOfConnection;
+  return wasDead && attempt.number === 1 && isRepeatable(exchange);
+}
+
+/** Sending it twice does what sending it once does, and all of it is at hand. */
+export function isRepeatable(exchange: Exchange): boolean {
+  return IDEMPOTENT.has(exchange.method) && exchange.requestFraming === BODY_NONE && exchange.upgrade === '';
+}
