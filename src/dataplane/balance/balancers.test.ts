@@ -63,6 +63,26 @@ describe.each(Object.values(BALANCERS))('$strategy', (definition: BalancerDefini
     );
   });
 
+  test('passes over who is excluded, and has nobody when all are', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 2, maxLength: 9 }),
+        fc.integer({ min: 0, max: 510 }),
+        (weights, mask) => {
+          const all = targets(weights.length);
+          const picker = definition.create(candidatesOf(all, weights), null);
+          const excluded = new Set<unknown>(all.filter((_, index) => ((mask >> index) & 1) === 1));
+          const left = all.filter((target) => !excluded.has(target));
+          for (let turn = 0; turn < 20; turn++) {
+            const picked = picker.pick(from(`10.0.0.${turn}`), excluded);
+            if (left.length === 0) expect(picked).toBeNull();
+            else expect(left).toContain(picked);
+          }
+        },
+      ),
+    );
+  });
+
   test('gives everybody of equal weight something', () => {
     const all = targets(5);
     const picker = definition.create(candidatesOf(all), null);
