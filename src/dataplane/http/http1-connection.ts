@@ -17,7 +17,8 @@ import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.
 import { resetSocket } from '../net/reset.ts';
 import { BODY_CLOSE, BODY_NONE, type BodySink, type ChunkOwner } from './body.ts';
 import { BodyReader } from './body-reader.ts';
-import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from './exchange.ts';
+import { beginExchange, failExchange, leaveExchange, runExchange } from './downstream-exchange.ts';
+import type { ClientInfo, Downstream, Exchange, TunnelEnd } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import { FORBIDDEN_IN_HEAD } from './field-block.ts';
 import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HEAD_REFUSED, HeadReader } from './head-reader.ts';
@@ -213,12 +214,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   }
 
   private open(): Exchange {
-    const exchange = new Exchange(this, this.client);
-    exchange.startMs = performance.now();
-    exchange.startWallMs = Date.now();
-    exchange.entryPointName = this.context.spec.name;
-    exchange.observer = this.context.observer;
-    this.context.wheel.touch(exchange.startMs);
+    const exchange = beginExchange(this, this.client, this.context);
     this.context.wheel.disarm(this.deadline);
     this.exchange = exchange;
     this.state = STATE_BUSY;
@@ -269,12 +265,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
       (limits.keepAliveMaxTimeMs === 0 || exchange.startMs - this.openedMs < limits.keepAliveMaxTimeMs);
     this.body.begin(exchange.requestFraming, exchange.requestLength);
     this.armTotal(this.body.isDone ? context.spec.timeouts.writeTotalMs : context.spec.timeouts.readTotalMs);
-    try {
-      const waiting = context.handler(exchange);
-      if (waiting !== undefined) waiting.catch((error: unknown) => this.handlerFailed(exchange, error));
-    } catch (error) {
-      this.handlerFailed(exchange, error);
-    }
+    runExchange(exchange, context);
     return bodyStart;
   }
 
@@ -288,9 +279,7 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   }
 
   handlerFailed(exchange: Exchange, error: unknown): void {
-    this.context.handlerFailed(exchange, error);
-    exchange.dropSource();
-    respondFailure(exchange, FAILURES.internal);
+    failExchange(exchange, this.context, error);
   }
 
   private hold(chunk: Buffer, start: number, end: number): void {
@@ -493,9 +482,14 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   }
 
   private finish(exchange: Exchange): void {
+    this.forget();
+    exchange.finish();
+  }
+
+  /** The exchange is over, or about to be. */
+  private forget(): void {
     this.exchange = null;
     if (this.totalDeadline !== null) this.context.wheel.disarm(this.totalDeadline);
-    exchange.finish();
   }
 
   private drainRequest(): void {
@@ -603,19 +597,14 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
       if (this.state !== STATE_CLOSED) this.destroy();
       return;
     }
-    if (exchange.failure === null) exchange.failure = failure;
-    if (!exchange.isResponseStarted) exchange.status = failure.status;
-    const source = exchange.responseSource;
-    const sink = this.bodySink;
-    const tunnel = this.tunnel;
+    const { bodySink, tunnel } = this;
     this.bodySink = null;
     this.tunnel = null;
-    this.finish(exchange);
+    this.forget();
+    const tellOthers = leaveExchange(exchange, failure, tunnel, bodySink);
     if (failure === FAILURES.clientGone) this.destroy();
     else this.reset();
-    tunnel?.destroy();
-    sink?.abort(failure);
-    source?.cancel();
+    tellOthers();
   }
 
   private expired(): void {

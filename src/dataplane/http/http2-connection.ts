@@ -39,7 +39,7 @@ import { PeerSettings, type Setting } from '../http2/settings.ts';
 import { CLOSED_BY_PEER, CLOSED_BY_RESET, IDLE, StreamTable } from '../http2/stream-table.ts';
 import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
 import { resetSocket } from '../net/reset.ts';
-import { Exchange, type ClientInfo } from './exchange.ts';
+import type { ClientInfo } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import { type Http2RequestReader, Http2TrailerReader, IGNORED_FIELDS } from './http2-request.ts';
 import { Http2Stream, type StreamOwner } from './http2-stream.ts';
@@ -329,19 +329,14 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     const { context } = this;
     const { requestReader } = context;
     const { limits } = context.spec;
-    const exchange = new Exchange(this.newStream(streamId), this.client);
-    const stream = exchange.downstream as Http2Stream; // Made in the line above.
-    exchange.startMs = performance.now();
-    exchange.startWallMs = Date.now();
-    exchange.entryPointName = context.spec.name;
-    exchange.observer = context.observer;
-    context.wheel.touch(exchange.startMs);
+    const stream = new Http2Stream(this, streamId, this.settings.initialWindow);
+    const exchange = stream.begin(this.client);
     requestReader.begin(exchange);
     const code = this.decoder.decode(block, start, end, requestReader, limits.maxHeaderBytes, limits.maxHeaderCount);
     if (code !== NO_ERROR) return code;
     const isWellFormed = requestReader.finish(endStream, this.decoder.isOverLimit);
     const receiveWindow = endStream ? null : new ReceiveWindow(STREAM_WINDOW, STREAM_WINDOW);
-    stream.open(exchange, endStream ? -1 : requestReader.contentLength, endStream, receiveWindow);
+    stream.open(endStream ? -1 : requestReader.contentLength, endStream, receiveWindow);
     this.streams.add(streamId, stream);
     this.idleAtMs = NEVER;
     this.served++;
@@ -350,10 +345,6 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
     this.refusals.push(requestReader.refusal);
     if (this.state === STATE_OPEN && this.isUsedUp(exchange.startMs)) this.drain();
     return NO_ERROR;
-  }
-
-  private newStream(streamId: number): Http2Stream {
-    return new Http2Stream(this, streamId, this.settings.initialWindow);
   }
 
   private isUsedUp(nowMs: number): boolean {

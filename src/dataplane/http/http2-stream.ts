@@ -17,7 +17,8 @@ import { HeldBytes } from '../http2/held-bytes.ts';
 import { CANCEL, INTERNAL_ERROR, NO_ERROR } from '../http2/protocol.ts';
 import type { ReceiveWindow } from '../http2/receive-window.ts';
 import { BODY_LENGTH, BODY_NONE, type BodySink } from './body.ts';
-import type { Downstream, Exchange, TunnelEnd } from './exchange.ts';
+import { beginExchange, failExchange, leaveExchange, runExchange } from './downstream-exchange.ts';
+import type { ClientInfo, Downstream, Exchange, TunnelEnd } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import type { HeaderList } from './header-list.ts';
 import { writeInformational, writeResponseHead, writeTrailers, writeTunnelHead } from './http2-response.ts';
@@ -88,9 +89,13 @@ export class Http2Stream extends OutgoingStream implements Downstream {
 
   // ── request ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Its head is about to be read. */
+  begin(client: ClientInfo): Exchange {
+    return (this.exchange = beginExchange(this, client, this.owner.context));
+  }
+
   /** The head is complete; `expectedBytes` is its Content-Length or -1. The exchange is handled later, by `start`. */
-  open(exchange: Exchange, expectedBytes: number, endStream: boolean, receiveWindow: ReceiveWindow | null): void {
-    this.exchange = exchange;
+  open(expectedBytes: number, endStream: boolean, receiveWindow: ReceiveWindow | null): void {
     this.expectedBytes = expectedBytes;
     this.isRequestDone = endStream;
     this.receiveWindow = receiveWindow;
@@ -109,18 +114,11 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     exchange.maxRequestBytes = context.spec.limits.maxBodyBytes;
     this.armTotal(this.isRequestDone ? timeouts.writeTotalMs : timeouts.readTotalMs);
     if (exchange.upgrade === WEBSOCKET) this.addWebSocketKey(exchange);
-    try {
-      const waiting = context.handler(exchange);
-      if (waiting !== undefined) waiting.catch((error: unknown) => this.handlerFailed(exchange, error));
-    } catch (error) {
-      this.handlerFailed(exchange, error);
-    }
+    runExchange(exchange, context);
   }
 
   handlerFailed(exchange: Exchange, error: unknown): void {
-    this.owner.context.handlerFailed(exchange, error);
-    exchange.dropSource();
-    respondFailure(exchange, FAILURES.internal);
+    failExchange(exchange, this.owner.context, error);
   }
 
   /** Body bytes; false when there are more than Content-Length says (RFC 9113 §8.1.1). */
@@ -332,9 +330,14 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   }
 
   private finish(exchange: Exchange): void {
+    this.forget();
+    exchange.finish();
+  }
+
+  /** The exchange is over, or about to be. */
+  private forget(): void {
     this.exchange = null;
     this.totalAtMs = this.idleAtMs = this.stallAtMs = NEVER;
-    exchange.finish();
   }
 
   // ── tunnel ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -396,15 +399,10 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   cancel(failure: Failure): void {
     const { exchange, sink, tunnel } = this;
     if (exchange === null) return;
-    if (exchange.failure === null) exchange.failure = failure;
-    if (!exchange.isResponseStarted) exchange.status = failure.status;
-    const source = exchange.responseSource;
     this.sink = null;
     this.tunnel = null;
-    this.finish(exchange);
-    tunnel?.destroy();
-    sink?.abort(failure);
-    source?.cancel();
+    this.forget();
+    leaveExchange(exchange, failure, tunnel, sink)();
   }
 
   /** Acts on deadlines that have passed; returns the next one. */
