@@ -5,11 +5,12 @@
 //                                          └── no page ──▶ a line of text ──────────────┘
 
 import { BODY_LENGTH, type BodySource, type ChunkOwner } from '../http/body.ts';
-import { Exchange, type Downstream, type Handler } from '../http/exchange.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
+import type { Exchange, Handler } from '../http/exchange.ts';
+import type { Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import { ResponseFilter } from '../http/response-filter.ts';
 import { hasNoBody } from '../http/status.ts';
+import { Subrequest, type Taker } from '../http/subrequest.ts';
 
 export interface ErrorPageSettings {
   readonly service: Handler;
@@ -39,10 +40,10 @@ const NEEDED = new Set([
   'accept-encoding', 'accept-patch', 'accept-post', 'upgrade', 'sec-websocket-version', 'retry-after', 'location',
 ]); // prettier-ignore
 
-export class ErrorPageFilter extends ResponseFilter implements Downstream, BodySource {
+export class ErrorPageFilter extends ResponseFilter implements BodySource, Taker {
   private readonly settings: ErrorPageSettings;
   private exchange: Exchange | null = null;
-  private page: Exchange | null = null;
+  private page: Subrequest | null = null;
   private discarded = 0;
   private hasStarted = false;
   private isOver = false;
@@ -56,13 +57,9 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
 
   override startResponse(exchange: Exchange): void {
     if (this.isOver) return;
-    if (this.page === null) {
-      this.exchange = exchange;
-      return;
-    }
-    exchange.isResponseStarted = true;
+    if (this.page === null) this.exchange = exchange;
     // An answer of the router's own says that there is no page.
-    if (exchange.failure === null) this.startPage(exchange);
+    else if (exchange.failure === null) this.startPage(exchange);
     else this.giveUp(exchange.failure);
   }
 
@@ -71,9 +68,8 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     if (this.page !== null) return this.next!.write(chunk, start, end, owner);
     this.discarded += end - start;
     if (this.discarded > MAX_DISCARDED_BYTES) {
-      const source = this.exchange!.responseSource;
+      this.exchange!.dropSource();
       this.ask();
-      source?.cancel();
     }
     return true;
   }
@@ -89,7 +85,6 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
       return;
     }
     this.isOver = true;
-    this.page.finish();
     this.exchange!.responseSource = null;
     this.next!.end(trailers);
   }
@@ -101,53 +96,31 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
       return;
     }
     this.isOver = true;
-    this.page?.finish();
     this.next!.abort(failure);
+  }
+
+  /** A stage in front of the page's service threw: a defect, as one of the request's own would be. */
+  handlerFailed(error: unknown): void {
+    if (!this.isOver) this.exchange!.downstream.handlerFailed(this.exchange!, error);
   }
 
   // ── the page ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   private ask(): void {
-    const exchange = this.exchange!;
-    const page = this.pageRequest(exchange);
-    this.page = page;
-    exchange.responseSource = this;
-    try {
-      const waiting = this.settings.service(page);
-      if (waiting instanceof Promise) waiting.catch((error: unknown) => this.handlerFailed(page, error));
-    } catch (error) {
-      this.handlerFailed(page, error);
-    }
-  }
-
-  private pageRequest(exchange: Exchange): Exchange {
     const { settings } = this;
-    const page = new Exchange(this, exchange.client);
+    const exchange = this.exchange!;
+    const method = exchange.method === 'HEAD' ? 'HEAD' : 'GET';
     const target = settings.target(exchange.status, settings.rewrite(exchange.status), askedUrl(exchange));
-    const question = target.indexOf('?');
-    const path = question < 0 ? target : target.slice(0, question);
-    page.isSubrequest = true;
-    page.method = exchange.method === 'HEAD' ? 'HEAD' : 'GET';
-    page.forwardPath = path.startsWith('/') ? path : `/${path}`;
-    page.path = page.forwardPath;
-    page.target = target;
-    page.query = question < 0 ? '' : target.slice(question + 1);
-    page.hasQuery = question >= 0;
-    page.host = exchange.host;
-    page.authority = exchange.authority;
-    page.entryPointName = exchange.entryPointName;
-    page.routerName = exchange.routerName;
-    page.appendForwardedFor = exchange.appendForwardedFor;
-    page.hasForwarded = exchange.hasForwarded;
-    page.startMs = performance.now();
-    page.startWallMs = Date.now();
+    const page = new Subrequest(exchange, { method, target }, this);
     const { names, lines } = exchange.requestHeaders;
     for (const [index, name] of names.entries()) {
       if (settings.requestFields === null ? !CONDITIONS.has(name) : settings.requestFields.has(name)) {
-        page.requestHeaders.appendLine(name, lines[index]!);
+        page.exchange.requestHeaders.appendLine(name, lines[index]!);
       }
     }
-    return page;
+    this.page = page;
+    exchange.responseSource = this;
+    page.send(settings.service);
   }
 
   private startPage(page: Exchange): void {
@@ -174,7 +147,7 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     exchange.failure ??= failure;
     const status = this.settings.rewrite(exchange.status);
     const body = Buffer.from(this.settings.fallback(status));
-    this.page!.finish();
+    this.page!.cancel();
     this.keepNeeded(exchange);
     exchange.responseHeaders.append('Content-Type', 'text/plain; charset=utf-8');
     exchange.responseFraming = BODY_LENGTH;
@@ -197,31 +170,15 @@ export class ErrorPageFilter extends ResponseFilter implements Downstream, BodyS
     return true;
   }
 
-  // ── what a request needs of its connection; a page's has no body and no tunnel ─────────────────────────────────
-
-  sendInformational(): void {}
-  readBody(): void {}
-  resumeBody(): void {}
-  startTunnel(): void {
-    this.abort(FAILURES.upgradeRefused);
-  }
-  resumeTunnel(): void {}
-  /** A stage in front of the page's service threw: a defect, as one of the request's own would be. */
-  handlerFailed(_: Exchange, error: unknown): void {
-    if (!this.isOver) this.exchange!.downstream.handlerFailed(this.exchange!, error);
-  }
-
   // ── asked by the client's side ─────────────────────────────────────────────────────────────────────────────────
 
   resume(): void {
-    this.page?.responseSource?.resume();
+    this.page?.resume();
   }
 
   cancel(): void {
     this.isOver = true;
-    const source = this.page?.responseSource;
-    this.page?.finish();
-    source?.cancel();
+    this.page?.cancel();
   }
 }
 

@@ -2,10 +2,10 @@
 // connection is kept from check to check. Subclasses say what is asked, and what the answer means.
 
 import type { AttemptSender } from '../../dataplane/http/attempt.ts';
-import { Exchange, type ClientInfo, type Downstream } from '../../dataplane/http/exchange.ts';
-import { BODY_LENGTH, BODY_NONE, type BodySink } from '../../dataplane/http/body.ts';
+import type { Exchange } from '../../dataplane/http/exchange.ts';
 import { FAILURES, type Failure } from '../../dataplane/http/failure.ts';
 import type { HeaderList } from '../../dataplane/http/header-list.ts';
+import { Subrequest, type Taker } from '../../dataplane/http/subrequest.ts';
 import { sendFirst } from '../../dataplane/upstream/attempts.ts';
 import { ConnectionBudget, connectionBudgetBytes } from '../../dataplane/upstream/connection-budget.ts';
 import { Endpoint } from '../../dataplane/upstream/endpoint.ts';
@@ -19,10 +19,17 @@ import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './pro
 const MAX_ANSWER_BYTES = 1024;
 const MAX_LATE_MS = 250;
 
-const NOBODY: ClientInfo = { ip: '', port: 0, scheme: 'http', tls: null, isTrusted: true, bonds: null };
 /** Never asked: checks have neither a limit of connections nor a row. */
 const NO_LIMITS = new ConnectionBudget(new SharedArrayBuffer(connectionBudgetBytes(1)), 0, 1);
 const NO_ROWS = new EndpointTable({ counts: new SharedArrayBuffer(0), times: new SharedArrayBuffer(0) }, 0, 1);
+
+export interface ProbeQuestion {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: Buffer;
+  /** Sets what else there is to say. */
+  prepare?(exchange: Exchange): void;
+}
 
 export interface ProbeAnswer {
   readonly status: number;
@@ -32,29 +39,21 @@ export interface ProbeAnswer {
   readonly body: Buffer;
 }
 
-/** Sends one question, and gathers its answer. */
-class Check implements Downstream {
-  readonly exchange: Exchange;
-  private readonly body: Buffer;
+/** Gathers the answer to one question. */
+class Check implements Taker {
+  readonly request: Subrequest;
   private readonly done: (answer: ProbeAnswer | Failure) => void;
   private answer = Buffer.alloc(0);
 
-  constructor(body: Buffer, done: (answer: ProbeAnswer | Failure) => void) {
-    this.body = body;
+  constructor({ method, path, body }: ProbeQuestion, done: (answer: ProbeAnswer | Failure) => void) {
     this.done = done;
-    this.exchange = new Exchange(this, NOBODY);
-    this.exchange.requestFraming = body.length === 0 ? BODY_NONE : BODY_LENGTH;
-    this.exchange.requestLength = body.length;
+    this.request = new Subrequest(null, { method, target: path, ...(body === undefined ? {} : { body }) }, this);
   }
 
-  readBody(sink: BodySink): void {
-    sink.write(this.body, 0, this.body.length, null);
-    sink.end(null);
-  }
-
-  startResponse(): void {
-    this.exchange.isResponseStarted = true;
-  }
+  startResponse(): void {}
+  flush(): void {}
+  /** No stage stands before a check. */
+  handlerFailed(): void {}
 
   write(chunk: Buffer, start: number, end: number): boolean {
     if (this.answer.length < MAX_ANSWER_BYTES) this.answer = Buffer.concat([this.answer, chunk.subarray(start, end)]);
@@ -62,23 +61,13 @@ class Check implements Downstream {
   }
 
   end(trailers: HeaderList | null): void {
-    const { exchange } = this;
-    exchange.finish();
-    const { failure, status, responseHeaders: headers } = exchange;
+    const { failure, status, responseHeaders: headers } = this.request.exchange;
     this.done(failure ?? { status, headers, trailers, body: this.answer });
   }
 
   abort(failure: Failure): void {
-    this.exchange.finish();
     this.done(failure);
   }
-
-  flush(): void {}
-  sendInformational(): void {}
-  resumeBody(): void {}
-  startTunnel(): void {}
-  resumeTunnel(): void {}
-  handlerFailed(): void {}
 }
 
 export abstract class EndpointProbe implements Probe, AttemptSender {
@@ -114,8 +103,6 @@ export abstract class EndpointProbe implements Probe, AttemptSender {
 
   /** Begins a check; it calls `ask`. */
   protected abstract begin(): void;
-  /** Method, path and fields of the request that is about to be sent. */
-  protected abstract prepare(exchange: Exchange): void;
   /** Calls `ask` again or `settle`. */
   protected abstract answered(answer: ProbeAnswer): void;
 
@@ -129,18 +116,17 @@ export abstract class EndpointProbe implements Probe, AttemptSender {
     return this.spec.hostname === '' ? this.#endpoint.address : this.spec.hostname;
   }
 
-  protected ask(body: Buffer): void {
-    const check = new Check(body, (answer) => {
+  protected ask(question: ProbeQuestion): void {
+    const check = new Check(question, (answer) => {
       if (this.#check !== check) return;
       if ('flag' in answer) this.settle(reasonOf(answer));
       else this.answered(answer);
     });
     this.#check = check;
-    const { exchange } = check;
+    const { exchange } = check.request;
     exchange.upstreamHost = this.authority;
-    exchange.appendForwardedFor = false;
     for (const [name, value] of Object.entries(this.spec.headers)) exchange.requestHeaders.set(name, value);
-    this.prepare(exchange);
+    question.prepare?.(exchange);
     sendFirst(exchange, this);
   }
 
@@ -173,14 +159,10 @@ export abstract class EndpointProbe implements Probe, AttemptSender {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const done = this.#done;
-    const exchange = this.#check?.exchange;
+    const check = this.#check;
     this.#done = null;
     this.#check = null;
-    if (exchange !== undefined && !exchange.isFinished) {
-      const source = exchange.responseSource;
-      exchange.finish();
-      source?.cancel();
-    }
+    if (check !== null && !check.request.exchange.isFinished) check.request.cancel();
     done?.(verdict);
   }
 }

@@ -1,6 +1,5 @@
 // One server's health as the gRPC health checking protocol tells it: grpc.health.v1.Health/Check for the whole server.
 
-import type { Exchange } from '../../dataplane/http/exchange.ts';
 import { EndpointProbe, type ProbeAnswer } from './endpoint-probe.ts';
 import type { Verdict } from './probe.ts';
 
@@ -11,14 +10,15 @@ const STATES = ['unknown', 'serving', 'not serving', 'service unknown'];
 
 export class GrpcProbe extends EndpointProbe {
   protected begin(): void {
-    this.ask(REQUEST);
-  }
-
-  protected prepare(exchange: Exchange): void {
-    exchange.method = 'POST';
-    exchange.path = exchange.forwardPath = '/grpc.health.v1.Health/Check';
-    exchange.acceptsTrailers = true;
-    exchange.requestHeaders.set('Content-Type', 'application/grpc');
+    this.ask({
+      method: 'POST',
+      path: '/grpc.health.v1.Health/Check',
+      body: REQUEST,
+      prepare(exchange) {
+        exchange.acceptsTrailers = true;
+        exchange.requestHeaders.set('Content-Type', 'application/grpc');
+      },
+    });
   }
 
   protected answered({ status, headers, trailers, body }: ProbeAnswer): void {

@@ -1,26 +1,21 @@
 // One server's health as an HTTP request tells it, for servers that speak HTTP/2 alone. Redirects are followed on the server
 // itself; one that leads elsewhere is the answer.
 
-import type { Exchange } from '../../dataplane/http/exchange.ts';
 import { EndpointProbe, type ProbeAnswer } from './endpoint-probe.ts';
 
 const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-const NOTHING = Buffer.alloc(0);
 
 export class Http2Probe extends EndpointProbe {
-  #path = '';
   #redirects = 0;
 
   protected begin(): void {
-    this.#path = this.spec.path;
     this.#redirects = 0;
-    this.ask(NOTHING);
+    this.#askFor(this.spec.path);
   }
 
-  protected prepare(exchange: Exchange): void {
-    exchange.method = this.spec.method;
-    exchange.path = exchange.forwardPath = this.#path;
+  #askFor(path: string): void {
+    this.ask({ method: this.spec.method, path });
   }
 
   protected answered({ status, headers }: ProbeAnswer): void {
@@ -37,10 +32,7 @@ export class Http2Probe extends EndpointProbe {
     const url = new URL(location, base);
     if (url.origin !== new URL(base).origin) return false;
     if (++this.#redirects > MAX_REDIRECTS) this.settle(`more than ${MAX_REDIRECTS} redirects`);
-    else {
-      this.#path = url.pathname + url.search;
-      this.ask(NOTHING);
-    }
+    else this.#askFor(url.pathname + url.search);
     return true;
   }
 }
