@@ -4,8 +4,7 @@
 import type { LoadBalancerSpec, ServerSpec } from '../../model/service.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';
-import type { AttemptSender } from '../http/attempt.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { AttemptSender, Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { sendFirst } from '../upstream/attempts.ts';

@@ -1,19 +1,11 @@
 // One try at having a request answered by a server. The exchange has one of these for its whole life; what it says is of the present
 // try, or of the last one when none is under way.
 
-import type { Exchange } from './exchange.ts';
 import type { Failure } from './failure.ts';
-
-/** Who picks a server for a try and sends it there: a load balancer. */
-export interface AttemptSender {
-  /** Not to one that the attempt excludes, as long as there is another. */
-  sendAttempt(exchange: Exchange): void;
-}
 
 export class Attempt {
   /** 1 for the first; 0 while no server has been asked for. */
   number = 0;
-  sender: AttemptSender | null = null;
   /** What it went to, as its sender knows it; null while nobody has been picked. */
   target: object | null = null;
   /** Targets that are not to be picked again. */
@@ -28,9 +20,8 @@ export class Attempt {
   isUnseen = false;
 
   /** The next try, of the same request. */
-  begin(sender: AttemptSender): void {
+  begin(): void {
     this.number++;
-    this.sender = sender;
     this.target = null;
     this.failure = null;
     this.isUntouched = false;

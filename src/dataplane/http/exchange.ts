@@ -100,6 +100,12 @@ export interface ClientInfo {
   bonds: ClientBonds | null;
 }
 
+/** Who picks a server for a try and sends it there: a load balancer. */
+export interface AttemptSender {
+  /** Not to one that the attempt excludes, as long as there is another. */
+  sendAttempt(exchange: Exchange): void;
+}
+
 const NO_HOOKS: readonly never[] = [];
 
 function added<H>(hooks: readonly H[], hook: H): readonly H[] {
@@ -199,6 +205,8 @@ export class Exchange implements AccessRecord {
   requestBytes = 0;
   responseBytes = 0;
   readonly attempt = new Attempt();
+  /** Of the attempts; null before the first. */
+  sender: AttemptSender | null = null;
   traffic: AccessRecord['traffic'] = 'http';
 
   private lastFilter: ChainedSink | null = null;

@@ -3,8 +3,7 @@
 // failure, or the response, in a hook of the exchange, and calls `sendAgain`.
 
 import { BODY_NONE } from '../http/body.ts';
-import type { AttemptSender } from '../http/attempt.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { AttemptSender, Exchange } from '../http/exchange.ts';
 import type { Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 
@@ -27,20 +26,20 @@ export interface AttemptOwner {
 
 /** The first attempt. */
 export function sendFirst(exchange: Exchange, sender: AttemptSender): void {
+  exchange.sender = sender;
   exchange.noteStages();
   send(exchange, sender);
 }
 
 function send(exchange: Exchange, sender: AttemptSender): void {
-  exchange.attempt.begin(sender);
+  exchange.attempt.begin();
   exchange.runAttemptHooks();
   sender.sendAttempt(exchange);
 }
 
 /** Nothing of a response has reached the client, and all of the request is at hand. */
 export function canSendAgain(exchange: Exchange): boolean {
-  const { attempt } = exchange;
-  return attempt.sender !== null && !exchange.isFinished && !exchange.isResponseStarted && exchange.hasWholeRequest;
+  return exchange.sender !== null && !exchange.isFinished && !exchange.isResponseStarted && exchange.hasWholeRequest;
 }
 
 /**
@@ -48,11 +47,9 @@ export function canSendAgain(exchange: Exchange): boolean {
  * exclude. The hook returns 'taken' then. Call it only if `canSendAgain`, which also holds later, when the hook has waited.
  */
 export function sendAgain(exchange: Exchange): void {
-  const { attempt } = exchange;
-  const sender = attempt.sender!; // By canSendAgain.
   exchange.forgetAttempt();
   exchange.forgetServer();
-  send(exchange, sender);
+  send(exchange, exchange.sender!); // By canSendAgain.
 }
 
 /** The attempt has failed; the exchange's Attempt says how. */
@@ -63,7 +60,7 @@ export function attemptFailed(exchange: Exchange, owner: AttemptOwner, reason = 
   if (repeatsByItself(exchange)) {
     const { target } = attempt;
     exchange.forgetAttempt();
-    attempt.begin(attempt.sender!); // By canSendAgain.
+    attempt.begin();
     attempt.target = target;
     exchange.runAttemptHooks();
     owner.repeat(exchange);

@@ -1,8 +1,7 @@
 // A check that goes to a server the way requests do, through an endpoint of its own: whatever protocol the server speaks. The
 // connection is kept from check to check. Subclasses say what is asked, and what the answer means.
 
-import type { AttemptSender } from '../../dataplane/http/attempt.ts';
-import type { Exchange } from '../../dataplane/http/exchange.ts';
+import type { AttemptSender, Exchange } from '../../dataplane/http/exchange.ts';
 import { FAILURES, type Failure } from '../../dataplane/http/failure.ts';
 import type { HeaderList } from '../../dataplane/http/header-list.ts';
 import { Subrequest, type Taker } from '../../dataplane/http/subrequest.ts';
