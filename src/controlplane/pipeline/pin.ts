@@ -12,7 +12,7 @@ import {
   type PinnedSections,
 } from '../../model/snapshot-sections.ts';
 import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
-import type { Compiled } from '../compile/compilation.ts';
+import { LISTED_SECTIONS, OBJECT_KINDS } from '../config/object-kinds.ts';
 import type { CompileResult } from '../compile/compile.ts';
 
 export type Differences = Readonly<Record<Counted, number>>;
@@ -96,20 +96,12 @@ export function pinDiagnostic({ text }: PinStatus): Diagnostic {
 }
 
 /** Where objects of a result have values that are shown as they were written: by kind and name. */
-export function writtenPlaces({ routers, middlewares, services, tcp, udp }: CompileResult): WrittenPlaces {
+export function writtenPlaces(result: CompileResult): WrittenPlaces {
   const places: Record<string, WrittenPlaces[string]> = {};
-  const note = (kind: string, objects: ReadonlyMap<string, Compiled<unknown>>): void => {
-    for (const { name, object } of objects.values()) {
-      if (object.substituted.length > 0) places[`${kind} ${name}`] = object.substituted;
+  for (const section of LISTED_SECTIONS) {
+    for (const { name, object } of result[section].values()) {
+      if (object.substituted.length > 0) places[`${OBJECT_KINDS[section].kind} ${name}`] = object.substituted;
     }
-  };
-  note('router', routers);
-  note('middleware', middlewares);
-  note('service', services);
-  note('tcpRouter', tcp.routers);
-  note('tcpMiddleware', tcp.middlewares);
-  note('tcpService', tcp.services);
-  note('udpRouter', udp.routers);
-  note('udpService', udp.services);
+  }
   return places;
 }

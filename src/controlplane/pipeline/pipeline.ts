@@ -17,7 +17,7 @@ import { compile, type CompileResult } from '../compile/compile.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install-config.ts';
-import { OBJECT_SECTIONS } from '../config/object-sections.ts';
+import { OBJECT_SECTIONS } from '../config/object-kinds.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
