@@ -1,6 +1,13 @@
 // JSON Schemas of what the API answers, for its OpenAPI description; tests hold real answers against them.
 
-import { OBJECT_KINDS } from '../controlplane/compile/object-kind.ts';
+import {
+  COMPARED_SECTIONS,
+  LISTED_PARTS,
+  LISTED_SECTIONS,
+  listedOf,
+  OBJECT_KINDS,
+} from '../controlplane/config/object-kinds.ts';
+import { COUNTED_NAMES } from '../model/snapshot-sections.ts';
 import type { JsonSchema } from '../schema/schema.ts';
 
 const text = { type: 'string' };
@@ -34,23 +41,17 @@ const rawObjects = {
   type: 'object',
   additionalProperties: shape({ status, 'error?': strings, 'usedBy?': strings }, true),
 };
-/** Traefik's words: those of HTTP have no prefix. */
 /** While a snapshot is pinned. */
 const pin = shape({
   version: integer,
   text,
-  differences: shape({ routers: integer, services: integer, middlewares: integer, tlsOptions: integer }),
+  differences: shape(Object.fromEntries(COUNTED_NAMES.map((counted) => [counted, integer]))),
 });
 export const rawData = shape({
   'pin?': pin,
-  routers: rawObjects,
-  middlewares: rawObjects,
-  services: rawObjects,
-  'tcpRouters?': rawObjects,
-  'tcpMiddlewares?': rawObjects,
-  'tcpServices?': rawObjects,
-  'udpRouters?': rawObjects,
-  'udpServices?': rawObjects,
+  ...Object.fromEntries(
+    LISTED_SECTIONS.map((section) => [OBJECT_KINDS[section].at[0] === 'http' ? section : `${section}?`, rawObjects]),
+  ),
 });
 
 export const version = shape({ Version: text, Codename: text, startDate: text, node: text, pid: integer });
@@ -74,9 +75,9 @@ export const certificateStatus = shape({
 });
 
 export const overview = shape({
-  http: shape({ routers: counts, services: counts, middlewares: counts }),
-  tcp: shape({ routers: counts, services: counts, middlewares: counts }),
-  udp: shape({ routers: counts, services: counts }),
+  ...Object.fromEntries(
+    LISTED_PARTS.map((part) => [part, shape(Object.fromEntries(listedOf(part).map(([name]) => [name, counts])))]),
+  ),
   certificates: counts,
   features: shape({ tracing: text, metrics: text, accessLog: flag }),
   providers: strings,
@@ -119,7 +120,7 @@ export const certificate = shape({
 });
 
 const objectChange = shape({
-  kind: { enum: OBJECT_KINDS },
+  kind: { enum: COMPARED_SECTIONS.map((section) => OBJECT_KINDS[section].kind) },
   name: text,
   change: { enum: ['added', 'removed', 'changed'] },
   status,

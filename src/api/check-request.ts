@@ -2,6 +2,7 @@
 
 import { mergeRouting } from '../controlplane/config/merge-routing.ts';
 import { parseConfig } from '../controlplane/config/document.ts';
+import { ROUTING_SECTIONS } from '../controlplane/config/document-kind.ts';
 import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { INSTALL_PROVIDER } from '../controlplane/config/install-config.ts';
 import { isMap } from '../schema/schema.ts';
@@ -10,7 +11,6 @@ import type { Substitutions } from '../schema/substitution.ts';
 import type { ApiRequest } from './endpoint.ts';
 
 const PROVIDERS: readonly string[] = ['file', 'rest', INSTALL_PROVIDER];
-const ROUTING_SECTIONS = new Set(['http', 'tcp', 'udp', 'tls']);
 
 interface CheckedFile {
   readonly path: string;
@@ -42,7 +42,7 @@ function decodeFile({ path, text, provider }: CheckedFile, options: CheckOptions
   // Of an install file, its routing sections.
   const routing =
     provider === INSTALL_PROVIDER && isMap(value)
-      ? Object.fromEntries(Object.entries(value).filter(([key]) => ROUTING_SECTIONS.has(key.toLowerCase())))
+      ? Object.fromEntries(Object.entries(value).filter(([key]) => ROUTING_SECTIONS.includes(key.toLowerCase())))
       : value;
   return decodeRouting(provider, { ...document, value: routing }, options);
 }

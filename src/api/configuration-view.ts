@@ -3,56 +3,40 @@
 
 import type { HistoryEntry } from '../model/history.ts';
 import { tcpServiceKey } from '../model/tcp.ts';
+import { LISTED_SECTIONS, OBJECT_KINDS, type ListedSection } from '../controlplane/config/object-kinds.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { internalMiddlewares, internalRouters } from './internal-view.ts';
 import * as pinned from './pinned-view.ts';
 import * as newest from './traefik-view.ts';
 import type { HealthOf, ShownObject } from './traefik-view.ts';
 
+type List = (section: ListedSection) => readonly ShownObject[];
+
 export interface ConfigurationView {
-  routers(): readonly ShownObject[];
-  middlewares(): readonly ShownObject[];
-  services(): readonly ShownObject[];
-  tcpRouters(): readonly ShownObject[];
-  tcpMiddlewares(): readonly ShownObject[];
-  tcpServices(): readonly ShownObject[];
-  udpRouters(): readonly ShownObject[];
-  udpServices(): readonly ShownObject[];
+  readonly list: List;
 }
 
 export function configurationView(pipeline: Pipeline, healthOf: HealthOf): ConfigurationView {
-  const { pin, history } = pipeline;
+  const { pin, history, result, install } = pipeline;
   const entry = pin === null ? null : history.get(pin.version);
-  const objects = entry === null ? newestObjects(pipeline, healthOf) : pinnedObjects(entry, healthOf);
-  const { admin } = pipeline.install;
-  const routers = (): readonly ShownObject[] => [...objects.routers(), ...internalRouters(admin)];
-  return {
-    ...objects,
-    routers,
-    middlewares: () => [...objects.middlewares(), ...internalMiddlewares(admin)],
-    services: () => [...objects.services(), ...internalServices(pipeline, routers())],
+  const listWritten: List =
+    entry === null
+      ? (section) => newest.shownObjects(section, { result, healthOf, defaultEntryPoints: install.defaultEntryPoints })
+      : pinnedObjects(entry, healthOf);
+  const internal: Readonly<Partial<Record<ListedSection, () => readonly ShownObject[]>>> = {
+    routers: () => internalRouters(install.admin),
+    middlewares: () => internalMiddlewares(install.admin),
+    services: () => internalServices(pipeline, list('routers')),
   };
+  const list: List = (section) => [...listWritten(section), ...(internal[section]?.() ?? [])];
+  return { list };
 }
 
-function newestObjects({ result, install }: Pipeline, healthOf: HealthOf): ConfigurationView {
-  const { defaultEntryPoints } = install;
-  return {
-    routers: () => newest.routers(result, defaultEntryPoints),
-    middlewares: () => newest.middlewares(result),
-    services: () => newest.services(result, healthOf),
-    tcpRouters: () => newest.tcpRouters(result, defaultEntryPoints),
-    tcpMiddlewares: () => newest.tcpMiddlewares(result),
-    tcpServices: () => newest.tcpServices(result, healthOf),
-    udpRouters: () => newest.udpRouters(result),
-    udpServices: () => newest.udpServices(result),
-  };
-}
-
-function pinnedObjects(entry: HistoryEntry, healthOf: HealthOf): ConfigurationView {
+function pinnedObjects(entry: HistoryEntry, healthOf: HealthOf): List {
   const routers = pinned.pinnedRouters(entry);
   const tcpRouters = pinned.pinnedTcpRouters(entry);
   const udpRouters = pinned.pinnedUdpRouters(entry);
-  return {
+  const lists: Readonly<Record<ListedSection, () => readonly ShownObject[]>> = {
     routers: () => routers,
     middlewares: () => used(pinned.pinnedMiddlewares(entry), routers, 'middlewares'),
     services: () =>
@@ -68,6 +52,7 @@ function pinnedObjects(entry: HistoryEntry, healthOf: HealthOf): ConfigurationVi
     udpRouters: () => udpRouters,
     udpServices: () => used(pinned.pinnedUdpServices(entry), udpRouters, 'service'),
   };
+  return (section) => lists[section]();
 }
 
 /** With the routers that name each. */
@@ -108,18 +93,10 @@ export function rawData(view: ConfigurationView): Record<string, Record<string, 
         return [shown.name, Object.fromEntries(rest)];
       }),
     );
-  const others = {
-    tcpRouters: byName(view.tcpRouters()),
-    tcpMiddlewares: byName(view.tcpMiddlewares()),
-    tcpServices: byName(view.tcpServices()),
-    udpRouters: byName(view.udpRouters()),
-    udpServices: byName(view.udpServices()),
-  };
-  return {
-    routers: byName(view.routers()),
-    middlewares: byName(view.middlewares()),
-    services: byName(view.services()),
-    // As in Traefik, sections without an object are left out.
-    ...Object.fromEntries(Object.entries(others).filter(([, objects]) => Object.keys(objects).length > 0)),
-  };
+  // As in Traefik, sections without an object are left out, but for those of HTTP.
+  return Object.fromEntries(
+    LISTED_SECTIONS.map((section) => [section, byName(view.list(section))] as const).filter(
+      ([section, objects]) => OBJECT_KINDS[section].at[0] === 'http' || Object.keys(objects).length > 0,
+    ),
+  );
 }

@@ -82,7 +82,7 @@ ${table(
   'Routers',
   ['name', 'rule', 'entry points', 'service', 'state'],
   shown
-    .routers()
+    .list('routers')
     .map((router) => [
       `<code>${escape(router.name)}</code>`,
       `<code>${text(router['rule'])}</code>`,
@@ -94,12 +94,12 @@ ${table(
 ${table(
   'Services',
   ['name', 'type', 'servers', 'used by', 'state'],
-  shown.services().map((service) => {
+  shown.list('services').map((service) => {
     const [name, type, usedBy, status] = plain(service) as [string, string, string, string]; // Four, as above.
     return [name, type, servers(service), usedBy, status];
   }),
 )}
-${table('Middlewares', ['name', 'type', 'used by', 'state'], shown.middlewares().map(plain))}
+${table('Middlewares', ['name', 'type', 'used by', 'state'], shown.list('middlewares').map(plain))}
 </body></html>
 `;
 }

@@ -1,6 +1,7 @@
 // Every endpoint of the API, in the order of its description. Reading ones have Traefik's paths and shapes.
 
 import type { InstallConfig } from '../controlplane/config/install-config.ts';
+import { LISTED_PARTS, listedOf, type RoutingPart } from '../controlplane/config/object-kinds.ts';
 import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
 import { parseConfig } from '../controlplane/config/document.ts';
 import { diffResults } from '../controlplane/pipeline/diff.ts';
@@ -90,6 +91,10 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
     item: Endpoint['answer'],
     list: () => readonly Readonly<Record<string, unknown>>[],
   ): readonly Endpoint[] => listAndOne(path, noun, item, list, pipeline);
+  const listsOf = (part: RoutingPart): readonly Endpoint[] =>
+    listedOf(part).flatMap(([name, section]) =>
+      lists(`/api/${part}/${name}`, `${part.toUpperCase()} ${name}`, answers.shownObject, () => shown().list(section)),
+    );
   return [
     {
       method: 'GET',
@@ -120,17 +125,11 @@ function readEndpoints(sources: ApiSources): readonly Endpoint[] {
       handle: () => ok({ ...rawData(shown()), ...pinPart(pipeline) }, pinHeader(pipeline)),
     },
     ...lists('/api/entrypoints', 'entry points', answers.entryPoint, entryPoints),
-    ...lists('/api/http/routers', 'HTTP routers', answers.shownObject, () => shown().routers()),
-    ...lists('/api/http/services', 'HTTP services', answers.shownObject, () => shown().services()),
-    ...lists('/api/http/middlewares', 'HTTP middlewares', answers.shownObject, () => shown().middlewares()),
+    ...listsOf('http'),
     ...lists('/api/certificates', 'TLS certificates', answers.certificate, () =>
       shownCertificates().map((one) => ({ ...one })),
     ),
-    ...lists('/api/tcp/routers', 'TCP routers', answers.shownObject, () => shown().tcpRouters()),
-    ...lists('/api/tcp/services', 'TCP services', answers.shownObject, () => shown().tcpServices()),
-    ...lists('/api/tcp/middlewares', 'TCP middlewares', answers.shownObject, () => shown().tcpMiddlewares()),
-    ...lists('/api/udp/routers', 'UDP routers', answers.shownObject, () => shown().udpRouters()),
-    ...lists('/api/udp/services', 'UDP services', answers.shownObject, () => shown().udpServices()),
+    ...LISTED_PARTS.filter((part) => part !== 'http').flatMap(listsOf),
     {
       method: 'GET',
       path: '/api/acme/certificates',
@@ -210,17 +209,12 @@ function overview(
   const names = pipeline.providers.map(({ name }) => name[0]!.toUpperCase() + name.slice(1));
   const { version, digest } = pipeline.current;
   return {
-    http: {
-      routers: count(shown.routers()),
-      services: count(shown.services()),
-      middlewares: count(shown.middlewares()),
-    },
-    tcp: {
-      routers: count(shown.tcpRouters()),
-      services: count(shown.tcpServices()),
-      middlewares: count(shown.tcpMiddlewares()),
-    },
-    udp: { routers: count(shown.udpRouters()), services: count(shown.udpServices()) },
+    ...Object.fromEntries(
+      LISTED_PARTS.map((part) => [
+        part,
+        Object.fromEntries(listedOf(part).map(([name, section]) => [name, count(shown.list(section))])),
+      ]),
+    ),
     certificates: count(certificates),
     features: {
       tracing: '',

@@ -5,16 +5,22 @@ import type { HistoryEntry } from '../model/history.ts';
 import { childrenOf, type LoadBalancerSpec, type ServiceSpec, type StickyCookieSpec } from '../model/service.ts';
 import type { TcpServiceSpec } from '../model/tcp.ts';
 import type { UdpServiceSpec } from '../model/udp.ts';
-import type { ObjectKind } from '../controlplane/compile/object-kind.ts';
+import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/object-kinds.ts';
 import { redact } from '../controlplane/config/redact.ts';
-import { SCHEMAS } from '../controlplane/pipeline/diff.ts';
 import { isMap } from '../schema/schema.ts';
 import type { ShownObject } from './traefik-view.ts';
 
 const DISABLED = 'it could not be served when this snapshot was made';
 
-function shown(entry: HistoryEntry, kind: ObjectKind, name: string, options: object, isDisabled = false): ShownObject {
-  const visible = redact(options, SCHEMAS[kind], entry.written?.[`${kind} ${name}`]);
+function shown(
+  entry: HistoryEntry,
+  section: ListedSection,
+  name: string,
+  options: object,
+  isDisabled = false,
+): ShownObject {
+  const row = OBJECT_KINDS[section];
+  const visible = redact(options, row.options, entry.written?.[`${row.kind} ${name}`]);
   return {
     ...(isMap(visible) ? visible : {}),
     name,
@@ -36,14 +42,14 @@ export function pinnedRouters(entry: HistoryEntry): readonly ShownObject[] {
       ...(tls === true ? { tls: {} } : {}),
       observability,
     };
-    const common = shown(entry, 'router', name, options, route.disabledStatus !== 0);
+    const common = shown(entry, 'routers', name, options, route.disabledStatus !== 0);
     return { ...common, priority, priorityStr: String(priority), using: entryPoints };
   });
 }
 
 export function pinnedMiddlewares(entry: HistoryEntry): readonly ShownObject[] {
   return Object.values(entry.middlewares).map(({ name, kind, options }) => ({
-    ...shown(entry, 'middleware', name, { [kind]: options }),
+    ...shown(entry, 'middlewares', name, { [kind]: options }),
     type: kind.toLowerCase(),
   }));
 }
@@ -52,7 +58,7 @@ export function pinnedServices(entry: HistoryEntry): readonly ShownObject[] {
   return Object.values(entry.services)
     .filter(({ name }) => !name.endsWith('@internal'))
     .map((spec) => ({
-      ...shown(entry, 'service', spec.name, serviceOptionsOf(spec)),
+      ...shown(entry, 'services', spec.name, serviceOptionsOf(spec)),
       type: spec.kind.toLowerCase(),
     }));
 }
@@ -117,7 +123,7 @@ export function pinnedTcpRouters(entry: HistoryEntry): readonly ShownObject[] {
     const { name, entryPoints, rule, priority, middlewares, service, tls, isDisabled } = route;
     const options = { entryPoints, rule, middlewares, service, ...(tls === null ? {} : { tls }) };
     return {
-      ...shown(entry, 'tcpRouter', name, options, isDisabled),
+      ...shown(entry, 'tcpRouters', name, options, isDisabled),
       priority,
       priorityStr: String(priority),
       using: entryPoints,
@@ -127,28 +133,28 @@ export function pinnedTcpRouters(entry: HistoryEntry): readonly ShownObject[] {
 
 export function pinnedTcpMiddlewares(entry: HistoryEntry): readonly ShownObject[] {
   return Object.values(entry.tcpMiddlewares).map(({ name, kind, ...options }) => ({
-    ...shown(entry, 'tcpMiddleware', name, { [kind]: options }),
+    ...shown(entry, 'tcpMiddlewares', name, { [kind]: options }),
     type: kind.toLowerCase(),
   }));
 }
 
 export function pinnedTcpServices(entry: HistoryEntry): readonly ShownObject[] {
   return Object.values(entry.tcpServices).map((spec) => ({
-    ...shown(entry, 'tcpService', spec.name, plainOptionsOf(spec)),
+    ...shown(entry, 'tcpServices', spec.name, plainOptionsOf(spec)),
     type: spec.kind === 'tcpWeighted' ? 'weighted' : 'loadbalancer',
   }));
 }
 
 export function pinnedUdpRouters(entry: HistoryEntry): readonly ShownObject[] {
   return Object.values(entry.udpRoutes).map(({ name, entryPoints, service, isDisabled }) => ({
-    ...shown(entry, 'udpRouter', name, { entryPoints, service }, isDisabled),
+    ...shown(entry, 'udpRouters', name, { entryPoints, service }, isDisabled),
     using: entryPoints,
   }));
 }
 
 export function pinnedUdpServices(entry: HistoryEntry): readonly ShownObject[] {
   return Object.values(entry.udpServices).map((spec) => ({
-    ...shown(entry, 'udpService', spec.name, plainOptionsOf(spec)),
+    ...shown(entry, 'udpServices', spec.name, plainOptionsOf(spec)),
     type: spec.kind === 'udpWeighted' ? 'weighted' : 'loadbalancer',
   }));
 }

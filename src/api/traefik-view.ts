@@ -1,10 +1,10 @@
 // What is configured, in the shapes of Traefik's API: tools written for it read this one. Options are shown decoded, with
 // defaults filled in and secrets hidden.
 
-import { SCHEMAS, statusOf, shownOptions, type ObjectStatus } from '../controlplane/pipeline/diff.ts';
+import { statusOf, shownOptions, type ObjectStatus } from '../controlplane/pipeline/diff.ts';
 import { qualify, type Compiled } from '../controlplane/compile/compilation.ts';
-import type { ObjectKind } from '../controlplane/compile/object-kind.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
+import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/object-kinds.ts';
 import type { EntryPointSpec } from '../model/entrypoint.ts';
 import type { ServerHealth } from '../model/server-health.ts';
 import { tcpServiceKey } from '../model/tcp.ts';
@@ -22,17 +22,17 @@ export interface ShownObject {
 }
 
 /** Where an object names others of its provider; Traefik shows these with the provider's name. */
-const REFERENCES: Partial<Record<ObjectKind, readonly (readonly string[])[]>> = {
-  router: [['middlewares'], ['parentRefs']],
-  middleware: [['chain', 'middlewares']],
-  service: [['loadBalancer', 'middlewares']],
-  tcpRouter: [['middlewares']],
+const REFERENCES: Partial<Record<ListedSection, readonly (readonly string[])[]>> = {
+  routers: [['middlewares'], ['parentRefs']],
+  middlewares: [['chain', 'middlewares']],
+  services: [['loadBalancer', 'middlewares']],
+  tcpRouters: [['middlewares']],
 };
 
-function common(kind: ObjectKind, compiled: Compiled<unknown>): ShownObject {
+function common(section: ListedSection, compiled: Compiled<unknown>): ShownObject {
   const messages = [...compiled.errors, ...compiled.warnings];
-  let options = shownOptions(kind, compiled);
-  for (const path of REFERENCES[kind] ?? []) options = qualifyAt(options, path, compiled.provider);
+  let options = shownOptions(section, compiled);
+  for (const path of REFERENCES[section] ?? []) options = qualifyAt(options, path, compiled.provider);
   return {
     ...options,
     name: compiled.name,
@@ -58,10 +58,10 @@ export function qualifiedName(name: unknown, provider: string): unknown {
   return typeof name === 'string' && name !== '' ? qualify(name, provider) : name;
 }
 
-/** Kind of a service or middleware as Traefik writes it: lower case. */
-function typeOf(kind: ObjectKind, shown: ShownObject): string {
-  const kinds = Object.keys(SCHEMAS[kind].fields ?? {});
-  return kinds.find((name) => shown[name] !== undefined)?.toLowerCase() ?? 'unknown';
+/** With its kind as Traefik writes it: lower case. */
+function withType(section: ListedSection, shown: ShownObject): ShownObject {
+  const kinds = Object.keys(OBJECT_KINDS[section].options.fields ?? {});
+  return { ...shown, type: kinds.find((name) => shown[name] !== undefined)?.toLowerCase() ?? 'unknown' };
 }
 
 /** What a router asks for, also while it gets nothing. */
@@ -79,69 +79,58 @@ function placeOf(
   };
 }
 
-export function routers(result: CompileResult, defaults: readonly string[]): readonly ShownObject[] {
-  return [...result.routers.values()].map((router) => {
-    const shown = common('router', router);
-    const { priority, using } = placeOf(shown, result.sections.routes[router.name], defaults);
-    const { parentRefs, ...rest } = shown;
-    const isChild = Array.isArray(parentRefs) && parentRefs.length > 0;
-    return {
-      ...rest,
-      ...(isChild ? { parentRefs } : {}),
-      name: router.name,
-      provider: router.provider,
-      status: shown.status,
-      entryPoints: shown['entryPoints'] ?? (isChild ? [] : using),
-      priority,
-      priorityStr: String(priority),
-      using: isChild ? [] : using,
-    };
-  });
+/** What the objects are shown by beside their options. */
+export interface Facts {
+  readonly result: CompileResult;
+  readonly defaultEntryPoints: readonly string[];
+  readonly healthOf: HealthOf;
 }
 
-export function middlewares(result: CompileResult): readonly ShownObject[] {
-  return [...result.middlewares.values()].map((middleware) => {
-    const shown = common('middleware', middleware);
-    return { ...shown, type: typeOf('middleware', shown) };
-  });
+export function shownObjects(section: ListedSection, facts: Facts): readonly ShownObject[] {
+  const { result } = facts;
+  return [...result[section].values()].map((compiled) => SHOWN[section](common(section, compiled), facts));
 }
 
-export function tcpRouters(result: CompileResult, defaults: readonly string[]): readonly ShownObject[] {
-  return [...result.tcp.routers.values()].map((router) => {
-    const shown = common('tcpRouter', router);
-    const { priority, using } = placeOf(shown, result.sections.tcpRoutes[router.name], defaults);
+const SHOWN: Readonly<Record<ListedSection, (shown: ShownObject, facts: Facts) => ShownObject>> = {
+  routers: shownRouter,
+  middlewares: (shown) => withType('middlewares', shown),
+  services: (shown, { healthOf }) =>
+    withHealth(withType('services', shown), isDisabled(shown) ? null : healthOf(shown.name), shownServer),
+  tcpRouters: (shown, { result, defaultEntryPoints }) => {
+    const { priority, using } = placeOf(shown, result.sections.tcpRoutes[shown.name], defaultEntryPoints);
     return { ...shown, entryPoints: shown['entryPoints'] ?? using, priority, priorityStr: String(priority), using };
-  });
-}
-
-export function tcpMiddlewares(result: CompileResult): readonly ShownObject[] {
-  return [...result.tcp.middlewares.values()].map((middleware) => {
-    const shown = common('tcpMiddleware', middleware);
-    return { ...shown, type: typeOf('tcpMiddleware', shown) };
-  });
-}
-
-export function tcpServices(result: CompileResult, healthOf: HealthOf): readonly ShownObject[] {
-  return [...result.tcp.services.values()].map((service) => {
-    const shown = common('tcpService', service);
-    const servers = service.errors.length > 0 ? null : healthOf(tcpServiceKey(service.name));
-    return withHealth({ ...shown, type: typeOf('tcpService', shown) }, servers, shownTcpServer);
-  });
-}
-
-export function udpRouters(result: CompileResult): readonly ShownObject[] {
-  return [...result.udp.routers.values()].map((router) => {
-    const shown = common('udpRouter', router);
-    const using = result.sections.udpRoutes[router.name]?.entryPoints ?? shown['entryPoints'] ?? [];
+  },
+  tcpMiddlewares: (shown) => withType('tcpMiddlewares', shown),
+  tcpServices: (shown, { healthOf }) => {
+    const servers = isDisabled(shown) ? null : healthOf(tcpServiceKey(shown.name));
+    return withHealth(withType('tcpServices', shown), servers, shownTcpServer);
+  },
+  udpRouters: (shown, { result }) => {
+    const using = result.sections.udpRoutes[shown.name]?.entryPoints ?? shown['entryPoints'] ?? [];
     return { ...shown, entryPoints: shown['entryPoints'] ?? using, using: using as readonly string[] }; // Of the schema of routers.
-  });
+  },
+  udpServices: (shown) => withType('udpServices', shown),
+};
+
+function isDisabled({ status }: ShownObject): boolean {
+  return status === 'disabled';
 }
 
-export function udpServices(result: CompileResult): readonly ShownObject[] {
-  return [...result.udp.services.values()].map((service) => {
-    const shown = common('udpService', service);
-    return { ...shown, type: typeOf('udpService', shown) };
-  });
+function shownRouter(shown: ShownObject, { result, defaultEntryPoints }: Facts): ShownObject {
+  const { priority, using } = placeOf(shown, result.sections.routes[shown.name], defaultEntryPoints);
+  const { parentRefs, ...rest } = shown;
+  const isChild = Array.isArray(parentRefs) && parentRefs.length > 0;
+  return {
+    ...rest,
+    ...(isChild ? { parentRefs } : {}),
+    name: shown.name,
+    provider: shown.provider,
+    status: shown.status,
+    entryPoints: shown['entryPoints'] ?? (isChild ? [] : using),
+    priority,
+    priorityStr: String(priority),
+    using: isChild ? [] : using,
+  };
 }
 
 export function shownTcpServer(server: ServerHealth): object {
@@ -152,14 +141,6 @@ export function shownTcpServer(server: ServerHealth): object {
 
 /** Servers of a service; null for one that has none of its own. */
 export type HealthOf = (service: string) => readonly ServerHealth[] | null;
-
-export function services(result: CompileResult, healthOf: HealthOf): readonly ShownObject[] {
-  return [...result.services.values()].map((service) => {
-    const shown = common('service', service);
-    const servers = service.errors.length > 0 ? null : healthOf(service.name);
-    return withHealth({ ...shown, type: typeOf('service', shown) }, servers, shownServer);
-  });
-}
 
 /** The service with what is known of its servers, if it has any. */
 export function withHealth(

@@ -7,6 +7,7 @@ import { ApplicationLog } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
 import { internalSocket } from '../model/service.ts';
+import { namesOf, type Counted } from '../model/snapshot-sections.ts';
 import { AdminServer } from '../api/admin-server.ts';
 import { configurationView } from '../api/configuration-view.ts';
 import { dashboardPage } from '../api/dashboard-page.ts';
@@ -445,16 +446,12 @@ export class Standalone {
     if (this.#ending !== null) throw new Error('the router was stopped while it started');
   }
 
-  /** Objects in force that people wrote. */
+  /** Objects in force that people wrote, but for those of UDP. */
   get counts(): { routers: number; services: number; middlewares: number } {
-    const { routes, services, middlewares, tcpRoutes, tcpServices, tcpMiddlewares } = this.#pipeline.current;
-    const written = (objects: object): number =>
-      Object.keys(objects).filter((name) => !name.endsWith(`@${INTERNAL_PROVIDER}`)).length;
-    return {
-      routers: written(routes) + written(tcpRoutes),
-      services: written(services) + written(tcpServices),
-      middlewares: written(middlewares) + written(tcpMiddlewares),
-    };
+    const sections = { ...this.#pipeline.current, udpRoutes: {}, udpServices: {} };
+    const written = (counted: Counted): number =>
+      namesOf(sections, counted).filter((name) => !name.endsWith(`@${INTERNAL_PROVIDER}`)).length;
+    return { routers: written('routers'), services: written('services'), middlewares: written('middlewares') };
   }
 
   /** What clients of an entry point speak, as far as its routers tell. */
@@ -647,11 +644,11 @@ export class Standalone {
   }
 
   #updateLiveNames(): void {
-    const { entryPoints, routes, services, tcpRoutes, tcpServices, udpRoutes, udpServices } = this.#pipeline.current;
+    const { current } = this.#pipeline;
     this.#metrics.setLive({
-      entryPoints: new Set(Object.keys(entryPoints)),
-      routers: new Set([routes, tcpRoutes, udpRoutes].flatMap((specs) => Object.keys(specs))),
-      services: new Set([services, tcpServices, udpServices].flatMap((specs) => Object.keys(specs))),
+      entryPoints: new Set(Object.keys(current.entryPoints)),
+      routers: new Set(namesOf(current, 'routers')),
+      services: new Set(namesOf(current, 'services')),
     });
   }
 

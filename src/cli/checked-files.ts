@@ -23,7 +23,8 @@ import { isConfigModule, readInstallFile } from '../controlplane/config/install-
 import { installOptions } from '../controlplane/config/install-options.ts';
 import { operatorSubstitutions } from '../controlplane/config/operator-substitutions.ts';
 import { PluginLoadError } from '../controlplane/config/plugins.ts';
-import type { RoutingConfig, RoutingSections } from '../controlplane/config/routing-config.ts';
+import { bySection, OBJECT_SECTIONS } from '../controlplane/config/object-kinds.ts';
+import type { RoutingConfig, RoutingObject, RoutingSections } from '../controlplane/config/routing-config.ts';
 import { FileProvider } from '../controlplane/providers/file/file-provider.ts';
 import type { OptionFlag } from '../controlplane/config/install-sources.ts';
 
@@ -177,20 +178,14 @@ async function checkRouting(path: string, install: InstallConfig | null, context
 
 /** The file's objects, and those of the files beside it that have other names. */
 function withNeighbours(own: RoutingConfig, all: RoutingConfig, path: string): RoutingConfig {
-  const sections: Record<string, unknown> = {};
-  for (const name of SECTION_NAMES) {
-    const beside = [...all[name]].filter(
-      ([, object]) => object.document.source !== path && !own[name].has(object.name),
+  const sections = bySection((section) => {
+    const beside = [...all[section]].filter(
+      ([, object]) => object.document.source !== path && !own[section].has(object.name),
     );
-    sections[name] = new Map<string, unknown>([...own[name], ...beside]);
-  }
-  return { ...own, ...(sections as unknown as RoutingSections), unread: all.unread ?? [] }; // Every one, under its own name.
+    return new Map<string, RoutingObject<unknown>>([...own[section], ...beside]);
+  }) as RoutingSections; // Of each section, its own objects.
+  return { ...own, ...sections, unread: all.unread ?? [] };
 }
-
-const SECTION_NAMES = [
-  'routers', 'middlewares', 'services', 'serversTransports', 'certificates', 'tlsOptions', 'tlsStores', 'tcpRouters',
-  'tcpServices', 'tcpMiddlewares', 'tcpServersTransports', 'udpRouters', 'udpServices',
-] as const satisfies readonly (keyof RoutingSections)[]; // prettier-ignore
 
 async function readRouting(
   config: { filename: string | undefined; directory: string | undefined },
@@ -255,7 +250,7 @@ function documentsOf(configs: readonly RoutingConfig[]): readonly ConfigDocument
   const found = new Set<ConfigDocument>();
   for (const config of configs) {
     if (config.provider !== 'file') continue;
-    for (const name of SECTION_NAMES) for (const { document } of config[name].values()) found.add(document);
+    for (const section of OBJECT_SECTIONS) for (const { document } of config[section].values()) found.add(document);
   }
   return [...found].toSorted((a, b) => (a.source < b.source ? -1 : 1));
 }

@@ -2,81 +2,60 @@
 // take. Keys are in canonical spelling; text stands for any value, as it may hold a substitution.
 
 import { installOptions } from '../controlplane/config/install-options.ts';
-import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
-import { serviceOptions } from '../controlplane/config/service-options.ts';
 import {
-  tcpMiddlewareOptions,
-  tcpRouterOptions,
-  tcpServiceOptions,
-  tcpTransportOptions,
-} from '../controlplane/config/tcp-options.ts';
-import { certificateOptions, storeOptions, tlsOptions } from '../controlplane/config/tls-options.ts';
-import { udpRouterOptions, udpServiceOptions } from '../controlplane/config/udp-options.ts';
-import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
+  OBJECT_KINDS,
+  ROUTING_PARTS,
+  sectionsOf,
+  type ObjectSection,
+  type RoutingPart,
+} from '../controlplane/config/object-kinds.ts';
 import type { Field, Schema } from '../schema/schema.ts';
 
 const INDENT = '  ';
 
+/** Names of the types of one object. */
+const NAMES: Readonly<Record<ObjectSection, string>> = {
+  routers: 'RouterInput',
+  services: 'ServiceInput',
+  middlewares: 'MiddlewareInput',
+  serversTransports: 'TransportInput',
+  tcpRouters: 'TcpRouterInput',
+  tcpServices: 'TcpServiceInput',
+  tcpMiddlewares: 'TcpMiddlewareInput',
+  tcpServersTransports: 'TcpTransportInput',
+  udpRouters: 'UdpRouterInput',
+  udpServices: 'UdpServiceInput',
+  certificates: 'CertificateInput',
+  tlsOptions: 'TlsOptionsInput',
+  tlsStores: 'TlsStoreInput',
+};
+
 export function renderInputTypes(): string {
+  const routing = ROUTING_PARTS.map((part) => `  readonly ${part}?: RoutingInput['${part}'];\n`).join('');
+  const objects = ROUTING_PARTS.flatMap(sectionsOf).map(([, section]) => objectType(section));
   return `// Written by npm run generate from the schemas: configuration as people write it.
 
-export interface InstallInput ${typeOf(installOptions, 0).replace(/\}$/, `  /** Routing configuration in the same file. */\n  readonly http?: RoutingInput['http'];\n  readonly tcp?: RoutingInput['tcp'];\n  readonly udp?: RoutingInput['udp'];\n  readonly tls?: RoutingInput['tls'];\n}`)}
+export interface InstallInput ${typeOf(installOptions, 0).replace(/\}$/, `  /** Routing configuration in the same file. */\n${routing}}`)}
 
 export interface RoutingInput {
-  readonly http?: {
-    readonly routers?: Readonly<Record<string, RouterInput>>;
-    readonly services?: Readonly<Record<string, ServiceInput>>;
-    readonly middlewares?: Readonly<Record<string, MiddlewareInput>>;
-    readonly serversTransports?: Readonly<Record<string, TransportInput>>;
-  };
-  readonly tcp?: {
-    readonly routers?: Readonly<Record<string, TcpRouterInput>>;
-    readonly services?: Readonly<Record<string, TcpServiceInput>>;
-    readonly middlewares?: Readonly<Record<string, TcpMiddlewareInput>>;
-    readonly serversTransports?: Readonly<Record<string, TcpTransportInput>>;
-  };
-  readonly udp?: {
-    readonly routers?: Readonly<Record<string, UdpRouterInput>>;
-    readonly services?: Readonly<Record<string, UdpServiceInput>>;
-  };
-  readonly tls?: {
-    readonly certificates?: readonly CertificateInput[];
-    readonly options?: Readonly<Record<string, TlsOptionsInput>>;
-    readonly stores?: Readonly<Record<string, TlsStoreInput>>;
-  };
+${ROUTING_PARTS.map(partType).join('')}}
+
+${objects.join('\n')}`;
 }
 
-export interface RouterInput ${typeOf(routerOptions, 0)}
+function partType(part: RoutingPart): string {
+  const sections = sectionsOf(part).map(([name, section]) => {
+    const type = NAMES[section];
+    const all = OBJECT_KINDS[section].isList === true ? `readonly ${type}[]` : `Readonly<Record<string, ${type}>>`;
+    return `    readonly ${name}?: ${all};\n`;
+  });
+  return `  readonly ${part}?: {\n${sections.join('')}  };\n`;
+}
 
-/** Exactly one of the kinds. */
-export interface ServiceInput ${typeOf(serviceOptions, 0)}
-
-/** Exactly one of the kinds. */
-export interface MiddlewareInput ${typeOf(middlewareOptions, 0)}
-
-export interface TransportInput ${typeOf(namedTransportOptions, 0)}
-
-export interface TcpRouterInput ${typeOf(tcpRouterOptions, 0)}
-
-/** Exactly one of the kinds. */
-export interface TcpServiceInput ${typeOf(tcpServiceOptions, 0)}
-
-/** Exactly one of the kinds. */
-export interface TcpMiddlewareInput ${typeOf(tcpMiddlewareOptions, 0)}
-
-export interface TcpTransportInput ${typeOf(tcpTransportOptions, 0)}
-
-export interface UdpRouterInput ${typeOf(udpRouterOptions, 0)}
-
-/** Exactly one of the kinds. */
-export interface UdpServiceInput ${typeOf(udpServiceOptions, 0)}
-
-export interface CertificateInput ${typeOf(certificateOptions, 0)}
-
-export interface TlsOptionsInput ${typeOf(tlsOptions, 0)}
-
-export interface TlsStoreInput ${typeOf(storeOptions, 0)}
-`;
+function objectType(section: ObjectSection): string {
+  const { options, example } = OBJECT_KINDS[section];
+  const note = example === undefined ? '' : '/** Exactly one of the kinds. */\n';
+  return `${note}export interface ${NAMES[section]} ${typeOf(options, 0)}\n`;
 }
 
 function typeOf(schema: Schema<unknown>, depth: number): string {

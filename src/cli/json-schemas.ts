@@ -1,69 +1,40 @@
 // The JSON Schemas of the package: editors complete and check configuration files with them.
 
 import { installOptions } from '../controlplane/config/install-options.ts';
-import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
-import { serviceOptions } from '../controlplane/config/service-options.ts';
 import {
-  tcpMiddlewareOptions,
-  tcpRouterOptions,
-  tcpServiceOptions,
-  tcpTransportOptions,
-} from '../controlplane/config/tcp-options.ts';
-import { certificateOptions, storeOptions, tlsOptions } from '../controlplane/config/tls-options.ts';
-import { udpRouterOptions, udpServiceOptions } from '../controlplane/config/udp-options.ts';
-import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
+  OBJECT_KINDS,
+  ROUTING_PARTS,
+  sectionsOf,
+  type ObjectSection,
+  type RoutingPart,
+} from '../controlplane/config/object-kinds.ts';
 import { jsonSchemaOf } from '../schema/json-schema.ts';
 import type { JsonSchema } from '../schema/schema.ts';
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 
-function mapOf(schema: JsonSchema): JsonSchema {
-  return { type: ['object', 'null'], additionalProperties: schema };
+const PARTS: Readonly<Record<RoutingPart, string>> = {
+  http: 'Routers, services, middlewares and transports by name.',
+  tcp: 'TCP routers, services, middlewares and transports by name.',
+  udp: 'UDP routers and services by name.',
+  tls: 'Certificates, and options and stores by name.',
+};
+
+function sectionSchema(section: ObjectSection): JsonSchema {
+  const { options, isList } = OBJECT_KINDS[section];
+  const schema = jsonSchemaOf(options);
+  return isList === true
+    ? { type: ['array', 'null'], items: schema }
+    : { type: ['object', 'null'], additionalProperties: schema };
 }
 
-function routingProperties(): Readonly<Record<string, JsonSchema>> {
+function partSchema(part: RoutingPart): JsonSchema {
+  const sections = sectionsOf(part).map(([name, section]) => [name, sectionSchema(section)] as const);
   return {
-    http: {
-      description: 'Routers, services, middlewares and transports by name.',
-      type: ['object', 'null'],
-      additionalProperties: false,
-      properties: {
-        routers: mapOf(jsonSchemaOf(routerOptions)),
-        services: mapOf(jsonSchemaOf(serviceOptions)),
-        middlewares: mapOf(jsonSchemaOf(middlewareOptions)),
-        serversTransports: mapOf(jsonSchemaOf(namedTransportOptions)),
-      },
-    },
-    tcp: {
-      description: 'TCP routers, services, middlewares and transports by name.',
-      type: ['object', 'null'],
-      additionalProperties: false,
-      properties: {
-        routers: mapOf(jsonSchemaOf(tcpRouterOptions)),
-        services: mapOf(jsonSchemaOf(tcpServiceOptions)),
-        middlewares: mapOf(jsonSchemaOf(tcpMiddlewareOptions)),
-        serversTransports: mapOf(jsonSchemaOf(tcpTransportOptions)),
-      },
-    },
-    udp: {
-      description: 'UDP routers and services by name.',
-      type: ['object', 'null'],
-      additionalProperties: false,
-      properties: {
-        routers: mapOf(jsonSchemaOf(udpRouterOptions)),
-        services: mapOf(jsonSchemaOf(udpServiceOptions)),
-      },
-    },
-    tls: {
-      description: 'Certificates, and options and stores by name.',
-      type: ['object', 'null'],
-      additionalProperties: false,
-      properties: {
-        certificates: { type: ['array', 'null'], items: jsonSchemaOf(certificateOptions) },
-        options: mapOf(jsonSchemaOf(tlsOptions)),
-        stores: mapOf(jsonSchemaOf(storeOptions)),
-      },
-    },
+    description: PARTS[part],
+    type: ['object', 'null'],
+    additionalProperties: false,
+    properties: Object.fromEntries(sections),
   };
 }
 
@@ -73,7 +44,7 @@ const EXTENSIONS = { '^[xX]-': {} };
 /** Text by file name below `schema/`. */
 export function renderJsonSchemas(): Readonly<Record<string, string>> {
   const install = jsonSchemaOf(installOptions);
-  const routing = routingProperties();
+  const routing = Object.fromEntries(ROUTING_PARTS.map((part) => [part, partSchema(part)]));
   const render = (schema: object): string => `${JSON.stringify(schema, null, 2)}\n`;
   return {
     'install.json': render({

@@ -7,14 +7,8 @@ import { decodeInstall } from '../controlplane/config/install-config.ts';
 import { ERROR_CODES } from '../core/errors.ts';
 import { installOptions } from '../controlplane/config/install-options.ts';
 import { middlewareOptions, routerOptions } from '../controlplane/config/routing-options.ts';
+import { OBJECT_KINDS, sectionsOf, type RoutingPart } from '../controlplane/config/object-kinds.ts';
 import { serviceOptions } from '../controlplane/config/service-options.ts';
-import {
-  tcpMiddlewareOptions,
-  tcpRouterOptions,
-  tcpServiceOptions,
-  tcpTransportOptions,
-} from '../controlplane/config/tcp-options.ts';
-import { udpRouterOptions, udpServiceOptions } from '../controlplane/config/udp-options.ts';
 import { namedTransportOptions } from '../controlplane/config/transport-options.ts';
 import { DIAGNOSTIC_CODES } from '../controlplane/config/diagnostic-codes.ts';
 import { FAILURES } from '../dataplane/http/failure.ts';
@@ -84,24 +78,13 @@ function installPage(): string {
 }
 
 function routingPage(): string {
-  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\nWhen to use which, with examples: [services](../services.md).\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n\n${tcpSections()}\n${udpSections()}`;
+  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\nWhen to use which, with examples: [services](../services.md).\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n\nWith examples: [TCP](../tcp.md).\n\n${partSections('tcp')}\nWith examples: [UDP](../udp.md).\n\n${partSections('udp')}`;
 }
 
-function udpSections(): string {
-  const sections = { routers: udpRouterOptions, services: udpServiceOptions };
-  const tables = Object.entries(sections).map(([name, { fields }]) => `## \`udp.${name}.<name>\`\n\n${table(fields!)}`);
-  return `With examples: [UDP](../udp.md).\n\n${tables.join('\n')}`;
-}
-
-function tcpSections(): string {
-  const sections = {
-    routers: tcpRouterOptions,
-    services: tcpServiceOptions,
-    middlewares: tcpMiddlewareOptions,
-    serversTransports: tcpTransportOptions,
-  };
-  const tables = Object.entries(sections).map(([name, { fields }]) => `## \`tcp.${name}.<name>\`\n\n${table(fields!)}`);
-  return `With examples: [TCP](../tcp.md).\n\n${tables.join('\n')}`;
+function partSections(part: RoutingPart): string {
+  return sectionsOf(part)
+    .map(([name, section]) => `## \`${part}.${name}.<name>\`\n\n${table(OBJECT_KINDS[section].options.fields!)}`)
+    .join('\n');
 }
 
 function middlewaresPage(): string {

@@ -1,6 +1,7 @@
 // `signalbox get KIND [NAME]`: what the running router has, as a table or as it is.
 
 import { SignalboxError } from '../../core/errors.ts';
+import type { ListedSection } from '../../controlplane/config/object-kinds.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { AdminClient } from '../admin-client.ts';
 import type { Arguments } from '../arguments.ts';
@@ -41,7 +42,9 @@ const MIDDLEWARE_COLUMNS: Kind['columns'] = {
   'used by': (row) => row['usedBy'],
 };
 
-const KINDS: Readonly<Record<string, Kind>> = {
+type Listed = Lowercase<ListedSection> | 'certificates' | 'entrypoints';
+
+const KINDS: Readonly<Record<Listed, Kind>> = {
   routers: { path: '/api/http/routers', columns: ROUTER_COLUMNS },
   services: { path: '/api/http/services', columns: SERVICE_COLUMNS },
   middlewares: { path: '/api/http/middlewares', columns: MIDDLEWARE_COLUMNS },
@@ -124,7 +127,7 @@ export async function get(args: Arguments, io: Io): Promise<number> {
     else say(answer.length === 0 ? 'no diagnostics\n' : formatDiagnostics(answer, io.color));
     return EXIT_OK;
   }
-  const kind = KINDS[kindName];
+  const kind = Object.hasOwn(KINDS, kindName) ? KINDS[kindName as Listed] : undefined; // One of its keys.
   if (kind === undefined) {
     const known = [...Object.keys(KINDS), 'snapshots', 'diagnostics'];
     const near = didYouMean(given, known);

@@ -5,9 +5,9 @@ import { hideSecrets } from '../../core/hide-secrets.ts';
 import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import type { ConfigDocument } from '../config/document.ts';
+import { bySection, type ObjectKind, type ObjectOptions, type ObjectSection } from '../config/object-kinds.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
 import { DanglingReferences } from './dangling.ts';
-import type { ObjectKind } from './object-kind.ts';
 
 /** One object on its way through the stages. */
 export interface Compiled<T> {
@@ -21,14 +21,24 @@ export interface Compiled<T> {
   readonly usedBy: Set<string>;
 }
 
+/** The objects of every kind by qualified name. */
+export type CompiledObjects = {
+  readonly [S in ObjectSection]: ReadonlyMap<string, Compiled<ObjectOptions[S]>>;
+};
+
 /** Providers in the order of their names, so that the result does not depend on who published first. */
-export function collect<T>(
+export function collect(configs: readonly RoutingConfig[]): CompiledObjects {
+  const inOrder = configs.toSorted((a, b) => (a.provider < b.provider ? -1 : 1));
+  return bySection((section) => collectKind(inOrder, section)) as CompiledObjects; // Of each section, its own objects.
+}
+
+function collectKind(
   configs: readonly RoutingConfig[],
-  select: (config: RoutingConfig) => ReadonlyMap<string, RoutingObject<T>>,
-): Map<string, Compiled<T>> {
-  const all = new Map<string, Compiled<T>>();
-  for (const config of configs.toSorted((a, b) => (a.provider < b.provider ? -1 : 1))) {
-    for (const [name, object] of select(config)) {
+  section: ObjectSection,
+): ReadonlyMap<string, Compiled<unknown>> {
+  const all = new Map<string, Compiled<unknown>>();
+  for (const config of configs) {
+    for (const [name, object] of config[section]) {
       const qualified = `${name}@${config.provider}`;
       all.set(qualified, {
         name: qualified,

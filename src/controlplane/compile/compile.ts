@@ -9,32 +9,22 @@ import type { ServiceSpec } from '../../model/service.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { INSTALL_PROVIDER, type InstallConfig } from '../config/install-config.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
-import type { MiddlewareOptions, RouterOptions } from '../config/routing-options.ts';
-import type { ServiceOptions } from '../config/service-options.ts';
-import type { CertificateOptions, TlsOptions } from '../config/tls-options.ts';
-import type { TransportOptions } from '../config/transport-options.ts';
-import { collect, Findings, qualify, type Compiled } from './compilation.ts';
+import type { MiddlewareOptions } from '../config/routing-options.ts';
+import { collect, Findings, qualify, type Compiled, type CompiledObjects } from './compilation.ts';
 import { entryPointsFor } from './entry-points.ts';
 import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
 import { compileServices } from './services.ts';
-import { compileTcp, warnShadowedHttp, type TcpObjects } from './tcp.ts';
-import { compileUdp, type UdpObjects } from './udp.ts';
+import { compileTcp, warnShadowedHttp } from './tcp.ts';
+import { compileUdp } from './udp.ts';
 import { compileWantedCertificates } from './wanted-certificates.ts';
 import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
 
-export interface CompileResult {
+/** The objects with what is wrong with each, and what the data plane runs of them. */
+export interface CompileResult extends CompiledObjects {
   readonly sections: SnapshotSections;
   readonly diagnostics: readonly Diagnostic[];
-  readonly routers: ReadonlyMap<string, Compiled<RouterOptions>>;
-  readonly middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>;
-  readonly services: ReadonlyMap<string, Compiled<ServiceOptions>>;
-  readonly serversTransports: ReadonlyMap<string, Compiled<TransportOptions>>;
-  readonly certificates: ReadonlyMap<string, Compiled<CertificateOptions>>;
-  readonly tlsOptions: ReadonlyMap<string, Compiled<TlsOptions>>;
-  readonly tcp: TcpObjects;
-  readonly udp: UdpObjects;
   /** Errors of objects that decoded and are wrong by themselves all the same; see `Findings`. */
   readonly unreadable: ReadonlyMap<RoutingObject<unknown>, readonly Diagnostic[]>;
   /** What certificates resolvers are asked for. */
@@ -50,15 +40,10 @@ export function compile(
 ): CompileResult {
   const configs = [...published, install.internalRouting];
   const findings = new Findings(configs);
-  const routers = collect(configs, (config) => config.routers);
-  const middlewares = collect(configs, (config) => config.middlewares);
-  const services = collect(configs, (config) => config.services);
-  const transports = collect(configs, (config) => config.serversTransports);
-  const certificates = collect(configs, (config) => config.certificates);
-  const tlsStores = collect(configs, (config) => config.tlsStores);
-  const tlsOptions = collect(configs, (config) => config.tlsOptions);
-  const compiledCertificates = compileCertificates(certificates, tlsStores, findings);
-  const compiledTlsOptions = new CompiledTlsOptions(tlsOptions, findings);
+  const objects = collect(configs);
+  const { routers, middlewares, services, serversTransports: transports, tlsStores } = objects;
+  const compiledCertificates = compileCertificates(objects.certificates, tlsStores, findings);
+  const compiledTlsOptions = new CompiledTlsOptions(objects.tlsOptions, findings);
   const compiledMiddlewares = new CompiledMiddlewares(middlewares, findings);
   const compiledServices = compileServices(
     { services, transports, defaultTransport: install.serversTransport },
@@ -83,11 +68,12 @@ export function compile(
     },
     findings,
   );
-  const tcp = compileTcp(install, configs, compiledTlsOptions, ruleErrors, findings);
-  warnShadowedHttp(tcp, routes, entryPoints.specs, findings);
-  const udp = compileUdp(install, configs, findings);
-  const wanted = compileWantedCertificates(install, routes, routers, tcp, tlsStores, findings);
+  const tcp = compileTcp(install, objects, compiledTlsOptions, ruleErrors, findings);
+  warnShadowedHttp(objects, tcp, routes, entryPoints.specs, findings);
+  const udp = compileUdp(install, objects, findings);
+  const wanted = compileWantedCertificates(install, routes, tcp.sections.tcpRoutes, objects, findings);
   return {
+    ...objects,
     sections: {
       entryPoints: entryPoints.specs,
       routes: Object.fromEntries(routes),
@@ -101,17 +87,9 @@ export function compile(
       tlsOptions: Object.fromEntries(compiledTlsOptions.specs),
       tlsHosts: compileTlsHosts(routes, routers, entryPoints.specs, findings),
       ...tcp.sections,
-      ...udp.sections,
+      ...udp,
     },
     diagnostics: [...configs.flatMap((config) => config.diagnostics), ...findings.diagnostics],
-    routers,
-    middlewares,
-    services,
-    serversTransports: transports,
-    certificates,
-    tlsOptions,
-    tcp: tcp.objects,
-    udp: udp.objects,
     unreadable: findings.unreadable,
     wantedCertificates: wanted,
   };

@@ -3,21 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
-
-const SECTIONS = [
-  'entryPoints',
-  'routes',
-  'middlewares',
-  'services',
-  'certificates',
-  'tlsOptions',
-  'tlsHosts',
-  'tcpRoutes',
-  'tcpMiddlewares',
-  'tcpServices',
-  'udpRoutes',
-  'udpServices',
-] as const;
+import { SECTION_NAMES, type SectionName } from '../../model/snapshot-sections.ts';
 
 type Section = Readonly<Record<string, object>>;
 
@@ -46,11 +32,11 @@ export class SnapshotBuilder {
   build(sections: SnapshotSections): BuiltSnapshot | null {
     const previous = this.#previous;
     const hash = createHash('sha256');
-    const kept: Record<string, Section> = {};
-    const changed: Record<string, Section> = {};
-    const removed: Record<string, readonly string[]> = {};
+    const kept: Partial<Record<SectionName, Section>> = {};
+    const changed: Partial<Record<SectionName, Section>> = {};
+    const removed: Partial<Record<SectionName, readonly string[]>> = {};
     let isChanged = previous === null;
-    for (const section of SECTIONS) {
+    for (const section of SECTION_NAMES) {
       const before: Section = previous?.[section] ?? {};
       const result = this.#keepUnchanged(before, sections[section], hash.update.bind(hash));
       kept[section] = result.objects;
@@ -62,8 +48,8 @@ export class SnapshotBuilder {
     if (!isChanged) return null;
     const version = (previous?.version ?? this.#lastVersion) + 1;
     const digest = hash.digest('hex').slice(0, 32);
-    // The sections were filled in the loop above from sections of the same name.
-    const snapshot = { version, digest, ...kept } as unknown as Snapshot;
+    // Every section was filled in the loop above from the one of the same name.
+    const snapshot = { version, digest, ...kept } as Snapshot;
     this.#previous = snapshot;
     if (previous === null) return { snapshot, delta: null };
     return {

@@ -8,31 +8,15 @@ import type { RouteSpec } from '../../model/route.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { CertificateSpec } from '../../model/tls.ts';
 import type { InstallConfig } from '../config/install-config.ts';
-import type { RoutingConfig } from '../config/routing-config.ts';
-import {
-  tcpCertificateOwner,
-  type TcpMiddlewareOptions,
-  type TcpRouterOptions,
-  type TcpServiceOptions,
-  type TcpTransportOptions,
-} from '../config/tcp-options.ts';
-import { collect, type Compiled, type Findings } from './compilation.ts';
+import { tcpCertificateOwner } from '../config/tcp-options.ts';
+import type { CompiledObjects, Findings } from './compilation.ts';
 import { entryPointsFor } from './entry-points.ts';
 import { TCP_PREFIX } from './rules-ahead.ts';
 import { compileTcpMiddlewares, compileTcpRoutes } from './tcp-routes.ts';
 import { compileTcpServices } from './tcp-services.ts';
 import { clientCertificates, isOverTls, type CompiledTlsOptions } from './tls.ts';
 
-/** The objects by qualified name, with what is wrong with each. */
-export interface TcpObjects {
-  readonly routers: ReadonlyMap<string, Compiled<TcpRouterOptions>>;
-  readonly middlewares: ReadonlyMap<string, Compiled<TcpMiddlewareOptions>>;
-  readonly services: ReadonlyMap<string, Compiled<TcpServiceOptions>>;
-  readonly serversTransports: ReadonlyMap<string, Compiled<TcpTransportOptions>>;
-}
-
 export interface CompiledTcp {
-  readonly objects: TcpObjects;
   readonly sections: Pick<SnapshotSections, 'tcpRoutes' | 'tcpMiddlewares' | 'tcpServices'>;
   /** Shown to servers. */
   readonly certificates: ReadonlyMap<string, CertificateSpec>;
@@ -41,26 +25,23 @@ export interface CompiledTcp {
 /** `ruleErrors` are kept from run to run, those of all rule languages together. */
 export function compileTcp(
   install: InstallConfig,
-  configs: readonly RoutingConfig[],
+  objects: CompiledObjects,
   tlsOptions: CompiledTlsOptions,
   ruleErrors: Map<string, RuleProblems>,
   findings: Findings,
 ): CompiledTcp {
-  const objects: TcpObjects = {
-    routers: collect(configs, (config) => config.tcpRouters),
-    middlewares: collect(configs, (config) => config.tcpMiddlewares),
-    services: collect(configs, (config) => config.tcpServices),
-    serversTransports: collect(configs, (config) => config.tcpServersTransports),
-  };
-  const { services, serversTransports } = objects;
+  const { tcpRouters: routers, tcpMiddlewares: middlewares, tcpServices: services } = objects;
+  const transports = objects.tcpServersTransports;
   const compiledServices = compileTcpServices(
-    { services, transports: serversTransports, defaultTransport: install.tcpServersTransport },
+    { services, transports, defaultTransport: install.tcpServersTransport },
     findings,
   );
-  const compiledMiddlewares = compileTcpMiddlewares(objects.middlewares);
+  const compiledMiddlewares = compileTcpMiddlewares(middlewares);
   const routes = compileTcpRoutes(
     {
-      ...objects,
+      routers,
+      middlewares,
+      services,
       compiledServices,
       compiledMiddlewares,
       compiledTlsOptions: tlsOptions,
@@ -72,12 +53,11 @@ export function compileTcp(
     findings,
   );
   const certificates = new Map<string, CertificateSpec>();
-  for (const { name, object } of serversTransports.values()) {
+  for (const { name, object } of transports.values()) {
     const pairs = object.value?.tls.certificates ?? [];
     for (const spec of clientCertificates(tcpCertificateOwner(name), pairs)) certificates.set(spec.name, spec);
   }
   return {
-    objects,
     sections: {
       tcpRoutes: Object.fromEntries(routes),
       tcpMiddlewares: Object.fromEntries(compiledMiddlewares),
@@ -89,7 +69,8 @@ export function compileTcp(
 
 /** A router for every connection without TLS leaves HTTP none: hardly ever what its author wants. */
 export function warnShadowedHttp(
-  { objects, sections }: CompiledTcp,
+  { tcpRouters }: CompiledObjects,
+  { sections }: CompiledTcp,
   routes: ReadonlyMap<string, RouteSpec>,
   entryPoints: Readonly<Record<string, EntryPointSpec>>,
   findings: Findings,
@@ -105,7 +86,7 @@ export function warnShadowedHttp(
       );
       if (shadowed === undefined) continue;
       const message = `on the entry point "${name}" this router takes every connection without TLS: its HTTP routers, such as ${shadowed.name}, get none`;
-      findings.report(objects.routers.get(tcp.name)!, 'warning', 'option-without-effect', message, ['entryPoints']);
+      findings.report(tcpRouters.get(tcp.name)!, 'warning', 'option-without-effect', message, ['entryPoints']);
     }
   }
 }

@@ -4,14 +4,13 @@ import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { UdpLoadBalancerSpec, UdpRouteSpec, UdpServerSpec, UdpServiceSpec } from '../../model/udp.ts';
 import { indexInSource } from '../../schema/forgiving.ts';
 import type { InstallConfig } from '../config/install-config.ts';
-import type { RoutingConfig } from '../config/routing-config.ts';
 import {
   udpRouterOptions,
   type UdpLoadBalancerOptions,
   type UdpRouterOptions,
   type UdpServiceOptions,
 } from '../config/udp-options.ts';
-import { collect, qualify, type Compiled, type Findings } from './compilation.ts';
+import { qualify, type Compiled, type CompiledObjects, type Findings } from './compilation.ts';
 import { entryPointsFor, resolveEntryPoints } from './entry-points.ts';
 import { salvage } from './salvage.ts';
 import {
@@ -22,31 +21,17 @@ import {
   type ServerProblem,
 } from './plain-services.ts';
 
-/** The objects by qualified name, with what is wrong with each. */
-export interface UdpObjects {
-  readonly routers: ReadonlyMap<string, Compiled<UdpRouterOptions>>;
-  readonly services: ReadonlyMap<string, Compiled<UdpServiceOptions>>;
-}
-
-export interface CompiledUdp {
-  readonly objects: UdpObjects;
-  readonly sections: Pick<SnapshotSections, 'udpRoutes' | 'udpServices'>;
-}
-
-export function compileUdp(install: InstallConfig, configs: readonly RoutingConfig[], findings: Findings): CompiledUdp {
-  const objects: UdpObjects = {
-    routers: collect(configs, (config) => config.udpRouters),
-    services: collect(configs, (config) => config.udpServices),
-  };
-  const services = compileServices(objects.services, findings);
+export function compileUdp(
+  install: InstallConfig,
+  objects: CompiledObjects,
+  findings: Findings,
+): Pick<SnapshotSections, 'udpRoutes' | 'udpServices'> {
+  const services = compileServices(objects.udpServices, findings);
   const routes = compileRoutes(objects, services, install, findings);
-  return {
-    objects,
-    sections: { udpRoutes: Object.fromEntries(routes), udpServices: Object.fromEntries(services) },
-  };
+  return { udpRoutes: Object.fromEntries(routes), udpServices: Object.fromEntries(services) };
 }
 
-function compileServices(services: UdpObjects['services'], findings: Findings): Map<string, UdpServiceSpec> {
+function compileServices(services: CompiledObjects['udpServices'], findings: Findings): Map<string, UdpServiceSpec> {
   const specs = new Map<string, UdpServiceSpec>();
   for (const service of services.values()) {
     const { loadBalancer, weighted } = service.object.value ?? {};
@@ -85,7 +70,7 @@ function compileLoadBalancer(
 }
 
 function compileRoutes(
-  { routers, services }: UdpObjects,
+  { udpRouters: routers, udpServices: services }: CompiledObjects,
   compiledServices: ReadonlyMap<string, UdpServiceSpec>,
   install: InstallConfig,
   findings: Findings,
@@ -120,7 +105,10 @@ function isNaming({ entryPoints }: UdpRouterOptions): boolean {
 }
 
 /** Of two routers for one entry point the first counts: who names it, then by the provider's precedence, then by name. */
-function inOrder(routers: UdpObjects['routers'], precedence: readonly string[]): readonly Compiled<UdpRouterOptions>[] {
+function inOrder(
+  routers: CompiledObjects['udpRouters'],
+  precedence: readonly string[],
+): readonly Compiled<UdpRouterOptions>[] {
   const rank = ({ provider }: Compiled<UdpRouterOptions>): number => {
     const index = precedence.indexOf(provider);
     return index < 0 ? precedence.length : index;
@@ -135,7 +123,7 @@ function inOrder(routers: UdpObjects['routers'], precedence: readonly string[]):
 function resolveService(
   router: Compiled<UdpRouterOptions>,
   options: UdpRouterOptions,
-  services: UdpObjects['services'],
+  services: CompiledObjects['udpServices'],
   compiled: ReadonlyMap<string, UdpServiceSpec>,
   findings: Findings,
 ): string {

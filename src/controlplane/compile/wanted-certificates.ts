@@ -9,21 +9,15 @@ import type { RouteSpec } from '../../model/route.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import { missingResolver, type AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
 import type { CertificateDefaults, InstallConfig } from '../config/install-config.ts';
-import type { StoreOptions } from '../config/tls-options.ts';
 import type { RouterOptions } from '../config/routing-options.ts';
-import type { TcpRouterOptions } from '../config/tcp-options.ts';
-import type { Compiled, Findings } from './compilation.ts';
+import type { Compiled, CompiledObjects, Findings } from './compilation.ts';
 
 /** Of the routers in force. What cannot be had is reported at the router and left out. */
 export function compileWantedCertificates(
   install: Pick<InstallConfig, 'certificatesResolvers' | 'unusableResolvers' | 'entryPointCertificates'>,
   routes: ReadonlyMap<string, RouteSpec>,
-  routers: ReadonlyMap<string, Compiled<RouterOptions>>,
-  tcp: {
-    readonly objects: { readonly routers: ReadonlyMap<string, Compiled<TcpRouterOptions>> };
-    readonly sections: Pick<SnapshotSections, 'tcpRoutes'>;
-  },
-  stores: ReadonlyMap<string, Compiled<StoreOptions>>,
+  tcpRoutes: SnapshotSections['tcpRoutes'],
+  { routers, tcpRouters, tlsStores }: Pick<CompiledObjects, 'routers' | 'tcpRouters' | 'tlsStores'>,
   findings: Findings,
 ): readonly WantedCertificate[] {
   const resolvers = new Map(install.certificatesResolvers.map((resolver) => [resolver.name, resolver]));
@@ -43,16 +37,16 @@ export function compileWantedCertificates(
     const router = routers.get(route.name);
     for (const wish of wishesOf(route, router, install)) ask(route.name, router, wish, route);
   }
-  for (const route of Object.values(tcp.sections.tcpRoutes)) {
+  for (const route of Object.values(tcpRoutes)) {
     if (route.isDisabled) continue;
-    const router = tcp.objects.routers.get(route.name);
+    const router = tcpRouters.get(route.name);
     const tls = router?.object.value?.tls;
     if (tls === undefined || tls === false || tls.passthrough || tls.certResolver === undefined) continue;
     // An HTTP router may have the same name.
     const { certResolver, domains } = tls;
     ask(`${route.name} (tcp)`, router, { certResolver, domains }, { rule: route.rule, language: TCP_RULES });
   }
-  for (const store of stores.values()) {
+  for (const store of tlsStores.values()) {
     const { defaultGeneratedCert, defaultCertificate } = store.object.value ?? {};
     if (defaultGeneratedCert === undefined || defaultCertificate !== undefined) continue;
     const { resolver, domain } = defaultGeneratedCert;

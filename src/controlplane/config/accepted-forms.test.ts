@@ -8,28 +8,13 @@ import { INVALID } from '../../schema/invalid.ts';
 import { isMap, object, optional, type Field, type Schema } from '../../schema/schema.ts';
 import { Written } from '../../schema/written.ts';
 import { installOptions } from './install-options.ts';
-import { middlewareOptions, routerOptions } from './routing-options.ts';
-import { serviceOptions } from './service-options.ts';
-import { tcpMiddlewareOptions, tcpRouterOptions, tcpServiceOptions, tcpTransportOptions } from './tcp-options.ts';
-import { certificateOptions, storeOptions, tlsOptions } from './tls-options.ts';
-import { namedTransportOptions } from './transport-options.ts';
-import { udpRouterOptions, udpServiceOptions } from './udp-options.ts';
+import { OBJECT_KINDS, OBJECT_SECTIONS } from './object-kinds.ts';
 
 const ROOTS: Readonly<Record<string, Schema<unknown>>> = {
   install: installOptions,
-  'http.routers': routerOptions,
-  'http.services': serviceOptions,
-  'http.middlewares': middlewareOptions,
-  'http.serversTransports': namedTransportOptions,
-  'tcp.routers': tcpRouterOptions,
-  'tcp.services': tcpServiceOptions,
-  'tcp.middlewares': tcpMiddlewareOptions,
-  'tcp.serversTransports': tcpTransportOptions,
-  'udp.routers': udpRouterOptions,
-  'udp.services': udpServiceOptions,
-  'tls.certificates': certificateOptions,
-  'tls.options': tlsOptions,
-  'tls.stores': storeOptions,
+  ...Object.fromEntries(
+    OBJECT_SECTIONS.map((section) => [OBJECT_KINDS[section].at.join('.'), OBJECT_KINDS[section].options]),
+  ),
 };
 
 interface Option {

@@ -5,9 +5,10 @@ import { didYouMean } from '../../core/did-you-mean.ts';
 import type { DecodeContext } from '../../schema/decode-context.ts';
 import { isMap } from '../../schema/schema.ts';
 import { installOptions } from './install-options.ts';
+import { ROUTING_PARTS, sectionsOf } from './object-kinds.ts';
 
-export const ROUTING_SECTIONS: readonly string[] = ['http', 'tcp', 'udp', 'tls'];
-const PARTS_OF_HTTP = new Set(['routers', 'services', 'middlewares', 'serverstransports']);
+export const ROUTING_SECTIONS: readonly string[] = ROUTING_PARTS;
+const PARTS_OF_HTTP = new Set(sectionsOf('http').map(([name]) => name.toLowerCase()));
 const INSTALL_SECTIONS = new Set(Object.keys(installOptions.fields ?? {}).map((name) => name.toLowerCase()));
 
 /** Sections at the top of a file that hold what anchors name, as in compose files. */

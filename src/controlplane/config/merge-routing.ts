@@ -2,18 +2,17 @@
 
 import { basename } from 'node:path';
 import type { Diagnostic } from '../../model/diagnostic.ts';
+import { bySection, type ObjectSection } from './object-kinds.ts';
 import type { RoutingConfig, RoutingObject, RoutingSections } from './routing-config.ts';
 
 /** Diagnostics are those of the parts, and those of what two of them define. */
 export function mergeRouting(provider: string, parts: readonly RoutingConfig[]): RoutingConfig {
   const diagnostics: Diagnostic[] = [];
-  const merge = <T>(
-    select: (config: RoutingConfig) => ReadonlyMap<string, RoutingObject<T>>,
-  ): Map<string, RoutingObject<T>> => {
-    if (parts.length === 1) return new Map(select(parts[0]!));
-    const merged = new Map<string, RoutingObject<T>>();
+  const merge = (section: ObjectSection): ReadonlyMap<string, RoutingObject<unknown>> => {
+    if (parts.length === 1) return new Map<string, RoutingObject<unknown>>(parts[0]![section]);
+    const merged = new Map<string, RoutingObject<unknown>>();
     for (const part of parts) {
-      for (const [name, object] of select(part)) {
+      for (const [name, object] of part[section]) {
         const first = merged.get(name);
         if (first === undefined) {
           merged.set(name, object);
@@ -32,21 +31,7 @@ export function mergeRouting(provider: string, parts: readonly RoutingConfig[]):
     }
     return merged;
   };
-  const sections: RoutingSections = {
-    routers: merge((config) => config.routers),
-    middlewares: merge((config) => config.middlewares),
-    services: merge((config) => config.services),
-    serversTransports: merge((config) => config.serversTransports),
-    certificates: merge((config) => config.certificates),
-    tlsOptions: merge((config) => config.tlsOptions),
-    tlsStores: merge((config) => config.tlsStores),
-    tcpRouters: merge((config) => config.tcpRouters),
-    tcpServices: merge((config) => config.tcpServices),
-    tcpMiddlewares: merge((config) => config.tcpMiddlewares),
-    tcpServersTransports: merge((config) => config.tcpServersTransports),
-    udpRouters: merge((config) => config.udpRouters),
-    udpServices: merge((config) => config.udpServices),
-  };
+  const sections = bySection(merge) as RoutingSections; // Of each section, its own objects.
   for (const part of parts) diagnostics.push(...part.diagnostics);
   const filesRead = new Set(parts.flatMap((part) => [...part.filesRead]));
   const unreadableSections = parts.flatMap((part) => part.unreadableSections);

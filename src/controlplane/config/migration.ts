@@ -6,12 +6,7 @@ import { isMap, type Field, type Schema } from '../../schema/schema.ts';
 import type { ConfigDocument } from './document.ts';
 import { isExtension } from './document-kind.ts';
 import { installOptions } from './install-options.ts';
-import { middlewareOptions, routerOptions } from './routing-options.ts';
-import { serviceOptions } from './service-options.ts';
-import { certificateOptions, storeOptions, tlsOptions } from './tls-options.ts';
-import { udpRouterOptions, udpServiceOptions } from './udp-options.ts';
-import { tcpMiddlewareOptions, tcpRouterOptions, tcpServiceOptions, tcpTransportOptions } from './tcp-options.ts';
-import { namedTransportOptions } from './transport-options.ts';
+import { OBJECT_KINDS, ROUTING_PARTS, sectionsOf, type RoutingPart } from './object-kinds.ts';
 
 export type Verdict = 'works' | 'differs' | 'not yet' | 'unknown';
 
@@ -23,26 +18,6 @@ export interface MigrationEntry {
   /** `file:line:column`, of a given configuration. */
   readonly place: string;
 }
-
-/** The routing sections a document may have, by the path of their objects. */
-const OBJECTS: Readonly<Record<string, Readonly<Record<string, Schema<unknown>>>>> = {
-  http: {
-    routers: routerOptions,
-    services: serviceOptions,
-    middlewares: middlewareOptions,
-    serversTransports: namedTransportOptions,
-  },
-  tcp: {
-    routers: tcpRouterOptions,
-    services: tcpServiceOptions,
-    middlewares: tcpMiddlewareOptions,
-    serversTransports: tcpTransportOptions,
-  },
-  udp: { routers: udpRouterOptions, services: udpServiceOptions },
-  tls: { certificates: certificateOptions, options: tlsOptions, stores: storeOptions },
-};
-/** Sections that are a list, whose objects have no names. */
-const LISTS = new Set(['certificates']);
 
 function verdictOf(field: Field<unknown>): { verdict: Verdict; note: string } {
   if (field.later !== null) {
@@ -76,9 +51,11 @@ export function migrationTable(): readonly MigrationEntry[] {
     if (schema.item !== undefined) walk(schema.item, `${path}${schema.itemSuffix ?? ''}`);
   };
   walk(installOptions, '');
-  for (const [part, sections] of Object.entries(OBJECTS)) {
-    for (const [section, schema] of Object.entries(sections))
-      walk(schema, `${part}.${section}${LISTS.has(section) ? '[]' : '.<name>'}`);
+  for (const part of ROUTING_PARTS) {
+    for (const [name, section] of sectionsOf(part)) {
+      const { options, isList } = OBJECT_KINDS[section];
+      walk(options, `${part}.${name}${isList === true ? '[]' : '.<name>'}`);
+    }
   }
   return entries;
 }
@@ -118,8 +95,8 @@ export function migrationReport(document: ConfigDocument): readonly MigrationEnt
   };
   for (const [key, section] of Object.entries(isMap(document.value) ? document.value : {})) {
     if (isExtension(key)) continue;
-    const name = key.toLowerCase();
-    if (Object.hasOwn(OBJECTS, name)) walkRouting(section, key, OBJECTS[name]!, walk, add);
+    const part = ROUTING_PARTS.find((one) => one === key.toLowerCase());
+    if (part !== undefined) walkRouting(section, key, part, walk, add);
     else walk({ [key]: section }, installOptions, []);
   }
   return entries;
@@ -135,19 +112,20 @@ function hasOptions(value: unknown, schema: Schema<unknown>): boolean {
 function walkRouting(
   given: unknown,
   root: string,
-  sections: Readonly<Record<string, Schema<unknown>>>,
+  part: RoutingPart,
   walk: (value: unknown, schema: Schema<unknown>, path: readonly PathSegment[]) => void,
   add: (path: readonly PathSegment[], verdict: Verdict, note: string) => void,
 ): void {
   for (const [key, objects] of Object.entries(isMap(given) ? given : {})) {
-    const schema = Object.entries(sections).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
-    if (schema === undefined) {
+    const known = sectionsOf(part).find(([name]) => name.toLowerCase() === key.toLowerCase());
+    if (known === undefined) {
       add([root, key], 'unknown', 'This is no section here; check says what it may be.');
       continue;
     }
     const entries: Iterable<readonly [PathSegment, unknown]> = Array.isArray(objects)
       ? objects.entries()
       : Object.entries(isMap(objects) ? objects : {});
+    const schema = OBJECT_KINDS[known[1]].options;
     let isEmpty = true;
     for (const [name, object] of entries) {
       isEmpty = false;

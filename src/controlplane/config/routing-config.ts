@@ -4,33 +4,21 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Words } from '../../model/stored-form.ts';
 import { DecodeContext, type KnownPlugins, type PathSegment, type Substituted } from '../../schema/decode-context.ts';
 import { INVALID, type Invalid } from '../../schema/invalid.ts';
-import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn, type Schema } from '../../schema/schema.ts';
+import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn } from '../../schema/schema.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import type { ConfigDocument } from './document.ts';
 import { routingPartOf } from './document-kind.ts';
-import { OBJECT_SECTIONS, SECTION_PATHS, type ObjectSection } from './object-sections.ts';
-import { middlewareOptions, routerOptions, type MiddlewareOptions, type RouterOptions } from './routing-options.ts';
-import { serviceOptions, type ServiceOptions } from './service-options.ts';
 import {
-  certificateOptions,
-  storeOptions,
-  tlsOptions,
-  type CertificateOptions,
-  type StoreOptions,
-  type TlsOptions,
-} from './tls-options.ts';
-import {
-  tcpMiddlewareOptions,
-  tcpRouterOptions,
-  tcpServiceOptions,
-  tcpTransportOptions,
-  type TcpMiddlewareOptions,
-  type TcpRouterOptions,
-  type TcpServiceOptions,
-  type TcpTransportOptions,
-} from './tcp-options.ts';
-import { udpRouterOptions, udpServiceOptions, type UdpRouterOptions, type UdpServiceOptions } from './udp-options.ts';
-import { namedTransportOptions, type TransportOptions } from './transport-options.ts';
+  bySection,
+  OBJECT_KINDS,
+  OBJECT_SECTIONS,
+  ROUTING_PARTS,
+  sectionsOf,
+  type ObjectKindRow,
+  type ObjectOptions,
+  type ObjectSection,
+  type RoutingPart,
+} from './object-kinds.ts';
 
 export interface RoutingObject<T> {
   readonly name: string;
@@ -50,22 +38,9 @@ export interface RoutingObject<T> {
 }
 
 /** Objects of every kind by name. */
-export interface RoutingSections {
-  readonly routers: ReadonlyMap<string, RoutingObject<RouterOptions>>;
-  readonly middlewares: ReadonlyMap<string, RoutingObject<MiddlewareOptions>>;
-  readonly services: ReadonlyMap<string, RoutingObject<ServiceOptions>>;
-  readonly serversTransports: ReadonlyMap<string, RoutingObject<TransportOptions>>;
-  /** They have no names of their own; see `certificateName`. */
-  readonly certificates: ReadonlyMap<string, RoutingObject<CertificateOptions>>;
-  readonly tlsOptions: ReadonlyMap<string, RoutingObject<TlsOptions>>;
-  readonly tlsStores: ReadonlyMap<string, RoutingObject<StoreOptions>>;
-  readonly tcpRouters: ReadonlyMap<string, RoutingObject<TcpRouterOptions>>;
-  readonly tcpServices: ReadonlyMap<string, RoutingObject<TcpServiceOptions>>;
-  readonly tcpMiddlewares: ReadonlyMap<string, RoutingObject<TcpMiddlewareOptions>>;
-  readonly tcpServersTransports: ReadonlyMap<string, RoutingObject<TcpTransportOptions>>;
-  readonly udpRouters: ReadonlyMap<string, RoutingObject<UdpRouterOptions>>;
-  readonly udpServices: ReadonlyMap<string, RoutingObject<UdpServiceOptions>>;
-}
+export type RoutingSections = {
+  readonly [S in ObjectSection]: ReadonlyMap<string, RoutingObject<ObjectOptions[S]>>;
+};
 
 export interface RoutingConfig extends RoutingSections {
   readonly provider: string;
@@ -84,15 +59,15 @@ export interface UnreadableSection {
   readonly source: string;
 }
 
-/** Sections of `http` that later work brings. */
-const LATER_HTTP = ['models'];
-const SECTIONS: Readonly<Record<string, { readonly expected: string; readonly decode: DecodeSection }>> = {
-  http: { expected: 'a section with routers, services and middlewares', decode: decodeHttp },
-  tcp: { expected: 'a section with routers, services and middlewares', decode: decodeTcp },
-  udp: { expected: 'a section with routers and services', decode: decodeUdp },
-  tls: { expected: 'a section with certificates', decode: decodeTls },
+/** What is expected where a part is none. */
+const EXPECTED: Readonly<Record<RoutingPart, string>> = {
+  http: 'a section with routers, services and middlewares',
+  tcp: 'a section with routers, services and middlewares',
+  udp: 'a section with routers and services',
+  tls: 'a section with certificates',
 };
-type DecodeSection = (section: Readonly<Record<string, unknown>>, decoder: Decoder) => void;
+/** Sections that later work brings. */
+const LATER: Readonly<Record<RoutingPart, readonly string[]>> = { http: ['models'], tcp: ['models'], udp: [], tls: [] };
 
 export interface DecodeRoutingOptions {
   /** Values are taken over where their text is the same. */
@@ -112,23 +87,19 @@ export function decodeRouting(
   const context = new DecodeContext(document.source, document.locate, substitutions, plugins);
   const decoder: Decoder = { context, document, into: emptySections(), previous, unreadable: new Set() };
   const given = document.value ?? {};
-  if (document.value === undefined) noteUnreadable(decoder);
+  if (document.value === undefined) noteUnreadable(decoder, ...OBJECT_SECTIONS);
   if (!isMap(given)) {
     context.wrongType('the section "http"', given);
-    noteUnreadable(decoder);
+    noteUnreadable(decoder, ...OBJECT_SECTIONS);
   } else {
-    const part = routingPartOf(given, context);
+    const entries = routingPartOf(given, context);
     // A file whose first line was lost says nothing about its objects.
-    if (context.errorCount > 0) noteUnreadable(decoder);
-    for (const [key, section] of part) {
+    if (context.errorCount > 0) noteUnreadable(decoder, ...OBJECT_SECTIONS);
+    for (const [key, sections] of entries) {
       context.at(key, () => {
-        const name = key.toLowerCase();
-        const known = Object.hasOwn(SECTIONS, name) ? SECTIONS[name] : undefined;
-        if (known === undefined) context.unknownOption(key, Object.keys(SECTIONS));
-        else if (!isSection(section)) {
-          context.wrongType(known.expected, section);
-          noteUnreadable(decoder, name);
-        } else known.decode(isMap(section) ? section : {}, decoder);
+        const part = ROUTING_PARTS.find((one) => one === key.toLowerCase());
+        if (part === undefined) context.unknownOption(key, ROUTING_PARTS);
+        else decodePart(part, sections, decoder);
       });
     }
   }
@@ -142,12 +113,8 @@ export function decodeRouting(
   };
 }
 
-/** Nothing below the path can be read. */
-function noteUnreadable({ unreadable }: Decoder, ...path: readonly string[]): void {
-  for (const section of OBJECT_SECTIONS) {
-    const place = SECTION_PATHS[section];
-    if (path.every((segment, index) => segment.toLowerCase() === place[index]!.toLowerCase())) unreadable.add(section);
-  }
+function noteUnreadable({ unreadable }: Decoder, ...sections: readonly ObjectSection[]): void {
+  for (const section of sections) unreadable.add(section);
 }
 
 /** A section, or what stands for an empty one. */
@@ -159,206 +126,75 @@ function isSection(section: unknown): boolean {
 interface Decoder {
   readonly context: DecodeContext;
   readonly document: ConfigDocument;
-  readonly into: Sections;
-  readonly previous: RoutingConfig | undefined;
+  readonly into: DecodedSections;
+  readonly previous: RoutingSections | undefined;
   readonly unreadable: Set<ObjectSection>;
 }
 
-type Sections = {
-  readonly [S in keyof RoutingSections]: RoutingSections[S] extends ReadonlyMap<string, infer O>
-    ? Map<string, O>
-    : never;
-};
+type DecodedSections = { readonly [S in ObjectSection]: Map<string, RoutingObject<ObjectOptions[S]>> };
 
-function emptySections(): Sections {
-  return {
-    routers: new Map(),
-    middlewares: new Map(),
-    services: new Map(),
-    serversTransports: new Map(),
-    certificates: new Map(),
-    tlsOptions: new Map(),
-    tlsStores: new Map(),
-    tcpRouters: new Map(),
-    tcpServices: new Map(),
-    tcpMiddlewares: new Map(),
-    tcpServersTransports: new Map(),
-    udpRouters: new Map(),
-    udpServices: new Map(),
-  };
+function emptySections(): DecodedSections {
+  return bySection(() => new Map<string, RoutingObject<unknown>>()) as DecodedSections; // None has an object yet.
 }
 
-function decodeHttp(http: Readonly<Record<string, unknown>>, decoder: Decoder): void {
-  const { context, into, previous } = decoder;
-  for (const [key, section] of Object.entries(http)) {
+function decodePart(part: RoutingPart, given: unknown, decoder: Decoder): void {
+  const { context } = decoder;
+  const known = sectionsOf(part);
+  if (!isSection(given)) {
+    context.wrongType(EXPECTED[part], given);
+    noteUnreadable(decoder, ...known.map(([, section]) => section));
+    return;
+  }
+  for (const [key, objects] of Object.entries(isMap(given) ? given : {})) {
+    const isNamed = (name: string): boolean => name.toLowerCase() === key.toLowerCase();
+    const section = known.find(([name]) => isNamed(name))?.[1];
     context.at(key, () => {
-      switch (key.toLowerCase()) {
-        case 'routers':
-          decodeObjects(section, routerOptions, decoder, into.routers, previous?.routers);
-          return;
-        case 'services':
-          decodeObjects(section, oneKind(serviceOptions, 'loadBalancer'), decoder, into.services, previous?.services);
-          return;
-        case 'serverstransports':
-          decodeObjects(section, namedTransportOptions, decoder, into.serversTransports, previous?.serversTransports);
-          return;
-        case 'middlewares':
-          decodeObjects(
-            section,
-            oneKind(middlewareOptions, 'addPrefix'),
-            decoder,
-            into.middlewares,
-            previous?.middlewares,
-          );
-          return;
-        default:
-          if (LATER_HTTP.some((name) => name.toLowerCase() === key.toLowerCase())) context.notSupported(false);
-          else context.unknownOption(key, ['routers', 'services', 'middlewares', 'serversTransports', ...LATER_HTTP]);
+      if (section !== undefined) decodeSection(section, objects, decoder);
+      else if (LATER[part].some(isNamed)) context.notSupported(false);
+      else {
+        const names = known.map(([name]) => name);
+        // Of what is to come, hints name that of HTTP alone.
+        context.unknownOption(key, part === 'http' ? [...names, ...LATER.http] : names);
       }
     });
   }
 }
 
-function decodeTcp(tcp: Readonly<Record<string, unknown>>, decoder: Decoder): void {
-  const { context, into, previous } = decoder;
-  const services = oneKind(tcpServiceOptions, 'loadBalancer');
-  const middlewares = oneKind(tcpMiddlewareOptions, 'ipAllowList');
-  for (const [key, section] of Object.entries(tcp)) {
-    context.at(key, () => {
-      switch (key.toLowerCase()) {
-        case 'routers':
-          decodeObjects(section, tcpRouterOptions, decoder, into.tcpRouters, previous?.tcpRouters);
-          return;
-        case 'services':
-          decodeObjects(section, services, decoder, into.tcpServices, previous?.tcpServices);
-          return;
-        case 'middlewares':
-          decodeObjects(section, middlewares, decoder, into.tcpMiddlewares, previous?.tcpMiddlewares);
-          return;
-        case 'serverstransports':
-          decodeObjects(
-            section,
-            tcpTransportOptions,
-            decoder,
-            into.tcpServersTransports,
-            previous?.tcpServersTransports,
-          );
-          return;
-        default:
-          if (key.toLowerCase() === 'models') context.notSupported(false);
-          else context.unknownOption(key, ['routers', 'services', 'middlewares', 'serversTransports']);
-      }
-    });
-  }
+function decodeSection(section: ObjectSection, given: unknown, decoder: Decoder): void {
+  if (OBJECT_KINDS[section].isList === true) decodeList(section, given, decoder);
+  else decodeObjects(section, given, decoder);
 }
 
-function decodeUdp(udp: Readonly<Record<string, unknown>>, decoder: Decoder): void {
-  const { context, into, previous } = decoder;
-  for (const [key, section] of Object.entries(udp)) {
-    context.at(key, () => {
-      switch (key.toLowerCase()) {
-        case 'routers':
-          decodeObjects(section, udpRouterOptions, decoder, into.udpRouters, previous?.udpRouters);
-          return;
-        case 'services':
-          decodeObjects(
-            section,
-            oneKind(udpServiceOptions, 'loadBalancer'),
-            decoder,
-            into.udpServices,
-            previous?.udpServices,
-          );
-          return;
-        default:
-          context.unknownOption(key, ['routers', 'services']);
-      }
-    });
-  }
-}
-
-function decodeTls(tls: Readonly<Record<string, unknown>>, decoder: Decoder): void {
-  const { context, into, previous } = decoder;
-  for (const [key, section] of Object.entries(tls)) {
-    context.at(key, () => {
-      switch (key.toLowerCase()) {
-        case 'certificates':
-          decodeCertificates(section, decoder);
-          return;
-        case 'options':
-          decodeObjects(section, tlsOptions, decoder, into.tlsOptions, previous?.tlsOptions);
-          return;
-        case 'stores':
-          decodeObjects(section, storeOptions, decoder, into.tlsStores, previous?.tlsStores);
-          return;
-        default:
-          context.unknownOption(key, ['certificates', 'options', 'stores']);
-      }
-    });
-  }
-}
-
-/** A list, whose objects are named by their place in the file. */
-function decodeCertificates(section: unknown, decoder: Decoder): void {
-  const { context, into, previous } = decoder;
-  if (section === null || isEmptyText(section)) return;
-  if (!Array.isArray(section) && !isMap(section)) {
-    context.wrongType('a list of certificates', section);
-    noteUnreadable(decoder, 'tls', 'certificates');
+/** Its objects are named by their place in the file. */
+function decodeList(section: ObjectSection, given: unknown, decoder: Decoder): void {
+  const { context } = decoder;
+  if (given === null || isEmptyText(given)) return;
+  if (!Array.isArray(given) && !isMap(given)) {
+    context.wrongType(`a list of ${OBJECT_KINDS[section].at[1]}`, given);
+    noteUnreadable(decoder, section);
     return;
   }
   // One needs no list.
-  const certificates: readonly unknown[] = Array.isArray(section) ? section : [section];
-  certificates.forEach((given, index) => {
-    context.at(index, () => {
-      const name = certificateName(context.source, index);
-      decodeObject(name, given, certificateOptions, decoder, into.certificates, previous?.certificates);
-    });
+  const objects: readonly unknown[] = Array.isArray(given) ? given : [given];
+  objects.forEach((object, index) => {
+    context.at(index, () => decodeObject(section, placeName(context.source, index), object, decoder));
   });
 }
 
-/** Certificates of several files of a provider must not hide each other. */
-function certificateName(source: string, index: number): string {
+/** Those of several files of a provider must not hide each other. */
+function placeName(source: string, index: number): string {
   return `${source}#${index}`;
 }
 
-/** The section must name exactly one of its kinds. */
-function oneKind<T extends object>(schema: Schema<T>, example: string): Schema<T> {
-  return {
-    ...schema,
-    decode(input, context): T | Invalid {
-      const errorsBefore = context.errorCount;
-      const decoded = schema.decode(input, context);
-      if (decoded === INVALID || context.errorCount > errorsBefore) return INVALID;
-      const kinds = Object.entries(decoded)
-        .filter(([, value]) => value !== undefined)
-        .map(([kind]) => kind);
-      if (kinds.length === 1) return decoded;
-      return kinds.length === 0
-        ? context.invalid(`name the kind, as in "${example}:"`, 'exactly one kind', 'none')
-        : context.invalid(
-            `one object is of one kind, found ${kinds.join(' and ')}; give each a name of its own`,
-            'exactly one kind',
-            kinds.join(', '),
-          );
-    },
-  };
-}
-
-function decodeObjects<T>(
-  section: unknown,
-  schema: Schema<T>,
-  decoder: Decoder,
-  into: Map<string, RoutingObject<T>>,
-  previous: ReadonlyMap<string, RoutingObject<T>> | undefined,
-): void {
+function decodeObjects(section: ObjectSection, given: unknown, decoder: Decoder): void {
   const { context } = decoder;
-  if (!isSection(section)) {
-    context.wrongType('a map from names to objects', section);
-    noteUnreadable(decoder, ...context.path.map(String));
+  if (!isSection(given)) {
+    context.wrongType('a map from names to objects', given);
+    noteUnreadable(decoder, section);
     return;
   }
-  if (!isMap(section)) return;
-  for (const [name, given] of Object.entries(section)) {
+  if (!isMap(given)) return;
+  for (const [name, object] of Object.entries(given)) {
     context.at(name, () => {
       if (context.refuseKey(name)) return;
       if (name.includes('@')) {
@@ -369,31 +205,26 @@ function decodeObjects<T>(
         );
         return;
       }
-      decodeObject(name, given, schema, decoder, into, previous);
+      decodeObject(section, name, object, decoder);
     });
   }
 }
 
-function decodeObject<T>(
-  name: string,
-  given: unknown,
-  schema: Schema<T>,
-  { context, document }: Decoder,
-  into: Map<string, RoutingObject<T>>,
-  previous: ReadonlyMap<string, RoutingObject<T>> | undefined,
-): void {
+function decodeObject<S extends ObjectSection>(section: S, name: string, given: unknown, decoder: Decoder): void {
+  const { context, document } = decoder;
+  const into = decoder.into[section];
   const mark = context.mark();
   const { diagnostics: before, errors: errorsBefore } = mark;
   const substitutedBefore = context.substituted.length;
   const text = JSON.stringify(given) ?? '';
-  const old = previous?.get(name);
+  const old = decoder.previous?.[section].get(name);
   if (old?.isClean === true && old.text === text) {
     into.set(name, { ...old, document });
     return;
   }
   const readsBefore = context.fileReads;
   context.mayKeepLast = false;
-  const decoded = schema.decode(given, context);
+  const decoded = decodeOptions(OBJECT_KINDS[section], given, context);
   const dependsOnFiles = context.fileReads > readsBefore;
   const isValid = decoded !== INVALID && context.errorCount === errorsBefore;
   if (!isValid && context.mayKeepLast && old !== undefined && old.value !== null && old.text === text) {
@@ -422,4 +253,21 @@ function decodeObject<T>(
     // Never empty for a disabled object, also when its own diagnostics were too many to keep: later stages tell by it.
     errors: isValid || errors.length > 0 ? errors : ['it has errors; those of other objects come first'],
   });
+}
+
+function decodeOptions<T>({ options, example }: ObjectKindRow<T>, given: unknown, context: DecodeContext): T | Invalid {
+  const errorsBefore = context.errorCount;
+  const decoded = options.decode(given, context);
+  if (example === undefined || decoded === INVALID || context.errorCount > errorsBefore) return decoded;
+  const kinds = Object.entries(decoded as object) // Options are a section.
+    .filter(([, value]) => value !== undefined)
+    .map(([kind]) => kind);
+  if (kinds.length === 1) return decoded;
+  return kinds.length === 0
+    ? context.invalid(`name the kind, as in "${example}:"`, 'exactly one kind', 'none')
+    : context.invalid(
+        `one object is of one kind, found ${kinds.join(' and ')}; give each a name of its own`,
+        'exactly one kind',
+        kinds.join(', '),
+      );
 }

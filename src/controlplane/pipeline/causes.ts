@@ -3,6 +3,7 @@
 import type { Compiled } from '../compile/compilation.ts';
 import { qualify } from '../compile/compilation.ts';
 import type { CompileResult } from '../compile/compile.ts';
+import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/object-kinds.ts';
 
 /** References that lead to references. */
 const MAX_STEPS = 5;
@@ -31,11 +32,11 @@ function followed(
 }
 
 function objectsOf(
-  { routers, middlewares, services, tcp, udp }: CompileResult,
+  result: CompileResult,
   kind: string,
   transport: 'http' | 'tcp' | 'udp',
 ): ReadonlyMap<string, Compiled<unknown>> | undefined {
-  const all = { http: { routers, middlewares, services }, tcp, udp: { ...udp, middlewares: undefined } }[transport];
-  if (kind === 'service') return all.services;
-  return kind === 'router' ? all.routers : all.middlewares;
+  const name = kind === 'service' ? 'services' : kind === 'router' ? 'routers' : 'middlewares';
+  const section = OBJECT_SECTIONS.find((one) => OBJECT_KINDS[one].at.join('.') === `${transport}.${name}`);
+  return section === undefined ? undefined : result[section];
 }

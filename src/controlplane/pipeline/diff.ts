@@ -1,21 +1,10 @@
 // What one compiled configuration changes about another, object by object, as people see it: decoded options with secrets
 // hidden. It is what `check` and `diff` answer.
 
-import { isMap, type Schema } from '../../schema/schema.ts';
+import { isMap } from '../../schema/schema.ts';
 import type { Compiled } from '../compile/compilation.ts';
-import type { ObjectKind } from '../compile/object-kind.ts';
 import type { CompileResult } from '../compile/compile.ts';
-import { middlewareOptions, routerOptions } from '../config/routing-options.ts';
-import { serviceOptions } from '../config/service-options.ts';
-import {
-  tcpMiddlewareOptions,
-  tcpRouterOptions,
-  tcpServiceOptions,
-  tcpTransportOptions,
-} from '../config/tcp-options.ts';
-import { udpRouterOptions, udpServiceOptions } from '../config/udp-options.ts';
-import { tlsOptions } from '../config/tls-options.ts';
-import { namedTransportOptions } from '../config/transport-options.ts';
+import { COMPARED_SECTIONS, OBJECT_KINDS, type ObjectKind, type ObjectSection } from '../config/object-kinds.ts';
 import { parseWritten, redact, redactWritten } from '../config/redact.ts';
 
 export type ObjectStatus = 'enabled' | 'warning' | 'disabled';
@@ -40,66 +29,47 @@ export interface ObjectChange {
 /** Fields of one object that are listed; the rest is a count away from what a person reads. */
 const MAX_FIELDS = 100;
 
-/** Options of each kind. */
-export const SCHEMAS: Readonly<Record<ObjectKind, Schema<unknown>>> = {
-  router: routerOptions,
-  middleware: middlewareOptions,
-  service: serviceOptions,
-  serversTransport: namedTransportOptions,
-  tlsOptions,
-  tcpRouter: tcpRouterOptions,
-  tcpMiddleware: tcpMiddlewareOptions,
-  tcpService: tcpServiceOptions,
-  tcpServersTransport: tcpTransportOptions,
-  udpRouter: udpRouterOptions,
-  udpService: udpServiceOptions,
-};
-
 export function statusOf(compiled: Compiled<unknown>): ObjectStatus {
   if (compiled.errors.length > 0) return 'disabled';
   return compiled.warnings.length > 0 ? 'warning' : 'enabled';
 }
 
 /** The object's options as they may be shown; as they were written when they did not decode. */
-export function shownOptions(kind: ObjectKind, { object }: Compiled<unknown>): Record<string, unknown> {
+export function shownOptions(section: ObjectSection, { object }: Compiled<unknown>): Record<string, unknown> {
+  const { options } = OBJECT_KINDS[section];
   const shown =
     object.value === null
-      ? redactWritten(parseWritten(object.text), SCHEMAS[kind])
-      : redact(object.value, SCHEMAS[kind], object.substituted);
+      ? redactWritten(parseWritten(object.text), options)
+      : redact(object.value, options, object.substituted);
   return isMap(shown) ? { ...shown } : {};
 }
 
 export function diffResults(before: CompileResult, after: CompileResult): readonly ObjectChange[] {
-  return [
-    ...diffKind('router', before.routers, after.routers),
-    ...diffKind('middleware', before.middlewares, after.middlewares),
-    ...diffKind('service', before.services, after.services),
-    ...diffKind('serversTransport', before.serversTransports, after.serversTransports),
-    ...diffKind('tlsOptions', before.tlsOptions, after.tlsOptions),
-    ...diffKind('tcpRouter', before.tcp.routers, after.tcp.routers),
-    ...diffKind('tcpMiddleware', before.tcp.middlewares, after.tcp.middlewares),
-    ...diffKind('tcpService', before.tcp.services, after.tcp.services),
-    ...diffKind('tcpServersTransport', before.tcp.serversTransports, after.tcp.serversTransports),
-    ...diffKind('udpRouter', before.udp.routers, after.udp.routers),
-    ...diffKind('udpService', before.udp.services, after.udp.services),
-  ];
+  return COMPARED_SECTIONS.flatMap((section) => diffSection(section, before[section], after[section]));
 }
 
-function diffKind(
-  kind: ObjectKind,
+function diffSection(
+  section: ObjectSection,
   before: ReadonlyMap<string, Compiled<unknown>>,
   after: ReadonlyMap<string, Compiled<unknown>>,
 ): ObjectChange[] {
   const changes: ObjectChange[] = [];
+  const { kind } = OBJECT_KINDS[section];
   for (const name of [...new Set([...before.keys(), ...after.keys()])].toSorted()) {
     const old = before.get(name);
     const fresh = after.get(name);
     if (fresh === undefined) {
       changes.push({ kind, name, change: 'removed', status: statusOf(old!), fields: [] });
     } else if (old === undefined) {
-      changes.push({ kind, name, change: 'added', status: statusOf(fresh), fields: fieldChanges(kind, null, fresh) });
+      changes.push({
+        kind,
+        name,
+        change: 'added',
+        status: statusOf(fresh),
+        fields: fieldChanges(section, null, fresh),
+      });
     } else if (old.object.text !== fresh.object.text || statusOf(old) !== statusOf(fresh)) {
-      const fields = fieldChanges(kind, old, fresh);
+      const fields = fieldChanges(section, old, fresh);
       if (fields.length > 0 || statusOf(old) !== statusOf(fresh)) {
         changes.push({ kind, name, change: 'changed', status: statusOf(fresh), fields });
       }
@@ -108,11 +78,15 @@ function diffKind(
   return changes;
 }
 
-function fieldChanges(kind: ObjectKind, before: Compiled<unknown> | null, after: Compiled<unknown>): FieldChange[] {
+function fieldChanges(
+  section: ObjectSection,
+  before: Compiled<unknown> | null,
+  after: Compiled<unknown>,
+): FieldChange[] {
   const real = { before: leaves(before?.object.value), after: leaves(after.object.value) };
   const shown = {
-    before: before === null ? new Map<string, unknown>() : leaves(shownOptions(kind, before)),
-    after: leaves(shownOptions(kind, after)),
+    before: before === null ? new Map<string, unknown>() : leaves(shownOptions(section, before)),
+    after: leaves(shownOptions(section, after)),
   };
   const changes: FieldChange[] = [];
   for (const path of new Set([...shown.before.keys(), ...shown.after.keys()])) {

@@ -37,7 +37,7 @@ export class DisabledLog {
         isPlaced ? `its requests are answered ${status}` : 'its rule cannot be read, and takes no requests',
       );
     }
-    for (const router of result.tcp.routers.values()) {
+    for (const router of result.tcpRouters.values()) {
       const isPlaced = router.name in result.sections.tcpRoutes;
       tell(
         'tcp',
@@ -45,7 +45,7 @@ export class DisabledLog {
         isPlaced ? 'its connections are closed' : 'its rule cannot be read, and takes no connections',
       );
     }
-    for (const router of result.udp.routers.values()) tell('udp', router, 'its datagrams are dropped');
+    for (const router of result.udpRouters.values()) tell('udp', router, 'its datagrams are dropped');
     if (told > MAX_LINES) this.#log.warn('more routers are disabled', { count: told - MAX_LINES });
     const again = [...this.#causes.keys()].filter((key) => !causes.has(key) && isPresent(key, result));
     for (const key of again.slice(0, MAX_LINES)) {
@@ -55,8 +55,8 @@ export class DisabledLog {
   }
 }
 
-function isPresent(key: string, { routers, tcp, udp }: CompileResult): boolean {
+function isPresent(key: string, { routers, tcpRouters, udpRouters }: CompileResult): boolean {
   const [kind, name = ''] = key.split(' ', 2);
-  const all = kind === 'http' ? routers : kind === 'tcp' ? tcp.routers : udp.routers;
+  const all = kind === 'http' ? routers : kind === 'tcp' ? tcpRouters : udpRouters;
   return all.has(name);
 }

@@ -6,7 +6,7 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import { formatPath } from '../../schema/decode-context.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
-import { OBJECT_SECTIONS, type ObjectSection } from '../config/object-sections.ts';
+import { OBJECT_SECTIONS, type ObjectSection } from '../config/object-kinds.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
 import { formOf, isOf, keyOf } from './written-forms.ts';
 
@@ -15,8 +15,6 @@ export interface Restored {
   /** Of the objects that go on in an earlier form: what is wrong with the present one, and that the earlier one counts. */
   readonly diagnostics: readonly Diagnostic[];
 }
-
-type Sections = Record<ObjectSection, ReadonlyMap<string, RoutingObject<unknown>>>;
 
 export class LastGood {
   readonly #forms = new Map<string, { readonly form: StoredForm; readonly object: RoutingObject<unknown> }>();
@@ -42,7 +40,7 @@ export class LastGood {
     const restored = configs.map((config) => {
       const sections: Partial<Record<ObjectSection, ReadonlyMap<string, RoutingObject<unknown>>>> = {};
       for (const section of OBJECT_SECTIONS) {
-        const objects = (config as Sections)[section]; // Every section holds objects of one kind.
+        const objects: ReadonlyMap<string, RoutingObject<unknown>> = config[section];
         const kept = new Map<string, RoutingObject<unknown>>();
         for (const [name, object] of objects) {
           if (object.value !== null && !unreadable.has(object)) continue;
@@ -82,7 +80,7 @@ export class LastGood {
     const present = new Set<string>();
     for (const config of configs) {
       for (const section of OBJECT_SECTIONS) {
-        for (const [name, object] of (config as Sections)[section]) {
+        for (const [name, object] of config[section]) {
           const key = keyOf({ provider: config.provider, section, name });
           present.add(key);
           if (object.kept !== undefined || object.value === null || unreadable.has(object)) continue;

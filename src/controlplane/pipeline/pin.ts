@@ -3,20 +3,19 @@
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { HistoryEntry, WrittenPlaces } from '../../model/history.ts';
-import type { SnapshotSections } from '../../model/snapshot.ts';
+import {
+  COUNTED,
+  COUNTED_NAMES,
+  PINNED_NAMES,
+  SNAPSHOT_SECTIONS,
+  type Counted,
+  type PinnedSections,
+} from '../../model/snapshot-sections.ts';
 import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
-import type { Compiled } from '../compile/compilation.ts';
+import { LISTED_SECTIONS, OBJECT_KINDS } from '../config/object-kinds.ts';
 import type { CompileResult } from '../compile/compile.ts';
 
-/** What a snapshot is gone back to with: entry points and certificates are always those of today. */
-export type RoutingSectionsOf = Omit<SnapshotSections, 'entryPoints' | 'certificates'>;
-
-export interface Differences {
-  readonly routers: number;
-  readonly services: number;
-  readonly middlewares: number;
-  readonly tlsOptions: number;
-}
+export type Differences = Readonly<Record<Counted, number>>;
 
 export interface PinStatus {
   readonly version: number;
@@ -25,32 +24,22 @@ export interface PinStatus {
   readonly text: string;
 }
 
-const COUNTED = {
-  routers: ['routes', 'tcpRoutes', 'udpRoutes'],
-  services: ['services', 'tcpServices', 'udpServices'],
-  middlewares: ['middlewares', 'tcpMiddlewares'],
-  tlsOptions: ['tlsOptions', 'tlsHosts'],
-} as const;
-
 /** Objects that are in one of them alone, or say something else there. */
-export function differencesBetween(before: RoutingSectionsOf, after: RoutingSectionsOf): Differences {
-  const count = (sections: readonly (keyof RoutingSectionsOf)[]): number =>
-    sections.reduce((sum, section) => sum + differing(section, before, after), 0);
-  return {
-    routers: count(COUNTED.routers),
-    services: count(COUNTED.services),
-    middlewares: count(COUNTED.middlewares),
-    tlsOptions: count(COUNTED.tlsOptions),
-  };
+export function differencesBetween(before: PinnedSections, after: PinnedSections): Differences {
+  const differences = { routers: 0, services: 0, middlewares: 0, tlsOptions: 0 };
+  for (const section of PINNED_NAMES) {
+    differences[SNAPSHOT_SECTIONS[section].counted] += differing(section, before, after);
+  }
+  return differences;
 }
 
-export function isSame({ routers, services, middlewares, tlsOptions }: Differences): boolean {
-  return routers + services + middlewares + tlsOptions === 0;
+export function isSame(differences: Differences): boolean {
+  return COUNTED_NAMES.every((counted) => differences[counted] === 0);
 }
 
 type Section = Readonly<Record<string, object>>;
 
-function differing(section: keyof RoutingSectionsOf, all: RoutingSectionsOf, others: RoutingSectionsOf): number {
+function differing(section: keyof PinnedSections, all: PinnedSections, others: PinnedSections): number {
   const before: Section = all[section];
   const after: Section = others[section];
   let count = 0;
@@ -71,17 +60,15 @@ function isOfToday(section: string, name: string): boolean {
 }
 
 /** Whether this content is what runs. Entry points of today may put middlewares of today before it. */
-export function isRunning(entry: RoutingSectionsOf, current: RoutingSectionsOf): boolean {
-  const { routers, services, tlsOptions } = differencesBetween(entry, current);
-  if (routers + services + tlsOptions > 0) return false;
-  return COUNTED.middlewares.every((section) =>
-    Object.entries(entry[section]).every(([name, object]) =>
-      isSameObject(section, name, object, current[section][name]),
-    ),
-  );
+export function isRunning(entry: PinnedSections, current: PinnedSections): boolean {
+  if (!isSame({ ...differencesBetween(entry, current), middlewares: 0 })) return false;
+  return PINNED_NAMES.filter((section) => SNAPSHOT_SECTIONS[section].counted === 'middlewares').every((section) => {
+    const now: Section = current[section];
+    return Object.entries(entry[section]).every(([name, object]) => isSameObject(section, name, object, now[name]));
+  });
 }
 
-export function pinStatus(entry: HistoryEntry, newest: RoutingSectionsOf): PinStatus {
+export function pinStatus(entry: HistoryEntry, newest: PinnedSections): PinStatus {
   const differences = differencesBetween(entry, newest);
   const what = describe(differences);
   const text =
@@ -91,19 +78,16 @@ export function pinStatus(entry: HistoryEntry, newest: RoutingSectionsOf): PinSt
   return { version: entry.version, differences, text };
 }
 
-function describe({ routers, services, middlewares, tlsOptions }: Differences): string {
-  const parts = [
-    amount(routers, 'router'),
-    amount(services, 'service'),
-    amount(middlewares, 'middleware'),
-    amount(tlsOptions, 'TLS option'),
-  ].filter((part) => part !== '');
+function describe(differences: Differences): string {
+  const parts = COUNTED_NAMES.filter((counted) => differences[counted] > 0).map((counted) =>
+    amount(differences[counted], COUNTED[counted]),
+  );
   const last = parts.pop() ?? '';
   return parts.length === 0 ? last : `${parts.join(', ')} and ${last}`;
 }
 
 function amount(count: number, noun: string): string {
-  return count === 0 ? '' : `${count} ${noun}${count === 1 ? '' : 's'}`;
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 export function pinDiagnostic({ text }: PinStatus): Diagnostic {
@@ -112,20 +96,12 @@ export function pinDiagnostic({ text }: PinStatus): Diagnostic {
 }
 
 /** Where objects of a result have values that are shown as they were written: by kind and name. */
-export function writtenPlaces({ routers, middlewares, services, tcp, udp }: CompileResult): WrittenPlaces {
+export function writtenPlaces(result: CompileResult): WrittenPlaces {
   const places: Record<string, WrittenPlaces[string]> = {};
-  const note = (kind: string, objects: ReadonlyMap<string, Compiled<unknown>>): void => {
-    for (const { name, object } of objects.values()) {
-      if (object.substituted.length > 0) places[`${kind} ${name}`] = object.substituted;
+  for (const section of LISTED_SECTIONS) {
+    for (const { name, object } of result[section].values()) {
+      if (object.substituted.length > 0) places[`${OBJECT_KINDS[section].kind} ${name}`] = object.substituted;
     }
-  };
-  note('router', routers);
-  note('middleware', middlewares);
-  note('service', services);
-  note('tcpRouter', tcp.routers);
-  note('tcpMiddleware', tcp.middlewares);
-  note('tcpService', tcp.services);
-  note('udpRouter', udp.routers);
-  note('udpService', udp.services);
+  }
   return places;
 }

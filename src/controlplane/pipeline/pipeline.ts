@@ -10,13 +10,14 @@ import type { StoredForm } from '../../model/stored-form.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
+import { pinnedPart } from '../../model/snapshot-sections.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install-config.ts';
-import { OBJECT_SECTIONS } from '../config/object-sections.ts';
+import { OBJECT_SECTIONS } from '../config/object-kinds.ts';
 import type { RoutingConfig } from '../config/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
@@ -332,29 +333,14 @@ export class Pipeline {
     const { internalServices } = this.#options;
     const pinned = this.#pinned();
     if (pinned === null) return sections;
-    const { routes, services, tlsOptions, tlsHosts } = pinned;
-    const { tcpRoutes, tcpMiddlewares, tcpServices, udpRoutes, udpServices } = pinned;
-    const { entryPoints, certificates } = sections;
     const middlewares: Record<string, MiddlewareSpec> = { ...pinned.middlewares };
     // What entry points of today put before routers of then.
-    for (const name of Object.values(entryPoints).flatMap((spec) => spec.middlewares)) {
+    for (const name of Object.values(sections.entryPoints).flatMap((spec) => spec.middlewares)) {
       const spec = sections.middlewares[name];
       if (spec !== undefined) middlewares[name] ??= spec;
     }
-    return {
-      entryPoints,
-      routes,
-      middlewares,
-      services: { ...services, ...internalServices },
-      certificates,
-      tlsOptions,
-      tlsHosts,
-      tcpRoutes,
-      tcpMiddlewares,
-      tcpServices,
-      udpRoutes,
-      udpServices,
-    };
+    const services = { ...pinned.services, ...internalServices };
+    return { ...sections, ...pinnedPart(pinned), middlewares, services };
   }
 
   async #publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<void> {

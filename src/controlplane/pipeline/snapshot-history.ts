@@ -13,6 +13,7 @@ import type {
   WrittenSnapshot,
 } from '../../model/history.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
+import { namesOf } from '../../model/snapshot-sections.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 
 /** What becomes of written forms with the substitutions, plugins and entry points of today; null when that cannot be said. */
@@ -109,11 +110,9 @@ export class SnapshotHistory {
 
 /** Services that the program brings along count as well. */
 export function countsOf(sections: HistorySections): SnapshotCounts {
-  const count = (...objects: readonly object[]): number =>
-    objects.reduce<number>((sum, section) => sum + Object.keys(section).length, 0);
   return {
-    routers: count(sections.routes, sections.tcpRoutes, sections.udpRoutes),
-    middlewares: count(sections.middlewares, sections.tcpMiddlewares),
-    services: count(sections.services, sections.tcpServices, sections.udpServices),
+    routers: namesOf(sections, 'routers').length,
+    middlewares: namesOf(sections, 'middlewares').length,
+    services: namesOf(sections, 'services').length,
   };
 }

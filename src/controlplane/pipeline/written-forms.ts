@@ -5,7 +5,7 @@ import type { StoredForm, Words } from '../../model/stored-form.ts';
 import type { ConfigDocument } from '../config/document.ts';
 import type { InstallConfig } from '../config/install-config.ts';
 import { mergeRouting } from '../config/merge-routing.ts';
-import { OBJECT_SECTIONS, SECTION_PATHS, type ObjectSection } from '../config/object-sections.ts';
+import { OBJECT_KINDS, OBJECT_SECTIONS, type ObjectSection } from '../config/object-kinds.ts';
 import { decodeRouting, type RoutingConfig, type RoutingObject } from '../config/routing-config.ts';
 
 /** The forms of configurations that follow each other: what did not change is one object in all of them. */
@@ -80,10 +80,11 @@ function documentOf(forms: readonly StoredForm[]): ConfigDocument {
     // Of another version of the program, it may name what is not known here.
     const section = OBJECT_SECTIONS.find((one) => one === form.section);
     if (section === undefined) continue;
-    const [top, name] = SECTION_PATHS[section];
+    const { at, isList } = OBJECT_KINDS[section];
+    const [part, name] = at;
     const given: unknown = JSON.parse(form.text);
-    const into = (value[top] ??= {});
-    if (section === 'certificates') ((into[name] ??= []) as unknown[]).push(given);
+    const into = (value[part] ??= {});
+    if (isList === true) ((into[name] ??= []) as unknown[]).push(given);
     else ((into[name] ??= Object.create(null)) as Record<string, unknown>)[form.name] = given;
   }
   return { source: forms[0]!.source, text: '', value, diagnostics: [], locate: () => null };

@@ -233,8 +233,7 @@ export class FileProvider implements Provider {
       plugins: this.#context.plugins,
     });
     if (document.value !== undefined) return { text, config, served: config, isUnread: false };
-    const served = previous?.served ?? { ...config, routers: new Map(), middlewares: new Map(), services: new Map() };
-    return { text, config, served, isUnread: previous?.isUnread ?? true };
+    return { text, config, served: previous?.served ?? config, isUnread: previous?.isUnread ?? true };
   }
 
   #isBeingWritten(path: string, info: Stats, previous: KnownFile | null): boolean {
