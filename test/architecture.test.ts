@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'dataplane/net': 2,
   'dataplane/tls': 2,
   'dataplane/http2': 2,
-  'dataplane/http': 3,
+  'dataplane/http': 2.5,
   'dataplane/match': 4,
   'dataplane/upstream': 4,
   'dataplane/balance': 5,

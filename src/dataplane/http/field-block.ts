@@ -3,23 +3,11 @@
 // also interpret fields; this one serves trailers.
 
 import { HeaderList } from './header-list.ts';
-import { type HeaderName, headerName, H_OTHER } from './header-names.ts';
+import { headerName } from './header-names.ts';
+import { isTrailer, MAX_TRAILERS } from './trailer.ts';
 
 /** Octets a field value may not hold (RFC 9110 §5.5); CR and LF are looked for where lines are split. */
 export const FORBIDDEN_IN_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
-
-/** Names that may not come as a trailer (RFC 9110 §6.5.1): framing, routing, authentication, content description. */
-const FORBIDDEN_TRAILERS = new Set([
-  'authorization', 'cache-control', 'content-encoding', 'content-range', 'content-type', 'cookie', 'age', 'date',
-  'expires', 'location', 'max-forwards', 'range', 'retry-after', 'set-cookie', 'vary', 'www-authenticate', 'pragma',
-  'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range',
-]); // prettier-ignore
-
-export const MAX_TRAILERS = 64;
-
-export function isTrailer(name: HeaderName): boolean {
-  return name.id === H_OTHER && !FORBIDDEN_TRAILERS.has(name.lower);
-}
 
 /** Line ends that are none: they would otherwise keep a peer waiting for the rest of its fields. */
 const BAD_LINE_END = /(?:^|[^\r])\n|\r[^\n]/;

@@ -14,7 +14,7 @@ import { FloodGuard } from '../http2/flood-guard.ts';
 import { FrameOutput } from '../http2/frame-output.ts';
 import { type FrameHandler, FrameReader } from '../http2/frame-reader.ts';
 import { HeaderBlockWriter } from '../http2/header-block-writer.ts';
-import { HpackDecoder } from '../http2/hpack-decoder.ts';
+import { HpackDecoder, IGNORED_FIELDS } from '../http2/hpack-decoder.ts';
 import { HpackEncoder } from '../http2/hpack-encoder.ts';
 import {
   DEFAULT_HEADER_TABLE_BYTES,
@@ -41,7 +41,8 @@ import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.
 import { resetSocket } from '../net/reset.ts';
 import type { ClientInfo } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
-import { type Http2RequestReader, Http2TrailerReader, IGNORED_FIELDS } from './http2-request.ts';
+import { Http2TrailerReader } from '../http2/trailers.ts';
+import type { Http2RequestReader } from './http2-request.ts';
 import { Http2Stream, type StreamOwner } from './http2-stream.ts';
 import {
   LINGER_MS,

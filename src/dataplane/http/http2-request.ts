@@ -16,8 +16,6 @@ import type { FieldReceiver } from '../http2/hpack-decoder.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
-import { isTrailer, MAX_TRAILERS } from './field-block.ts';
-import { HeaderList } from './header-list.ts';
 import {
   H_CONTENT_LENGTH,
   H_EXPECT,
@@ -273,20 +271,3 @@ export class Http2RequestReader implements FieldReceiver {
     return null;
   }
 }
-
-/** Gathers the trailers of a request (RFC 9113 §8.1). */
-export class Http2TrailerReader implements FieldReceiver {
-  trailers = new HeaderList();
-  isMalformed = false;
-  /** Holds a field that may not come behind a body. */
-  isForbidden = false;
-
-  field(field: Field): void {
-    if (field.kind !== FIELD_REGULAR) this.isMalformed = true;
-    else if (!isTrailer(headerName(field.name)!) || this.trailers.count >= MAX_TRAILERS) this.isForbidden = true;
-    else this.trailers.appendLine(field.name, field.line);
-  }
-}
-
-/** For blocks that belong to nothing any more: only their effect on the table counts. */
-export const IGNORED_FIELDS: FieldReceiver = { field() {} };

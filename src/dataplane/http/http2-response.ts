@@ -2,28 +2,14 @@
 
 import type { FrameMark } from '../http2/frame-output.ts';
 import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
-import { maxEncodedBytes } from '../http2/hpack-encoder.ts';
+import { ADDED_BYTES, beginBlock, writeLines } from '../http2/header-lines.ts';
 import { BODY_LENGTH, BODY_NONE } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import type { HeaderList } from './header-list.ts';
-import { currentDateLine } from './response-head.ts';
+import { currentDateLine } from './date-line.ts';
 import { hasNoBody } from './status.ts';
 
 const statusLines: string[] = Array.from({ length: 1000 }, (_, status) => `:status: ${status}\r\n`);
-/** For the fields this file adds to those of the list. */
-const ADDED_BYTES = 160;
-
-function begin(writer: HeaderBlockWriter, headers: HeaderList): void {
-  let most = ADDED_BYTES;
-  const { lines } = headers;
-  for (let index = 0; index < lines.length; index++) most += maxEncodedBytes(lines[index]!);
-  writer.begin(most);
-}
-
-function writeFields(writer: HeaderBlockWriter, headers: HeaderList): void {
-  const { names, lines } = headers;
-  for (let index = 0; index < lines.length; index++) writer.field(names[index]!, lines[index]!);
-}
 
 /** The head of a final response. */
 export function writeResponseHead(
@@ -34,9 +20,9 @@ export function writeResponseHead(
   mark: FrameMark,
 ): void {
   const headers = exchange.responseHeaders;
-  begin(writer, headers);
+  beginBlock(writer, headers);
   writer.field(':status', statusLines[exchange.status]!);
-  writeFields(writer, headers);
+  writeLines(writer, headers);
   // RFC 9110 §6.6.1: a recipient with a clock adds the date an origin left out.
   if (!headers.names.includes('date')) writer.field('date', currentDateLine(exchange.startWallMs));
   if (exchange.responseFraming === BODY_LENGTH) {
@@ -58,9 +44,9 @@ export function writeTunnelHead(
   streamId: number,
   mark: FrameMark,
 ): void {
-  begin(writer, exchange.responseHeaders);
+  beginBlock(writer, exchange.responseHeaders);
   writer.field(':status', statusLines[exchange.status]!);
-  writeFields(writer, exchange.responseHeaders);
+  writeLines(writer, exchange.responseHeaders);
   writer.end(streamId, false, mark);
 }
 
@@ -73,20 +59,8 @@ export function writeInformational(
   mark: FrameMark,
 ): void {
   if (headers === null) writer.begin(ADDED_BYTES);
-  else begin(writer, headers);
+  else beginBlock(writer, headers);
   writer.field(':status', statusLines[status]!);
-  if (headers !== null) writeFields(writer, headers);
+  if (headers !== null) writeLines(writer, headers);
   writer.end(streamId, false, mark);
-}
-
-/** Fields behind the body, which end the stream. */
-export function writeTrailers(
-  writer: HeaderBlockWriter,
-  trailers: HeaderList,
-  streamId: number,
-  mark: FrameMark,
-): void {
-  begin(writer, trailers);
-  writeFields(writer, trailers);
-  writer.end(streamId, true, mark);
 }

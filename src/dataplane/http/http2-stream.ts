@@ -21,7 +21,8 @@ import { beginExchange, failExchange, leaveExchange, runExchange } from './downs
 import type { ClientInfo, Downstream, Exchange, TunnelEnd } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import type { HeaderList } from './header-list.ts';
-import { writeInformational, writeResponseHead, writeTrailers, writeTunnelHead } from './http2-response.ts';
+import { writeTrailers } from '../http2/trailers.ts';
+import { writeInformational, writeResponseHead, writeTunnelHead } from './http2-response.ts';
 import { respondFailure } from './respond.ts';
 import type { ServerContext } from './server-connection.ts';
 import { hasNoBody } from './status.ts';

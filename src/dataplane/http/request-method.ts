@@ -8,6 +8,9 @@ const REFUSED_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 const MAX_METHOD_LENGTH = 64;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
+/** Methods that give a body a meaning: without one they say so, which some servers insist on (RFC 9110 §8.6). */
+export const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH']);
+
 /** Null for a method that is served; `badRequestLine` says that it is none at all. */
 export function refuseMethod(method: string): Failure | null {
   if (KNOWN_METHODS.has(method)) return null;

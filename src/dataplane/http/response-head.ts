@@ -2,21 +2,9 @@
 // middleware said about length reaches the client only as the framing the exchange carries.
 
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from './body.ts';
+import { currentDateLine } from './date-line.ts';
 import type { Exchange } from './exchange.ts';
 import { hasNoBody, statusLine } from './status.ts';
-
-let dateLine = '';
-let dateSecond = 0;
-
-/** `Date` of the present second. */
-export function currentDateLine(wallMs: number): string {
-  const second = Math.floor(wallMs / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateLine = `Date: ${new Date(wallMs).toUTCString()}\r\n`;
-  }
-  return dateLine;
-}
 
 /** How the body will be delimited on the wire. BODY_NONE: no byte may follow the head. */
 export function downstreamFraming(exchange: Exchange): BodyFraming {

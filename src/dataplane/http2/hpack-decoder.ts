@@ -17,6 +17,9 @@ export interface FieldReceiver {
   field(field: Field): void;
 }
 
+/** For blocks that belong to nothing any more: only their effect on the table counts. */
+export const IGNORED_FIELDS: FieldReceiver = { field() {} };
+
 export class HpackDecoder {
   /** Size of the list decoded last, as SETTINGS_MAX_HEADER_LIST_SIZE counts. */
   listBytes = 0;

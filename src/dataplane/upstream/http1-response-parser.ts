@@ -21,7 +21,7 @@ import { challengesConnection } from '../http/client-bonds.ts';
 import { fieldLine } from '../http/http1-request-parser.ts';
 import { hasNoBody } from '../http/status.ts';
 import { lengthOf } from '../http/content-length.ts';
-import { announcedAge } from './keep-alive-age.ts';
+import { announcedAge } from '../http/announced-age.ts';
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 

@@ -12,7 +12,7 @@ import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } 
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/header-list.ts';
-import { writeTrailers } from '../http/http2-response.ts';
+import { writeTrailers } from '../http2/trailers.ts';
 import { InterimLimit } from '../http/interim-limit.ts';
 import { hasNoBody } from '../http/status.ts';
 import { webSocketAccept } from '../http/websocket.ts';

@@ -9,14 +9,14 @@ import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
-import { MAX_TRAILERS } from '../http/field-block.ts';
-import { Http2TrailerReader, IGNORED_FIELDS } from '../http/http2-request.ts';
+import { MAX_TRAILERS } from '../http/trailer.ts';
+import { Http2TrailerReader } from '../http2/trailers.ts';
 import { DataSender } from '../http2/data-sender.ts';
 import { FloodGuard } from '../http2/flood-guard.ts';
 import { FrameOutput } from '../http2/frame-output.ts';
 import { type FrameHandler, FrameReader } from '../http2/frame-reader.ts';
 import { HeaderBlockWriter } from '../http2/header-block-writer.ts';
-import { HpackDecoder } from '../http2/hpack-decoder.ts';
+import { HpackDecoder, IGNORED_FIELDS } from '../http2/hpack-decoder.ts';
 import { HpackEncoder } from '../http2/hpack-encoder.ts';
 import {
   DEFAULT_HEADER_TABLE_BYTES,

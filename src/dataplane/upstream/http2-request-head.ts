@@ -4,11 +4,12 @@
 import { BODY_CHUNKED, BODY_LENGTH } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { forwardedForLine } from '../http/forwarded-headers.ts';
+import { BODY_METHODS } from '../http/request-method.ts';
+import { serverTarget } from '../http/server-target.ts';
 import type { FrameMark } from '../http2/frame-output.ts';
 import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
 import { maxEncodedBytes } from '../http2/hpack-encoder.ts';
 import type { ServerSpec } from '../../model/service.ts';
-import { BODY_METHODS, requestTarget } from './request-head.ts';
 
 /** For the fields of fixed size that are added to those of the list. */
 const ADDED_BYTES = 256;
@@ -51,7 +52,7 @@ export function writeRequestHead(
 ): void {
   const { names, lines } = exchange.requestHeaders;
   const isTunnel = exchange.upgrade !== '';
-  const target = requestTarget(exchange, server);
+  const target = serverTarget(exchange, server);
   const authorityLine = authorityLineOf(exchange.upstreamHost);
   const hasList = exchange.hasForwarded && exchange.requestHeaders.has('x-forwarded-for');
   const forwardedLine =

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { announcedAge, KeepAliveAge } from './keep-alive-age.ts';
+import { announcedAge } from '../http/announced-age.ts';
+import { KeepAliveAge } from './keep-alive-age.ts';
 
 test('a connection is used until the server says otherwise', () => {
   expect(new KeepAliveAge().isUsable(3_600_000, -1)).toBe(true);

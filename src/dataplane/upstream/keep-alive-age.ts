@@ -12,12 +12,6 @@ function usableUntil(closesAtMs: number): number {
   return closesAtMs >= 2 * MARGIN_MS ? closesAtMs - MARGIN_MS : closesAtMs / 2;
 }
 
-/** Value of a Keep-Alive field in milliseconds; -1 when it names no timeout (RFC 2068 §19.7.1). */
-export function announcedAge(value: string): number {
-  const match = /(?:^|[,\t ])timeout[\t ]*=[\t ]*"?([0-9]{1,9})/i.exec(value);
-  return match === null ? -1 : Number(match[1]) * 1000;
-}
-
 /** Of one server; what it showed last counts. */
 export class KeepAliveAge {
   private untilMs = Number.POSITIVE_INFINITY;

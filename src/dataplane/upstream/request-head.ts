@@ -4,21 +4,12 @@
 import { BODY_CHUNKED, BODY_LENGTH } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { forwardedForLine } from '../http/forwarded-headers.ts';
-import { withQuery } from '../http/request-target.ts';
+import { BODY_METHODS } from '../http/request-method.ts';
+import { serverTarget } from '../http/server-target.ts';
 import type { ServerSpec } from '../../model/service.ts';
 
-/** Methods that give a body a meaning: without one they say so, which some servers insist on (RFC 9110 §8.6). */
-export const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH']);
-
-/** Path and query for the server. */
-export function requestTarget(exchange: Exchange, server: ServerSpec): string {
-  const path =
-    server.preservePath && exchange.path !== '*' ? joinPath(server.path, exchange.forwardPath) : exchange.forwardPath;
-  return withQuery(path, exchange);
-}
-
 export function renderRequestHead(exchange: Exchange, server: ServerSpec): string {
-  const target = requestTarget(exchange, server);
+  const target = serverTarget(exchange, server);
   const headers = exchange.requestHeaders;
   const names = headers.names;
   const lines = headers.lines;
@@ -39,8 +30,4 @@ export function renderRequestHead(exchange: Exchange, server: ServerSpec): strin
   if (exchange.upgrade !== '') head += `Connection: Upgrade\r\nUpgrade: ${exchange.upgrade}\r\n`;
   else if (exchange.acceptsTrailers) head += 'TE: trailers\r\nConnection: TE\r\n';
   return `${head}\r\n`;
-}
-
-function joinPath(base: string, path: string): string {
-  return base.endsWith('/') ? base.slice(0, -1) + path : base + path;
 }
