@@ -4,6 +4,8 @@
 // Row: [hash, hash, total, calls, (open, waiting) per worker]; `calls` moves whenever a worker begins to wait. The table is open-addressed and rows are never freed; when it
 // is full a server's limit is divided evenly between the workers instead.
 
+import { fnv1a } from '../../core/hash.ts';
+
 const ROWS = 4096;
 const HEADER = 4;
 const TOTAL = 2;
@@ -12,15 +14,8 @@ const WAKE_MS = 1_000;
 /** Ends the watch of a service that is gone: nobody waits for it any more. */
 const WATCH_MS = 30_000;
 
-/** FNV-1a with two offsets: 64 bits in two halves. */
-function hash(key: string, basis: number): number {
-  let value = basis;
-  for (let index = 0; index < key.length; index++) {
-    value = Math.imul(value ^ key.charCodeAt(index), 0x01000193);
-  }
-  // 0 marks a free row.
-  return value | 1;
-}
+/** Another beginning than FNV_BASIS: two hashes of 32 bits tell keys apart. */
+const SECOND_BASIS = 0x12345678;
 
 export function connectionBudgetBytes(workerSlots: number): number {
   return ROWS * (HEADER + 2 * workerSlots) * Int32Array.BYTES_PER_ELEMENT;
@@ -143,7 +138,8 @@ export class ConnectionBudget {
   private rowOf(key: string): number {
     const known = this.rows.get(key);
     if (known !== undefined) return known;
-    const found = this.claimRow(hash(key, 0x811c9dc5 | 0), hash(key, 0x12345678));
+    // 0 marks a free row.
+    const found = this.claimRow(fnv1a(key) | 1, fnv1a(key, SECOND_BASIS) | 1);
     this.rows.set(key, found);
     return found;
   }
