@@ -1,10 +1,11 @@
 // Limits on open connections to one server that hold for the process: a row of shared memory per server, with the total
 // and each worker's part of it, so that a dead worker's part can be given back. Only servers with a limit have a row.
 //
-// Row: [hash, hash, total, calls, (open, waiting) per worker]; `calls` moves whenever a worker begins to wait. The table is open-addressed and rows are never freed; when it
-// is full a server's limit is divided evenly between the workers instead.
+// Row: [hash, hash, total, calls, (open, waiting) per worker]; `calls` moves whenever a worker begins to wait. The table is
+// open-addressed and rows are never freed; when it is full a server's limit is divided evenly between the workers instead.
 
 import { fnv1a } from '../../core/hash.ts';
+import { defineSharedTable } from '../../core/shared-table.ts';
 
 const ROWS = 4096;
 const HEADER = 4;
@@ -19,20 +20,6 @@ const SECOND_BASIS = 0x12345678;
 
 export function connectionBudgetBytes(workerSlots: number): number {
   return ROWS * (HEADER + 2 * workerSlots) * Int32Array.BYTES_PER_ELEMENT;
-}
-
-/** Gives back what a dead worker held. For the supervisor, while the worker's slot is vacant. */
-export function clearConnectionBudget(memory: SharedArrayBuffer, slot: number, workerSlots: number): void {
-  const cells = new Int32Array(memory);
-  const width = HEADER + 2 * workerSlots;
-  for (let row = 0; row < ROWS * width; row += width) {
-    if (cells[row] === 0) continue;
-    const open = Atomics.exchange(cells, row + HEADER + 2 * slot, 0);
-    Atomics.store(cells, row + HEADER + 2 * slot + 1, 0);
-    if (open === 0) continue;
-    Atomics.sub(cells, row + TOTAL, open);
-    Atomics.notify(cells, row + TOTAL);
-  }
 }
 
 export class ConnectionBudget {
@@ -135,6 +122,19 @@ export class ConnectionBudget {
     return false;
   }
 
+  /** Gives back what a dead worker held. For the supervisor, while the worker's slot is vacant. */
+  clearWorker(slot: number): void {
+    const { cells, width } = this;
+    for (let row = 0; row < ROWS * width; row += width) {
+      if (cells[row] === 0) continue;
+      const open = Atomics.exchange(cells, row + HEADER + 2 * slot, 0);
+      Atomics.store(cells, row + HEADER + 2 * slot + 1, 0);
+      if (open === 0) continue;
+      Atomics.sub(cells, row + TOTAL, open);
+      Atomics.notify(cells, row + TOTAL);
+    }
+  }
+
   private rowOf(key: string): number {
     const known = this.rows.get(key);
     if (known !== undefined) return known;
@@ -156,3 +156,10 @@ export class ConnectionBudget {
     return -1;
   }
 }
+
+export const connectionBudget = defineSharedTable({
+  name: 'connectionBudget',
+  bytes: ({ workerSlots }) => connectionBudgetBytes(workerSlots),
+  view: (memory, slot, workerSlots) => new ConnectionBudget(memory, slot, workerSlots),
+  clearWorker: (view, slot) => view.clearWorker(slot),
+});
