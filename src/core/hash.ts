@@ -6,8 +6,8 @@ export const FNV_BASIS = 0x811c9dc5 | 0;
 const FNV_PRIME = 0x01000193;
 
 /**
- * FNV-1a with 32 bits (RFC 9923), over the code units of a text: of a Latin-1 text it is the published hash of its bytes. A
- * signed number, which needs no memory of its own; another basis gives another, independent hash.
+ * FNV-1a with 32 bits (RFC 9923), over the code units of a text: of a Latin-1 text it is the published hash of its
+ * bytes. A signed number, which needs no memory of its own; another basis gives another, independent hash.
  */
 export function fnv1a(text: string, basis = FNV_BASIS): number {
   let hash = basis;
@@ -16,8 +16,8 @@ export function fnv1a(text: string, basis = FNV_BASIS): number {
 }
 
 /**
- * MurmurHash3 with 32 bits (x86_32, Austin Appleby) of whole words, the first `count` of an array: a quarter of the steps of
- * fnv1a where the bytes are packed already. A signed number.
+ * MurmurHash3 with 32 bits (x86_32, Austin Appleby) of whole words, the first `count` of an array: a quarter of the
+ * steps of fnv1a where the bytes are packed already. A signed number.
  */
 export function murmur3(words: Int32Array, count: number, seed: number): number {
   let hash = seed;

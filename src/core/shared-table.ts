@@ -1,6 +1,6 @@
-// What all threads of the process share in memory, as definitions: how large a table is, what a thread sees of it, and how
-// what a dead worker held is given back. Whoever has the list of them (dataplane/engine/shared-tables.ts) allocates, lends
-// and clears all tables alike; none has lines of its own anywhere else.
+// What all threads of the process share in memory, as definitions: how large a table is, what a thread sees of it,
+// and how what a dead worker held is given back. Whoever has the list of them (dataplane/engine/shared-tables.ts)
+// allocates, lends and clears all tables alike; none has lines of its own anywhere else.
 
 /** What the size of a table may depend on. */
 export interface TableLimits {
@@ -15,8 +15,8 @@ export interface SharedTable<View, Name extends string = string> {
   /** Made once per thread. The main thread's has slot 0, too: it may read and clear, and write what is no worker's. */
   view(memory: SharedArrayBuffer, slot: number, workerSlots: number): View;
   /**
-   * Gives back what the dead worker of the slot held, and frees locks it may have died with; called by the main thread while
-   * nobody has the slot. Left out where nothing in the table is a worker's own.
+   * Gives back what the dead worker of the slot held, and frees locks it may have died with; called by the main
+   * thread while nobody has the slot. Left out where nothing in the table is a worker's own.
    */
   clearWorker?(view: View, slot: number): void;
 }

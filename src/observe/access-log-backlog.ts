@@ -1,5 +1,5 @@
-// Bytes of access log lines that workers have sent and the writer has not written yet, in shared memory: a worker that is
-// too far ahead drops lines instead.
+// Bytes of access log lines that workers have sent and the writer has not written yet, in shared memory: a worker
+// that is too far ahead drops lines instead.
 //
 // Int32 cells: one per worker slot.
 

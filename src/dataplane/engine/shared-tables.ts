@@ -1,5 +1,5 @@
-// All tables that the threads of the process share. Adding one is its file, with `defineSharedTable`, and a line here: its
-// memory is then allocated, travels to the workers, and is given back where one of them dies.
+// All tables that the threads of the process share. Adding one is its file, with `defineSharedTable`, and a line
+// here: its memory is then allocated, travels to the workers, and is given back where one of them dies.
 
 import { SharedTables } from '../../core/shared-table.ts';
 import { accessLogBacklog } from '../../observe/access-log-backlog.ts';

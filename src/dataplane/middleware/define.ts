@@ -10,8 +10,9 @@ import type { PasswordVerifier } from './password-verifier.ts';
 export type Middleware = (next: Handler) => Handler;
 
 /**
- * What a worker lends to what it builds from configuration: one object, made in engine/worker.ts and handed on whole. A middleware
- * that counts or remembers something over all workers brings a shared table of its own and asks for it here.
+ * What a worker lends to what it builds from configuration: one object, made in engine/worker.ts and handed on whole.
+ * A middleware that counts or remembers something over all workers brings a shared table of its own and asks for it
+ * here.
  */
 export interface WorkerResources {
   /** This worker's view of a table, which must be in the list of dataplane/engine/shared-tables.ts. */

@@ -1,5 +1,5 @@
-// Limits on open client connections that hold for the process: of an entry point, and of one address over all entry points
-// that have such a limit. Whoever is counted in gives back what it was given.
+// Limits on open client connections that hold for the process: of an entry point, and of one address over all entry
+// points that have such a limit. Whoever is counted in gives back what it was given.
 
 import type { DownstreamLimits } from '../../model/entrypoint.ts';
 import { defineSharedTable } from '../../core/shared-table.ts';

@@ -1,5 +1,5 @@
-// Open client connections of each entry point over all workers, in shared memory: a total that caps are kept by, and each
-// worker's part of it, so that the supervisor can give back what a dead worker held.
+// Open client connections of each entry point over all workers, in shared memory: a total that caps are kept by, and
+// each worker's part of it, so that the supervisor can give back what a dead worker held.
 //
 // Row: [total, (open) per worker].
 

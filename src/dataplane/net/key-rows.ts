@@ -1,9 +1,5 @@
-// Rows of shared memory that are found by a text, within a bound: sets of sixteen rows, and a key has its row in the one set
-// that its hash names. What a row holds beside its key is its owner's, KeyedCounts or KeyedBuckets. Keys are compared whole,
-// not by a hash of them: no two keys are ever taken for one, whoever chose them.
-//
-// A key stands in its row as bytes, four to a cell. One that is too long, or not of Latin-1, is stood for by its SHA-256, with
-// a mark that no text has. Rows change their key under the lock of their set alone, which is held for a microsecond at most.
+// Rows of shared memory that are found by a text, within a bound: sets of sixteen rows, and a key has its row in the
+// one set that its hash names. What a row holds beside its key is its owner's, KeyedCounts or KeyedBuckets.
 //
 // Cells: [seed, then per set: lock, 16 × hash, 16 × row (mark, key …)]
 
@@ -30,6 +26,11 @@ const DIGEST = -1;
 /** Then the holder has lost its core in the midst of it, and might want ours. */
 const MAX_SPINS = 1_000;
 
+/**
+ * Keys are compared whole, not by a hash of them: no two are taken for one, whoever chose them. A key stands in its
+ * row as bytes, four to a cell; one that is too long, or not of Latin-1, is stood for by its SHA-256, with a mark that
+ * no text has. Rows change their key under the lock of their set alone, which is held for a microsecond or so.
+ */
 export class KeyRows {
   private readonly cells: Int32Array<SharedArrayBuffer>;
   private readonly keyBytes: number;
@@ -104,8 +105,8 @@ export class KeyRows {
   }
 
   /**
-   * The row of the set that has the loaded key; -1 when there is none. Without the lock a row may change its key while it is looked at:
-   * the owner must notice.
+   * The row of the set that has the loaded key; -1 when there is none. Without the lock a row may change its key
+   * while it is looked at: the owner must notice.
    */
   find(set: number): number {
     const { cells } = this;

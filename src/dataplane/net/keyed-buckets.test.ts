@@ -70,6 +70,8 @@ test('a rate that cannot be kept is refused', () => {
     [1, 1_000, 0],
     [1, 86_400_000, 1_000_000],
     [Number.NaN, 1, 1],
+    [-1, 1_000, 1],
+    [1, Number.POSITIVE_INFINITY, 1],
   ] as const) {
     expect(() => new BucketRate(average, periodMs, burst)).toThrow(RangeError);
   }

@@ -1,29 +1,8 @@
-// Token buckets by key in shared memory, for limits on rates: exact over all workers, and bounded. Keys are compared whole: no
-// two share a bucket.
+// Token buckets by key in shared memory, for limits on rates: exact over all workers, and bounded. How many tokens
+// there are, how precise that is and what becomes of them when the table is full is told at KeyedBuckets.
 //
-// Formula. A bucket has at most `burst` tokens, and begins with them; `average` tokens come back every `periodMs`; each take costs
-// one. Instead of tokens a bucket keeps the moment it will be full at:
-//
-//   perToken = periodMs / average           full(t) = max(fullAt, t)
-//   tokens(t) = burst - (full(t) - t) / perToken
-//   take at t:  full(t) + perToken - t <= burst * perToken  →  fullAt = full(t) + perToken;  otherwise refused, unchanged
-//
-// So one number is the whole bucket, and a compare-and-swap of it is a take: of any number of workers that take at once, as many
-// succeed as there are tokens. Nothing is lost or given twice by a worker that is stopped or dies.
-//
-// Units and precision. Moments are whole eighths of a microsecond since the table was first used, for 17 years. `perToken` is
-// rounded to them once, so that a rate of 10,000 tokens per second is off by 0.06 % at most, one of 100,000 by 0.6 %, and more
-// than 8 million there cannot be. `burst` is exact at any rate.
-//
-// Full table. A key has its bucket in the one set of sixteen rows that its hash names. A new one takes the row of the bucket that is
-// full the earliest: where that is full already, nothing is lost, since a full bucket is what a key without one has. Otherwise the
-// key that is evicted gets back what it had spent: the least of all sixteen, so that a flood of new keys evicts its own,
-// and whoever has used up a bucket stays without tokens. `evictions` counts these.
-//
-// A dead worker has nothing to give back: tokens are spent. It may have died with the lock under which rows change their keys.
-//
-// Memory: [start, evictions], a 64-bit value per row, then the keys as of KeyRows. Value: 11 bits of generation, which changes with
-// the key, and 53 bits of the moment, 0 while the row has no bucket.
+// Memory: [start, evictions], a 64-bit value per row, then the keys as of KeyRows. Value: 11 bits of generation, which
+// changes with the key, and 53 bits of the moment, 0 while the row has no bucket.
 
 import { KeyRows, rowNumber, ROWS_PER_SET, type KeyTableShape } from './key-rows.ts';
 
@@ -47,16 +26,43 @@ export class BucketRate {
   readonly perToken: number;
   readonly depth: number;
 
-  /** `average` tokens in `periodMs`; a whole `burst` of at least 1. Throws a RangeError when filling a bucket takes more than 17 years. */
+  /**
+   * `average` tokens in `periodMs`; a whole `burst` of at least 1. Throws a RangeError when filling a bucket takes
+   * more than 17 years.
+   */
   constructor(average: number, periodMs: number, burst: number) {
     this.perToken = Math.max(1, Math.round((periodMs / average) * UNITS_PER_MS));
     this.depth = this.perToken * burst;
-    if (!(this.depth >= this.perToken && this.depth <= MAX_UNITS)) {
+    if (!(average > 0 && burst >= 1 && this.depth <= MAX_UNITS)) {
       throw new RangeError(`there is no bucket for ${average} tokens in ${periodMs} ms with a burst of ${burst}`);
     }
   }
 }
 
+/**
+ * Keys are compared whole: no two share a bucket.
+ *
+ * Formula. A bucket has at most `burst` tokens, and begins with them; `average` tokens come back every `periodMs`, and
+ * each take costs one. Instead of its tokens a bucket keeps the moment it will be full at:
+ *
+ *   perToken = periodMs / average        full(t) = max(fullAt, t)        tokens(t) = burst - (full(t) - t) / perToken
+ *   take at t: where full(t) + perToken - t <= burst * perToken, fullAt becomes full(t) + perToken; otherwise refused
+ *
+ * So one number is the whole bucket, and a compare-and-swap of it is a take: of any number of workers that take at
+ * once, as many succeed as there are tokens. Nothing is lost or given twice by a worker that is stopped or dies.
+ *
+ * Units and precision. Moments are whole eighths of a microsecond since the table was first used, for 17 years.
+ * `perToken` is rounded to them once, so that a rate of 10,000 tokens per second is off by 0.06 % at most, one of
+ * 100,000 by 0.6 %, and more than 8 million there cannot be. `burst` is exact at any rate.
+ *
+ * Full table. A key has its bucket in the one set of sixteen rows that its hash names. A new one takes the row of the
+ * bucket that is full the earliest. Where that is full already nothing is lost, since a full bucket is what a key
+ * without one has. Otherwise the key that is evicted has back what it had spent, which is the least of the sixteen: a
+ * flood of new keys evicts its own, and whoever has used up a bucket stays without tokens. `evictions` counts these.
+ *
+ * A dead worker leaves nothing to give back: tokens are spent. It may have died with the lock of a set, under which
+ * rows change their keys and no tokens are taken; `clearWorker` frees that.
+ */
 export class KeyedBuckets {
   private readonly header: BigUint64Array<SharedArrayBuffer>;
   private readonly values: BigUint64Array<SharedArrayBuffer>;
@@ -79,9 +85,9 @@ export class KeyedBuckets {
   }
 
   /**
-   * Takes a token: 0 when there was one, otherwise nothing is taken and it is the milliseconds until there is. `nowMs` is of
-   * one clock for all workers, which never goes back and is never negative (`performance.now()` alone is each thread's own). A key goes
-   * with one rate: whoever changes the rate changes the key.
+   * Takes a token: 0 when there was one, otherwise nothing is taken and it is the milliseconds until there is.
+   * `nowMs` is of one clock for all workers, which never goes back and is never negative (`performance.now()` alone
+   * is each thread's own). A key goes with one rate: whoever changes the rate changes the key.
    */
   take(key: string, rate: BucketRate, nowMs: number): number {
     const { keys, values } = this;
@@ -128,7 +134,10 @@ export class KeyedBuckets {
     return Math.min(MAX_UNITS, Math.max(1, Math.floor((nowMs - this.originMs) * UNITS_PER_MS)));
   }
 
-  /** Gives the loaded key a row of the set with a full bucket, unless it has one. One worker at a time: it never gets two. */
+  /**
+   * Gives the loaded key a row of the set with a full bucket, unless it has one. One worker at a time: it never gets
+   * two.
+   */
   private begin(set: number, now: number): void {
     const { keys, values } = this;
     keys.lock(set);

@@ -25,8 +25,7 @@ test('a limit holds over workers, and what leaves makes room', () => {
 });
 
 test('keys of one hash are two keys', () => {
-  // Found by trying: FNV-1a with its own basis has the same 32 bits for both. The seed of a table spares them mostly; the one set
-  // brings them together here.
+  // Under FNV-1a with 32 bits these are one; in the only set there is they stand side by side.
   const [one, other] = ['costarring', 'liquid'];
   expect(fnv1a(one!)).toBe(fnv1a(other!));
   const [counts] = workers(SMALL, 1) as [KeyedCounts];

@@ -1,10 +1,5 @@
-// Counts by key in shared memory, such as open connections by client address: exact over all workers, so that a limit holds
-// for the process, and with each worker's part apart, so that a dead worker's can be given back. Keys are compared whole: no
-// two are counted as one.
-//
-// The table is bounded. A row belongs to its key while something is counted there, then it is anybody's. Where sixteen other keys
-// with something in progress fill the one set of rows that a key can be in, it is let through and not counted: a limit that
-// cannot be kept exactly is not enforced by guessing.
+// Counts by key in shared memory, such as open connections by client address: exact over all workers, so that a limit
+// holds for the process, and with each worker's part apart, so that a dead worker's can be given back.
 //
 // Int32 cells: [(total) per row, (count) per row of worker 0, of worker 1, …], then the keys as of KeyRows.
 
@@ -17,6 +12,13 @@ export const COUNT_REFUSED = -1;
 /** A ticket of something that is let through and not counted. */
 export const COUNT_UNTRACKED = 0;
 
+/**
+ * Keys are compared whole: no two are counted as one.
+ *
+ * The table is bounded. A row belongs to its key while something is counted there, then it is anybody's. Where sixteen
+ * other keys with something in progress fill the one set of rows that a key can be in, it is let through and not
+ * counted: a limit that cannot be kept exactly is not enforced by guessing.
+ */
 export class KeyedCounts {
   private readonly keys: KeyRows;
   private readonly totals: Int32Array<SharedArrayBuffer>;
@@ -43,8 +45,8 @@ export class KeyedCounts {
   }
 
   /**
-   * Counts one more under the key, unless `max`, which is 1 or more, are counted there. Returns a ticket that is to be given to `leave`
-   * once, or COUNT_REFUSED, the only negative one.
+   * Counts one more under the key, unless `max`, which is 1 or more, are counted there. Returns a ticket that is to
+   * be given to `leave` once, or COUNT_REFUSED, the only negative one.
    */
   enter(key: string, max: number): number {
     const { keys } = this;
