@@ -1,5 +1,6 @@
 // Messages between the supervisor and its workers. Remote edges use the same snapshot, delta, ack and nack.
 
+import type { TableMemory } from '../core/shared-table.ts';
 import type { AlpnCertificate, HttpChallenges } from './certificate.ts';
 import type { PluginModule } from './plugin.ts';
 import type { FailingServer, FailureReport } from './server-failure.ts';
@@ -44,20 +45,12 @@ export interface NewSockets {
   readonly listeners: readonly ListenerInit[];
 }
 
-/** Shared memory that outlives a worker. Layouts belong to the modules named. */
+/** Shared memory and what else all workers have alike. */
 export interface SharedState {
   /** observe/metrics.ts: the Float64 cells of this worker; generous, since untouched pages cost nothing. */
   readonly metrics: SharedArrayBuffer;
-  /** dataplane/net/connection-limits.ts: open connections per entry point and per address, a column per worker. */
-  readonly connections: SharedArrayBuffer;
-  /** dataplane/net/descriptors.ts: sockets of clients and servers, and how many there may be. */
-  readonly descriptors: SharedArrayBuffer;
-  /** dataplane/upstream/connection-budget.ts: open upstream connections per server and worker. */
-  readonly budget: SharedArrayBuffer;
-  /** dataplane/upstream/endpoint-table.ts: health, load and response times of every server. */
-  readonly endpoints: { readonly counts: SharedArrayBuffer; readonly times: SharedArrayBuffer };
-  /** observe/access-log.ts: bytes on their way to the writer, an Int32 per worker slot. */
-  readonly accessLog: SharedArrayBuffer;
+  /** Of each table of dataplane/engine/shared-tables.ts, by its name; they outlive workers. */
+  readonly tables: TableMemory;
   /** Random bytes of this process: what one worker has signed with them, another one believes. */
   readonly secret: Uint8Array;
   readonly tls: TlsSharedState;

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { AccessRecord, HeaderView } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
 import { AccessLog } from './access-log.ts';
+import { AccessLogBacklog } from './access-log-backlog.ts';
 import { commonTime } from './access-log-text.ts';
 import { ACCESS_LOG_FIELDS } from './access-log-json.ts';
 
@@ -60,8 +61,7 @@ function lines(init: { [K in keyof AccessLogInit]?: unknown }, ...records: Parti
       ...init,
     } as AccessLogInit, // The parts a test gives are whole.
     (bytes) => (text += Buffer.from(bytes).toString()),
-    new SharedArrayBuffer(4),
-    0,
+    new AccessLogBacklog(new SharedArrayBuffer(4), 0),
   );
   for (const record of records) log.append({ ...RECORD, ...record });
   log.flush();
@@ -185,7 +185,7 @@ test('filters are alternatives', () => {
 });
 
 test('lines that the writer cannot keep up with are dropped and counted', () => {
-  const outstanding = new SharedArrayBuffer(4);
+  const backlog = new AccessLogBacklog(new SharedArrayBuffer(4), 0);
   const sent: { count: number; dropped: number }[] = [];
   const log = new AccessLog(
     {
@@ -200,15 +200,14 @@ test('lines that the writer cannot keep up with are dropped and counted', () => 
       responseFlag: false,
     },
     (_, count, dropped) => sent.push({ count, dropped }),
-    outstanding,
-    0,
+    backlog,
   );
-  new Int32Array(outstanding)[0] = 8 * 1024 * 1024;
+  backlog.sent(8 * 1024 * 1024);
   log.append(RECORD);
   log.append(RECORD);
   log.flush();
   expect(sent).toEqual([]);
-  new Int32Array(outstanding)[0] = 0;
+  backlog.written(0, 8 * 1024 * 1024);
   log.append(RECORD);
   log.flush();
   expect(sent).toEqual([{ count: 1, dropped: 2 }]);

@@ -4,6 +4,7 @@
 
 import type { AccessRecord, ConnectionRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/sync.ts';
+import type { AccessLogBacklog } from './access-log-backlog.ts';
 import { commonFields, renderCommonLine, type CommonFields } from './access-log-common.ts';
 import { JsonLines } from './access-log-json.ts';
 import { renderConnectionLine, connectionJsonLines } from './access-log-connection.ts';
@@ -17,9 +18,7 @@ const MAX_OUTSTANDING_BYTES = 8 * 1024 * 1024;
 export class AccessLog {
   readonly #init: AccessLogInit;
   readonly #send: (lines: Uint8Array<ArrayBuffer>, count: number, dropped: number) => void;
-  /** Bytes sent and not yet written; the writer subtracts. */
-  readonly #outstanding: Int32Array;
-  readonly #slot: number;
+  readonly #backlog: AccessLogBacklog;
   readonly #json: JsonLines | null;
   readonly #renderConnection: (record: ConnectionRecord, count: number) => string;
   readonly #hasFilters: boolean;
@@ -33,13 +32,11 @@ export class AccessLog {
   constructor(
     init: AccessLogInit,
     send: (lines: Uint8Array<ArrayBuffer>, count: number, dropped: number) => void,
-    outstanding: SharedArrayBuffer,
-    slot: number,
+    backlog: AccessLogBacklog,
   ) {
     this.#init = init;
     this.#send = send;
-    this.#outstanding = new Int32Array(outstanding);
-    this.#slot = slot;
+    this.#backlog = backlog;
     this.#json = init.format === 'json' ? new JsonLines(init) : null;
     const { filters, format, responseFlag } = init;
     const common = commonFields(init.fields);
@@ -92,11 +89,11 @@ export class AccessLog {
     const count = this.#count;
     this.#used = 0;
     this.#count = 0;
-    if (Atomics.load(this.#outstanding, this.#slot) + bytes > MAX_OUTSTANDING_BYTES) {
+    if (this.#backlog.bytes + bytes > MAX_OUTSTANDING_BYTES) {
       this.#dropped += count;
       return;
     }
-    Atomics.add(this.#outstanding, this.#slot, bytes);
+    this.#backlog.sent(bytes);
     const dropped = this.#dropped;
     this.#dropped = 0;
     // A buffer of its own, so that it can be moved to the other thread.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { LoadBalancerSpec, ServiceSpec } from '../model/service.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
-import { EndpointTable, endpointTableMemory } from '../dataplane/upstream/endpoint-table.ts';
+import { EndpointTable, endpointTableBytes } from '../dataplane/upstream/endpoint-table.ts';
 import { EndpointRows } from './endpoint-rows.ts';
 
 function service(name: string, urls: readonly string[]): ServiceSpec {
@@ -15,7 +15,7 @@ function delta(changed: readonly ServiceSpec[], removed: readonly string[] = [])
 }
 
 function fresh(): { rows: EndpointRows; table: EndpointTable } {
-  const table = new EndpointTable(endpointTableMemory(1), 0, 1);
+  const table = new EndpointTable(new SharedArrayBuffer(endpointTableBytes(1)), 0, 1);
   return { rows: new EndpointRows(table), table };
 }
 
@@ -36,7 +36,7 @@ test('a row is given to another server only when the workers have let go of it, 
   release();
   expect(table.isUp(0)).toBe(true);
   expect(rows.apply(delta([service('u', ['d', 'e'])])).rows).toEqual({ u: [0, 3] });
-  expect(rows.used).toBe(4);
+  expect(table.usedRows).toBe(4);
 });
 
 test('services that are removed, or become another kind, give their rows back', () => {

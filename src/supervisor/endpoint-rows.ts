@@ -41,15 +41,9 @@ export class EndpointRows {
   readonly #table: EndpointTable;
   readonly #services = new Map<string, ServiceRows>();
   #free: number[] = [];
-  #next = 0;
 
   constructor(table: EndpointTable) {
     this.#table = table;
-  }
-
-  /** Rows ever given out: those above have never been written. */
-  get used(): number {
-    return this.#next;
   }
 
   /** All rows, for a worker that starts. */
@@ -109,7 +103,7 @@ export class EndpointRows {
   #take(): number {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    return this.#next < MAX_ENDPOINTS ? this.#next++ : -1;
+    return this.#table.usedRows < MAX_ENDPOINTS ? this.#table.usedRows++ : -1;
   }
 }
 

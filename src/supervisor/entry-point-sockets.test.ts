@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import type { EntryPointSpec } from '../model/entrypoint.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
-import { ConnectionLimits, connectionLimitsBytes, MAX_ENTRY_POINTS } from '../dataplane/net/connection-limits.ts';
+import { entryPointCounts, MAX_ENTRY_POINTS, type EntryPointCounts } from '../dataplane/net/entry-point-counts.ts';
 import { EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
 
-const LIMITS = { maxConnections: 0, maxConnectionsPerIp: 0 } as unknown as EntryPointSpec['limits'];
+function freshCounts(): EntryPointCounts {
+  return entryPointCounts.view(new SharedArrayBuffer(entryPointCounts.bytes({ workerSlots: 1 })), 0, 1);
+}
 
 function spec(name: string, port = 0, protocol: 'tcp' | 'udp' = 'tcp', host = '127.0.0.1'): EntryPointSpec {
   return { name, address: { host, port, protocol }, reusePort: false } as EntryPointSpec; // What sockets need of it.
@@ -16,7 +18,7 @@ function delta(changed: readonly EntryPointSpec[], removed: readonly string[] = 
 }
 
 /** Sockets that are numbers, and which of them are closed. */
-function sockets(): { own: EntryPointSockets; limits: ConnectionLimits; closed: number[] } {
+function sockets(): { own: EntryPointSockets; counts: EntryPointCounts; closed: number[] } {
   const closed: number[] = [];
   let next = 100;
   const open: OpenSocket = ({ address }) => {
@@ -24,8 +26,8 @@ function sockets(): { own: EntryPointSockets; limits: ConnectionLimits; closed: 
     const handle = { fd, close: () => closed.push(fd), getsockname: () => 0 };
     return Promise.resolve({ handle, address });
   };
-  const limits = new ConnectionLimits(new SharedArrayBuffer(connectionLimitsBytes(1)), 0, 1);
-  return { own: new EntryPointSockets(limits, open), limits, closed };
+  const counts = freshCounts();
+  return { own: new EntryPointSockets(counts, open), counts, closed };
 }
 
 test('a socket is closed when its successor is in force everywhere, and not before', async () => {
@@ -60,13 +62,13 @@ test('a UDP socket goes to one worker, its row to all', async () => {
 });
 
 test('a row is given out again when its last connection is gone', async () => {
-  const { own, limits } = sockets();
+  const { own, counts } = sockets();
   await own.prepare(spec('old', 1));
   own.commitAll();
-  const ticket = limits.tryOpen(0, '127.0.0.1', LIMITS);
+  counts.enter(0, 0);
   own.apply(delta([], ['old'])).release();
   await own.prepare(spec('a', 2));
-  limits.close(0, ticket);
+  counts.leave(0);
   await own.prepare(spec('b', 3));
   own.commitAll();
   expect(own.forWorker(0).rows).toEqual({ a: 1, b: 0 });
@@ -93,10 +95,9 @@ test('an entry point whose socket the workers could not get is not opened', asyn
     close: () => closed.push(fd),
     getsockname: () => 0,
   });
-  const limits = new ConnectionLimits(new SharedArrayBuffer(connectionLimitsBytes(1)), 0, 1);
   let isFull = true;
   const own = new EntryPointSockets(
-    limits,
+    freshCounts(),
     ({ address }) => Promise.resolve({ handle: handle(1), address }),
     () => (isFull ? Promise.reject(new Error('no process can begin')) : Promise.resolve([handle(2)])),
   );

@@ -6,7 +6,7 @@ import { SignalboxError } from '../core/errors.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
 import type { ListenerInit, NewSockets } from '../model/sync.ts';
-import { MAX_ENTRY_POINTS, type ConnectionLimits } from '../dataplane/net/connection-limits.ts';
+import { MAX_ENTRY_POINTS, type EntryPointCounts } from '../dataplane/net/entry-point-counts.ts';
 import {
   bindSocket,
   duplicateSockets,
@@ -34,14 +34,14 @@ export interface SocketChanges {
 }
 
 export class EntryPointSockets {
-  readonly #connections: ConnectionLimits;
+  readonly #connections: EntryPointCounts;
   readonly #open: OpenSocket;
   readonly #duplicate: typeof duplicateSockets;
   readonly #inForce = new Map<string, OpenEntryPoint>();
   /** Opened for a snapshot that is still to come. */
   readonly #prepared = new Map<string, OpenEntryPoint>();
 
-  constructor(connections: ConnectionLimits, open: OpenSocket, duplicate = duplicateSockets) {
+  constructor(connections: EntryPointCounts, open: OpenSocket, duplicate = duplicateSockets) {
     this.#connections = connections;
     this.#open = open;
     this.#duplicate = duplicate;

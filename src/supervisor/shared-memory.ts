@@ -1,54 +1,31 @@
 // The memory that workers share with each other and the main thread, and how a dead worker's part of it is cleared.
 
+import { allocateTables, SharedTables, type TableMemory } from '../core/shared-table.ts';
 import type { SharedState } from '../model/sync.ts';
 import type { TlsSharedState } from '../model/tls.ts';
 import { METRICS_BYTES } from '../observe/metrics.ts';
-import { ConnectionLimits, connectionLimitsBytes } from '../dataplane/net/connection-limits.ts';
-import { descriptorBytes, Descriptors } from '../dataplane/net/descriptors.ts';
-import { EndpointTable, endpointTableMemory, type EndpointTableMemory } from '../dataplane/upstream/endpoint-table.ts';
-import { clearConnectionBudget, connectionBudgetBytes } from '../dataplane/upstream/connection-budget.ts';
+import { SHARED_TABLES, type ListedTables } from '../dataplane/engine/shared-tables.ts';
 
 export class SharedMemory {
-  readonly connections: ConnectionLimits;
-  readonly endpoints: EndpointTable;
-  readonly descriptors: Descriptors;
-  readonly #workerSlots: number;
-  readonly #connectionMemory: SharedArrayBuffer;
-  readonly #budget: SharedArrayBuffer;
-  readonly #descriptors: SharedArrayBuffer;
-  readonly #accessLog: SharedArrayBuffer;
-  readonly #accessLogCells: Int32Array;
+  /** The main thread's views. */
+  readonly tables: ListedTables;
+  readonly #memory: TableMemory;
   readonly #secret: Uint8Array;
   #tls: TlsSharedState;
-  readonly #endpointMemory: EndpointTableMemory;
 
   /** As of SharedState. */
   constructor(workerSlots: number, secret: Uint8Array, tls: TlsSharedState) {
     this.#secret = secret;
     this.#tls = tls;
-    this.#endpointMemory = endpointTableMemory(workerSlots);
-    // Main writes health alone, and clears: no column is its own.
-    this.endpoints = new EndpointTable(this.#endpointMemory, 0, workerSlots);
-    this.#workerSlots = workerSlots;
-    this.#connectionMemory = new SharedArrayBuffer(connectionLimitsBytes(workerSlots));
-    this.#budget = new SharedArrayBuffer(connectionBudgetBytes(workerSlots));
-    this.#descriptors = new SharedArrayBuffer(descriptorBytes(workerSlots));
-    this.descriptors = new Descriptors(this.#descriptors, 0, workerSlots);
-    this.#accessLog = new SharedArrayBuffer(workerSlots * Int32Array.BYTES_PER_ELEMENT);
-    this.#accessLogCells = new Int32Array(this.#accessLog);
-    // The slot is never written through this view: main only reads and clears.
-    this.connections = new ConnectionLimits(this.#connectionMemory, 0, workerSlots);
+    this.#memory = allocateTables(SHARED_TABLES, { workerSlots });
+    this.tables = new SharedTables(SHARED_TABLES, this.#memory, 0, workerSlots);
   }
 
   /** For a new worker; its metrics block is its own and fresh. */
   forWorker(): SharedState {
     return {
       metrics: new SharedArrayBuffer(METRICS_BYTES),
-      connections: this.#connectionMemory,
-      budget: this.#budget,
-      descriptors: this.#descriptors,
-      endpoints: this.#endpointMemory,
-      accessLog: this.#accessLog,
+      tables: this.#memory,
       secret: this.#secret,
       tls: this.#tls,
     };
@@ -63,17 +40,8 @@ export class SharedMemory {
     this.#tls = { ...this.#tls, ticketKeys };
   }
 
-  /** Access log bytes have left the process, or were dropped. */
-  accessLogWritten(slot: number, bytes: number): void {
-    Atomics.sub(this.#accessLogCells, slot, bytes);
-  }
-
-  /** The worker of this slot is dead; `endpointRows` are in use. */
-  clearWorker(slot: number, endpointRows: number): void {
-    this.endpoints.clearWorker(slot, endpointRows);
-    this.connections.clearWorker(slot);
-    this.descriptors.clearWorker(slot);
-    clearConnectionBudget(this.#budget, slot, this.#workerSlots);
-    Atomics.store(this.#accessLogCells, slot, 0);
+  /** The worker of this slot is dead. */
+  clearWorker(slot: number): void {
+    this.tables.clearWorker(slot);
   }
 }

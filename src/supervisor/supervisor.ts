@@ -15,13 +15,16 @@ import type { PluginModule } from '../model/plugin.ts';
 import type { Publisher, PublishResult } from '../model/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import type { FromWorker, ObserveInit } from '../model/sync.ts';
+import { accessLogBacklog } from '../observe/access-log-backlog.ts';
 import type { AccessLogWriter } from '../observe/access-log-writer.ts';
 import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import type { BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { WorkerStatus } from '../model/worker-status.ts';
 import type { HealthChange, ServerHealth } from '../model/server-health.ts';
 import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
-import type { Descriptors } from '../dataplane/net/descriptors.ts';
+import { descriptorTable, type Descriptors } from '../dataplane/net/descriptors.ts';
+import { entryPointCounts } from '../dataplane/net/entry-point-counts.ts';
+import { endpointTable } from '../dataplane/upstream/endpoint-table.ts';
 import { Resolver } from '../dataplane/upstream/resolver.ts';
 import { DescriptorWatch, openDescriptors, socketLimit, systemLimit } from './descriptor-limit.ts';
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
@@ -119,12 +122,11 @@ export class Supervisor implements Publisher, WorkerListener {
       }),
     });
     const limit = systemLimit();
-    this.#memory.descriptors.setLimit(socketLimit(limit, openDescriptors(), options.workers));
-    this.#descriptorWatch = new DescriptorWatch(this.#memory.descriptors, limit, options.log, () =>
-      options.clock.now(),
-    );
-    this.#sockets = new EntryPointSockets(this.#memory.connections, options.openSocket ?? bindOwn);
-    this.#rows = new EndpointRows(this.#memory.endpoints);
+    this.descriptors.setLimit(socketLimit(limit, openDescriptors(), options.workers));
+    this.#descriptorWatch = new DescriptorWatch(this.descriptors, limit, options.log, () => options.clock.now());
+    const { tables } = this.#memory;
+    this.#sockets = new EntryPointSockets(tables.of(entryPointCounts), options.openSocket ?? bindOwn);
+    this.#rows = new EndpointRows(tables.of(endpointTable));
     const wheel = new TimerWheel(options.clock);
     this.#failures = new FailureLog({
       clock: options.clock,
@@ -135,7 +137,7 @@ export class Supervisor implements Publisher, WorkerListener {
       },
     });
     this.#health = new HealthMonitor({
-      table: this.#memory.endpoints,
+      table: tables.of(endpointTable),
       rows: this.#rows,
       resolver: this.#resolver,
       tls: new UpstreamTls((name) => this.#snapshot?.certificates[name] ?? null),
@@ -222,7 +224,7 @@ export class Supervisor implements Publisher, WorkerListener {
 
   /** Open client connections by entry point and by worker slot. */
   openConnections(): { byEntryPoint: ReadonlyMap<string, number>; byWorker: readonly number[] } {
-    const { connections } = this.#memory;
+    const connections = this.#memory.tables.of(entryPointCounts);
     return {
       byEntryPoint: this.#sockets.openConnections(),
       byWorker: Array.from({ length: this.#options.workers }, (_, slot) => connections.openOfWorker(slot)),
@@ -231,7 +233,7 @@ export class Supervisor implements Publisher, WorkerListener {
 
   /** Sockets of clients and servers, and clients that were refused for want of one. */
   get descriptors(): Descriptors {
-    return this.#memory.descriptors;
+    return this.#memory.tables.of(descriptorTable);
   }
 
   /** What workers hold outside of their heaps, by slot. */
@@ -377,7 +379,7 @@ export class Supervisor implements Publisher, WorkerListener {
         if (writer === null) return;
         writer.dropped += message.dropped;
         writer.append(message.lines, message.count, () =>
-          this.#memory.accessLogWritten(worker.slot, message.lines.length),
+          this.#memory.tables.of(accessLogBacklog).written(worker.slot, message.lines.length),
         );
         return;
       }
@@ -424,7 +426,7 @@ export class Supervisor implements Publisher, WorkerListener {
   exited(worker: WorkerHandle, reason: string): void {
     this.#options.metrics.remove(worker.id);
     this.#challenges.gone(worker.id);
-    this.#memory.clearWorker(worker.slot, this.#rows.used);
+    this.#memory.clearWorker(worker.slot);
     if (this.#workers.get(worker.slot) === worker) this.#workers.delete(worker.slot);
     if (this.#isStopping) return;
     this.#health.adoptEjections();

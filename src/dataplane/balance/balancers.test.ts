@@ -172,6 +172,21 @@ describe('hrw', () => {
     expect(moved).toBeLessThan(share * 1.15);
   });
 
+  test.each([
+    ['10.0.0.1', 0, 0],
+    ['10.0.0.2', 0, 3],
+    ['192.0.2.7', 2, 2],
+    ['203.0.113.99', 2, 2],
+    ['2001:db8::1', 2, 2],
+    ['2001:db8::2', 4, 4],
+    ['::1', 2, 2],
+    ['127.0.0.1', 0, 3],
+  ])('%s goes to the same target in every process and every version', (ip, even, weighted) => {
+    const urls = [1, 2, 3, 4, 5].map((host) => ({ name: `http://10.0.0.${host}:8080` }));
+    const picked = [createHrw(candidatesOf(urls)), createHrw(candidatesOf(urls, [1, 2, 3, 4, 5]))];
+    expect(picked.map((picker) => urls.indexOf(picker.pick(from(ip))!))).toEqual([even, weighted]);
+  });
+
   test('clients are shared out by weight', () => {
     const all = targets(3);
     const picker = createHrw(candidatesOf(all, [1, 3, 6]));

@@ -2,22 +2,9 @@
 // number for the client, and the highest wins. When a target leaves, only its own clients move, and they spread over all
 // others. Weights as in Schindelhauer and Schomaker, 2005: the draw is -weight / ln(u), u uniform in (0, 1).
 
+import { fnv1a, mix } from '../../core/hash.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { BalancerDefinition, Candidate, Picker } from './define.ts';
-
-/** FNV-1a, 32 bits. */
-function fnv(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return hash >>> 0;
-}
-
-/** The finaliser of MurmurHash3: what two similar texts leave similar, it does not. */
-function mix(hash: number): number {
-  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
-}
 
 class RendezvousPicker<T> implements Picker<T> {
   private readonly targets: readonly T[];
@@ -27,13 +14,13 @@ class RendezvousPicker<T> implements Picker<T> {
 
   constructor(candidates: readonly Candidate<T>[]) {
     this.targets = candidates.map(({ target }) => target);
-    this.seeds = candidates.map(({ key }) => mix(fnv(key)));
+    this.seeds = candidates.map(({ key }) => mix(fnv1a(key)));
     this.weights = candidates.map(({ weight }) => weight);
     this.isEven = candidates.every(({ weight }) => weight === candidates[0]!.weight);
   }
 
   pick(exchange: Exchange, excluded: ReadonlySet<unknown> | null = null): T | null {
-    const client = mix(fnv(exchange.client.ip));
+    const client = mix(fnv1a(exchange.client.ip));
     const { seeds } = this;
     let best = -1;
     let highest = Number.NEGATIVE_INFINITY;

@@ -9,20 +9,21 @@ import type { FailingServer, FailureReport } from '../../model/server-failure.ts
 import type { Staple } from '../../model/staple.ts';
 import type { EndpointRows } from '../../model/sync.ts';
 import type { TlsSharedState } from '../../model/tls.ts';
-import type { ConnectionLimits } from '../net/connection-limits.ts';
+import { addressCounts, ConnectionLimits } from '../net/connection-limits.ts';
 import { descriptors } from '../net/descriptors.ts';
+import { entryPointCounts } from '../net/entry-point-counts.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { MiddlewareDefinition } from '../middleware/define.ts';
-import { PasswordVerifier, startPasswordThread } from '../middleware/password-verifier.ts';
-import type { ConnectionBudget } from '../upstream/connection-budget.ts';
+import type { WorkerResources } from '../middleware/define.ts';
+import { connectionBudget } from '../upstream/connection-budget.ts';
 import type { RestingPlace, UpstreamContext } from '../upstream/connection-owner.ts';
-import type { EndpointTable } from '../upstream/endpoint-table.ts';
+import { endpointTable } from '../upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { FailureTrace } from '../upstream/failure-trace.ts';
 import { Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
 import { tcpServiceOf } from '../../model/tcp.ts';
+import { tcpInFlight } from '../tcp/tcp-gate.ts';
 import { TcpGeneration } from '../tcp/tcp-generation.ts';
 import { Challenges } from './challenges.ts';
 import { EntryPoints, type EntryPointChanges, type EntryPointRows } from './entry-points.ts';
@@ -30,6 +31,7 @@ import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from 
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
 import type { ConnectionInstrument } from './connection-instrument.ts';
+import type { ListedTables } from './shared-tables.ts';
 import { runInSlices } from './slices.ts';
 import { UdpRouting } from '../udp/udp-routing.ts';
 import { UdpEntryPoint } from './udp-entrypoint.ts';
@@ -38,18 +40,14 @@ export interface EngineOptions {
   readonly snapshot: Snapshot;
   /** See WorkerInit. */
   readonly entryPointRows: EntryPointRows;
-  readonly limits: ConnectionLimits;
-  readonly budget: ConnectionBudget;
-  readonly table: EndpointTable;
+  readonly tables: ListedTables;
+  /** For middlewares and services; ended with the engine. */
+  readonly resources: WorkerResources;
   readonly rows: EndpointRows;
   readonly workerSlots: number;
   /** Of the sockets of internal services. */
   readonly socketDirectory: string;
-  /** See SharedState.secret. */
-  readonly secret: Uint8Array;
   readonly tls: TlsSharedState;
-  /** Those that could be loaded. */
-  readonly plugins: ReadonlyMap<string, MiddlewareDefinition>;
   readonly instrument: Instrument;
   readonly tcpInstrument: ConnectionInstrument;
   readonly udpInstrument: ConnectionInstrument;
@@ -61,8 +59,6 @@ export interface EngineOptions {
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
   readonly handshakeFailed: HandshakeFailed;
   readonly proxyHeaderFailed: ProxyHeaderFailed;
-  /** See MiddlewareResources. */
-  readonly middlewareUnusable: (middleware: string, error: unknown) => void;
 }
 
 /** Connections without a request; false when no place has one. */
@@ -78,7 +74,7 @@ export class Engine {
   readonly #udp: UdpRouting;
   readonly #upstream: UpstreamContext;
   readonly #trace: FailureTrace;
-  readonly #passwords: PasswordVerifier;
+  readonly #resources: WorkerResources;
   readonly #tls: TlsStore;
   readonly #challenges = new Challenges();
   readonly #initial: Snapshot;
@@ -90,6 +86,9 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     const wheel = new TimerWheel(new SystemClock());
+    const { tables, resources } = options;
+    const limits = new ConnectionLimits(tables.of(entryPointCounts), tables.of(addressCounts));
+    this.#resources = resources;
     this.#tls = new TlsStore(options.tls);
     this.#initial = options.snapshot;
     this.#initialRows = options.rows;
@@ -100,8 +99,8 @@ export class Engine {
       parser: new Http1ResponseParser(),
       tls: new UpstreamTls((name) => this.#tls.certificate(name)),
       workerSlots: options.workerSlots,
-      budget: options.budget,
-      table: options.table,
+      budget: tables.of(connectionBudget),
+      table: tables.of(endpointTable),
       ejected: (service, serverUrl) => {
         this.refreshHealth([service]);
         options.ejected(service, serverUrl);
@@ -112,7 +111,6 @@ export class Engine {
     };
     // What a server's connection costs to open again is less than what a client's does.
     descriptors.closeResting = () => closeOneOf(this.#upstream.resting) || closeOneOf(this.entryPoints.tcp.values());
-    this.#passwords = new PasswordVerifier(options.secret, startPasswordThread);
     this.#udp = new UdpRouting(this.#upstream.resolver, this.#trace, (route, entryPoint) =>
       options.udpInstrument.observeRoute(route, this.#specOf(entryPoint)),
     );
@@ -120,7 +118,7 @@ export class Engine {
       tcp: (spec, row) =>
         new EntryPointRuntime(spec, {
           wheel,
-          limits: options.limits,
+          limits,
           row,
           observerOf: (one) => options.instrument.observerOf(one),
           tls: this.#tls,
@@ -132,28 +130,20 @@ export class Engine {
       udp: (spec, row) =>
         new UdpEntryPoint(spec, {
           wheel,
-          limits: options.limits,
+          limits,
           row,
           routing: this.#udp,
           dropped: (entryPoint, reason) => options.udpInstrument.dropped(entryPoint, reason),
         }),
     });
     this.#specOf = (entryPoint) => this.entryPoints.unchanged().specOf(entryPoint);
-    this.#generation = new Generation(
-      this.entryPoints.fronts,
-      this.#upstream,
-      {
-        passwords: this.#passwords,
-        secret: options.secret,
-        plugins: options.plugins,
-        unusable: options.middlewareUnusable,
-      },
-      (route, entryPoint) => options.instrument.observeRoute(route, entryPoint),
+    this.#generation = new Generation(this.entryPoints.fronts, this.#upstream, resources, (route, entryPoint) =>
+      options.instrument.observeRoute(route, entryPoint),
     );
     this.#tcpGeneration = new TcpGeneration(
       [...this.entryPoints.tcp.values()].map(({ tcp }) => tcp),
       this.#upstream,
-      options.limits,
+      tables.of(tcpInFlight),
       (route, entryPoint) => options.tcpInstrument.observeRoute(route, this.#specOf(entryPoint)),
     );
   }
@@ -244,7 +234,7 @@ export class Engine {
   destroy(): number {
     const count = this.entryPoints.destroy();
     this.#upstream.resolver.stop();
-    this.#passwords.stop();
+    this.#resources.passwords.stop();
     return count;
   }
 }

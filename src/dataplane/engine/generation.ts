@@ -14,7 +14,7 @@ import { respondFailure } from '../http/respond.ts';
 import { parseRule, type RuleNode } from '../match/rule.ts';
 import type { RouteEntry } from '../match/candidate.ts';
 import { buildRouteTable } from '../match/route-table.ts';
-import type { Middleware, MiddlewareResources } from '../middleware/define.ts';
+import type { Middleware, MiddlewareContext, WorkerResources } from '../middleware/define.ts';
 import { createMiddleware } from '../middleware/registry.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { composeChain } from './chain.ts';
@@ -30,7 +30,7 @@ const OBJECTS_PER_STEP = 20;
 
 export class Generation {
   readonly #surroundings: ServiceSurroundings;
-  readonly #resources: MiddlewareResources;
+  readonly #context: Omit<MiddlewareContext, 'name'>;
   readonly #observe: ObserveRoute;
   #fronts: readonly HttpFront[];
   readonly #routeSpecs = new Map<string, RouteSpec>();
@@ -44,7 +44,7 @@ export class Generation {
   constructor(
     fronts: readonly HttpFront[],
     upstream: UpstreamContext,
-    resources: Omit<MiddlewareResources, 'service'>,
+    resources: WorkerResources,
     observe: ObserveRoute,
   ) {
     this.#fronts = fronts;
@@ -58,7 +58,7 @@ export class Generation {
           service,
         ),
     };
-    this.#resources = { ...resources, service: (name) => (exchange) => this.#callByName(name, exchange) };
+    this.#context = { ...resources, service: (name) => (exchange) => this.#callByName(name, exchange) };
     this.#observe = observe;
     for (const front of fronts) this.#routes.set(front, new Map());
   }
@@ -140,7 +140,7 @@ export class Generation {
   *#buildMiddlewares(delta: SnapshotDelta): Generator<void, ReadonlySet<string>> {
     const fresh = new Set<string>();
     for (const spec of Object.values<MiddlewareSpec>(delta.changed.middlewares ?? {})) {
-      this.#middlewares.set(spec.name, createMiddleware(spec, this.#resources));
+      this.#middlewares.set(spec.name, createMiddleware(spec, this.#context));
       fresh.add(spec.name);
       if (fresh.size % OBJECTS_PER_STEP === 0) yield;
     }

@@ -7,24 +7,25 @@ import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { heldMemory } from '../../core/held-memory.ts';
+import { SharedTables } from '../../core/shared-table.ts';
 import type { PluginModule } from '../../model/plugin.ts';
 import type { EndpointRows, FromWorker, ListenerInit, NewSockets, ToWorker, WorkerInit } from '../../model/sync.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import { AccessLog } from '../../observe/access-log.ts';
+import { accessLogBacklog } from '../../observe/access-log-backlog.ts';
 import { ConnectionMetrics } from '../../observe/connection-metrics.ts';
 import { WorkerMetrics } from '../../observe/metrics.ts';
 import { RequestMetrics } from '../../observe/request-metrics.ts';
-import type { MiddlewareDefinition } from '../middleware/define.ts';
+import type { MiddlewareDefinition, WorkerResources } from '../middleware/define.ts';
 import { PluginError } from '../middleware/plugin.ts';
-import { ConnectionLimits } from '../net/connection-limits.ts';
-import { Descriptors, useDescriptors } from '../net/descriptors.ts';
+import { startPasswordThread, PasswordVerifier } from '../middleware/password-verifier.ts';
+import { descriptorTable, useDescriptors } from '../net/descriptors.ts';
 import { duplicateSockets } from '../net/listening-socket.ts';
-import { ConnectionBudget } from '../upstream/connection-budget.ts';
-import { EndpointTable } from '../upstream/endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { LineLimit } from './line-limit.ts';
 import { Instrument } from './instrument.ts';
 import { ConnectionInstrument } from './connection-instrument.ts';
+import { SHARED_TABLES } from './shared-tables.ts';
 
 const ACCESS_LOG_FLUSH_MS = 100;
 const MAX_FAILURE_LINES_PER_SECOND = 100;
@@ -38,6 +39,7 @@ function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void 
   port.postMessage(message, transfer);
 }
 
+const tables = new SharedTables(SHARED_TABLES, init.shared.tables, init.slot, init.workerSlots);
 const metrics = new WorkerMetrics(init.shared.metrics, (series) => send({ kind: 'series', series }));
 const requestMetrics = init.observe.metrics.enabled ? new RequestMetrics(metrics, init.observe.metrics) : null;
 const accessLog =
@@ -46,8 +48,7 @@ const accessLog =
     : new AccessLog(
         init.observe.accessLog,
         (lines, count, dropped) => send({ kind: 'accessLog', lines, count, dropped }, [lines.buffer]),
-        init.shared.accessLog,
-        init.slot,
+        tables.of(accessLogBacklog),
       );
 if (accessLog !== null) setInterval(() => accessLog.flush(), ACCESS_LOG_FLUSH_MS).unref();
 
@@ -93,19 +94,30 @@ if (init.plugins.length > 0) {
   });
 }
 
-useDescriptors(new Descriptors(init.shared.descriptors, init.slot, init.workerSlots));
+useDescriptors(tables.of(descriptorTable));
+const { secret } = init.shared;
+const resources: WorkerResources = {
+  table: (table) => tables.find(table),
+  secret,
+  passwords: new PasswordVerifier(secret, startPasswordThread),
+  plugins: await loadPlugins(init.plugins),
+  unusable: (middleware, error) =>
+    send({
+      kind: 'log',
+      level: 'error',
+      message: 'a middleware could not be created; requests that need it are answered 500',
+      fields: { middleware, error: stackOf(error) },
+    }),
+};
 const engine = new Engine({
   snapshot: init.snapshot,
   entryPointRows: init.entryPointRows,
-  limits: new ConnectionLimits(init.shared.connections, init.slot, init.workerSlots),
-  budget: new ConnectionBudget(init.shared.budget, init.slot, init.workerSlots),
-  table: new EndpointTable(init.shared.endpoints, init.slot, init.workerSlots),
+  tables,
+  resources,
   rows: init.rows,
   workerSlots: init.workerSlots,
   socketDirectory: init.socketDirectory,
-  secret: init.shared.secret,
   tls: init.shared.tls,
-  plugins: await loadPlugins(init.plugins),
   instrument: new Instrument(requestMetrics, accessLog, init.observe),
   tcpInstrument: new ConnectionInstrument(
     init.observe.metrics.enabled ? new ConnectionMetrics(metrics, init.observe.metrics, 'tcp') : null,
@@ -140,13 +152,6 @@ const engine = new Engine({
   },
   handshakeFailed: (entryPoint, reason) => requestMetrics?.countHandshakeFailure(entryPoint, reason),
   proxyHeaderFailed: (entryPoint, reason) => requestMetrics?.countProxyHeaderFailure(entryPoint, reason),
-  middlewareUnusable: (middleware, error) =>
-    send({
-      kind: 'log',
-      level: 'error',
-      message: 'a middleware could not be created; requests that need it are answered 500',
-      fields: { middleware, error: stackOf(error) },
-    }),
 });
 
 /** As the kernel counts them, so that the main thread can tell which children are this one's. */

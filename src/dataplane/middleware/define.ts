@@ -1,6 +1,7 @@
 // The extension unit of the request path. A middleware is one file: options schema, reference text, and a `create` that
 // runs once per configuration and returns the hot function. Dependencies come in as parameters, never from module state.
 
+import type { SharedTable } from '../../core/shared-table.ts';
 import type { Schema } from '../../schema/schema.ts';
 import type { Handler } from '../http/exchange.ts';
 import type { PasswordVerifier } from './password-verifier.ts';
@@ -8,10 +9,14 @@ import type { PasswordVerifier } from './password-verifier.ts';
 /** Wraps the next stage. The returned handler runs per request: no closures, spreads or option reading in it. */
 export type Middleware = (next: Handler) => Handler;
 
-/** What a worker lends to all its middlewares. */
-export interface MiddlewareResources {
-  /** The handler of a service by its qualified name; it stays the same while the service changes. */
-  readonly service: (name: string) => Handler;
+/**
+ * What a worker lends to what it builds from configuration: one object, made in engine/worker.ts and handed on whole.
+ * A middleware that counts or remembers something over all workers brings a shared table of its own and asks for it
+ * here.
+ */
+export interface WorkerResources {
+  /** This worker's view of a table, which must be in the list of dataplane/engine/shared-tables.ts. */
+  readonly table: <View>(table: SharedTable<View>) => View;
   readonly passwords: PasswordVerifier;
   /** Random bytes that all workers of the process share: what one has signed, another one believes. */
   readonly secret: Uint8Array;
@@ -21,7 +26,9 @@ export interface MiddlewareResources {
   readonly unusable: (middleware: string, error: unknown) => void;
 }
 
-export interface MiddlewareContext extends MiddlewareResources {
+export interface MiddlewareContext extends WorkerResources {
+  /** The handler of a service by its qualified name; it stays the same while the service changes. */
+  readonly service: (name: string) => Handler;
   /** Qualified name, for messages. */
   readonly name: string;
 }

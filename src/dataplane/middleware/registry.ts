@@ -8,7 +8,7 @@ import { buffering } from './buffering.ts';
 import { chain } from './chain.ts';
 import { compress } from './compress.ts';
 import { contentType } from './content-type.ts';
-import type { Middleware, MiddlewareDefinition, MiddlewareResources } from './define.ts';
+import type { Middleware, MiddlewareContext, MiddlewareDefinition } from './define.ts';
 import { digestAuth } from './digest-auth.ts';
 import { encodedCharacters } from './encoded-characters.ts';
 import { errors } from './errors.ts';
@@ -69,8 +69,8 @@ export const SERVICE_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map(
 );
 
 /** The live stage of a specification, whose options have passed the kind's schema. */
-export function createMiddleware(spec: MiddlewareSpec, resources: MiddlewareResources): Middleware {
+export function createMiddleware(spec: MiddlewareSpec, context: Omit<MiddlewareContext, 'name'>): Middleware {
   const definition = BY_KIND.get(spec.kind);
   if (definition === undefined) throw new Error(`middleware ${spec.name}: unknown kind ${spec.kind}`);
-  return definition.create(spec.options, { ...resources, name: spec.name });
+  return definition.create(spec.options, { ...context, name: spec.name });
 }

@@ -4,6 +4,8 @@
 //
 // Shared cells: [limit, refusals, clients per slot …, servers per slot …]. A slot has one writer, its worker.
 
+import { defineSharedTable } from '../../core/shared-table.ts';
+
 const LIMIT = 0;
 const REFUSALS = 1;
 const SLOTS = 2;
@@ -97,6 +99,13 @@ export class Descriptors {
     Atomics.store(this.cells, SLOTS + this.workerSlots + slot, 0);
   }
 }
+
+export const descriptorTable = defineSharedTable({
+  name: 'descriptors',
+  bytes: ({ workerSlots }) => descriptorBytes(workerSlots),
+  view: (memory, slot, workerSlots) => new Descriptors(memory, slot, workerSlots),
+  clearWorker: (view, slot) => view.clearWorker(slot),
+});
 
 /** Of this thread; a worker puts that of the process in its place. */
 export let descriptors = new Descriptors(new SharedArrayBuffer(descriptorBytes(1)), 0, 1);

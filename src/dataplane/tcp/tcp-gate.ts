@@ -1,9 +1,23 @@
 // TCP middlewares: what lets a connection through before a server is asked for.
 
+import { createHash } from 'node:crypto';
 import { IpSet } from '../../core/ip.ts';
 import type { TcpMiddlewareSpec } from '../../model/tcp.ts';
-import type { ConnectionLimits } from '../net/connection-limits.ts';
+import { defineSharedTable } from '../../core/shared-table.ts';
+import { KeyedCounts, type KeyTableShape } from '../net/keyed-counts.ts';
 import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
+
+/** A key is the name of the middleware, a space and an address, which has 45 characters at most. */
+const IN_FLIGHT: KeyTableShape = { sets: 4096, keyBytes: 96 };
+const MAX_NAME = 50;
+
+/** Open connections by middleware and client address. */
+export const tcpInFlight = defineSharedTable({
+  name: 'tcpInFlight',
+  bytes: ({ workerSlots }) => KeyedCounts.bytes(IN_FLIGHT, workerSlots),
+  view: (memory, slot, workerSlots) => new KeyedCounts(memory, IN_FLIGHT, slot, workerSlots),
+  clearWorker: (view, slot) => view.clearWorker(slot),
+});
 
 export interface TcpGate {
   /** Why connections are refused here. */
@@ -13,7 +27,7 @@ export interface TcpGate {
   leave(ticket: number): void;
 }
 
-export function createTcpGate(spec: TcpMiddlewareSpec, limits: ConnectionLimits): TcpGate {
+export function createTcpGate(spec: TcpMiddlewareSpec, inFlight: KeyedCounts): TcpGate {
   switch (spec.kind) {
     case 'ipAllowList': {
       const allowed = new IpSet(spec.sourceRange);
@@ -24,11 +38,14 @@ export function createTcpGate(spec: TcpMiddlewareSpec, limits: ConnectionLimits)
       };
     }
     case 'inFlightConn': {
-      const { name, amount } = spec;
+      const { amount } = spec;
+      // A key that is too long costs every connection a SHA-256: a long name is made short here.
+      const name =
+        spec.name.length <= MAX_NAME ? spec.name : `# ${createHash('sha256').update(spec.name).digest('base64')}`;
       return {
         refusal: TCP_ENDS.tooManyConnections,
-        enter: (ip) => limits.enter(`${name} ${ip}`, amount),
-        leave: (ticket) => limits.leave(ticket),
+        enter: (ip) => inFlight.enter(`${name} ${ip}`, amount),
+        leave: (ticket) => inFlight.leave(ticket),
       };
     }
   }

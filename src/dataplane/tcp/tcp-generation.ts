@@ -6,7 +6,7 @@ import { tcpServiceKey, type TcpMiddlewareSpec, type TcpRouteSpec } from '../../
 import { parseRule } from '../match/rule.ts';
 import { isTcpCatchAll, TCP_RULES } from '../match/tcp-matcher.ts';
 import { buildTcpRouteTable, TcpRouteTable, type TcpRouteEntry } from '../match/tcp-route-table.ts';
-import type { ConnectionLimits } from '../net/connection-limits.ts';
+import type { KeyedCounts } from '../net/keyed-counts.ts';
 import type { TcpContext } from './tcp-endpoint.ts';
 import type { TcpFront, TcpRoute } from './tcp-front.ts';
 import { createTcpGate, type TcpGate } from './tcp-gate.ts';
@@ -31,16 +31,16 @@ export type ObserveTcpRoute = (spec: TcpRouteSpec, entryPoint: string) => TcpObs
 export class TcpGeneration {
   readonly #fronts: Set<TcpFront>;
   readonly #surroundings: TcpServiceSurroundings;
-  readonly #limits: ConnectionLimits;
+  readonly #inFlight: KeyedCounts;
   readonly #observe: ObserveTcpRoute;
   readonly #services = new Map<string, TcpService>();
   readonly #gates = new Map<string, TcpGate>();
   readonly #specs = new Map<string, TcpRouteSpec>();
 
-  constructor(fronts: Iterable<TcpFront>, context: TcpContext, limits: ConnectionLimits, observe: ObserveTcpRoute) {
+  constructor(fronts: Iterable<TcpFront>, context: TcpContext, inFlight: KeyedCounts, observe: ObserveTcpRoute) {
     this.#fronts = new Set(fronts);
     this.#surroundings = { context, service: (name) => this.#services.get(name) };
-    this.#limits = limits;
+    this.#inFlight = inFlight;
     this.#observe = observe;
   }
 
@@ -60,7 +60,7 @@ export class TcpGeneration {
   ): Generator<void, () => void> {
     const fresh = new Set<string>();
     for (const spec of Object.values<TcpMiddlewareSpec>(delta.changed.tcpMiddlewares ?? {})) {
-      this.#gates.set(spec.name, createTcpGate(spec, this.#limits));
+      this.#gates.set(spec.name, createTcpGate(spec, this.#inFlight));
       fresh.add(spec.name);
     }
     const changedServices = Object.values(delta.changed.tcpServices ?? {});

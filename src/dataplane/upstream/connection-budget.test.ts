@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { clearConnectionBudget, ConnectionBudget, connectionBudgetBytes } from './connection-budget.ts';
+import { ConnectionBudget, connectionBudgetBytes } from './connection-budget.ts';
 
-function pair(): { memory: SharedArrayBuffer; a: ConnectionBudget; b: ConnectionBudget } {
+function pair(): { a: ConnectionBudget; b: ConnectionBudget } {
   const memory = new SharedArrayBuffer(connectionBudgetBytes(2));
-  return { memory, a: new ConnectionBudget(memory, 0, 2), b: new ConnectionBudget(memory, 1, 2) };
+  return { a: new ConnectionBudget(memory, 0, 2), b: new ConnectionBudget(memory, 1, 2) };
 }
 
 test('the limit holds over workers', () => {
@@ -26,10 +26,10 @@ test('a worker that waits is told when another gives back, and is seen waiting',
 });
 
 test('a dead worker’s connections are given back', () => {
-  const { memory, a, b } = pair();
+  const { a, b } = pair();
   a.take('s', 1);
   expect(b.take('s', 1)).toBe(false);
-  clearConnectionBudget(memory, 0, 2);
+  b.clearWorker(0);
   expect(b.take('s', 1)).toBe(true);
 });
 

@@ -1,8 +1,11 @@
 // Limits on open connections to one server that hold for the process: a row of shared memory per server, with the total
 // and each worker's part of it, so that a dead worker's part can be given back. Only servers with a limit have a row.
 //
-// Row: [hash, hash, total, calls, (open, waiting) per worker]; `calls` moves whenever a worker begins to wait. The table is open-addressed and rows are never freed; when it
-// is full a server's limit is divided evenly between the workers instead.
+// Row: [hash, hash, total, calls, (open, waiting) per worker]; `calls` moves whenever a worker begins to wait. The table is
+// open-addressed and rows are never freed; when it is full a server's limit is divided evenly between the workers instead.
+
+import { fnv1a } from '../../core/hash.ts';
+import { defineSharedTable } from '../../core/shared-table.ts';
 
 const ROWS = 4096;
 const HEADER = 4;
@@ -12,32 +15,11 @@ const WAKE_MS = 1_000;
 /** Ends the watch of a service that is gone: nobody waits for it any more. */
 const WATCH_MS = 30_000;
 
-/** FNV-1a with two offsets: 64 bits in two halves. */
-function hash(key: string, basis: number): number {
-  let value = basis;
-  for (let index = 0; index < key.length; index++) {
-    value = Math.imul(value ^ key.charCodeAt(index), 0x01000193);
-  }
-  // 0 marks a free row.
-  return value | 1;
-}
+/** Another beginning than FNV_BASIS: two hashes of 32 bits tell keys apart. */
+const SECOND_BASIS = 0x12345678;
 
 export function connectionBudgetBytes(workerSlots: number): number {
   return ROWS * (HEADER + 2 * workerSlots) * Int32Array.BYTES_PER_ELEMENT;
-}
-
-/** Gives back what a dead worker held. For the supervisor, while the worker's slot is vacant. */
-export function clearConnectionBudget(memory: SharedArrayBuffer, slot: number, workerSlots: number): void {
-  const cells = new Int32Array(memory);
-  const width = HEADER + 2 * workerSlots;
-  for (let row = 0; row < ROWS * width; row += width) {
-    if (cells[row] === 0) continue;
-    const open = Atomics.exchange(cells, row + HEADER + 2 * slot, 0);
-    Atomics.store(cells, row + HEADER + 2 * slot + 1, 0);
-    if (open === 0) continue;
-    Atomics.sub(cells, row + TOTAL, open);
-    Atomics.notify(cells, row + TOTAL);
-  }
 }
 
 export class ConnectionBudget {
@@ -140,10 +122,24 @@ export class ConnectionBudget {
     return false;
   }
 
+  /** Gives back what a dead worker held. For the supervisor, while the worker's slot is vacant. */
+  clearWorker(slot: number): void {
+    const { cells, width } = this;
+    for (let row = 0; row < ROWS * width; row += width) {
+      if (cells[row] === 0) continue;
+      const open = Atomics.exchange(cells, row + HEADER + 2 * slot, 0);
+      Atomics.store(cells, row + HEADER + 2 * slot + 1, 0);
+      if (open === 0) continue;
+      Atomics.sub(cells, row + TOTAL, open);
+      Atomics.notify(cells, row + TOTAL);
+    }
+  }
+
   private rowOf(key: string): number {
     const known = this.rows.get(key);
     if (known !== undefined) return known;
-    const found = this.claimRow(hash(key, 0x811c9dc5 | 0), hash(key, 0x12345678));
+    // 0 marks a free row.
+    const found = this.claimRow(fnv1a(key) | 1, fnv1a(key, SECOND_BASIS) | 1);
     this.rows.set(key, found);
     return found;
   }
@@ -160,3 +156,10 @@ export class ConnectionBudget {
     return -1;
   }
 }
+
+export const connectionBudget = defineSharedTable({
+  name: 'connectionBudget',
+  bytes: ({ workerSlots }) => connectionBudgetBytes(workerSlots),
+  view: (memory, slot, workerSlots) => new ConnectionBudget(memory, slot, workerSlots),
+  clearWorker: (view, slot) => view.clearWorker(slot),
+});

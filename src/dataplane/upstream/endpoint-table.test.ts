@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { EndpointTable, endpointTableMemory } from './endpoint-table.ts';
+import { EndpointTable, endpointTableBytes } from './endpoint-table.ts';
 
 function tables(): { main: EndpointTable; a: EndpointTable; b: EndpointTable } {
-  const memory = endpointTableMemory(2);
+  const memory = new SharedArrayBuffer(endpointTableBytes(2));
   const table = (slot: number): EndpointTable => new EndpointTable(memory, slot, 2);
   return { main: table(0), a: table(0), b: table(1) };
 }
@@ -43,7 +43,8 @@ test('requests in progress are summed over workers, and a dead one’s are clear
   expect([main.inFlight(3), main.responseMs(3)]).toEqual([7, 40]);
   a.setResponseMs(3, 20);
   expect(main.responseMs(3)).toBe(30);
-  main.clearWorker(1, 10);
+  main.usedRows = 10;
+  main.clearWorker(1);
   expect([main.inFlight(3), main.responseMs(3)]).toEqual([2, 20]);
   main.clear(3);
   expect([main.inFlight(3), main.responseMs(3)]).toEqual([0, 0]);
@@ -56,6 +57,7 @@ test('connections are counted by worker and protocol', () => {
   b.setInFlight(3, 9);
   expect([main.connections(3), main.inFlight(3)]).toEqual([{ http1: 3, http2: 4 }, 9]);
   expect(main.connections(2)).toEqual({ http1: 0, http2: 0 });
-  main.clearWorker(1, 4);
+  main.usedRows = 4;
+  main.clearWorker(1);
   expect(main.connections(3)).toEqual({ http1: 2, http2: 0 });
 });

@@ -2,9 +2,11 @@
 // whether active checks find it up; workers count their requests in progress, note how long answers take, and count
 // failures together. A worker writes to its own column alone, so that a dead worker's part can be cleared.
 //
-// Int32 row:   [isDown, failures, windowStart, isEjected, (in flight) per worker, (connections of HTTP/1.1) per worker,
-//               (connections of HTTP/2) per worker]
-// Float64 row: [(milliseconds to the response head, mean) per worker]
+// Float64 rows: [(milliseconds to the response head, mean) per worker], and behind them all
+// Int32 rows:   [isDown, failures, windowStart, isEjected, (in flight) per worker, (connections of HTTP/1.1) per worker,
+//                (connections of HTTP/2) per worker]
+
+import { defineSharedTable } from '../../core/shared-table.ts';
 
 /** Servers beyond this many are served all the same, without shared state: nothing is known of them but by each worker. */
 export const MAX_ENDPOINTS = 131_072;
@@ -17,17 +19,12 @@ const FAILURES = 1;
 const WINDOW_START = 2;
 const EJECTED = 3;
 
-export interface EndpointTableMemory {
-  readonly counts: SharedArrayBuffer;
-  readonly times: SharedArrayBuffer;
+export function endpointTableBytes(workerSlots: number): number {
+  return MAX_ENDPOINTS * rowBytes(workerSlots);
 }
 
-/** Pages that nobody touches cost nothing. */
-export function endpointTableMemory(workerSlots: number): EndpointTableMemory {
-  return {
-    counts: new SharedArrayBuffer(MAX_ENDPOINTS * (HEADER + COLUMNS * workerSlots) * Int32Array.BYTES_PER_ELEMENT),
-    times: new SharedArrayBuffer(MAX_ENDPOINTS * workerSlots * Float64Array.BYTES_PER_ELEMENT),
-  };
+function rowBytes(workerSlots: number): number {
+  return workerSlots * Float64Array.BYTES_PER_ELEMENT + (HEADER + COLUMNS * workerSlots) * Int32Array.BYTES_PER_ELEMENT;
 }
 
 /** Milliseconds that all threads count from the same moment; wraps after 24 days, which differences survive. */
@@ -41,11 +38,15 @@ export class EndpointTable {
   private readonly width: number;
   private readonly slot: number;
   private readonly workerSlots: number;
+  /** Rows ever given out, for whoever gives them out: those above have never been written. */
+  usedRows = 0;
 
-  /** The main thread's slot is never written. */
-  constructor(memory: EndpointTableMemory, slot: number, workerSlots: number) {
-    this.counts = new Int32Array(memory.counts);
-    this.times = new Float64Array(memory.times);
+  /** The main thread's slot is never written. The memory has as many rows as there is room for, none included. */
+  constructor(memory: SharedArrayBuffer, slot: number, workerSlots: number) {
+    const rows = Math.floor(memory.byteLength / rowBytes(workerSlots));
+    const timesBytes = rows * workerSlots * Float64Array.BYTES_PER_ELEMENT;
+    this.times = new Float64Array(memory, 0, rows * workerSlots);
+    this.counts = new Int32Array(memory, timesBytes, rows * (HEADER + COLUMNS * workerSlots));
     this.width = HEADER + COLUMNS * workerSlots;
     this.slot = slot;
     this.workerSlots = workerSlots;
@@ -141,9 +142,9 @@ export class EndpointTable {
     this.times.fill(0, row * this.workerSlots, (row + 1) * this.workerSlots);
   }
 
-  /** What a dead worker had in progress; `rows` are those ever given out. */
-  clearWorker(slot: number, rows: number): void {
-    for (let row = 0; row < rows; row++) {
+  /** What a dead worker had in progress. For the thread that gives out rows. */
+  clearWorker(slot: number): void {
+    for (let row = 0; row < this.usedRows; row++) {
       for (let column = 0; column < COLUMNS; column++) {
         this.counts[row * this.width + HEADER + column * this.workerSlots + slot] = 0;
       }
@@ -151,3 +152,10 @@ export class EndpointTable {
     }
   }
 }
+
+export const endpointTable = defineSharedTable({
+  name: 'endpoints',
+  bytes: ({ workerSlots }) => endpointTableBytes(workerSlots),
+  view: (memory, slot, workerSlots) => new EndpointTable(memory, slot, workerSlots),
+  clearWorker: (view, slot) => view.clearWorker(slot),
+});

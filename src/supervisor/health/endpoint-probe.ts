@@ -20,7 +20,7 @@ const MAX_LATE_MS = 250;
 
 /** Never asked: checks have neither a limit of connections nor a row. */
 const NO_LIMITS = new ConnectionBudget(new SharedArrayBuffer(connectionBudgetBytes(1)), 0, 1);
-const NO_ROWS = new EndpointTable({ counts: new SharedArrayBuffer(0), times: new SharedArrayBuffer(0) }, 0, 1);
+const NO_ROWS = new EndpointTable(new SharedArrayBuffer(0), 0, 1);
 
 export interface ProbeQuestion {
   readonly method: string;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { LoadBalancerSpec, PassiveHealthCheckSpec } from '../../model/service.ts';
-import { EndpointTable, endpointTableMemory } from '../../dataplane/upstream/endpoint-table.ts';
+import { EndpointTable, endpointTableBytes } from '../../dataplane/upstream/endpoint-table.ts';
 import { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import { Resolver } from '../../dataplane/upstream/resolver.ts';
 import { EndpointRows } from '../endpoint-rows.ts';
@@ -34,7 +34,7 @@ function setUp(): {
 } {
   const clock = new ManualClock();
   const wheel = new TimerWheel(clock);
-  const table = new EndpointTable(endpointTableMemory(1), 0, 1);
+  const table = new EndpointTable(new SharedArrayBuffer(endpointTableBytes(1)), 0, 1);
   const rows = new EndpointRows(table);
   const events: string[] = [];
   let hear: (services: readonly string[]) => void = () => {};

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { createTcpGate, tcpInFlight, type TcpGate } from './tcp-gate.ts';
+
+/** Gates of one middleware in two workers. */
+function gates(memory: SharedArrayBuffer, name: string, amount: number): readonly [TcpGate, TcpGate] {
+  const [a, b] = [0, 1].map((slot) =>
+    createTcpGate({ kind: 'inFlightConn', name, amount }, tcpInFlight.view(memory, slot, 2)),
+  );
+  return [a!, b!];
+}
+
+test('connections in flight are counted by middleware and address, over all workers', () => {
+  const memory = new SharedArrayBuffer(tcpInFlight.bytes({ workerSlots: 2 }));
+  const [a, b] = gates(memory, 'limit@file', 2);
+  const [other] = gates(memory, 'other@file', 1);
+  const tickets = [a.enter('10.0.0.1'), b.enter('10.0.0.1')];
+  expect(Math.min(...tickets)).toBeGreaterThan(0);
+  expect([a.enter('10.0.0.1'), b.enter('10.0.0.1')]).toEqual([-1, -1]);
+  expect([b.enter('10.0.0.2'), other.enter('10.0.0.1')].map((ticket) => ticket > 0)).toEqual([true, true]);
+  b.leave(tickets[1]!);
+  expect(a.enter('10.0.0.1')).toBeGreaterThan(0);
+});
+
+test('names are told apart however long they are, with the longest addresses as well', () => {
+  const memory = new SharedArrayBuffer(tcpInFlight.bytes({ workerSlots: 2 }));
+  const ip = '2001:0db8:1111:2222:3333:4444:255.255.255.255';
+  for (const length of [49, 50, 51, 200]) {
+    const name = 'n'.repeat(length);
+    const [one] = gates(memory, name, 1);
+    const [same] = gates(memory, name, 1);
+    expect([one.enter(ip) > 0, same.enter(ip)]).toEqual([true, -1]);
+  }
+});
