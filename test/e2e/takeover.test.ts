@@ -231,6 +231,8 @@ test('without a state directory, what was pushed and what is pinned go over in m
   await load.more(10);
   await load.stop();
   expect(load.failures).toEqual([]);
+  // Until it is gone, the first process serves who comes to it, as it was configured.
+  await router.firstExited;
   expect(await api(router, '/api/providers/rest', 'PUT', pushed('PathPrefix(`/other`)'))).toMatchObject({
     status: 200,
   });

@@ -18,7 +18,7 @@ import { Http2RequestReader } from '../http/http2-request.ts';
 import { respond } from '../http/respond.ts';
 import { canSendAgain, sendAgain } from '../upstream/attempts.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
-import { EndpointTable, endpointTableMemory } from '../upstream/endpoint-table.ts';
+import { EndpointTable, endpointTableBytes } from '../upstream/endpoint-table.ts';
 import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
 import { LoadBalancer } from './load-balancer.ts';
 
@@ -143,7 +143,7 @@ async function balancer(upstream: Protocol, names: readonly string[]): Promise<L
     workerSlots: 1,
     keepOriginHeaders: false,
     resting: new Set(),
-    table: new EndpointTable(endpointTableMemory(1), 0, 1),
+    table: new EndpointTable(new SharedArrayBuffer(endpointTableBytes(1)), 0, 1),
     trace: null,
     // What an endpoint uses of it.
     resolver: {
