@@ -10,8 +10,8 @@ import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { decodeInstall } from '../../src/controlplane/config/install-config.ts';
 import { BODY_NONE, type BodySink } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
-import { Http1Connection, type Http1ServerContext } from '../../src/dataplane/http/http1-connection.ts';
-import { Http1RequestParser } from '../../src/dataplane/http/http1-request-parser.ts';
+import { Http1Connection, type Http1ServerContext } from '../../src/dataplane/downstream/http1-connection.ts';
+import { Http1RequestParser } from '../../src/dataplane/http1/request-parser.ts';
 import { respond } from '../../src/dataplane/http/respond.ts';
 
 interface Seen {

@@ -17,7 +17,7 @@ import type { WorkerResources } from '../middleware/define.ts';
 import { connectionBudget } from '../upstream/connection-budget.ts';
 import type { RestingPlace, UpstreamContext } from '../upstream/connection-owner.ts';
 import { endpointTable } from '../upstream/endpoint-table.ts';
-import { Http1ResponseParser } from '../upstream/http1-response-parser.ts';
+import { Http1ResponseParser } from '../http1/response-parser.ts';
 import { FailureTrace } from '../upstream/failure-trace.ts';
 import { Resolver } from '../upstream/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';

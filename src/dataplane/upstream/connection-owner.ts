@@ -7,7 +7,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Bond } from './bond.ts';
 import type { ConnectionBudget } from './connection-budget.ts';
 import type { EndpointTable } from './endpoint-table.ts';
-import type { Http1ResponseParser } from './http1-response-parser.ts';
+import type { Http1ResponseParser } from '../http1/response-parser.ts';
 import type { UpstreamTls } from '../tls/upstream-tls.ts';
 import type { FailureTrace } from './failure-trace.ts';
 import type { Resolver } from './resolver.ts';

@@ -8,7 +8,7 @@ import { Exchange, type Downstream } from '../http/exchange.ts';
 import { sendFirst } from './attempts.ts';
 import type { UpstreamContext } from './connection-owner.ts';
 import { Endpoint } from './endpoint.ts';
-import { Http1ResponseParser } from './http1-response-parser.ts';
+import { Http1ResponseParser } from '../http1/response-parser.ts';
 
 const TRANSPORT: UpstreamTransportSpec = {
   dialTimeoutMs: 10_000,

@@ -9,7 +9,7 @@ import { sendFirst } from '../../dataplane/upstream/attempts.ts';
 import { ConnectionBudget, connectionBudgetBytes } from '../../dataplane/upstream/connection-budget.ts';
 import { Endpoint } from '../../dataplane/upstream/endpoint.ts';
 import { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
-import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
+import { Http1ResponseParser } from '../../dataplane/http1/response-parser.ts';
 import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import { isSecureCheck } from './http-probe.ts';
 import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './probe.ts';

@@ -8,13 +8,13 @@ import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec } from '../../model/service.ts';
 import { BODY_CLOSE, BODY_NONE, type BodySink } from '../../dataplane/http/body.ts';
-import { BodyReader } from '../../dataplane/http/body-reader.ts';
-import { HEAD_COMPLETE, HEAD_PARTIAL, HeadReader } from '../../dataplane/http/head-reader.ts';
+import { BodyReader } from '../../dataplane/http1/body-reader.ts';
+import { HEAD_COMPLETE, HEAD_PARTIAL, HeadReader } from '../../dataplane/http1/head-reader.ts';
 import { HeaderList } from '../../dataplane/http/header-list.ts';
 import { InterimLimit } from '../../dataplane/http/interim-limit.ts';
 import { hasNoBody } from '../../dataplane/http/status.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
-import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.ts';
+import { Http1ResponseParser } from '../../dataplane/http1/response-parser.ts';
 import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './probe.ts';
 import { ProbeDial } from './probe-dial.ts';
 

@@ -10,7 +10,7 @@ import { Exchange, type Downstream } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { Reading } from '../net/fixed-read.ts';
-import { Http2ClientConnection, type SharedConnectionOwner } from './http2-client.ts';
+import { Http2ClientConnection, type SharedConnectionOwner } from './http2-connection.ts';
 
 /** Takes everything at once, and keeps it. */
 class FakeSocket extends EventEmitter {

@@ -11,11 +11,11 @@ import {
   FIELD_PROTOCOL,
   FIELD_REGULAR,
   FIELD_SCHEME,
-} from '../http2/field.ts';
-import type { FieldReceiver } from '../http2/hpack-decoder.ts';
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from './body.ts';
-import type { Exchange } from './exchange.ts';
-import { FAILURES, type Failure } from './failure.ts';
+} from './field.ts';
+import type { FieldReceiver } from './hpack-decoder.ts';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
 import {
   H_CONTENT_LENGTH,
   H_EXPECT,
@@ -25,11 +25,11 @@ import {
   H_TE,
   H_TRAILER,
   headerName,
-} from './header-names.ts';
-import { canonicalHost } from './host.ts';
-import { refuseMethod } from './request-method.ts';
-import { type NormalPath, setOriginForm } from './request-target.ts';
-import { passableUpgrade, WEBSOCKET } from './upgrade.ts';
+} from '../http/header-names.ts';
+import { canonicalHost } from '../http/host.ts';
+import { refuseMethod } from '../http/request-method.ts';
+import { type NormalPath, setOriginForm } from '../http/request-target.ts';
+import { passableUpgrade, WEBSOCKET } from '../http/upgrade.ts';
 
 const DECIMAL = /^[0-9]{1,16}$/;
 /** Beside the numbers of header-names.ts. */

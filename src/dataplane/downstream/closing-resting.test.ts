@@ -7,10 +7,10 @@ import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { Http1Connection } from './http1-connection.ts';
-import { Http1RequestParser } from './http1-request-parser.ts';
-import { Http2RequestReader } from './http2-request.ts';
-import { respond } from './respond.ts';
-import { NEWCOMER_MS } from './server-connection.ts';
+import { Http1RequestParser } from '../http1/request-parser.ts';
+import { Http2RequestReader } from '../http2/request-reader.ts';
+import { respond } from '../http/respond.ts';
+import { NEWCOMER_MS } from './downstream-connection.ts';
 
 const CLIENT = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
 

@@ -3,11 +3,11 @@
 // deadlines.
 
 import { performance } from 'node:perf_hooks';
-import type { BodySink } from './body.ts';
-import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from './exchange.ts';
-import { FAILURES, type Failure } from './failure.ts';
-import { respondFailure } from './respond.ts';
-import type { ServerContext } from './server-connection.ts';
+import type { BodySink } from '../http/body.ts';
+import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from '../http/exchange.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
+import { respondFailure } from '../http/respond.ts';
+import type { ServerContext } from './downstream-connection.ts';
 
 /** An exchange whose head is about to be read. The context's wheel learns the time. */
 export function beginExchange(downstream: Downstream, client: ClientInfo, context: ServerContext): Exchange {

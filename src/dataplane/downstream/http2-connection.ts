@@ -39,10 +39,10 @@ import { PeerSettings, type Setting } from '../http2/settings.ts';
 import { CLOSED_BY_PEER, CLOSED_BY_RESET, IDLE, StreamTable } from '../http2/stream-table.ts';
 import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
 import { resetSocket } from '../net/reset.ts';
-import type { ClientInfo } from './exchange.ts';
-import { FAILURES, type Failure } from './failure.ts';
+import type { ClientInfo } from '../http/exchange.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
 import { Http2TrailerReader } from '../http2/trailers.ts';
-import type { Http2RequestReader } from './http2-request.ts';
+import type { Http2RequestReader } from '../http2/request-reader.ts';
 import { Http2Stream, type StreamOwner } from './http2-stream.ts';
 import {
   LINGER_MS,
@@ -50,7 +50,7 @@ import {
   NEWCOMER_MS,
   type ServerConnection,
   type ServerContext,
-} from './server-connection.ts';
+} from './downstream-connection.ts';
 
 const STATE_PREFACE = 0;
 const STATE_OPEN = 1;

@@ -1,10 +1,10 @@
 // Renders the head of a response for an HTTP/1.1 client. Framing is decided here and nowhere else: what an upstream or a
 // middleware said about length reaches the client only as the framing the exchange carries.
 
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from './body.ts';
-import { currentDateLine } from './date-line.ts';
-import type { Exchange } from './exchange.ts';
-import { hasNoBody, statusLine } from './status.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from '../http/body.ts';
+import { currentDateLine } from '../http/date-line.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { hasNoBody, statusLine } from '../http/status.ts';
 
 /** How the body will be delimited on the wire. BODY_NONE: no byte may follow the head. */
 export function downstreamFraming(exchange: Exchange): BodyFraming {

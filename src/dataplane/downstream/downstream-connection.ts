@@ -2,7 +2,7 @@
 
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
-import type { Exchange, ExchangeObserver, Handler } from './exchange.ts';
+import type { Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
 
 /** A client whose connection ends may say nothing for this long before it is cut, */
 export const LINGER_MS = 5_000;

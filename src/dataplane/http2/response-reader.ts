@@ -3,8 +3,8 @@
 import { lengthOf } from '../http/content-length.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import { H_CONTENT_LENGTH, H_HOP_BY_HOP, H_TE, headerName } from '../http/header-names.ts';
-import { type Field, FIELD_REGULAR, FIELD_STATUS } from '../http2/field.ts';
-import type { FieldReceiver } from '../http2/hpack-decoder.ts';
+import { type Field, FIELD_REGULAR, FIELD_STATUS } from './field.ts';
+import type { FieldReceiver } from './hpack-decoder.ts';
 
 const STATUS = /^[1-9][0-9]{2}$/;
 /** Beside the numbers of header-names.ts. */

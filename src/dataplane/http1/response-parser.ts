@@ -3,7 +3,7 @@
 
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from '../http/body.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
-import { FORBIDDEN_IN_HEAD, trimOws } from '../http/field-block.ts';
+import { FORBIDDEN_IN_HEAD, trimOws } from './field-block.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import {
   H_CHALLENGE,
@@ -18,7 +18,7 @@ import {
   isEndToEnd,
 } from '../http/header-names.ts';
 import { challengesConnection } from '../http/client-bonds.ts';
-import { fieldLine } from '../http/http1-request-parser.ts';
+import { fieldLine } from './request-parser.ts';
 import { hasNoBody } from '../http/status.ts';
 import { lengthOf } from '../http/content-length.ts';
 import { announcedAge } from '../http/announced-age.ts';

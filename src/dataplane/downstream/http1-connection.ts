@@ -15,25 +15,25 @@ import { Deadline } from '../../core/timer-wheel.ts';
 import { PREFACE } from '../http2/protocol.ts';
 import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
 import { resetSocket } from '../net/reset.ts';
-import { BODY_CLOSE, BODY_NONE, type BodySink, type ChunkOwner } from './body.ts';
-import { BodyReader } from './body-reader.ts';
+import { BODY_CLOSE, BODY_NONE, type BodySink, type ChunkOwner } from '../http/body.ts';
+import { BodyReader } from '../http1/body-reader.ts';
 import { beginExchange, failExchange, leaveExchange, runExchange } from './downstream-exchange.ts';
-import type { ClientInfo, Downstream, Exchange, TunnelEnd } from './exchange.ts';
-import { FAILURES, type Failure } from './failure.ts';
-import { FORBIDDEN_IN_HEAD } from './field-block.ts';
-import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HEAD_REFUSED, HeadReader } from './head-reader.ts';
-import type { HeaderList } from './header-list.ts';
-import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from './http1-request-parser.ts';
-import { MessageWriter } from './message-writer.ts';
-import { downstreamFraming, renderInformational, renderResponseHead, renderSwitchingHead } from './response-head.ts';
-import { respondFailure } from './respond.ts';
+import type { ClientInfo, Downstream, Exchange, TunnelEnd } from '../http/exchange.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
+import { FORBIDDEN_IN_HEAD } from '../http1/field-block.ts';
+import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HEAD_REFUSED, HeadReader } from '../http1/head-reader.ts';
+import type { HeaderList } from '../http/header-list.ts';
+import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from '../http1/request-parser.ts';
+import { MessageWriter } from '../http1/message-writer.ts';
+import { downstreamFraming, renderInformational, renderResponseHead, renderSwitchingHead } from '../http1/response-head.ts';
+import { respondFailure } from '../http/respond.ts';
 import {
   LINGER_MS,
   MAX_LINGER_MS,
   NEWCOMER_MS,
   type ServerConnection,
   type ServerContext,
-} from './server-connection.ts';
+} from './downstream-connection.ts';
 
 const STATE_HEAD = 0;
 const STATE_BUSY = 1;

@@ -16,21 +16,21 @@ import {
   type BodySource,
   type ChunkOwner,
 } from '../http/body.ts';
-import { BodyReader } from '../http/body-reader.ts';
+import { BodyReader } from '../http1/body-reader.ts';
 import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../http/client-bonds.ts';
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
-import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_REFUSED, HEAD_TOO_LARGE, HeadReader } from '../http/head-reader.ts';
+import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_REFUSED, HEAD_TOO_LARGE, HeadReader } from '../http1/head-reader.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import { InterimLimit } from '../http/interim-limit.ts';
-import { MessageWriter } from '../http/message-writer.ts';
+import { MessageWriter } from '../http1/message-writer.ts';
 import { hasNoBody } from '../http/status.ts';
 import { isOffered, WEBSOCKET } from '../http/upgrade.ts';
 import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { Bond } from './bond.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
-import { renderRequestHead } from './request-head.ts';
+import { renderRequestHead } from '../http1/request-head.ts';
 
 const STATE_IDLE = 0;
 const STATE_AWAIT = 1;

@@ -37,8 +37,8 @@ import { PeerSettings } from '../http2/settings.ts';
 import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { ResponseOwner } from './connection-owner.ts';
-import { type ClientStreamOwner, Http2ClientStream } from './http2-client-stream.ts';
-import { Http2ResponseReader } from './http2-response.ts';
+import { type ClientStreamOwner, Http2ClientStream } from './http2-stream.ts';
+import { Http2ResponseReader } from '../http2/response-reader.ts';
 
 const STATE_OPENING = 0;
 const STATE_OPEN = 1;

@@ -16,18 +16,18 @@ import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
 import { HeldBytes } from '../http2/held-bytes.ts';
 import { CANCEL, INTERNAL_ERROR, NO_ERROR } from '../http2/protocol.ts';
 import type { ReceiveWindow } from '../http2/receive-window.ts';
-import { BODY_LENGTH, BODY_NONE, type BodySink } from './body.ts';
+import { BODY_LENGTH, BODY_NONE, type BodySink } from '../http/body.ts';
 import { beginExchange, failExchange, leaveExchange, runExchange } from './downstream-exchange.ts';
-import type { ClientInfo, Downstream, Exchange, TunnelEnd } from './exchange.ts';
-import { FAILURES, type Failure } from './failure.ts';
-import type { HeaderList } from './header-list.ts';
+import type { ClientInfo, Downstream, Exchange, TunnelEnd } from '../http/exchange.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
+import type { HeaderList } from '../http/header-list.ts';
 import { writeTrailers } from '../http2/trailers.ts';
-import { writeInformational, writeResponseHead, writeTunnelHead } from './http2-response.ts';
-import { respondFailure } from './respond.ts';
-import type { ServerContext } from './server-connection.ts';
-import { hasNoBody } from './status.ts';
-import { WEBSOCKET } from './upgrade.ts';
-import { webSocketAccept } from './websocket.ts';
+import { writeInformational, writeResponseHead, writeTunnelHead } from './http2-response-head.ts';
+import { respondFailure } from '../http/respond.ts';
+import type { ServerContext } from './downstream-connection.ts';
+import { hasNoBody } from '../http/status.ts';
+import { WEBSOCKET } from '../http/upgrade.ts';
+import { webSocketAccept } from '../http/websocket.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 

@@ -25,7 +25,7 @@ import { ReceiveWindow } from '../http2/receive-window.ts';
 import type { ResponseOwner } from './connection-owner.ts';
 import { KEPT_FOR_REFUSAL_BYTES } from './attempts.ts';
 import { writeRequestHead } from './http2-request-head.ts';
-import type { Http2ResponseReader } from './http2-response.ts';
+import type { Http2ResponseReader } from '../http2/response-reader.ts';
 
 /** What a response may be ahead of a client that keeps up; others get the first window. */
 const MAX_STREAM_WINDOW = 512 * 1024;

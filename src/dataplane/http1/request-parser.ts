@@ -3,9 +3,9 @@
 // a delimiter in a string faster than JavaScript finds it in bytes: bench/micro/http1-parser.mjs.
 
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from './body.ts';
-import type { Exchange } from './exchange.ts';
-import { FAILURES, type Failure } from './failure.ts';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
 import { FORBIDDEN_IN_HEAD, trimOws } from './field-block.ts';
 import {
   H_CONNECTION,
@@ -19,11 +19,11 @@ import {
   H_TRANSFER_ENCODING,
   H_UPGRADE,
   headerName,
-} from './header-names.ts';
-import { canonicalHost } from './host.ts';
-import { refuseMethod } from './request-method.ts';
-import { type NormalPath, setOriginForm } from './request-target.ts';
-import { passableUpgrade, WEBSOCKET } from './upgrade.ts';
+} from '../http/header-names.ts';
+import { canonicalHost } from '../http/host.ts';
+import { refuseMethod } from '../http/request-method.ts';
+import { type NormalPath, setOriginForm } from '../http/request-target.ts';
+import { passableUpgrade, WEBSOCKET } from '../http/upgrade.ts';
 
 /** What the connection does after this request. */
 export const KEEP_ALIVE_DEFAULT = 0;

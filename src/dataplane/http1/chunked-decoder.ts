@@ -5,10 +5,10 @@
 //   SIZE ─▶ EXT ─▶ SIZE_LF ─▶ DATA ─▶ DATA_CR ─▶ DATA_LF ─▶ SIZE
 //                     └─ size 0 ─▶ TRAILER ─▶ DONE
 
-import { FAILURES, type Failure } from './failure.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
 import { hasBadLineEnd, parseFieldBlock } from './field-block.ts';
-import type { BodySink, ChunkOwner } from './body.ts';
-import type { HeaderList } from './header-list.ts';
+import type { BodySink, ChunkOwner } from '../http/body.ts';
+import type { HeaderList } from '../http/header-list.ts';
 
 const STATE_SIZE = 0;
 const STATE_EXT = 1;
