@@ -1,3 +1,3 @@
 // `signalbox/plugin`: what middlewares of your own are written with; docs/plugins.md shows how.
 
-export * from './dataplane/middleware/plugin-api.ts';
+export * from './dataplane/middleware/plugin/plugin-api.ts';

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { parseConfig } from '../src/controlplane/config/document.ts';
+import { parseConfig } from '../src/controlplane/config/document/document.ts';
 import { MIDDLEWARES } from '../src/dataplane/middleware/registry.ts';
 import { RawClient } from './support/raw-client.ts';
 import { RecordingOrigin } from './support/recording-origin.ts';

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseConfig } from '../src/controlplane/config/document.ts';
-import { serviceOptions } from '../src/controlplane/config/service-options.ts';
+import { parseConfig } from '../src/controlplane/config/document/document.ts';
+import { serviceOptions } from '../src/controlplane/config/routing/service-options.ts';
 import { BALANCERS } from '../src/dataplane/balance/registry.ts';
 import { NamedOrigin } from './support/named-origin.ts';
 import { RawClient } from './support/raw-client.ts';

@@ -1,6 +1,6 @@
 // ns per access log line. Build first: npm run build && node bench/micro/access-log.mjs
 import { AccessLog } from '../../dist/observe/access-log.js';
-import { HeaderList } from '../../dist/dataplane/http/header-list.js';
+import { HeaderList } from '../../dist/dataplane/http/message/header-list.js';
 
 const headers = new HeaderList();
 for (const [name, value] of [['Host', 'shop.example.com'], ['User-Agent', 'bench/1.0'], ['Accept', '*/*']]) headers.append(name, value); // prettier-ignore

@@ -6,7 +6,7 @@ import {
   LISTED_SECTIONS,
   listedOf,
   OBJECT_KINDS,
-} from '../controlplane/config/object-kinds.ts';
+} from '../controlplane/config/routing/object-kinds.ts';
 import { COUNTED_NAMES } from '../model/snapshot-sections.ts';
 import type { JsonSchema } from '../schema/schema.ts';
 

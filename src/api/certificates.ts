@@ -1,7 +1,7 @@
 // Certificates in force, as they may be shown: never a key.
 
 import { X509Certificate } from 'node:crypto';
-import type { StapleStatus } from '../model/staple.ts';
+import type { StapleStatus } from '../model/message/staple.ts';
 import type { CertificateSpec } from '../model/tls.ts';
 
 export interface ShownCertificate {

@@ -1,10 +1,10 @@
 // The body of `POST /api/check`: one routing file, or several with their paths, as the configurations they would be.
 
-import { mergeRouting } from '../controlplane/config/merge-routing.ts';
-import { parseConfig } from '../controlplane/config/document.ts';
-import { ROUTING_SECTIONS } from '../controlplane/config/document-kind.ts';
-import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
-import { INSTALL_PROVIDER } from '../controlplane/config/install-config.ts';
+import { mergeRouting } from '../controlplane/config/routing/merge-routing.ts';
+import { parseConfig } from '../controlplane/config/document/document.ts';
+import { ROUTING_SECTIONS } from '../controlplane/config/document/document-kind.ts';
+import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
+import { INSTALL_PROVIDER } from '../controlplane/config/install/install-config.ts';
 import { isMap } from '../schema/schema.ts';
 import type { KnownPlugins } from '../schema/decode-context.ts';
 import type { Substitutions } from '../schema/substitution.ts';

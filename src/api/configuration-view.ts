@@ -3,7 +3,7 @@
 
 import type { HistoryEntry } from '../model/history.ts';
 import { tcpServiceKey } from '../model/tcp.ts';
-import { LISTED_SECTIONS, OBJECT_KINDS, type ListedSection } from '../controlplane/config/object-kinds.ts';
+import { LISTED_SECTIONS, OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing/object-kinds.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { internalMiddlewares, internalRouters } from './internal-view.ts';
 import * as pinned from './pinned-view.ts';

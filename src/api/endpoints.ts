@@ -1,19 +1,19 @@
 // Every endpoint of the API, in the order of its description. Reading ones have Traefik's paths and shapes.
 
-import type { InstallConfig } from '../controlplane/config/install-config.ts';
-import { LISTED_PARTS, listedOf, type RoutingPart } from '../controlplane/config/object-kinds.ts';
-import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing-config.ts';
-import { parseConfig } from '../controlplane/config/document.ts';
+import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
+import { LISTED_PARTS, listedOf, type RoutingPart } from '../controlplane/config/routing/object-kinds.ts';
+import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
+import { parseConfig } from '../controlplane/config/document/document.ts';
 import { diffResults } from '../controlplane/pipeline/diff.ts';
 import { explain } from '../controlplane/pipeline/explain.ts';
 import { explainKnowledge } from '../controlplane/pipeline/explain-knowledge.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { isRunning, isSame } from '../controlplane/pipeline/pin.ts';
-import type { StapleStatus } from '../model/staple.ts';
+import type { StapleStatus } from '../model/message/staple.ts';
 import { SignalboxError } from '../core/errors.ts';
 import type { CertificateStatus } from '../model/certificate.ts';
-import type { ProcessCommand } from '../model/takeover.ts';
-import type { WorkerStatus } from '../model/worker-status.ts';
+import type { ProcessCommand } from '../model/message/takeover.ts';
+import type { WorkerStatus } from '../model/message/worker-status.ts';
 import type { EventBus } from '../observe/event-bus.ts';
 import { parseDuration } from '../schema/duration.ts';
 import * as answers from './answers.ts';

@@ -1,8 +1,8 @@
 // What the program itself serves on the internal entry point, in the shapes that Traefik gives its own: the entry point, and the
 // routers and middlewares that stand for its doors. They are shown, and routed by nobody: see admin-server.ts.
 
-import type { AdminConfig } from '../controlplane/config/install-config.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
+import type { AdminConfig } from '../controlplane/config/install/install-config.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/routing/internal-routing.ts';
 import type { ShownObject } from './traefik-view.ts';
 
 /** Traefik's are the highest there are, too. */

@@ -5,7 +5,7 @@ import type { HistoryEntry } from '../model/history.ts';
 import { childrenOf, type LoadBalancerSpec, type ServiceSpec, type StickyCookieSpec } from '../model/service.ts';
 import type { TcpServiceSpec } from '../model/tcp.ts';
 import type { UdpServiceSpec } from '../model/udp.ts';
-import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/object-kinds.ts';
+import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing/object-kinds.ts';
 import { redact } from '../controlplane/config/redact.ts';
 import { isMap } from '../schema/schema.ts';
 import type { ShownObject } from './traefik-view.ts';

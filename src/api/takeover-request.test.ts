@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ProcessCommand } from '../model/takeover.ts';
+import type { ProcessCommand } from '../model/message/takeover.ts';
 import { decodeTakeover } from './takeover-request.ts';
 import type { ApiRequest } from './endpoint.ts';
 

@@ -2,7 +2,7 @@
 // can have the running process's own command started again, and no other.
 
 import { isMap } from '../schema/schema.ts';
-import type { ProcessCommand } from '../model/takeover.ts';
+import type { ProcessCommand } from '../model/message/takeover.ts';
 import type { ApiRequest } from './endpoint.ts';
 
 /** A text says why it is refused. */

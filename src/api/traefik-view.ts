@@ -4,7 +4,7 @@
 import { statusOf, shownOptions, type ObjectStatus } from '../controlplane/pipeline/diff.ts';
 import { qualify, type Compiled } from '../controlplane/compile/compilation.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
-import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/object-kinds.ts';
+import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing/object-kinds.ts';
 import type { EntryPointSpec } from '../model/entrypoint.ts';
 import type { ServerHealth } from '../model/server-health.ts';
 import { tcpServiceKey } from '../model/tcp.ts';

@@ -4,7 +4,7 @@
 import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
-import type { InstallConfig } from '../controlplane/config/install-config.ts';
+import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 
 export interface EntryPointOwner {
   /** As configured, by entry point, of those in force at the moment. */

@@ -4,14 +4,14 @@
 import type { TakeoverSource } from '../api/endpoints.ts';
 import type { AdminServer } from '../api/admin-server.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/routing/internal-routing.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import type { StateStore } from '../controlplane/store/define.ts';
 import type { StoredForms } from '../controlplane/store/stored-forms.ts';
 import type { StoredHistory } from '../controlplane/store/stored-history.ts';
 import type { Log } from '../core/log.ts';
 import type { SavedHistory } from '../model/history.ts';
-import type { Inheritance, ProcessCommand } from '../model/takeover.ts';
+import type { Inheritance, ProcessCommand } from '../model/message/takeover.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { InstallWatch } from './install-watch.ts';
 import type { ServiceManager } from './service-manager.ts';

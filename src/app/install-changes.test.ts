@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseConfig } from '../controlplane/config/document.ts';
+import { parseConfig } from '../controlplane/config/document/document.ts';
 import { waitingForRestart } from './install-changes.ts';
 
 const BASE = 'entryPoints:\n  web:\n    address: ":80"\nlog:\n  level: info\napi: {}\n';

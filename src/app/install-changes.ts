@@ -4,9 +4,9 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../schema/decode-context.ts';
 import { isMap } from '../schema/schema.ts';
-import type { ConfigDocument } from '../controlplane/config/document.ts';
-import type { InstallConfig } from '../controlplane/config/install-config.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
+import type { ConfigDocument } from '../controlplane/config/document/document.ts';
+import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/routing/internal-routing.ts';
 
 /** Options and sections that are read anew; everything else is read at start. */
 const LIVE: readonly RegExp[] = [

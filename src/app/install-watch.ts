@@ -4,8 +4,12 @@
 import { readNamedFile, unreadableReason } from '../core/named-file.ts';
 import type { Log } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import { MAX_FILE_BYTES, type ConfigDocument } from '../controlplane/config/document.ts';
-import { loadInstallConfig, type InstallConfig, type InstallRequest } from '../controlplane/config/install-config.ts';
+import { MAX_FILE_BYTES, type ConfigDocument } from '../controlplane/config/document/document.ts';
+import {
+  loadInstallConfig,
+  type InstallConfig,
+  type InstallRequest,
+} from '../controlplane/config/install/install-config.ts';
 import { FileWatch } from '../controlplane/providers/file/file-watch.ts';
 import { waitingForRestart } from './install-changes.ts';
 

@@ -16,7 +16,7 @@ import {
   type FromSuccessor,
   type Inheritance,
   type ProcessCommand,
-} from '../model/takeover.ts';
+} from '../model/message/takeover.ts';
 import { atNormalPriority } from './priority.ts';
 
 /** From its start until it serves. */

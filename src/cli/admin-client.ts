@@ -3,11 +3,15 @@
 import { statSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { SignalboxError } from '../core/errors.ts';
-import { findInstallFile } from '../controlplane/config/install-file.ts';
-import type { ConfigDocument } from '../controlplane/config/document.ts';
-import { decodeInstallDocument, loadInstallConfig, type AdminConfig } from '../controlplane/config/install-config.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/internal-routing.ts';
-import { operatorSubstitutions } from '../controlplane/config/operator-substitutions.ts';
+import { findInstallFile } from '../controlplane/config/install/install-file.ts';
+import type { ConfigDocument } from '../controlplane/config/document/document.ts';
+import {
+  decodeInstallDocument,
+  loadInstallConfig,
+  type AdminConfig,
+} from '../controlplane/config/install/install-config.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/routing/internal-routing.ts';
+import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';
 import { isMap } from '../schema/schema.ts';
 import type { Arguments } from './arguments.ts';
 import type { Io } from './io.ts';

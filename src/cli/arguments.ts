@@ -2,8 +2,8 @@
 // that reads one takes too: `--entryPoints.web.address=:80`.
 
 import { didYouMean } from '../core/did-you-mean.ts';
-import { installOptions } from '../controlplane/config/install-options.ts';
-import { isSwitch, type OptionFlag } from '../controlplane/config/install-sources.ts';
+import { installOptions } from '../controlplane/config/install/install-options.ts';
+import { isSwitch, type OptionFlag } from '../controlplane/config/install/install-sources.ts';
 
 export interface FlagSpec {
   /** Shown in help, as in `FILE`; null for one that takes no value. */

@@ -10,23 +10,23 @@ import { ANY_PLUGIN, type KnownPlugins } from '../schema/decode-context.ts';
 import { isMap } from '../schema/schema.ts';
 import { compile } from '../controlplane/compile/compile.ts';
 import { internalServices } from '../controlplane/compile/internal-services.ts';
-import { isConfigFile, type ConfigDocument } from '../controlplane/config/document.ts';
-import { isExtension, ROUTING_SECTIONS } from '../controlplane/config/document-kind.ts';
+import { isConfigFile, type ConfigDocument } from '../controlplane/config/document/document.ts';
+import { isExtension, ROUTING_SECTIONS } from '../controlplane/config/document/document-kind.ts';
 import {
   decodeInstall,
   decodeInstallDocument,
   loadInstallConfig,
   type InstallConfig,
   type LoadedInstall,
-} from '../controlplane/config/install-config.ts';
-import { isConfigModule, readInstallFile } from '../controlplane/config/install-file.ts';
-import { installOptions } from '../controlplane/config/install-options.ts';
-import { operatorSubstitutions } from '../controlplane/config/operator-substitutions.ts';
-import { PluginLoadError } from '../controlplane/config/plugins.ts';
-import { bySection, OBJECT_SECTIONS } from '../controlplane/config/object-kinds.ts';
-import type { RoutingConfig, RoutingObject, RoutingSections } from '../controlplane/config/routing-config.ts';
+} from '../controlplane/config/install/install-config.ts';
+import { isConfigModule, readInstallFile } from '../controlplane/config/install/install-file.ts';
+import { installOptions } from '../controlplane/config/install/install-options.ts';
+import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';
+import { PluginLoadError } from '../controlplane/config/install/plugins.ts';
+import { bySection, OBJECT_SECTIONS } from '../controlplane/config/routing/object-kinds.ts';
+import type { RoutingConfig, RoutingObject, RoutingSections } from '../controlplane/config/routing/routing-config.ts';
 import { FileProvider } from '../controlplane/providers/file/file-provider.ts';
-import type { OptionFlag } from '../controlplane/config/install-sources.ts';
+import type { OptionFlag } from '../controlplane/config/install/install-sources.ts';
 
 export interface Checked {
   readonly diagnostics: readonly Diagnostic[];

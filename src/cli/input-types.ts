@@ -1,14 +1,14 @@
 // TypeScript types of configuration as people write it, rendered from the schemas: what `defineConfig` and `startRouter`
 // take. Keys are in canonical spelling; text stands for any value, as it may hold a substitution.
 
-import { installOptions } from '../controlplane/config/install-options.ts';
+import { installOptions } from '../controlplane/config/install/install-options.ts';
 import {
   OBJECT_KINDS,
   ROUTING_PARTS,
   sectionsOf,
   type ObjectSection,
   type RoutingPart,
-} from '../controlplane/config/object-kinds.ts';
+} from '../controlplane/config/routing/object-kinds.ts';
 import type { Field, Schema } from '../schema/schema.ts';
 
 const INDENT = '  ';

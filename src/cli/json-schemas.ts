@@ -1,13 +1,13 @@
 // The JSON Schemas of the package: editors complete and check configuration files with them.
 
-import { installOptions } from '../controlplane/config/install-options.ts';
+import { installOptions } from '../controlplane/config/install/install-options.ts';
 import {
   OBJECT_KINDS,
   ROUTING_PARTS,
   sectionsOf,
   type ObjectSection,
   type RoutingPart,
-} from '../controlplane/config/object-kinds.ts';
+} from '../controlplane/config/routing/object-kinds.ts';
 import { jsonSchemaOf } from '../schema/json-schema.ts';
 import type { JsonSchema } from '../schema/schema.ts';
 

@@ -1,7 +1,7 @@
 // The common log format as Traefik extends it, and the plain one.
 
 import type { AccessRecord } from '../model/access-record.ts';
-import type { AccessLogInit } from '../model/sync.ts';
+import type { AccessLogInit } from '../model/message/sync.ts';
 import { requestPath } from './access-log-json.ts';
 import { commonTime, isFieldKept, plainText, type CommonTime } from './access-log-text.ts';
 

@@ -2,7 +2,7 @@
 // they mean the same.
 
 import type { ConnectionRecord } from '../model/access-record.ts';
-import type { AccessLogInit } from '../model/sync.ts';
+import type { AccessLogInit } from '../model/message/sync.ts';
 import type { CommonFields } from './access-log-common.ts';
 import { isFieldKept, jsonString, plainText, timestampOf } from './access-log-text.ts';
 

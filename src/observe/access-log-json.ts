@@ -2,7 +2,7 @@
 // rendering: requests share their route, their host and their millisecond. bench/micro/access-log.mjs.
 
 import type { AccessRecord, HeaderView } from '../model/access-record.ts';
-import type { AccessLogInit } from '../model/sync.ts';
+import type { AccessLogInit } from '../model/message/sync.ts';
 import { isFieldKept, jsonString, timestampOf } from './access-log-text.ts';
 
 type Encode = (record: AccessRecord, count: number) => string;

@@ -1,6 +1,6 @@
 // Text of access log lines: escaped strings and times, each rendered once as long as it stays the same.
 
-import type { AccessLogInit } from '../model/sync.ts';
+import type { AccessLogInit } from '../model/message/sync.ts';
 
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AccessRecord, HeaderView } from '../model/access-record.ts';
-import type { AccessLogInit } from '../model/sync.ts';
+import type { AccessLogInit } from '../model/message/sync.ts';
 import { AccessLog } from './access-log.ts';
 import { AccessLogBacklog } from './access-log-backlog.ts';
 import { commonTime } from './access-log-text.ts';

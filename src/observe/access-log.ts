@@ -3,7 +3,7 @@
 // a line or move a terminal's cursor.
 
 import type { AccessRecord, ConnectionRecord } from '../model/access-record.ts';
-import type { AccessLogInit } from '../model/sync.ts';
+import type { AccessLogInit } from '../model/message/sync.ts';
 import type { AccessLogBacklog } from './access-log-backlog.ts';
 import { commonFields, renderCommonLine, type CommonFields } from './access-log-common.ts';
 import { JsonLines } from './access-log-json.ts';

@@ -1,7 +1,7 @@
 // Series of connections that are carried without a look at what is in them: how many there were, and the bytes of both
 // directions, which count as they pass.
 
-import type { ObserveInit } from '../model/sync.ts';
+import type { ObserveInit } from '../model/message/sync.ts';
 import type { Labels, WorkerMetrics } from './metrics.ts';
 
 // Cells of one subject.

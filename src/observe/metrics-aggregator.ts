@@ -1,7 +1,7 @@
 // The main thread's view of all metrics: sums the workers' blocks, keeps what dead workers had counted, and forgets the
 // series of removed entry points, routers and services after they have been read once more.
 
-import type { SeriesAnnouncement } from '../model/sync.ts';
+import type { SeriesAnnouncement } from '../model/message/sync.ts';
 import { FAMILIES } from './families.ts';
 import { droppedSeries, type Labels } from './metrics.ts';
 

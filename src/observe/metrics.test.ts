@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { SeriesAnnouncement } from '../model/sync.ts';
+import type { SeriesAnnouncement } from '../model/message/sync.ts';
 import { METRICS_BYTES, WorkerMetrics } from './metrics.ts';
 import { MetricsAggregator } from './metrics-aggregator.ts';
 import { renderPrometheus } from './prometheus.ts';

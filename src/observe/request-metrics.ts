@@ -2,7 +2,7 @@
 // seen before costs a look-up and a handful of additions.
 
 import type { HeaderView } from '../model/access-record.ts';
-import type { ObserveInit } from '../model/sync.ts';
+import type { ObserveInit } from '../model/message/sync.ts';
 import type { Labels, WorkerMetrics } from './metrics.ts';
 
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;

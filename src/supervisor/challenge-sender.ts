@@ -2,7 +2,7 @@
 // that is told too early may come to the one worker that has not.
 
 import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
-import type { ToWorker } from '../model/sync.ts';
+import type { ToWorker } from '../model/message/sync.ts';
 
 /** A worker as far as challenges are concerned. */
 export interface ChallengedWorker {

@@ -5,7 +5,7 @@
 import type { LoadBalancerSpec, ServiceSpec } from '../model/service.ts';
 import type { SnapshotDelta, SnapshotSections } from '../model/snapshot.ts';
 import { tcpServiceKey, type TcpLoadBalancerSpec, type TcpServiceSpec } from '../model/tcp.ts';
-import type { EndpointRows as RowsByService } from '../model/sync.ts';
+import type { EndpointRows as RowsByService } from '../model/message/sync.ts';
 import { MAX_ENDPOINTS, type EndpointTable } from '../dataplane/upstream/endpoint-table.ts';
 
 /** Services of every kind of connection. */

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import type { EntryPointSpec } from '../model/entrypoint.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
-import { entryPointCounts, MAX_ENTRY_POINTS, type EntryPointCounts } from '../dataplane/net/entry-point-counts.ts';
+import {
+  entryPointCounts,
+  MAX_ENTRY_POINTS,
+  type EntryPointCounts,
+} from '../dataplane/net/count/entry-point-counts.ts';
 import { EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
 
 function freshCounts(): EntryPointCounts {

@@ -5,8 +5,8 @@
 import { SignalboxError } from '../core/errors.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
-import type { ListenerInit, NewSockets } from '../model/sync.ts';
-import { MAX_ENTRY_POINTS, type EntryPointCounts } from '../dataplane/net/entry-point-counts.ts';
+import type { ListenerInit, NewSockets } from '../model/message/sync.ts';
+import { MAX_ENTRY_POINTS, type EntryPointCounts } from '../dataplane/net/count/entry-point-counts.ts';
 import {
   bindSocket,
   duplicateSockets,

@@ -1,7 +1,7 @@
 // The memory that workers share with each other and the main thread, and how a dead worker's part of it is cleared.
 
 import { allocateTables, SharedTables, type TableMemory } from '../core/shared-table.ts';
-import type { SharedState } from '../model/sync.ts';
+import type { SharedState } from '../model/message/sync.ts';
 import type { TlsSharedState } from '../model/tls.ts';
 import { METRICS_BYTES } from '../observe/metrics.ts';
 import { SHARED_TABLES, type ListedTables } from '../dataplane/engine/shared-tables.ts';

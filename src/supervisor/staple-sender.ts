@@ -1,7 +1,7 @@
 // Gives workers the answers they hand to clients with certificates, and those that start later all that there are.
 
-import type { Staple } from '../model/staple.ts';
-import type { ToWorker } from '../model/sync.ts';
+import type { Staple } from '../model/message/staple.ts';
+import type { ToWorker } from '../model/message/sync.ts';
 
 export class StapleSender {
   readonly #staples = new Map<string, Staple>();

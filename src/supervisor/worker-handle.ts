@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import { SignalboxError } from '../core/errors.ts';
 import { MEMORY_BOUNDS, MemoryWatch } from './memory-watch.ts';
-import type { FromWorker, ToWorker, WorkerInit } from '../model/sync.ts';
+import type { FromWorker, ToWorker, WorkerInit } from '../model/message/sync.ts';
 
 export interface WorkerListener {
   message(worker: WorkerHandle, message: FromWorker): void;

@@ -11,15 +11,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SystemClock } from '../../src/core/clock.ts';
 import type { AlpnCertificate, HttpChallenges } from '../../src/model/certificate.ts';
 import { AcmeAuthority } from '../../src/controlplane/acme/acme-authority.ts';
-import type { ChallengePresenter } from '../../src/controlplane/acme/challenge.ts';
+import type { ChallengePresenter } from '../../src/controlplane/acme/challenge/challenge.ts';
 import { checkPair, issuersOf } from '../../src/controlplane/acme/certificate.ts';
 import { createAcmeManager } from '../../src/controlplane/acme/create-manager.ts';
 import { AcmeFailure } from '../../src/controlplane/acme/failure.ts';
-import { HttpChallengeBoard, HttpChallengePresenter } from '../../src/controlplane/acme/http-challenge.ts';
+import { HttpChallengeBoard, HttpChallengePresenter } from '../../src/controlplane/acme/challenge/http-challenge.ts';
 import { ResolverStorage, type StoredCertificate } from '../../src/controlplane/acme/resolver-storage.ts';
-import { AlpnCertificateBoard, TlsAlpnChallengePresenter } from '../../src/controlplane/acme/tls-alpn-challenge.ts';
-import type { AcmeResolverConfig } from '../../src/controlplane/config/certificates-resolver-options.ts';
-import { decodeInstall } from '../../src/controlplane/config/install-config.ts';
+import {
+  AlpnCertificateBoard,
+  TlsAlpnChallengePresenter,
+} from '../../src/controlplane/acme/challenge/tls-alpn-challenge.ts';
+import type { AcmeResolverConfig } from '../../src/controlplane/config/install/certificates-resolver-options.ts';
+import { decodeInstall } from '../../src/controlplane/config/install/install-config.ts';
 import { SingleFileStore } from '../../src/controlplane/store/single-file-store.ts';
 import { missingPrograms } from '../support/engine.ts';
 import { Pebble, type PebbleOptions } from '../support/pebble.ts';

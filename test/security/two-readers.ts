@@ -6,7 +6,7 @@ import type net from 'node:net';
 import { Duplex } from 'node:stream';
 import { ManualClock } from '../../src/core/clock.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import { entryPointOptions, entryPointSpec } from '../../src/controlplane/config/entrypoint-options.ts';
+import { entryPointOptions, entryPointSpec } from '../../src/controlplane/config/install/entrypoint-options.ts';
 import { BODY_NONE } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
 import { Http1Connection } from '../../src/dataplane/downstream/http1-connection.ts';

@@ -1,12 +1,12 @@
 // `signalbox check`: reads install and routing files as `run` would and prints everything there is to say.
 
 import { formatPath } from '../../schema/decode-context.ts';
-import type { ConfigDocument } from '../../controlplane/config/document.ts';
-import { findInstallFile } from '../../controlplane/config/install-file.ts';
-import { listOrigins } from '../../controlplane/config/install-sources.ts';
+import type { ConfigDocument } from '../../controlplane/config/document/document.ts';
+import { findInstallFile } from '../../controlplane/config/install/install-file.ts';
+import { listOrigins } from '../../controlplane/config/install/install-sources.ts';
 import { migrationReport, type MigrationEntry } from '../../controlplane/config/migration.ts';
 import { redactWritten } from '../../controlplane/config/redact.ts';
-import { WHOLE_FILE } from '../../controlplane/config/whole-file.ts';
+import { WHOLE_FILE } from '../../controlplane/config/document/whole-file.ts';
 import type { Arguments } from '../arguments.ts';
 import { checkFiles, checkInstall } from '../checked-files.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';

@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignalboxError } from '../../core/errors.ts';
 import { readNamedFile, unreadableReason } from '../../core/named-file.ts';
-import { isConfigFile, MAX_FILE_BYTES } from '../../controlplane/config/document.ts';
+import { isConfigFile, MAX_FILE_BYTES } from '../../controlplane/config/document/document.ts';
 import type { ObjectChange } from '../../controlplane/pipeline/diff.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { AdminClient } from '../admin-client.ts';

@@ -1,7 +1,7 @@
 // `signalbox get KIND [NAME]`: what the running router has, as a table or as it is.
 
 import { SignalboxError } from '../../core/errors.ts';
-import type { ListedSection } from '../../controlplane/config/object-kinds.ts';
+import type { ListedSection } from '../../controlplane/config/routing/object-kinds.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { AdminClient } from '../admin-client.ts';
 import type { Arguments } from '../arguments.ts';

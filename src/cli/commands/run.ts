@@ -3,12 +3,12 @@
 import { availableParallelism } from 'node:os';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { SignalboxError } from '../../core/errors.ts';
-import { findInstallFile, installFileCandidates } from '../../controlplane/config/install-file.ts';
+import { findInstallFile, installFileCandidates } from '../../controlplane/config/install/install-file.ts';
 import {
   loadInstallConfig,
   type InstallConfig,
   type InstallRequest,
-} from '../../controlplane/config/install-config.ts';
+} from '../../controlplane/config/install/install-config.ts';
 import { endThreads } from '../../app/end-threads.ts';
 import { Predecessor } from '../../app/predecessor.ts';
 import { InheritedSockets } from '../../app/socket-activation.ts';

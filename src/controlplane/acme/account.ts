@@ -1,7 +1,7 @@
 // Accounts with certificate authorities: found in the store or made, one per resolver and authority. Keys are never made
 // anew while there is one: public authorities limit how many accounts an address may make.
 
-import type { AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
+import type { AcmeResolverConfig } from '../config/install/certificates-resolver-options.ts';
 import { AcmeClient } from './acme-client.ts';
 import type { AuthorityTransport } from './authority-transport.ts';
 import { createKey } from './certificate-request.ts';

@@ -6,14 +6,14 @@
 import type { Log } from '../../core/log.ts';
 import { readNamedFile, unreadableReason } from '../../core/named-file.ts';
 import { sleep } from '../../core/sleep.ts';
-import type { AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
+import type { AcmeResolverConfig } from '../config/install/certificates-resolver-options.ts';
 import { forgetAccountUrl, openAccount } from './account.ts';
 import type { AcmeClient, Authorization, Order } from './acme-client.ts';
 import { AuthorityTransport, problemOf } from './authority-transport.ts';
 import { certificateKey } from '../compile/wanted-certificates.ts';
 import { checkPair, issuersOf, readCertificate } from './certificate.ts';
 import { createKey, createRequest } from './certificate-request.ts';
-import type { Challenge, ChallengePresenter, ChallengeType } from './challenge.ts';
+import type { Challenge, ChallengePresenter, ChallengeType } from './challenge/challenge.ts';
 import { orderPayload, readDirectory, type Directory } from './directory.ts';
 import { AcmeFailure, asFailure } from './failure.ts';
 import { parseWindow, type RenewalWindow } from './renewal.ts';

@@ -3,7 +3,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { CertificateStatus, IssuedCertificate, WantedCertificate } from '../../model/certificate.ts';
-import type { AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
+import type { AcmeResolverConfig } from '../config/install/certificates-resolver-options.ts';
 import type { CertificateAuthority } from './acme-authority.ts';
 import type { ResolverStorage } from './resolver-storage.ts';
 import { ResolverRunner, type SetTimer } from './resolver-runner.ts';

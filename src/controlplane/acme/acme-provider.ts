@@ -2,9 +2,9 @@
 // else. Certificates that did not change keep their decoded objects.
 
 import type { IssuedCertificate } from '../../model/certificate.ts';
-import type { ConfigDocument } from '../config/document.ts';
-import { ACME_PROVIDER } from '../config/certificates-resolver-options.ts';
-import { decodeRouting, type RoutingConfig } from '../config/routing-config.ts';
+import type { ConfigDocument } from '../config/document/document.ts';
+import { ACME_PROVIDER } from '../config/install/certificates-resolver-options.ts';
+import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import type { AcmeManager } from './acme-manager.ts';
 

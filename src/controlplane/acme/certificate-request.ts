@@ -13,7 +13,7 @@ import {
   Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
 } from '@peculiar/x509';
-import type { KeyType } from '../config/certificates-resolver-options.ts';
+import type { KeyType } from '../config/install/certificates-resolver-options.ts';
 
 const generate = promisify(generateKeyPair);
 

@@ -5,7 +5,7 @@ import { makePair, openssl } from '../../../test/support/certificates.ts';
 import { missingPrograms } from '../../../test/support/engine.ts';
 import { checkPair, readCertificate } from './certificate.ts';
 import { createKey, createRequest } from './certificate-request.ts';
-import { createAlpnCertificate, reverseName } from './tls-alpn-challenge.ts';
+import { createAlpnCertificate, reverseName } from './challenge/tls-alpn-challenge.ts';
 
 const missing = missingPrograms('openssl');
 

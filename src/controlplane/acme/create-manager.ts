@@ -3,20 +3,24 @@
 
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
-import type { AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
+import type { AcmeResolverConfig } from '../config/install/certificates-resolver-options.ts';
 import { SingleFileStore } from '../store/single-file-store.ts';
 import { AcmeAuthority } from './acme-authority.ts';
 import { AcmeManager, type CertificateEvent } from './acme-manager.ts';
-import type { ChallengePresenter } from './challenge.ts';
+import type { ChallengePresenter } from './challenge/challenge.ts';
 import { DnsChallengePresenter } from './dns/dns-challenge.ts';
 import { ProviderEnvironment } from './dns/environment.ts';
 import { Lookups } from './dns/lookups.ts';
 import { DNS_PROVIDER_TABLE } from './dns/registry.ts';
 import { asFailure } from './failure.ts';
-import { HttpChallengeBoard, HttpChallengePresenter, type PublishHttpChallenges } from './http-challenge.ts';
+import { HttpChallengeBoard, HttpChallengePresenter, type PublishHttpChallenges } from './challenge/http-challenge.ts';
 import { ResolverStorage } from './resolver-storage.ts';
 import type { SetTimer } from './resolver-runner.ts';
-import { AlpnCertificateBoard, TlsAlpnChallengePresenter, type PublishAlpnCertificates } from './tls-alpn-challenge.ts';
+import {
+  AlpnCertificateBoard,
+  TlsAlpnChallengePresenter,
+  type PublishAlpnCertificates,
+} from './challenge/tls-alpn-challenge.ts';
 import { readTraefikFile } from './traefik-file.ts';
 
 export interface CreateManagerOptions {

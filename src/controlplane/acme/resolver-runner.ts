@@ -5,7 +5,7 @@ import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { CertificateStatus, IssuedCertificate } from '../../model/certificate.ts';
-import type { AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
+import type { AcmeResolverConfig } from '../config/install/certificates-resolver-options.ts';
 import { certificateKey } from '../compile/wanted-certificates.ts';
 import type { CertificateAuthority } from './acme-authority.ts';
 import { asFailure } from './failure.ts';

@@ -4,9 +4,9 @@
 import { hideSecrets } from '../../core/hide-secrets.ts';
 import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
-import type { ConfigDocument } from '../config/document.ts';
-import { bySection, type ObjectKind, type ObjectOptions, type ObjectSection } from '../config/object-kinds.ts';
-import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
+import type { ConfigDocument } from '../config/document/document.ts';
+import { bySection, type ObjectKind, type ObjectOptions, type ObjectSection } from '../config/routing/object-kinds.ts';
+import type { RoutingConfig, RoutingObject } from '../config/routing/routing-config.ts';
 import { DanglingReferences } from './dangling.ts';
 
 /** One object on its way through the stages. */

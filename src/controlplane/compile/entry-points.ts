@@ -2,7 +2,7 @@
 
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { indexInSource } from '../../schema/forgiving.ts';
-import type { InstallConfig } from '../config/install-config.ts';
+import type { InstallConfig } from '../config/install/install-config.ts';
 import type { Compiled, Findings } from './compilation.ts';
 
 export interface KnownEntryPoints {

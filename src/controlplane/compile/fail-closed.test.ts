@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { parseConfig } from '../config/document.ts';
-import { decodeInstall } from '../config/install-config.ts';
-import { decodeRouting } from '../config/routing-config.ts';
+import { parseConfig } from '../config/document/document.ts';
+import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile, type CompileResult } from './compile.ts';
 
 const INSTALL = decodeInstall(

@@ -3,8 +3,8 @@
 // thread, behind Unix sockets that only this process can reach; to the data plane they are services like others.
 
 import { DEFAULT_UPSTREAM_TLS, type ServiceSpec, type UpstreamTransportSpec } from '../../model/service.ts';
-import type { AdminConfig } from '../config/install-config.ts';
-import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
+import type { AdminConfig } from '../config/install/install-config.ts';
+import { INTERNAL_PROVIDER } from '../config/routing/internal-routing.ts';
 
 export const INTERNAL_SERVICES = ['api', 'dashboard', 'ping', 'prometheus', 'rest'] as const;
 export type InternalService = (typeof INTERNAL_SERVICES)[number];

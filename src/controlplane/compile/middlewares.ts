@@ -2,7 +2,7 @@
 
 import { SERVICE_OPTIONS } from '../../dataplane/middleware/registry.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
-import type { MiddlewareOptions } from '../config/routing-options.ts';
+import type { MiddlewareOptions } from '../config/routing/routing-options.ts';
 import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { MAX_DEPTH, walkGraph } from './graph.ts';
 

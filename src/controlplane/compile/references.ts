@@ -4,8 +4,8 @@
 
 import { DISABLED_STATUS } from '../../model/route.ts';
 import { childrenOf, type ServiceSpec } from '../../model/service.ts';
-import type { MiddlewareOptions } from '../config/routing-options.ts';
-import type { ServiceOptions } from '../config/service-options.ts';
+import type { MiddlewareOptions } from '../config/routing/routing-options.ts';
+import type { ServiceOptions } from '../config/routing/service-options.ts';
 import type { PathSegment } from '../../schema/decode-context.ts';
 import { type Compiled, type Findings } from './compilation.ts';
 import { MAX_DEPTH, walkGraph } from './graph.ts';

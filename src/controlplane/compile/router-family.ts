@@ -2,7 +2,7 @@
 // disabled, or stands below itself.
 
 import { DISABLED_STATUS, type RouteSpec } from '../../model/route.ts';
-import { routerOptions, type RouterOptions } from '../config/routing-options.ts';
+import { routerOptions, type RouterOptions } from '../config/routing/routing-options.ts';
 import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { MAX_DEPTH, walkGraph, type Graph } from './graph.ts';
 import { salvage } from './salvage.ts';

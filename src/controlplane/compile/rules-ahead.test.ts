@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
-import { parseConfig } from '../config/document.ts';
-import { decodeInstall } from '../config/install-config.ts';
-import { decodeRouting } from '../config/routing-config.ts';
+import { parseConfig } from '../config/document/document.ts';
+import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile } from './compile.ts';
 import { parseRulesAhead } from './rules-ahead.ts';
 

@@ -4,7 +4,7 @@
 import { HTTP_RULES, parseRule, type RuleLanguage } from '../../dataplane/match/rule.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
-import type { RoutingConfig } from '../config/routing-config.ts';
+import type { RoutingConfig } from '../config/routing/routing-config.ts';
 
 /** Rules of TCP routers stand in the same map, under this. */
 export const TCP_PREFIX = 'tcp ';

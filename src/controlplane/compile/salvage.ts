@@ -4,8 +4,8 @@
 import { DecodeContext } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { isMap, type Schema } from '../../schema/schema.ts';
-import type { ConfigDocument } from '../config/document.ts';
-import type { RoutingObject } from '../config/routing-config.ts';
+import type { ConfigDocument } from '../config/document/document.ts';
+import type { RoutingObject } from '../config/routing/routing-config.ts';
 
 /** What stands at a path of the document, keys compared without regard to case; undefined for nothing. */
 export function rawAt(document: ConfigDocument, path: readonly (string | number)[]): unknown {

@@ -10,13 +10,13 @@ import type {
   StickyCookieSpec,
   UpstreamTransportSpec,
 } from '../../model/service.ts';
-import type { LoadBalancerOptions, ServiceOptions, StickyOptions } from '../config/service-options.ts';
+import type { LoadBalancerOptions, ServiceOptions, StickyOptions } from '../config/routing/service-options.ts';
 import { indexInSource } from '../../schema/forgiving.ts';
 import { scheduleSpec } from '../config/check-options.ts';
-import { transportSpec, type TransportOptions } from '../config/transport-options.ts';
+import { transportSpec, type TransportOptions } from '../config/routing/transport-options.ts';
 import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { LastMade } from './last-made.ts';
-import { childrenOnce, reportServers, type ServerProblem } from './plain-services.ts';
+import { childrenOnce, reportServers, type ServerProblem } from './layer4/plain-services.ts';
 import { parseServer } from './server-url.ts';
 import { resolveTransport } from './transport-reference.ts';
 

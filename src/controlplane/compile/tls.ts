@@ -5,17 +5,17 @@ import { parseRule } from '../../dataplane/match/rule.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import { DEFAULT_TLS_OPTIONS, type CertificateSpec, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';
-import { ACME_PROVIDER } from '../config/certificates-resolver-options.ts';
+import { ACME_PROVIDER } from '../config/install/certificates-resolver-options.ts';
 import { parseCertificate, type ParsedCertificate } from '../config/certificate.ts';
-import type { RouterOptions } from '../config/routing-options.ts';
+import type { RouterOptions } from '../config/routing/routing-options.ts';
 import {
   tlsOptions,
   tlsOptionsSpec,
   type CertificateOptions,
   type StoreOptions,
   type TlsOptions,
-} from '../config/tls-options.ts';
-import { clientCertificateName, type TransportOptions } from '../config/transport-options.ts';
+} from '../config/routing/tls-options.ts';
+import { clientCertificateName, type TransportOptions } from '../config/routing/transport-options.ts';
 import { defaultsOf } from '../../schema/schema.ts';
 import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { canonicalDomain } from './wanted-certificates.ts';

@@ -7,9 +7,9 @@ import { TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
 import type { WantedCertificate } from '../../model/certificate.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
-import { missingResolver, type AcmeResolverConfig } from '../config/certificates-resolver-options.ts';
-import type { CertificateDefaults, InstallConfig } from '../config/install-config.ts';
-import type { RouterOptions } from '../config/routing-options.ts';
+import { missingResolver, type AcmeResolverConfig } from '../config/install/certificates-resolver-options.ts';
+import type { CertificateDefaults, InstallConfig } from '../config/install/install-config.ts';
+import type { RouterOptions } from '../config/routing/routing-options.ts';
 import type { Compiled, CompiledObjects, Findings } from './compilation.ts';
 
 /** Of the routers in force. What cannot be had is reported at the router and left out. */

@@ -7,8 +7,8 @@ import { DecodeContext } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
 import { isMap, object, optional, type Field, type Schema } from '../../schema/schema.ts';
 import { Written } from '../../schema/written.ts';
-import { installOptions } from './install-options.ts';
-import { OBJECT_KINDS, OBJECT_SECTIONS } from './object-kinds.ts';
+import { installOptions } from './install/install-options.ts';
+import { OBJECT_KINDS, OBJECT_SECTIONS } from './routing/object-kinds.ts';
 
 const ROOTS: Readonly<Record<string, Schema<unknown>>> = {
   install: installOptions,

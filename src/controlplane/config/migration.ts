@@ -3,10 +3,10 @@
 
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import { isMap, type Field, type Schema } from '../../schema/schema.ts';
-import type { ConfigDocument } from './document.ts';
-import { isExtension } from './document-kind.ts';
-import { installOptions } from './install-options.ts';
-import { OBJECT_KINDS, ROUTING_PARTS, sectionsOf, type RoutingPart } from './object-kinds.ts';
+import type { ConfigDocument } from './document/document.ts';
+import { isExtension } from './document/document-kind.ts';
+import { installOptions } from './install/install-options.ts';
+import { OBJECT_KINDS, ROUTING_PARTS, sectionsOf, type RoutingPart } from './routing/object-kinds.ts';
 
 export type Verdict = 'works' | 'differs' | 'not yet' | 'unknown';
 

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { list, object, optional, record, secret, string, withDefault } from '../../schema/schema.ts';
 import { DecodeContext } from '../../schema/decode-context.ts';
-import { installOptions } from './install-options.ts';
+import { installOptions } from './install/install-options.ts';
 import { redact, redactWritten } from './redact.ts';
-import { middlewareOptions } from './routing-options.ts';
-import { serviceOptions } from './service-options.ts';
-import { WHOLE_FILE } from './whole-file.ts';
+import { middlewareOptions } from './routing/routing-options.ts';
+import { serviceOptions } from './routing/service-options.ts';
+import { WHOLE_FILE } from './document/whole-file.ts';
 
 const schema = object({
   name: optional(string(), ''),

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
-import type { Staple } from '../../model/staple.ts';
+import type { Staple } from '../../model/message/staple.ts';
 import { askResponder } from './responder-client.ts';
 import { Stapler } from './stapler.ts';
 

@@ -17,7 +17,7 @@ import { AlgorithmIdentifier, Certificate } from '@peculiar/asn1-x509';
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
 import { der, extension, selfSigned } from '../../core/self-signed.ts';
-import type { Staple } from '../../model/staple.ts';
+import type { Staple } from '../../model/message/staple.ts';
 import type { CertificateSpec } from '../../model/tls.ts';
 import { RecordingLog } from '../../../test/support/recording-log.ts';
 import { readOcspResponse } from './ocsp-response.ts';

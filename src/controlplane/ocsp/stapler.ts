@@ -4,7 +4,7 @@
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
-import type { Staple, StapleStatus } from '../../model/staple.ts';
+import type { Staple, StapleStatus } from '../../model/message/staple.ts';
 import type { CertificateSpec } from '../../model/tls.ts';
 import { readOcspResponse } from './ocsp-response.ts';
 import { ocspRequest, ocspSubject, type OcspSubject } from './ocsp-subject.ts';

@@ -3,7 +3,7 @@
 import type { Compiled } from '../compile/compilation.ts';
 import { qualify } from '../compile/compilation.ts';
 import type { CompileResult } from '../compile/compile.ts';
-import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/object-kinds.ts';
+import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
 
 /** References that lead to references. */
 const MAX_STEPS = 5;

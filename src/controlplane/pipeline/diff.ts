@@ -4,7 +4,12 @@
 import { isMap } from '../../schema/schema.ts';
 import type { Compiled } from '../compile/compilation.ts';
 import type { CompileResult } from '../compile/compile.ts';
-import { COMPARED_SECTIONS, OBJECT_KINDS, type ObjectKind, type ObjectSection } from '../config/object-kinds.ts';
+import {
+  COMPARED_SECTIONS,
+  OBJECT_KINDS,
+  type ObjectKind,
+  type ObjectSection,
+} from '../config/routing/object-kinds.ts';
 import { parseWritten, redact, redactWritten } from '../config/redact.ts';
 
 export type ObjectStatus = 'enabled' | 'warning' | 'disabled';

@@ -1,7 +1,7 @@
 // Which router takes a request, the way it goes from there, and why those that came near do not: the snapshot in force,
 // read with the same rules and the same order as the data plane's.
 
-import { canonicalHost } from '../../dataplane/http/host.ts';
+import { canonicalHost } from '../../dataplane/http/message/host.ts';
 import { normalisePath, normaliseQuery, type NormalPath } from '../../dataplane/http/request-target.ts';
 import { isOverTls } from '../compile/tls.ts';
 import { notesOfElsewhere, type UnplacedRouter } from './explain-elsewhere.ts';

@@ -3,11 +3,11 @@ import { ManualClock } from '../../core/clock.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import { EventBus } from '../../observe/event-bus.ts';
-import { parseConfig } from '../config/document.ts';
+import { parseConfig } from '../config/document/document.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
-import { operatorSubstitutions } from '../config/operator-substitutions.ts';
-import { decodeInstallDocument } from '../config/install-config.ts';
-import { decodeRouting, type RoutingConfig } from '../config/routing-config.ts';
+import { operatorSubstitutions } from '../config/install/operator-substitutions.ts';
+import { decodeInstallDocument } from '../config/install/install-config.ts';
+import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import { Pipeline } from './pipeline.ts';
 import { SnapshotHistory } from './snapshot-history.ts';
 

@@ -6,8 +6,8 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import { formatPath } from '../../schema/decode-context.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
-import { OBJECT_SECTIONS, type ObjectSection } from '../config/object-kinds.ts';
-import type { RoutingConfig, RoutingObject } from '../config/routing-config.ts';
+import { OBJECT_SECTIONS, type ObjectSection } from '../config/routing/object-kinds.ts';
+import type { RoutingConfig, RoutingObject } from '../config/routing/routing-config.ts';
 import { formOf, isOf, keyOf } from './written-forms.ts';
 
 export interface Restored {

@@ -11,8 +11,8 @@ import {
   type Counted,
   type PinnedSections,
 } from '../../model/snapshot-sections.ts';
-import { INTERNAL_PROVIDER } from '../config/internal-routing.ts';
-import { LISTED_SECTIONS, OBJECT_KINDS } from '../config/object-kinds.ts';
+import { INTERNAL_PROVIDER } from '../config/routing/internal-routing.ts';
+import { LISTED_SECTIONS, OBJECT_KINDS } from '../config/routing/object-kinds.ts';
 import type { CompileResult } from '../compile/compile.ts';
 
 export type Differences = Readonly<Record<Counted, number>>;

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
-import type { PublishResult } from '../../model/publisher.ts';
+import type { PublishResult } from '../../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
-import { parseConfig } from '../config/document.ts';
-import { decodeInstall } from '../config/install-config.ts';
-import { decodeRouting, type RoutingConfig } from '../config/routing-config.ts';
+import { parseConfig } from '../config/document/document.ts';
+import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { EventBus } from '../../observe/event-bus.ts';
 import { Pipeline } from './pipeline.ts';

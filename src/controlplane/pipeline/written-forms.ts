@@ -2,11 +2,11 @@
 // stands for, and to be decoded again as their provider would.
 
 import type { StoredForm, Words } from '../../model/stored-form.ts';
-import type { ConfigDocument } from '../config/document.ts';
-import type { InstallConfig } from '../config/install-config.ts';
-import { mergeRouting } from '../config/merge-routing.ts';
-import { OBJECT_KINDS, OBJECT_SECTIONS, type ObjectSection } from '../config/object-kinds.ts';
-import { decodeRouting, type RoutingConfig, type RoutingObject } from '../config/routing-config.ts';
+import type { ConfigDocument } from '../config/document/document.ts';
+import type { InstallConfig } from '../config/install/install-config.ts';
+import { mergeRouting } from '../config/routing/merge-routing.ts';
+import { OBJECT_KINDS, OBJECT_SECTIONS, type ObjectSection } from '../config/routing/object-kinds.ts';
+import { decodeRouting, type RoutingConfig, type RoutingObject } from '../config/routing/routing-config.ts';
 
 /** The forms of configurations that follow each other: what did not change is one object in all of them. */
 export class WrittenForms {

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { KnownPlugins } from '../../schema/decode-context.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
-import type { RoutingConfig } from '../config/routing-config.ts';
+import type { RoutingConfig } from '../config/routing/routing-config.ts';
 
 export interface Provider {
   /** Part behind the `@` of its objects' names. */

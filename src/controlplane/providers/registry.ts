@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
-import type { InstallConfig } from '../config/install-config.ts';
+import type { InstallConfig } from '../config/install/install-config.ts';
 import type { Provider } from './define.ts';
 import { FileProvider } from './file/file-provider.ts';
 import { InstallProvider } from './install/install-provider.ts';

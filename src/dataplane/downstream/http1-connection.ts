@@ -22,10 +22,15 @@ import type { ClientInfo, Downstream, Exchange, TunnelEnd } from '../http/exchan
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { FORBIDDEN_IN_HEAD } from '../http1/field-block.ts';
 import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HEAD_REFUSED, HeadReader } from '../http1/head-reader.ts';
-import type { HeaderList } from '../http/header-list.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
 import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from '../http1/request-parser.ts';
 import { MessageWriter } from '../http1/message-writer.ts';
-import { downstreamFraming, renderInformational, renderResponseHead, renderSwitchingHead } from '../http1/response-head.ts';
+import {
+  downstreamFraming,
+  renderInformational,
+  renderResponseHead,
+  renderSwitchingHead,
+} from '../http1/response-head.ts';
 import { respondFailure } from '../http/respond.ts';
 import {
   LINGER_MS,

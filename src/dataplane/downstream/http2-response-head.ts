@@ -5,9 +5,9 @@ import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
 import { ADDED_BYTES, beginBlock, writeLines } from '../http2/header-lines.ts';
 import { BODY_LENGTH, BODY_NONE } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { HeaderList } from '../http/header-list.ts';
-import { currentDateLine } from '../http/date-line.ts';
-import { hasNoBody } from '../http/status.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
+import { currentDateLine } from '../http/message/date-line.ts';
+import { hasNoBody } from '../http/message/status.ts';
 
 const statusLines: string[] = Array.from({ length: 1000 }, (_, status) => `:status: ${status}\r\n`);
 

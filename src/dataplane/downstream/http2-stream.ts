@@ -20,14 +20,14 @@ import { BODY_LENGTH, BODY_NONE, type BodySink } from '../http/body.ts';
 import { beginExchange, failExchange, leaveExchange, runExchange } from './downstream-exchange.ts';
 import type { ClientInfo, Downstream, Exchange, TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
-import type { HeaderList } from '../http/header-list.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
 import { writeTrailers } from '../http2/trailers.ts';
 import { writeInformational, writeResponseHead, writeTunnelHead } from './http2-response-head.ts';
 import { respondFailure } from '../http/respond.ts';
 import type { ServerContext } from './downstream-connection.ts';
-import { hasNoBody } from '../http/status.ts';
-import { WEBSOCKET } from '../http/upgrade.ts';
-import { webSocketAccept } from '../http/websocket.ts';
+import { hasNoBody } from '../http/message/status.ts';
+import { WEBSOCKET } from '../http/message/upgrade.ts';
+import { webSocketAccept } from '../http/message/websocket.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 

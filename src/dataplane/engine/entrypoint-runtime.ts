@@ -6,7 +6,7 @@ import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { IpSet } from '../../core/ip.ts';
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
 import { KEEP_ALIVE_MS } from '../net/fixed-read.ts';
-import { CONNECTION_REFUSED, type ConnectionLimits } from '../net/connection-limits.ts';
+import { CONNECTION_REFUSED, type ConnectionLimits } from '../net/count/connection-limits.ts';
 import { descriptors } from '../net/descriptors.ts';
 import { listenOn } from '../net/accept-queue.ts';
 import { closeDoor } from '../net/close-door.ts';

@@ -6,7 +6,7 @@ import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { EndpointRows } from '../../model/sync.ts';
+import type { EndpointRows } from '../../model/message/sync.ts';
 import { LiveService, type ServiceSurroundings } from '../balance/live-service.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
 import { disabledFailure, FAILURES } from '../http/failure.ts';

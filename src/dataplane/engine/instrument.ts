@@ -3,7 +3,7 @@
 
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { RouteSpec } from '../../model/route.ts';
-import type { ObserveInit } from '../../model/sync.ts';
+import type { ObserveInit } from '../../model/message/sync.ts';
 import type { AccessLog } from '../../observe/access-log.ts';
 import type { RequestMetrics, RequestSeries } from '../../observe/request-metrics.ts';
 import type { Exchange, ExchangeObserver } from '../http/exchange.ts';

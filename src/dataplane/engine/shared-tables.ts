@@ -3,9 +3,9 @@
 
 import { SharedTables } from '../../core/shared-table.ts';
 import { accessLogBacklog } from '../../observe/access-log-backlog.ts';
-import { addressCounts } from '../net/connection-limits.ts';
+import { addressCounts } from '../net/count/connection-limits.ts';
 import { descriptorTable } from '../net/descriptors.ts';
-import { entryPointCounts } from '../net/entry-point-counts.ts';
+import { entryPointCounts } from '../net/count/entry-point-counts.ts';
 import { tcpInFlight } from '../tcp/tcp-gate.ts';
 import { connectionBudget } from '../upstream/connection-budget.ts';
 import { endpointTable } from '../upstream/endpoint-table.ts';

@@ -4,10 +4,10 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
-import type { ConnectionLimits } from '../net/connection-limits.ts';
+import type { ConnectionLimits } from '../net/count/connection-limits.ts';
 import { descriptors } from '../net/descriptors.ts';
 import { adoptDatagrams, stopDatagrams } from '../net/datagram-handle.ts';
-import type { Resolver } from '../upstream/resolver.ts';
+import type { Resolver } from '../upstream/name/resolver.ts';
 import { UDP_ENDS } from '../udp/udp-end.ts';
 import type { DatagramDropped } from '../udp/udp-observer.ts';
 import type { UdpRouting } from '../udp/udp-routing.ts';

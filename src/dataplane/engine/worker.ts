@@ -9,7 +9,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { heldMemory } from '../../core/held-memory.ts';
 import { SharedTables } from '../../core/shared-table.ts';
 import type { PluginModule } from '../../model/plugin.ts';
-import type { EndpointRows, FromWorker, ListenerInit, NewSockets, ToWorker, WorkerInit } from '../../model/sync.ts';
+import type {
+  EndpointRows,
+  FromWorker,
+  ListenerInit,
+  NewSockets,
+  ToWorker,
+  WorkerInit,
+} from '../../model/message/sync.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import { AccessLog } from '../../observe/access-log.ts';
 import { accessLogBacklog } from '../../observe/access-log-backlog.ts';
@@ -17,8 +24,8 @@ import { ConnectionMetrics } from '../../observe/connection-metrics.ts';
 import { WorkerMetrics } from '../../observe/metrics.ts';
 import { RequestMetrics } from '../../observe/request-metrics.ts';
 import type { MiddlewareDefinition, WorkerResources } from '../middleware/define.ts';
-import { PluginError } from '../middleware/plugin.ts';
-import { startPasswordThread, PasswordVerifier } from '../middleware/password-verifier.ts';
+import { PluginError } from '../middleware/plugin/plugin.ts';
+import { startPasswordThread, PasswordVerifier } from '../middleware/auth/password-verifier.ts';
 import { descriptorTable, useDescriptors } from '../net/descriptors.ts';
 import { duplicateSockets } from '../net/listening-socket.ts';
 import { Engine } from './engine.ts';
@@ -63,7 +70,7 @@ function stackOf(error: unknown): string {
 async function loadPlugins(modules: readonly PluginModule[]): Promise<ReadonlyMap<string, MiddlewareDefinition>> {
   const loaded = new Map<string, MiddlewareDefinition>();
   if (modules.length === 0) return loaded;
-  const { loadPlugin } = await import('../middleware/plugin-loader.ts');
+  const { loadPlugin } = await import('../middleware/plugin/plugin-loader.ts');
   for (const module of modules) {
     try {
       loaded.set(module.name, await loadPlugin(module));

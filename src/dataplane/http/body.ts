@@ -3,7 +3,7 @@
 // worker's read buffer and is overwritten as soon as the call returns, unless the sink claims it from its owner.
 
 import type { Failure } from './failure.ts';
-import type { HeaderList } from './header-list.ts';
+import type { HeaderList } from './message/header-list.ts';
 
 /** Whose memory a chunk is in. */
 export interface ChunkOwner {

@@ -7,7 +7,7 @@ import {
   ClientBonds,
   credentialsOf,
 } from './client-bonds.ts';
-import { HeaderList } from './header-list.ts';
+import { HeaderList } from './message/header-list.ts';
 
 function credentials(...values: string[]): number {
   const headers = new HeaderList();

@@ -3,7 +3,7 @@
 // is to whoever shares connections. So such a connection is nobody else's from the first sign on, whoever gives it, until
 // either side closes. Here is what the two sides know of each other; the server's is upstream/bond.ts.
 
-import type { HeaderList } from './header-list.ts';
+import type { HeaderList } from './message/header-list.ts';
 
 /** A connection to a server, as its client sees it. */
 export interface BoundConnection {

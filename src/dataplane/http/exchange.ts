@@ -8,7 +8,7 @@ import { Attempt } from './attempt.ts';
 import { BODY_NONE, type BodyFraming, type BodySink, type BodySource } from './body.ts';
 import type { ClientBonds } from './client-bonds.ts';
 import type { Failure } from './failure.ts';
-import { HeaderList } from './header-list.ts';
+import { HeaderList } from './message/header-list.ts';
 import { KeptBody } from './kept-body.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 

@@ -4,9 +4,9 @@
 
 import { hostname } from 'node:os';
 import type { Exchange } from './exchange.ts';
-import { headerName, H_FORWARDED, isEndToEnd } from './header-names.ts';
-import { portOf } from './host.ts';
-import { WEBSOCKET } from './upgrade.ts';
+import { headerName, H_FORWARDED, isEndToEnd } from './message/header-names.ts';
+import { portOf } from './message/host.ts';
+import { WEBSOCKET } from './message/upgrade.ts';
 
 const PROTO_LINES: Readonly<Record<string, string>> = {
   http: 'X-Forwarded-Proto: http\r\n',

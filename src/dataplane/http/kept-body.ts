@@ -4,7 +4,7 @@
 import { heldMemory } from '../../core/held-memory.ts';
 import type { BodySink, ChunkOwner } from './body.ts';
 import type { Failure } from './failure.ts';
-import type { HeaderList } from './header-list.ts';
+import type { HeaderList } from './message/header-list.ts';
 
 export class KeptBody implements BodySink {
   /** Of more than that nothing is kept. */

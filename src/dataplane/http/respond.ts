@@ -4,7 +4,7 @@ import { BODY_LENGTH, BODY_NONE } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 import { isGrpc, setGrpcFailure } from './grpc-failure.ts';
-import { hasNoBody } from './status.ts';
+import { hasNoBody } from './message/status.ts';
 
 /**
  * Answers with a text, or with bytes that stay as they are; the content type is text/plain unless the exchange's response headers name one. Does

@@ -5,7 +5,7 @@
 import type { ChunkOwner } from './body.ts';
 import type { ChainedSink, Exchange, ResponseSink } from './exchange.ts';
 import type { Failure } from './failure.ts';
-import type { HeaderList } from './header-list.ts';
+import type { HeaderList } from './message/header-list.ts';
 
 /** Passes everything on; subclasses say what they do otherwise. */
 export abstract class ResponseFilter implements ChainedSink {

@@ -1,9 +1,16 @@
 // Takes the body of one message out of the bytes as they arrive and passes it to a sink, for both directions.
 
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink, type ChunkOwner } from '../http/body.ts';
+import {
+  BODY_CHUNKED,
+  BODY_LENGTH,
+  BODY_NONE,
+  type BodyFraming,
+  type BodySink,
+  type ChunkOwner,
+} from '../http/body.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
-import type { HeaderList } from '../http/header-list.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
 
 export class BodyReader {
   isDone = true;

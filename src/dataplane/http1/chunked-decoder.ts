@@ -8,7 +8,7 @@
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { hasBadLineEnd, parseFieldBlock } from './field-block.ts';
 import type { BodySink, ChunkOwner } from '../http/body.ts';
-import type { HeaderList } from '../http/header-list.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
 
 const STATE_SIZE = 0;
 const STATE_EXT = 1;

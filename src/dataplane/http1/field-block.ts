@@ -2,9 +2,9 @@
 // white space before the colon, no control characters. The request and response parsers have loops of their own that
 // also interpret fields; this one serves trailers.
 
-import { HeaderList } from '../http/header-list.ts';
-import { headerName } from '../http/header-names.ts';
-import { isTrailer, MAX_TRAILERS } from '../http/trailer.ts';
+import { HeaderList } from '../http/message/header-list.ts';
+import { headerName } from '../http/message/header-names.ts';
+import { isTrailer, MAX_TRAILERS } from '../http/message/trailer.ts';
 
 /** Octets a field value may not hold (RFC 9110 §5.5); CR and LF are looked for where lines are split. */
 export const FORBIDDEN_IN_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;

@@ -7,7 +7,7 @@ import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { copyToSlab, releaseSlab } from '../net/fixed-read.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming, type ChunkOwner } from '../http/body.ts';
-import type { HeaderList } from '../http/header-list.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
 
 /** Pieces up to here become text: copying them costs less than a second write. bench/load, 100 KB bodies. */
 const SMALL_BYTES = 8 * 1024;

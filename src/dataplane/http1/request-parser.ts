@@ -19,11 +19,11 @@ import {
   H_TRANSFER_ENCODING,
   H_UPGRADE,
   headerName,
-} from '../http/header-names.ts';
-import { canonicalHost } from '../http/host.ts';
-import { refuseMethod } from '../http/request-method.ts';
+} from '../http/message/header-names.ts';
+import { canonicalHost } from '../http/message/host.ts';
+import { refuseMethod } from '../http/message/request-method.ts';
 import { type NormalPath, setOriginForm } from '../http/request-target.ts';
-import { passableUpgrade, WEBSOCKET } from '../http/upgrade.ts';
+import { passableUpgrade, WEBSOCKET } from '../http/message/upgrade.ts';
 
 /** What the connection does after this request. */
 export const KEEP_ALIVE_DEFAULT = 0;

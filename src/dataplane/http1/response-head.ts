@@ -2,9 +2,9 @@
 // middleware said about length reaches the client only as the framing the exchange carries.
 
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from '../http/body.ts';
-import { currentDateLine } from '../http/date-line.ts';
+import { currentDateLine } from '../http/message/date-line.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { hasNoBody, statusLine } from '../http/status.ts';
+import { hasNoBody, statusLine } from '../http/message/status.ts';
 
 /** How the body will be delimited on the wire. BODY_NONE: no byte may follow the head. */
 export function downstreamFraming(exchange: Exchange): BodyFraming {

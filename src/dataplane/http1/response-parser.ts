@@ -4,7 +4,7 @@
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from '../http/body.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { FORBIDDEN_IN_HEAD, trimOws } from './field-block.ts';
-import type { HeaderList } from '../http/header-list.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
 import {
   H_CHALLENGE,
   H_CONNECTION,
@@ -16,12 +16,12 @@ import {
   H_UPGRADE,
   headerName,
   isEndToEnd,
-} from '../http/header-names.ts';
+} from '../http/message/header-names.ts';
 import { challengesConnection } from '../http/client-bonds.ts';
 import { fieldLine } from './request-parser.ts';
-import { hasNoBody } from '../http/status.ts';
-import { lengthOf } from '../http/content-length.ts';
-import { announcedAge } from '../http/announced-age.ts';
+import { hasNoBody } from '../http/message/status.ts';
+import { lengthOf } from '../http/message/content-length.ts';
+import { announcedAge } from '../http/message/announced-age.ts';
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 

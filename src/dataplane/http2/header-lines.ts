@@ -1,6 +1,6 @@
 // Lines of a header list as the fields of an HTTP/2 header block.
 
-import type { HeaderList } from '../http/header-list.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
 import type { HeaderBlockWriter } from './header-block-writer.ts';
 import { maxEncodedBytes } from './hpack-encoder.ts';
 

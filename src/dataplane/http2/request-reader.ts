@@ -25,11 +25,11 @@ import {
   H_TE,
   H_TRAILER,
   headerName,
-} from '../http/header-names.ts';
-import { canonicalHost } from '../http/host.ts';
-import { refuseMethod } from '../http/request-method.ts';
+} from '../http/message/header-names.ts';
+import { canonicalHost } from '../http/message/host.ts';
+import { refuseMethod } from '../http/message/request-method.ts';
 import { type NormalPath, setOriginForm } from '../http/request-target.ts';
-import { passableUpgrade, WEBSOCKET } from '../http/upgrade.ts';
+import { passableUpgrade, WEBSOCKET } from '../http/message/upgrade.ts';
 
 const DECIMAL = /^[0-9]{1,16}$/;
 /** Beside the numbers of header-names.ts. */

@@ -1,8 +1,8 @@
 // Makes a response head of a decoded header list, RFC 9113 §8.3.2, as strictly as the HTTP/1.1 parser does.
 
-import { lengthOf } from '../http/content-length.ts';
-import type { HeaderList } from '../http/header-list.ts';
-import { H_CONTENT_LENGTH, H_HOP_BY_HOP, H_TE, headerName } from '../http/header-names.ts';
+import { lengthOf } from '../http/message/content-length.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
+import { H_CONTENT_LENGTH, H_HOP_BY_HOP, H_TE, headerName } from '../http/message/header-names.ts';
 import { type Field, FIELD_REGULAR, FIELD_STATUS } from './field.ts';
 import type { FieldReceiver } from './hpack-decoder.ts';
 

@@ -1,8 +1,8 @@
 // Fields behind a body, of requests and responses: the last header block of a stream.
 
-import { HeaderList } from '../http/header-list.ts';
-import { headerName } from '../http/header-names.ts';
-import { isTrailer, MAX_TRAILERS } from '../http/trailer.ts';
+import { HeaderList } from '../http/message/header-list.ts';
+import { headerName } from '../http/message/header-names.ts';
+import { isTrailer, MAX_TRAILERS } from '../http/message/trailer.ts';
 import { type Field, FIELD_REGULAR } from './field.ts';
 import type { FrameMark } from './frame-output.ts';
 import type { HeaderBlockWriter } from './header-block-writer.ts';

@@ -4,7 +4,7 @@
 import type { SharedTable } from '../../core/shared-table.ts';
 import type { Schema } from '../../schema/schema.ts';
 import type { Handler } from '../http/exchange.ts';
-import type { PasswordVerifier } from './password-verifier.ts';
+import type { PasswordVerifier } from './auth/password-verifier.ts';
 
 /** Wraps the next stage. The returned handler runs per request: no closures, spreads or option reading in it. */
 export type Middleware = (next: Handler) => Handler;

@@ -1,29 +1,29 @@
 // All middlewares. Adding one is a file, a line here and a test; configuration, reference page and decoding follow.
 
 import type { MiddlewareSpec } from '../../model/route.ts';
-import { addPrefix } from './add-prefix.ts';
-import { basicAuth } from './basic-auth.ts';
-import { bodyLimit } from './body-limit.ts';
-import { buffering } from './buffering.ts';
+import { addPrefix } from './path/add-prefix.ts';
+import { basicAuth } from './auth/basic-auth.ts';
+import { bodyLimit } from './body/body-limit.ts';
+import { buffering } from './body/buffering.ts';
 import { chain } from './chain.ts';
-import { compress } from './compress.ts';
-import { contentType } from './content-type.ts';
+import { compress } from './body/compress.ts';
+import { contentType } from './body/content-type.ts';
 import type { Middleware, MiddlewareContext, MiddlewareDefinition } from './define.ts';
-import { digestAuth } from './digest-auth.ts';
-import { encodedCharacters } from './encoded-characters.ts';
-import { errors } from './errors.ts';
-import { grpcWeb } from './grpc-web.ts';
-import { headers } from './headers.ts';
-import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
-import { maintenance } from './maintenance.ts';
-import { plugin } from './plugin.ts';
-import { redirectRegex } from './redirect-regex.ts';
-import { redirectScheme } from './redirect-scheme.ts';
-import { replacePathRegex } from './replace-path-regex.ts';
-import { replacePath } from './replace-path.ts';
-import { requestId } from './request-id.ts';
-import { stripPrefixRegex } from './strip-prefix-regex.ts';
-import { stripPrefix } from './strip-prefix.ts';
+import { digestAuth } from './auth/digest-auth.ts';
+import { encodedCharacters } from './path/encoded-characters.ts';
+import { errors } from './body/errors.ts';
+import { grpcWeb } from './body/grpc-web.ts';
+import { headers } from './head/headers.ts';
+import { ipAllowList, ipWhiteList } from './auth/ip-allow-list.ts';
+import { maintenance } from './head/maintenance.ts';
+import { plugin } from './plugin/plugin.ts';
+import { redirectRegex } from './path/redirect-regex.ts';
+import { redirectScheme } from './path/redirect-scheme.ts';
+import { replacePathRegex } from './path/replace-path-regex.ts';
+import { replacePath } from './path/replace-path.ts';
+import { requestId } from './head/request-id.ts';
+import { stripPrefixRegex } from './path/strip-prefix-regex.ts';
+import { stripPrefix } from './path/strip-prefix.ts';
 
 export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   addPrefix,

@@ -12,7 +12,7 @@ import { connectFixed, KEEP_ALIVE_MS, readPlainly, Reading, type ReadTarget } fr
 import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
 import { AddressRace, type AddressTry, type RaceOwner } from '../upstream/address-race.ts';
 import { reasonOf } from '../upstream/dial-reason.ts';
-import type { Address } from '../upstream/address.ts';
+import type { Address } from '../upstream/name/address.ts';
 import { SSL_REQUEST, SSL_REQUEST_ACCEPTED } from './postgres.ts';
 import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';

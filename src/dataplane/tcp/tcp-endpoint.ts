@@ -7,7 +7,7 @@ import { AddressOrder } from '../upstream/address-order.ts';
 import type { UpstreamSession } from '../upstream/connection-owner.ts';
 import type { EndpointTable } from '../upstream/endpoint-table.ts';
 import type { FailureTrace, TracedServer } from '../upstream/failure-trace.ts';
-import type { Resolver } from '../upstream/resolver.ts';
+import type { Resolver } from '../upstream/name/resolver.ts';
 
 /** What all TCP endpoints of a worker share. */
 export interface TcpContext {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { IpSet } from '../../core/ip.ts';
 import type { TcpMiddlewareSpec } from '../../model/tcp.ts';
 import { defineSharedTable } from '../../core/shared-table.ts';
-import { KeyedCounts, type KeyTableShape } from '../net/keyed-counts.ts';
+import { KeyedCounts, type KeyTableShape } from '../net/count/keyed-counts.ts';
 import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
 
 /** A key is the name of the middleware, a space and an address, which has 45 characters at most. */

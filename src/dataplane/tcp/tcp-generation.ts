@@ -1,12 +1,12 @@
 // The live TCP objects of a worker, and what a delta does to them: as engine/generation.ts does for HTTP.
 
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { EndpointRows } from '../../model/sync.ts';
+import type { EndpointRows } from '../../model/message/sync.ts';
 import { tcpServiceKey, type TcpMiddlewareSpec, type TcpRouteSpec } from '../../model/tcp.ts';
 import { parseRule } from '../match/rule.ts';
 import { isTcpCatchAll, TCP_RULES } from '../match/tcp-matcher.ts';
 import { buildTcpRouteTable, TcpRouteTable, type TcpRouteEntry } from '../match/tcp-route-table.ts';
-import type { KeyedCounts } from '../net/keyed-counts.ts';
+import type { KeyedCounts } from '../net/count/keyed-counts.ts';
 import type { TcpContext } from './tcp-endpoint.ts';
 import type { TcpFront, TcpRoute } from './tcp-front.ts';
 import { createTcpGate, type TcpGate } from './tcp-gate.ts';

@@ -2,7 +2,7 @@
 
 import type tls from 'node:tls';
 import type { SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
-import type { Staple } from '../../model/staple.ts';
+import type { Staple } from '../../model/message/staple.ts';
 import type { CertificateSpec, TlsOptionsSpec, TlsSharedState } from '../../model/tls.ts';
 import { CertificateIndex } from './certificate-index.ts';
 import { SecureContexts } from './secure-contexts.ts';

@@ -4,7 +4,7 @@
 import type { SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import type { UdpRouteSpec } from '../../model/udp.ts';
 import type { FailureTrace } from '../upstream/failure-trace.ts';
-import type { Resolver } from '../upstream/resolver.ts';
+import type { Resolver } from '../upstream/name/resolver.ts';
 import type { UdpObservation } from './udp-observer.ts';
 import { UdpService } from './udp-service.ts';
 

@@ -4,7 +4,7 @@
 
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { descriptors } from '../net/descriptors.ts';
-import type { Address } from './address.ts';
+import type { Address } from './name/address.ts';
 
 /** RFC 8305 §5, "Connection Attempt Delay". */
 export const ATTEMPT_DELAY_MS = 250;

@@ -10,7 +10,7 @@ import type { EndpointTable } from './endpoint-table.ts';
 import type { Http1ResponseParser } from '../http1/response-parser.ts';
 import type { UpstreamTls } from '../tls/upstream-tls.ts';
 import type { FailureTrace } from './failure-trace.ts';
-import type { Resolver } from './resolver.ts';
+import type { Resolver } from './name/resolver.ts';
 
 /** Where connections rest until they are needed. */
 export interface RestingPlace {

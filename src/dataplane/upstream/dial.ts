@@ -12,7 +12,7 @@ import { AddressRace, type AddressTry, type RaceOwner } from './address-race.ts'
 import type { AddressOrder } from './address-order.ts';
 import type { UpstreamPeer } from './connection-owner.ts';
 import { reasonOf } from './dial-reason.ts';
-import type { Address } from './address.ts';
+import type { Address } from './name/address.ts';
 import type { Waiter, WaitingRoom } from './waiter.ts';
 
 const HTTP1 = ['http/1.1'];

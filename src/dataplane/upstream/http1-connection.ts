@@ -21,11 +21,11 @@ import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../http/client-bonds.t
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_REFUSED, HEAD_TOO_LARGE, HeadReader } from '../http1/head-reader.ts';
-import type { HeaderList } from '../http/header-list.ts';
+import type { HeaderList } from '../http/message/header-list.ts';
 import { InterimLimit } from '../http/interim-limit.ts';
 import { MessageWriter } from '../http1/message-writer.ts';
-import { hasNoBody } from '../http/status.ts';
-import { isOffered, WEBSOCKET } from '../http/upgrade.ts';
+import { hasNoBody } from '../http/message/status.ts';
+import { isOffered, WEBSOCKET } from '../http/message/upgrade.ts';
 import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { Bond } from './bond.ts';

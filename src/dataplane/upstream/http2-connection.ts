@@ -9,7 +9,7 @@ import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
-import { MAX_TRAILERS } from '../http/trailer.ts';
+import { MAX_TRAILERS } from '../http/message/trailer.ts';
 import { Http2TrailerReader } from '../http2/trailers.ts';
 import { DataSender } from '../http2/data-sender.ts';
 import { FloodGuard } from '../http2/flood-guard.ts';

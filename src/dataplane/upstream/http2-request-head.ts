@@ -4,7 +4,7 @@
 import { BODY_CHUNKED, BODY_LENGTH } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { forwardedForLine } from '../http/forwarded-headers.ts';
-import { BODY_METHODS } from '../http/request-method.ts';
+import { BODY_METHODS } from '../http/message/request-method.ts';
 import { serverTarget } from '../http/server-target.ts';
 import type { FrameMark } from '../http2/frame-output.ts';
 import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';

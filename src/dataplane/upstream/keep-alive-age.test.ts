@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { announcedAge } from '../http/announced-age.ts';
+import { announcedAge } from '../http/message/announced-age.ts';
 import { KeepAliveAge } from './keep-alive-age.ts';
 
 test('a connection is used until the server says otherwise', () => {

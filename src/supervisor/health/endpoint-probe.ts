@@ -3,7 +3,7 @@
 
 import type { AttemptSender, Exchange } from '../../dataplane/http/exchange.ts';
 import { FAILURES, type Failure } from '../../dataplane/http/failure.ts';
-import type { HeaderList } from '../../dataplane/http/header-list.ts';
+import type { HeaderList } from '../../dataplane/http/message/header-list.ts';
 import { Subrequest, type Taker } from '../../dataplane/http/subrequest.ts';
 import { sendFirst } from '../../dataplane/upstream/attempts.ts';
 import { ConnectionBudget, connectionBudgetBytes } from '../../dataplane/upstream/connection-budget.ts';

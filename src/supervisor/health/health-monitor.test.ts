@@ -4,7 +4,7 @@ import { TimerWheel } from '../../core/timer-wheel.ts';
 import type { LoadBalancerSpec, PassiveHealthCheckSpec } from '../../model/service.ts';
 import { EndpointTable, endpointTableBytes } from '../../dataplane/upstream/endpoint-table.ts';
 import { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
-import { Resolver } from '../../dataplane/upstream/resolver.ts';
+import { Resolver } from '../../dataplane/upstream/name/resolver.ts';
 import { EndpointRows } from '../endpoint-rows.ts';
 import { HealthMonitor } from './health-monitor.ts';
 

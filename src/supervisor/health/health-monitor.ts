@@ -10,7 +10,7 @@ import type { CheckSchedule, ServerSpec } from '../../model/service.ts';
 import { tcpServiceOf, type TcpServerSpec } from '../../model/tcp.ts';
 import type { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
 import type { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
-import type { Resolver } from '../../dataplane/upstream/resolver.ts';
+import type { Resolver } from '../../dataplane/upstream/name/resolver.ts';
 import { hasServers, serviceKey, type AnyService, type EndpointRows, type ServedService } from '../endpoint-rows.ts';
 import { GrpcProbe } from './grpc-probe.ts';
 import { HttpProbe } from './http-probe.ts';

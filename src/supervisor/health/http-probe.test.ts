@@ -4,7 +4,7 @@ import { ManualClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { DEFAULT_UPSTREAM_TLS, type HealthCheckSpec, type ServerSpec } from '../../model/service.ts';
 import { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
-import { Resolver } from '../../dataplane/upstream/resolver.ts';
+import { Resolver } from '../../dataplane/upstream/name/resolver.ts';
 import { HttpProbe } from './http-probe.ts';
 import type { Verdict } from './probe.ts';
 

@@ -10,9 +10,9 @@ import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec } from '../../model/s
 import { BODY_CLOSE, BODY_NONE, type BodySink } from '../../dataplane/http/body.ts';
 import { BodyReader } from '../../dataplane/http1/body-reader.ts';
 import { HEAD_COMPLETE, HEAD_PARTIAL, HeadReader } from '../../dataplane/http1/head-reader.ts';
-import { HeaderList } from '../../dataplane/http/header-list.ts';
+import { HeaderList } from '../../dataplane/http/message/header-list.ts';
 import { InterimLimit } from '../../dataplane/http/interim-limit.ts';
-import { hasNoBody } from '../../dataplane/http/status.ts';
+import { hasNoBody } from '../../dataplane/http/message/status.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
 import { Http1ResponseParser } from '../../dataplane/http1/response-parser.ts';
 import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './probe.ts';

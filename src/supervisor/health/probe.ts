@@ -2,7 +2,7 @@
 
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
-import type { Resolver } from '../../dataplane/upstream/resolver.ts';
+import type { Resolver } from '../../dataplane/upstream/name/resolver.ts';
 
 /** Nothing was learned: this process lacked what a check needs. */
 export const INCONCLUSIVE = Symbol('inconclusive');

@@ -3,8 +3,8 @@
 
 import type { Log } from '../../../core/log.ts';
 import { sleep } from '../../../core/sleep.ts';
-import type { DnsChallengeConfig } from '../../config/certificates-resolver-options.ts';
-import { dnsValue, type Challenge, type ChallengePresenter } from '../challenge.ts';
+import type { DnsChallengeConfig } from '../../config/install/certificates-resolver-options.ts';
+import { dnsValue, type Challenge, type ChallengePresenter } from '../challenge/challenge.ts';
 import { AcmeFailure, asFailure } from '../failure.ts';
 import type { Lookups } from './lookups.ts';
 import type { DnsProvider, DnsRecord } from './provider.ts';

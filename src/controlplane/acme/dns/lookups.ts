@@ -3,7 +3,7 @@
 
 import { promises as dns, getServers } from 'node:dns';
 import { parseIp } from '../../../core/ip.ts';
-import { parseNameServer, type NameServer } from '../../config/certificates-resolver-options.ts';
+import { parseNameServer, type NameServer } from '../../config/install/certificates-resolver-options.ts';
 import { AcmeFailure } from '../failure.ts';
 
 export interface LookupsOptions {

@@ -1,6 +1,6 @@
 // All DNS providers.
 
-import type { DnsProviderName } from '../../config/dns-provider-names.ts';
+import type { DnsProviderName } from '../../config/install/dns-provider-names.ts';
 import { createCloudflare } from './cloudflare.ts';
 import { createDigitalocean } from './digitalocean.ts';
 import { createExec } from './exec.ts';

@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { connect, isIP } from 'node:net';
-import { parseNameServer, type NameServer } from '../../config/certificates-resolver-options.ts';
+import { parseNameServer, type NameServer } from '../../config/install/certificates-resolver-options.ts';
 import { AcmeFailure } from '../failure.ts';
 import type { ProviderEnvironment } from './environment.ts';
 import { Lookups } from './lookups.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ManualClock, SystemClock, type Clock } from '../../../core/clock.ts';
 import { NO_PLUGINS } from '../../../schema/decode-context.ts';
-import type { RoutingConfig } from '../../config/routing-config.ts';
-import { operatorSubstitutions } from '../../config/operator-substitutions.ts';
+import type { RoutingConfig } from '../../config/routing/routing-config.ts';
+import { operatorSubstitutions } from '../../config/install/operator-substitutions.ts';
 import { FileProvider } from './file-provider.ts';
 import type { WatchSystem } from './file-watch.ts';
 

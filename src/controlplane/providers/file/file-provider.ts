@@ -8,10 +8,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { NamedFileError, readNamedFile, unreadableReason } from '../../../core/named-file.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
-import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document.ts';
-import { mergeRouting } from '../../config/merge-routing.ts';
-import { decodeRouting, type RoutingConfig } from '../../config/routing-config.ts';
-import type { FileProviderConfig } from '../../config/install-config.ts';
+import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document/document.ts';
+import { mergeRouting } from '../../config/routing/merge-routing.ts';
+import { decodeRouting, type RoutingConfig } from '../../config/routing/routing-config.ts';
+import type { FileProviderConfig } from '../../config/install/install-config.ts';
 import type { Provider, ProviderContext } from '../define.ts';
 import { FileWatch, type WatchSystem } from './file-watch.ts';
 

@@ -2,8 +2,8 @@
 // itself is read again by whoever reads the rest of it, and handed over.
 
 import type { Log } from '../../../core/log.ts';
-import type { RoutingConfig } from '../../config/routing-config.ts';
-import { INSTALL_PROVIDER, type InstallConfig } from '../../config/install-config.ts';
+import type { RoutingConfig } from '../../config/routing/routing-config.ts';
+import { INSTALL_PROVIDER, type InstallConfig } from '../../config/install/install-config.ts';
 import type { Provider } from '../define.ts';
 import { namesUnreadable } from '../file/file-provider.ts';
 import { FileWatch } from '../file/file-watch.ts';

@@ -1,0 +1,64 @@
+// Sections of the routing configuration as people write them.
+
+import { LATER_MIDDLEWARES, MIDDLEWARES } from '../../../dataplane/middleware/registry.ts';
+import { forgivingList } from '../../../schema/forgiving.ts';
+import { priority } from '../check-options.ts';
+import { routerTls } from './tls-options.ts';
+import {
+  boolean,
+  differing,
+  later,
+  list,
+  object,
+  oneOf,
+  optional,
+  required,
+  string,
+  withDefault,
+  type Field,
+  type Infer,
+} from '../../../schema/schema.ts';
+
+const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
+
+const observability = object({
+  accessLogs: flag(true, 'Access log lines for requests of this router.'),
+  metrics: flag(true, 'Metrics for requests of this router.'),
+  tracing: later('Traces.'),
+  traceVerbosity: later('Traces.'),
+});
+
+export const routerOptions = object({
+  rule: required(string(), 'Which requests this router takes: matchers joined by `&&`, `||`, `!` and parentheses.'),
+  service: optional(
+    string(),
+    'Service that gets them; `name` or `name@provider`. Left out only by routers that others name in `parentRefs`.',
+  ),
+  entryPoints: optional(forgivingList(string()), 'Entry points it listens on; all default ones when left out.'),
+  middlewares: withDefault(list(string()), [], 'Stages a request passes on its way, in order.'),
+  priority: withDefault(priority, 0, 'Higher is asked first; 0 stands for the length of the rule in bytes.'),
+  observability: withDefault(
+    observability,
+    { accessLogs: true, metrics: true, tracing: undefined, traceVerbosity: undefined },
+    'What is reported.',
+  ),
+  tls: optional(routerTls, 'Take requests that come over TLS, and no others.'),
+  parentRefs: withDefault(
+    list(string()),
+    [],
+    'Routers above this one: it is offered the requests they match, after their middlewares. The topmost ones own entry points.',
+  ),
+  ruleSyntax: optional(oneOf('v2', 'v3'), 'Syntax of the rule; `core.defaultRuleSyntax` when left out.'),
+});
+export type RouterOptions = Infer<typeof routerOptions>;
+
+const middlewareFields: Record<string, Field<object | undefined>> = {};
+for (const { kind, options, summary, differs } of MIDDLEWARES) {
+  const field = optional(options, summary);
+  middlewareFields[kind] = differs === undefined ? field : differing(field, differs);
+}
+for (const kind of LATER_MIDDLEWARES) middlewareFields[kind] = later('A middleware of the reference.', 'refused');
+
+/** A middleware is a section with exactly one kind. */
+export const middlewareOptions = object(middlewareFields);
+export type MiddlewareOptions = Infer<typeof middlewareOptions>;
