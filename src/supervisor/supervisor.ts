@@ -303,7 +303,7 @@ export class Supervisor implements Publisher, WorkerListener {
   }
 
   /**
-   * Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of ServerContext,
+   * Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of DownstreamContext,
    * `isShared` of Door. A thread that cannot be ended is told of and left.
    */
   async stop(deadlineMs: number, patienceMs = 0, isShared = false): Promise<void> {

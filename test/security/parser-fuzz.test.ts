@@ -10,7 +10,7 @@ import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { decodeInstall } from '../../src/controlplane/config/install/install-config.ts';
 import { BODY_NONE, type BodySink } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
-import { Http1Connection, type Http1ServerContext } from '../../src/dataplane/downstream/http1-connection.ts';
+import { Http1Connection, type Http1DownstreamContext } from '../../src/dataplane/downstream/http1-connection.ts';
 import { Http1RequestParser } from '../../src/dataplane/http1/request-parser.ts';
 import { respond } from '../../src/dataplane/http/respond.ts';
 
@@ -58,7 +58,7 @@ function handle(exchange: Exchange): void {
 
 beforeAll(async () => {
   const spec = decodeInstall('', 'entryPoints: { web: { address: ":0" } }').value!.entryPoints['web']!;
-  const context: Http1ServerContext = {
+  const context: Http1DownstreamContext = {
     spec,
     wheel,
     parser: new Http1RequestParser(spec),

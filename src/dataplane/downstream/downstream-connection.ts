@@ -12,7 +12,7 @@ export const MAX_LINGER_MS = 30_000;
 /** A client that has connected gets this long to ask before it counts as one that rests. */
 export const NEWCOMER_MS = 1_000;
 
-export interface ServerConnection {
+export interface DownstreamConnection {
   /** Claimed by the entry point's accounting. */
   readonly ticket: number;
   /**
@@ -28,7 +28,7 @@ export interface ServerConnection {
 }
 
 /** What all connections of an entry point in one worker share. */
-export interface ServerContext {
+export interface DownstreamContext {
   readonly spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly observer: ExchangeObserver;
@@ -37,7 +37,7 @@ export interface ServerContext {
   /** While draining: how long a request is waited for that a client may have sent before it can know. 0 is not at all. */
   readonly patienceMs: number;
   /** The connection is gone. */
-  closed(connection: ServerConnection): void;
+  closed(connection: DownstreamConnection): void;
   /** A handler threw: a defect of ours or of a plugin. */
   handlerFailed(exchange: Exchange, error: unknown): void;
 }

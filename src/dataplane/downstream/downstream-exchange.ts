@@ -7,10 +7,10 @@ import type { BodySink } from '../http/body.ts';
 import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
-import type { ServerContext } from './downstream-connection.ts';
+import type { DownstreamContext } from './downstream-connection.ts';
 
 /** An exchange whose head is about to be read. The context's wheel learns the time. */
-export function beginExchange(downstream: Downstream, client: ClientInfo, context: ServerContext): Exchange {
+export function beginExchange(downstream: Downstream, client: ClientInfo, context: DownstreamContext): Exchange {
   const exchange = new Exchange(downstream, client);
   exchange.startMs = performance.now();
   exchange.startWallMs = Date.now();
@@ -21,7 +21,7 @@ export function beginExchange(downstream: Downstream, client: ClientInfo, contex
 }
 
 /** Hands the request to the stages. */
-export function runExchange(exchange: Exchange, context: ServerContext): void {
+export function runExchange(exchange: Exchange, context: DownstreamContext): void {
   try {
     const waiting = context.handler(exchange);
     if (waiting !== undefined) waiting.catch((error: unknown) => failExchange(exchange, context, error));
@@ -31,7 +31,7 @@ export function runExchange(exchange: Exchange, context: ServerContext): void {
 }
 
 /** A stage or a hook threw: reports it, stops the server's work and answers 500. */
-export function failExchange(exchange: Exchange, context: ServerContext, error: unknown): void {
+export function failExchange(exchange: Exchange, context: DownstreamContext, error: unknown): void {
   context.handlerFailed(exchange, error);
   exchange.dropSource();
   respondFailure(exchange, FAILURES.internal);

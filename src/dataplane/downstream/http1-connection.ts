@@ -36,8 +36,8 @@ import {
   LINGER_MS,
   MAX_LINGER_MS,
   NEWCOMER_MS,
-  type ServerConnection,
-  type ServerContext,
+  type DownstreamConnection,
+  type DownstreamContext,
 } from './downstream-connection.ts';
 
 const STATE_HEAD = 0;
@@ -51,7 +51,7 @@ const STATE_CLOSED = 5;
 const MAX_DRAIN_BYTES = 256 * 1024;
 const DRAIN_MS = 30_000;
 
-export interface Http1ServerContext extends ServerContext {
+export interface Http1DownstreamContext extends DownstreamContext {
   readonly parser: Http1RequestParser;
   /**
    * The client has begun with the preface of HTTP/2: the first `PREFACE_HEAD.length` bytes are read, `chunk` follows.
@@ -76,10 +76,10 @@ const DISCARD: BodySink = {
   abort: () => {},
 };
 
-export class Http1Connection implements Downstream, ServerConnection, ReadTarget {
+export class Http1Connection implements Downstream, DownstreamConnection, ReadTarget {
   readonly client: ClientInfo;
   readonly ticket: number;
-  private readonly context: Http1ServerContext;
+  private readonly context: Http1DownstreamContext;
   private socket: net.Socket;
   private readonly reading = new Reading();
   private readonly head = new HeadReader();
@@ -108,7 +108,13 @@ export class Http1Connection implements Downstream, ServerConnection, ReadTarget
   private tunnelEnds = 0;
   private tunnelReads = 0;
 
-  constructor(context: Http1ServerContext, socket: net.Socket, client: ClientInfo, ticket: number, canRefit: boolean) {
+  constructor(
+    context: Http1DownstreamContext,
+    socket: net.Socket,
+    client: ClientInfo,
+    ticket: number,
+    canRefit: boolean,
+  ) {
     this.context = context;
     this.socket = socket;
     this.client = client;

@@ -48,8 +48,8 @@ import {
   LINGER_MS,
   MAX_LINGER_MS,
   NEWCOMER_MS,
-  type ServerConnection,
-  type ServerContext,
+  type DownstreamConnection,
+  type DownstreamContext,
 } from './downstream-connection.ts';
 
 const STATE_PREFACE = 0;
@@ -76,14 +76,14 @@ const HEARTBEAT_MS = 30_000;
 /** Of a SETTINGS frame: beside its acknowledgement, it may make every stream move. */
 const SETTINGS_COST = 10;
 
-export interface Http2ServerContext extends ServerContext {
+export interface Http2DownstreamContext extends DownstreamContext {
   readonly requestReader: Http2RequestReader;
 }
 
-export class Http2Connection implements ServerConnection, StreamOwner, ReadTarget, FrameHandler {
+export class Http2Connection implements DownstreamConnection, StreamOwner, ReadTarget, FrameHandler {
   readonly client: ClientInfo;
   readonly ticket: number;
-  readonly context: Http2ServerContext;
+  readonly context: Http2DownstreamContext;
   readonly output: FrameOutput;
   readonly sender: DataSender;
   readonly headers: HeaderBlockWriter;
@@ -131,7 +131,13 @@ export class Http2Connection implements ServerConnection, StreamOwner, ReadTarge
    * Over any connected socket: plain, or TLS whose ALPN has chosen h2. `canRefit` says that the socket is a plain one whose
    * reads may be made faster. Bytes that were read before go to `onRead` after construction.
    */
-  constructor(context: Http2ServerContext, socket: net.Socket, client: ClientInfo, ticket: number, canRefit = false) {
+  constructor(
+    context: Http2DownstreamContext,
+    socket: net.Socket,
+    client: ClientInfo,
+    ticket: number,
+    canRefit = false,
+  ) {
     const { spec, wheel } = context;
     this.context = context;
     this.socket = socket;

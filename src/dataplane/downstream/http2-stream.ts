@@ -24,7 +24,7 @@ import type { HeaderList } from '../http/message/header-list.ts';
 import { writeTrailers } from '../http2/trailers.ts';
 import { writeInformational, writeResponseHead, writeTunnelHead } from './http2-response-head.ts';
 import { respondFailure } from '../http/respond.ts';
-import type { ServerContext } from './downstream-connection.ts';
+import type { DownstreamContext } from './downstream-connection.ts';
 import { hasNoBody } from '../http/message/status.ts';
 import { WEBSOCKET } from '../http/message/upgrade.ts';
 import { webSocketAccept } from '../http/message/websocket.ts';
@@ -33,7 +33,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 /** The connection as its streams see it. */
 export interface StreamOwner {
-  readonly context: ServerContext;
+  readonly context: DownstreamContext;
   readonly output: FrameOutput;
   readonly sender: DataSender;
   readonly headers: HeaderBlockWriter;

@@ -48,7 +48,7 @@ export interface ArrivalOwner {
   readonly challenges: Challenges;
   /** For the first bytes, and again for the handshake. */
   readonly handshakeMs: number;
-  /** See ServerContext. */
+  /** See DownstreamContext. */
   readonly patienceMs: number;
   /** Of an options set's protocols, those that are served. */
   protocolsOf(offered: readonly string[]): readonly string[];

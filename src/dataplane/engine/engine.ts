@@ -225,7 +225,7 @@ export class Engine {
     }
   }
 
-  /** Stops accepting and waits for connections to end; `patienceMs` as of ServerContext, `isShared` of Door. */
+  /** Stops accepting and waits for connections to end; `patienceMs` as of DownstreamContext, `isShared` of Door. */
   async drain(patienceMs: number, isShared: boolean): Promise<void> {
     await this.entryPoints.drain(patienceMs, isShared);
   }

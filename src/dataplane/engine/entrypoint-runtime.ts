@@ -17,7 +17,7 @@ import { Http1Connection, PREFACE_HEAD } from '../downstream/http1-connection.ts
 import { Http1RequestParser } from '../http1/request-parser.ts';
 import { Http2Connection } from '../downstream/http2-connection.ts';
 import { Http2RequestReader } from '../http2/request-reader.ts';
-import type { ServerConnection } from '../downstream/downstream-connection.ts';
+import type { DownstreamConnection } from '../downstream/downstream-connection.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
 import type { HostCoverage } from '../match/route-table.ts';
@@ -50,7 +50,7 @@ export interface EntryPointDependencies {
 interface OpenConnection {
   /** The worker stops accepting: go as soon as nothing is owed. */
   drain(): void;
-  /** Of those that can rest: see ServerConnection. */
+  /** Of those that can rest: see DownstreamConnection. */
   readonly hasAsked?: boolean;
   closeIfResting?(): boolean;
   destroy(): void;
@@ -302,7 +302,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     if (this.isDraining) successor.drain();
   }
 
-  closed(connection: ServerConnection): void {
+  closed(connection: DownstreamConnection): void {
     this.#left(connection, connection.ticket);
   }
 
@@ -339,7 +339,7 @@ export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedA
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
-  /** Goes on accepting. Every answer says that it is the last, and idle connections go after `patienceMs` of ServerContext. */
+  /** Goes on accepting. Every answer says that it is the last, and idle connections go after `patienceMs` of DownstreamContext. */
   leave(patienceMs: number): void {
     if (this.isDraining) return;
     this.isDraining = true;

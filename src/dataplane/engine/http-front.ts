@@ -7,11 +7,11 @@ import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { removeNominated, setForwardedHeaders } from '../http/forwarded-headers.ts';
-import type { Http1Connection, Http1ServerContext } from '../downstream/http1-connection.ts';
+import type { Http1Connection, Http1DownstreamContext } from '../downstream/http1-connection.ts';
 import type { Http1RequestParser } from '../http1/request-parser.ts';
-import type { Http2ServerContext } from '../downstream/http2-connection.ts';
+import type { Http2DownstreamContext } from '../downstream/http2-connection.ts';
 import type { Http2RequestReader } from '../http2/request-reader.ts';
-import type { ServerConnection } from '../downstream/downstream-connection.ts';
+import type { DownstreamConnection } from '../downstream/downstream-connection.ts';
 import { respondFailure } from '../http/respond.ts';
 import { RouteTable } from '../match/route-table.ts';
 import type { TlsHosts } from '../tls/tls-hosts.ts';
@@ -30,10 +30,10 @@ export interface HttpFrontOwner {
   readonly patienceMs: number;
   readonly challenges: Challenges;
   switchToHttp2(front: HttpFront, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void;
-  closed(connection: ServerConnection): void;
+  closed(connection: DownstreamConnection): void;
 }
 
-export class HttpFront implements Http1ServerContext, Http2ServerContext {
+export class HttpFront implements Http1DownstreamContext, Http2DownstreamContext {
   spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   parser: Http1RequestParser;
@@ -113,7 +113,7 @@ export class HttpFront implements Http1ServerContext, Http2ServerContext {
     this.#owner.switchToHttp2(this, connection, socket, chunk);
   }
 
-  closed(connection: ServerConnection): void {
+  closed(connection: DownstreamConnection): void {
     this.#owner.closed(connection);
   }
 }

@@ -19,7 +19,7 @@ export interface ProxiedArrivalOwner {
   readonly wheel: TimerWheel;
   /** For the header. */
   readonly handshakeMs: number;
-  /** See ServerContext. */
+  /** See DownstreamContext. */
   readonly patienceMs: number;
   /** A connection without a header is refused. */
   readonly isProxyHeaderRequired: boolean;

@@ -19,8 +19,8 @@ import { AddressOrder } from './address-order.ts';
 import { failureReason } from './failure-reason.ts';
 import type { TracedServer } from './failure-trace.ts';
 import { Dial, type DialOwner } from './dial.ts';
-import { Http1ClientConnection } from './http1-connection.ts';
-import { Http2ClientConnection, type SharedConnectionOwner } from './http2-connection.ts';
+import { UpstreamHttp1Connection } from './http1-connection.ts';
+import { UpstreamHttp2Connection, type SharedConnectionOwner } from './http2-connection.ts';
 import type { Address } from './name/address.ts';
 import type { AddressFollower } from './name/resolver.ts';
 import { KeepAliveAge } from './keep-alive-age.ts';
@@ -54,11 +54,11 @@ const MEAN_LASTS_MS = 10_000;
 
 export class Endpoint
   implements
-    ConnectionOwner<Http1ClientConnection>,
+    ConnectionOwner<UpstreamHttp1Connection>,
     SharedConnectionOwner,
     DialOwner,
     WaiterOwner,
-    BondOwner<Http1ClientConnection>,
+    BondOwner<UpstreamHttp1Connection>,
     LateStartOwner,
     AddressFollower,
     AttemptOwner,
@@ -74,21 +74,21 @@ export class Endpoint
   tlsSession: UpstreamSession | null = null;
   /** Of the service and the server: what its load balancer knows it by. */
   readonly key: string;
-  private readonly idle: Http1ClientConnection[] = [];
+  private readonly idle: UpstreamHttp1Connection[] = [];
   /** With the address of each. */
-  private readonly all = new Map<Http1ClientConnection, string>();
+  private readonly all = new Map<UpstreamHttp1Connection, string>();
   /** Connections that belong to a client, by when they were released last. */
-  private readonly bonds = new Set<Bond<Http1ClientConnection>>();
+  private readonly bonds = new Set<Bond<UpstreamHttp1Connection>>();
   private readonly keepAliveAge = new KeepAliveAge();
   /** Connections of HTTP/2 that take requests, or did. */
-  private readonly shared: Http2ClientConnection[] = [];
+  private readonly shared: UpstreamHttp2Connection[] = [];
   /** Open ones of HTTP/2, with those that take no more, and the address of each. */
-  private readonly openShared = new Map<Http2ClientConnection, string>();
+  private readonly openShared = new Map<UpstreamHttp2Connection, string>();
   /** Their address is gone: they end with what they are doing. */
-  private readonly stranded = new Set<Http1ClientConnection>();
+  private readonly stranded = new Set<UpstreamHttp1Connection>();
   private readonly dials = new Set<Dial>();
   /** The dial whose waiters go to the connection when it is ready. */
-  private readonly opening = new Map<Http2ClientConnection, Dial>();
+  private readonly opening = new Map<UpstreamHttp2Connection, Dial>();
   /** Requests may share a connection; false once an https server has chosen HTTP/1.1. */
   private mayShare: boolean;
   private readonly waiters: Waiter[] = [];
@@ -194,7 +194,7 @@ export class Endpoint
     if (exchange.originStartMs === 0) exchange.originStartMs = performance.now();
     const { bonds } = exchange.client;
     // Only endpoints add to them, and what is added under an endpoint is its own.
-    const bond = bonds === null ? undefined : (bonds.get(this) as Bond<Http1ClientConnection> | undefined);
+    const bond = bonds === null ? undefined : (bonds.get(this) as Bond<UpstreamHttp1Connection> | undefined);
     if (bond !== undefined && bond.take(exchange)) return;
     if (credentialsOf(exchange.requestHeaders) === CREDENTIALS_OF_CONNECTION && this.server.scheme !== 'h2c') {
       this.sendBinding(exchange);
@@ -207,27 +207,27 @@ export class Endpoint
   }
 
   /** The connection that was released last, unless its server is about to close even that. */
-  private takeIdle(): Http1ClientConnection | null {
+  private takeIdle(): UpstreamHttp1Connection | null {
     const { idle } = this;
     if (idle.length === 0 || this.isStale(idle[idle.length - 1]!)) return null;
     return idle.pop()!;
   }
 
-  isStale(connection: Http1ClientConnection): boolean {
+  isStale(connection: UpstreamHttp1Connection): boolean {
     return !this.keepAliveAge.isUsable(this.ageOf(connection), connection.announcedAgeMs);
   }
 
-  private ageOf(connection: Http1ClientConnection): number {
+  private ageOf(connection: UpstreamHttp1Connection): number {
     return this.context.wheel.nowMs - connection.idleSinceMs;
   }
 
-  startOn(connection: Http1ClientConnection, exchange: Exchange): void {
+  startOn(connection: UpstreamHttp1Connection, exchange: Exchange): void {
     this.begin();
     if (this.ageOf(connection) <= RESTED_MS || isRepeatable(exchange)) connection.start(exchange);
     else new LateStart(this, connection, exchange);
   }
 
-  notStarted(connection: Http1ClientConnection): void {
+  notStarted(connection: UpstreamHttp1Connection): void {
     if (connection.isOpen) this.release(connection);
     else this.finish();
   }
@@ -244,7 +244,7 @@ export class Endpoint
     else this.startOn(connection, exchange);
   }
 
-  bind(connection: Http1ClientConnection, exchange: Exchange): Bond<Http1ClientConnection> | null {
+  bind(connection: UpstreamHttp1Connection, exchange: Exchange): Bond<UpstreamHttp1Connection> | null {
     if (exchange.client.bonds?.get(this) !== undefined) return null;
     const bond = new Bond(this, exchange.client, connection);
     this.bonds.add(bond);
@@ -305,7 +305,7 @@ export class Endpoint
     }
   }
 
-  ready(connection: Http2ClientConnection): void {
+  ready(connection: UpstreamHttp2Connection): void {
     const dial = this.opening.get(connection)!;
     this.opening.delete(connection);
     this.dials.delete(dial);
@@ -323,28 +323,28 @@ export class Endpoint
     else this.widened(connection);
   }
 
-  finished(connection: Http2ClientConnection): void {
+  finished(connection: UpstreamHttp2Connection): void {
     this.finish();
     this.widened(connection);
     if (this.isRetired || this.isWantedElsewhere()) connection.leave();
     else if (connection.isIdle) this.restShared(connection);
   }
 
-  private restShared(connection: Http2ClientConnection): void {
+  private restShared(connection: UpstreamHttp2Connection): void {
     if (this.shared.length > this.maxIdle) connection.leave();
     else if (this.transport.maxConnsPerHost > 0) this.watchBudget();
   }
 
-  widened(connection: Http2ClientConnection): void {
+  widened(connection: UpstreamHttp2Connection): void {
     while (this.waiters.length > 0 && connection.canTake) this.sendShared(this.takeWaiter()!.exchange);
   }
 
-  leaving(connection: Http2ClientConnection): void {
+  leaving(connection: UpstreamHttp2Connection): void {
     const index = this.shared.indexOf(connection);
     if (index >= 0) this.shared.splice(index, 1);
   }
 
-  gone(connection: Http2ClientConnection, failure: Failure): void {
+  gone(connection: UpstreamHttp2Connection, failure: Failure): void {
     this.leaving(connection);
     const dial = this.opening.get(connection);
     this.opening.delete(connection);
@@ -404,7 +404,7 @@ export class Endpoint
   connected(dial: Dial, socket: net.Socket, reading: Reading, isHttp2: boolean, address: Address): void {
     if (isHttp2) {
       this.mayShare = true;
-      const connection = new Http2ClientConnection(this, socket, reading);
+      const connection = new UpstreamHttp2Connection(this, socket, reading);
       this.openShared.set(connection, address.host);
       this.showConnections();
       this.opening.set(connection, dial);
@@ -412,7 +412,7 @@ export class Endpoint
     }
     if (dial.mayBeShared) this.mayShare = false;
     this.dials.delete(dial);
-    const connection = new Http1ClientConnection(this, socket, reading);
+    const connection = new UpstreamHttp1Connection(this, socket, reading);
     this.all.set(connection, address.host);
     this.showConnections();
     const [first, ...others] = dial.settle();
@@ -499,7 +499,7 @@ export class Endpoint
   // ── connections for one request at a time ──────────────────────────────────────────────────────────────────────
 
   /** The connection has finished a request and can take another. */
-  release(connection: Http1ClientConnection): void {
+  release(connection: UpstreamHttp1Connection): void {
     this.finish();
     if (this.stranded.size > 0 && this.stranded.has(connection)) {
       connection.destroy();
@@ -545,7 +545,7 @@ export class Endpoint
   }
 
   /** A request whose dial waits for a descriptor takes the connection that another one has done with. */
-  private feedStarving(connection: Http1ClientConnection): boolean {
+  private feedStarving(connection: UpstreamHttp1Connection): boolean {
     for (const dial of this.dials) {
       const waiter = dial.isStarved ? dial.waiters[0] : undefined;
       if (waiter === undefined) continue;
@@ -596,7 +596,7 @@ export class Endpoint
   }
 
   /** The connection is gone. `exchange` is what it was serving. */
-  closed(connection: Http1ClientConnection, wasBusy: boolean): void {
+  closed(connection: UpstreamHttp1Connection, wasBusy: boolean): void {
     if (!this.all.delete(connection)) return;
     this.stranded.delete(connection);
     this.showConnections();
@@ -639,6 +639,6 @@ export class Endpoint
 }
 
 /** RFC 8441 is for WebSocket, and its request has no body. */
-function canTunnel(connection: Http2ClientConnection, exchange: Exchange): boolean {
+function canTunnel(connection: UpstreamHttp2Connection, exchange: Exchange): boolean {
   return connection.canTunnel && exchange.upgrade === WEBSOCKET && exchange.requestFraming === BODY_NONE;
 }

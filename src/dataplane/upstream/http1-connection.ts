@@ -38,8 +38,8 @@ const STATE_BODY = 2;
 const STATE_TUNNEL = 3;
 const STATE_DEAD = 4;
 
-export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, TunnelEnd {
-  private readonly endpoint: ConnectionOwner<Http1ClientConnection>;
+export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource, TunnelEnd {
+  private readonly endpoint: ConnectionOwner<UpstreamHttp1Connection>;
   private readonly socket: net.Socket;
   private readonly reading: Reading;
   private readonly head = new HeadReader();
@@ -67,7 +67,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   /** The server has changed its protocol before the request was complete: what it has said in it. */
   private earlyTunnel: Buffer | null = null;
   /** The client it belongs to; null for a connection that serves anybody. */
-  bond: Bond<Http1ClientConnection> | null = null;
+  bond: Bond<UpstreamHttp1Connection> | null = null;
   /** It authenticates a user who has another connection: this one is not used again. */
   private isSpent = false;
   /** When it was released last. */
@@ -78,7 +78,7 @@ export class Http1ClientConnection implements ReadTarget, BodySink, BodySource, 
   private restedMs = 0;
 
   /** Over a connected socket that `reading` reads. */
-  constructor(endpoint: ConnectionOwner<Http1ClientConnection>, socket: net.Socket, reading: Reading) {
+  constructor(endpoint: ConnectionOwner<UpstreamHttp1Connection>, socket: net.Socket, reading: Reading) {
     this.endpoint = endpoint;
     this.socket = socket;
     this.reading = reading;

@@ -10,7 +10,7 @@ import { Exchange, type Downstream } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { Reading } from '../net/fixed-read.ts';
-import { Http2ClientConnection, type SharedConnectionOwner } from './http2-connection.ts';
+import { UpstreamHttp2Connection, type SharedConnectionOwner } from './http2-connection.ts';
 
 /** Takes everything at once, and keeps it. */
 class FakeSocket extends EventEmitter {
@@ -59,7 +59,7 @@ const TRANSPORT: UpstreamTransportSpec = {
 
 interface Lab {
   readonly socket: FakeSocket;
-  readonly connection: Http2ClientConnection;
+  readonly connection: UpstreamHttp2Connection;
   readonly wheel: TimerWheel;
   readonly clock: ManualClock;
   inFlight: number;
@@ -93,7 +93,7 @@ function lab(): Lab {
     socket,
     clock,
     wheel,
-    connection: new Http2ClientConnection(owner, socket as unknown as net.Socket, new Reading()), // The part that is used.
+    connection: new UpstreamHttp2Connection(owner, socket as unknown as net.Socket, new Reading()), // The part that is used.
     inFlight: 0,
     isGone: false,
     ask(hasBody) {

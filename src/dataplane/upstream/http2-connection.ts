@@ -1,5 +1,5 @@
 // One HTTP/2 connection to a server, RFC 9113: life cycle, what frames mean to streams, and what the server may cost. The
-// streams (http2-client-stream.ts) carry exchanges. It takes requests once the server's SETTINGS have come, so that none is
+// streams (upstream/http2-stream.ts) carry exchanges. It takes requests once the server's SETTINGS have come, so that none is
 // sent that the server would refuse.
 //
 //   OPENING ──SETTINGS──▶ OPEN ──GOAWAY, ids used up, or not wanted any more──▶ LEAVING (streams finish) ──▶ CLOSED
@@ -37,7 +37,7 @@ import { PeerSettings } from '../http2/settings.ts';
 import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { ResponseOwner } from './connection-owner.ts';
-import { type ClientStreamOwner, Http2ClientStream } from './http2-stream.ts';
+import { type UpstreamStreamOwner, UpstreamHttp2Stream } from './http2-stream.ts';
 import { Http2ResponseReader } from '../http2/response-reader.ts';
 
 const STATE_OPENING = 0;
@@ -67,18 +67,18 @@ const HEALTH_PING = Buffer.from('health..', 'latin1');
 /** The endpoint as its shared connections see it. */
 export interface SharedConnectionOwner extends ResponseOwner {
   /** It takes requests now. */
-  ready(connection: Http2ClientConnection): void;
+  ready(connection: UpstreamHttp2Connection): void;
   /** A request is over. */
-  finished(connection: Http2ClientConnection): void;
+  finished(connection: UpstreamHttp2Connection): void;
   /** It may take more requests than before. */
-  widened(connection: Http2ClientConnection): void;
+  widened(connection: UpstreamHttp2Connection): void;
   /** It takes no more requests; those in progress go on. */
-  leaving(connection: Http2ClientConnection): void;
+  leaving(connection: UpstreamHttp2Connection): void;
   /** It is gone; the requests in progress break off next. */
-  gone(connection: Http2ClientConnection, failure: Failure): void;
+  gone(connection: UpstreamHttp2Connection, failure: Failure): void;
 }
 
-export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, FrameHandler {
+export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget, FrameHandler {
   readonly endpoint: SharedConnectionOwner;
   readonly output: FrameOutput;
   readonly sender: DataSender;
@@ -89,7 +89,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
   private readonly encoder = new HpackEncoder(DEFAULT_HEADER_TABLE_BYTES);
   private readonly guard: FloodGuard;
   private readonly settings = new PeerSettings(true);
-  private readonly streams = new Map<number, Http2ClientStream>();
+  private readonly streams = new Map<number, UpstreamHttp2Stream>();
   private readonly window = new ReceiveWindow(CONNECTION_WINDOW, CONNECTION_WINDOW);
   private readonly response = new Http2ResponseReader();
   /** Without requests for too long, or with too much to write. */
@@ -106,10 +106,10 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
   private isBroken = false;
   private writes = 0;
   private writesSeen = 0;
-  private dataStream: Http2ClientStream | null = null;
+  private dataStream: UpstreamHttp2Stream | null = null;
   private dataLength = 0;
   /** Streams whose sink got something in this read. */
-  private touched: Http2ClientStream[] = [];
+  private touched: UpstreamHttp2Stream[] = [];
 
   /** Over a connected socket that `reading` reads: plain, or TLS whose ALPN has chosen h2. */
   constructor(endpoint: SharedConnectionOwner, socket: net.Socket, reading: Reading) {
@@ -169,7 +169,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
     if (this.streams.size === 0) this.endpoint.context.wheel.disarm(this.deadline);
     const id = this.nextId;
     this.nextId += 2;
-    const stream = new Http2ClientStream(this, id, this.settings.initialWindow, exchange);
+    const stream = new UpstreamHttp2Stream(this, id, this.settings.initialWindow, exchange);
     this.streams.set(id, stream);
     this.served++;
     stream.start();
@@ -297,7 +297,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
   }
 
   private readTrailers(
-    stream: Http2ClientStream,
+    stream: UpstreamHttp2Stream,
     block: Buffer,
     start: number,
     end: number,
@@ -404,7 +404,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
 
   // ── streams ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  reset(stream: Http2ClientStream, code: number): void {
+  reset(stream: UpstreamHttp2Stream, code: number): void {
     if (stream.isClosed) return;
     this.output.resetStream(stream.id, code);
     // For what is in flight.
@@ -412,11 +412,11 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
     this.closeStream(stream);
   }
 
-  completed(stream: Http2ClientStream): void {
+  completed(stream: UpstreamHttp2Stream): void {
     if (!stream.isClosed) this.closeStream(stream);
   }
 
-  private closeStream(stream: Http2ClientStream): void {
+  private closeStream(stream: UpstreamHttp2Stream): void {
     this.streams.delete(stream.id);
     stream.close();
     if (this.streams.size === 0 && this.state !== STATE_CLOSED) {
@@ -426,7 +426,7 @@ export class Http2ClientConnection implements ClientStreamOwner, ReadTarget, Fra
     this.endpoint.finished(this);
   }
 
-  flushLater(stream: Http2ClientStream): void {
+  flushLater(stream: UpstreamHttp2Stream): void {
     if (this.touched.at(-1) !== stream) this.touched.push(stream);
   }
 

@@ -31,20 +31,20 @@ import type { Http2ResponseReader } from '../http2/response-reader.ts';
 const MAX_STREAM_WINDOW = 512 * 1024;
 
 /** The connection as its streams see it. */
-export interface ClientStreamOwner {
+export interface UpstreamStreamOwner {
   readonly endpoint: ResponseOwner;
   readonly output: FrameOutput;
   readonly sender: DataSender;
   readonly headers: HeaderBlockWriter;
   /** The sink of the stream wants a flush when the present read is over. */
-  flushLater(stream: Http2ClientStream): void;
+  flushLater(stream: UpstreamHttp2Stream): void;
   /** Both sides have ended the stream. */
-  completed(stream: Http2ClientStream): void;
+  completed(stream: UpstreamHttp2Stream): void;
   /** Ends the stream with an error code. */
-  reset(stream: Http2ClientStream, code: number): void;
+  reset(stream: UpstreamHttp2Stream, code: number): void;
 }
 
-export class Http2ClientStream extends OutgoingStream implements BodySink, BodySource, TunnelEnd {
+export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, BodySource, TunnelEnd {
   /** Nothing more is sent or taken. */
   isClosed = false;
   /** The final response's head has come. */
@@ -52,7 +52,7 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   /** END_STREAM has come. */
   isResponseDone = false;
   readonly receiveWindow = new ReceiveWindow(DEFAULT_WINDOW, DEFAULT_WINDOW);
-  private readonly owner: ClientStreamOwner;
+  private readonly owner: UpstreamStreamOwner;
   private exchange: Exchange | null;
   private isRequestDone = false;
   /** Of a request body with a known length: bytes still to come; -1 for others. */
@@ -73,7 +73,7 @@ export class Http2ClientStream extends OutgoingStream implements BodySink, BodyS
   /** What it will have been when the deadline passes. */
   private late: Failure = FAILURES.upstreamResponseTimeout;
 
-  constructor(owner: ClientStreamOwner, id: number, sendWindow: number, exchange: Exchange) {
+  constructor(owner: UpstreamStreamOwner, id: number, sendWindow: number, exchange: Exchange) {
     super(id, sendWindow);
     this.owner = owner;
     this.exchange = exchange;

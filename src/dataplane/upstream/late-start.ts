@@ -3,7 +3,7 @@
 
 import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { Http1ClientConnection } from './http1-connection.ts';
+import type { UpstreamHttp1Connection } from './http1-connection.ts';
 
 /** A connection that has served a moment ago is not about to be closed. */
 export const RESTED_MS = 1_000;
@@ -11,18 +11,18 @@ export const RESTED_MS = 1_000;
 /** The endpoint as it sees it. */
 export interface LateStartOwner {
   /** The request has not been sent: its connection is free, unless it is gone. */
-  notStarted(connection: Http1ClientConnection): void;
+  notStarted(connection: UpstreamHttp1Connection): void;
   /** Anew, elsewhere. */
   send(exchange: Exchange): void;
 }
 
 export class LateStart implements BodySource {
   private readonly owner: LateStartOwner;
-  private readonly connection: Http1ClientConnection;
+  private readonly connection: UpstreamHttp1Connection;
   private readonly exchange: Exchange;
   private isOver = false;
 
-  constructor(owner: LateStartOwner, connection: Http1ClientConnection, exchange: Exchange) {
+  constructor(owner: LateStartOwner, connection: UpstreamHttp1Connection, exchange: Exchange) {
     this.owner = owner;
     this.connection = connection;
     this.exchange = exchange;

@@ -117,10 +117,10 @@ export type ToWorker =
       readonly http: HttpChallenges;
       readonly alpn: readonly AlpnCertificate[];
     }
-  /** The end is near: go on accepting, and send every client elsewhere with its answer. `patienceMs` as of ServerContext. */
+  /** The end is near: go on accepting, and send every client elsewhere with its answer. `patienceMs` as of DownstreamContext. */
   | { readonly kind: 'leave'; readonly patienceMs: number }
   /**
-   * Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. `patienceMs` as of ServerContext,
+   * Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. `patienceMs` as of DownstreamContext,
    * `isShared` of the Door of each entry point.
    */
   | { readonly kind: 'drain'; readonly deadlineMs: number; readonly patienceMs: number; readonly isShared: boolean }
