@@ -446,11 +446,10 @@ export class Standalone {
     if (this.#ending !== null) throw new Error('the router was stopped while it started');
   }
 
-  /** Objects in force that people wrote, but for those of UDP. */
+  /** Objects in force that people wrote. */
   get counts(): { routers: number; services: number; middlewares: number } {
-    const sections = { ...this.#pipeline.current, udpRoutes: {}, udpServices: {} };
     const written = (counted: Counted): number =>
-      namesOf(sections, counted).filter((name) => !name.endsWith(`@${INTERNAL_PROVIDER}`)).length;
+      namesOf(this.#pipeline.current, counted).filter((name) => !name.endsWith(`@${INTERNAL_PROVIDER}`)).length;
     return { routers: written('routers'), services: written('services'), middlewares: written('middlewares') };
   }
 

@@ -313,3 +313,45 @@ test('reusePort: two processes share an address, or the error says what it takes
   await using second = await startRouter({ install: install(first.ports['web']!) });
   expect(second.ports['web']).toBe(first.ports['web']);
 });
+
+test('a rejection that nobody handles is told, and the router goes on', async () => {
+  await using origin = await RecordingOrigin.start();
+  // A defect somewhere in the main thread, whenever the signal comes.
+  const defect = "process.on('SIGURG', () => void Promise.reject(new Error('nobody waits for it')))";
+  await using router = await startRouter({
+    install: simpleInstall(origin.port),
+    nodeArgs: ['--import', `data:text/javascript,${encodeURIComponent(defect)}`],
+  });
+  for (let turn = 1; turn <= 2; turn++) {
+    router.signal('SIGURG');
+    await router.sees(new RegExp(`(?:a rejection that nobody handles[\\s\\S]*nobody waits for it[\\s\\S]*){${turn}}`));
+    const { status } = await RawClient.exchange(router.ports['web']!, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(status).toBe(200);
+  }
+  router.signal('SIGTERM');
+  expect(await router.exited).toBe(0);
+});
+
+test('with a log of JSON, everything on standard error is a line of it, from the start on', async () => {
+  await using origin = await RecordingOrigin.start();
+  await using router = await startRouter({ install: simpleInstall(origin.port, 'log: { format: json }') });
+  router.signal('SIGTERM');
+  expect(await router.exited).toBe(0);
+  const lines = router.stderr().trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>); // Throws otherwise.
+  const port = router.ports['web']!;
+  expect(lines).toContainEqual(expect.objectContaining({ msg: 'listening', entryPoint: 'web', address: `http://127.0.0.1:${port}` }));
+  expect(lines).toContainEqual(expect.objectContaining({ msg: 'serving', routers: 2, services: 1, middlewares: 0 }));
+}); // prettier-ignore
+
+test('routers of UDP are counted at the start', async () => {
+  await using router = await startRouter({
+    install: `
+entryPoints: { dns: { address: "127.0.0.1:0/udp" } }
+udp:
+  routers: { r: { service: s, entryPoints: [dns] } }
+  services: { s: { loadBalancer: { servers: [{ address: "127.0.0.1:9" }] } } }
+`,
+  });
+  expect(router.stderr()).toContain('1 router, 1 service, 0 middlewares\n');
+  expect(router.stderr()).not.toContain('404');
+});

@@ -69,7 +69,7 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
     env: cleanEnvironment({ ...quietDefaults(options.install), ...options.environment }),
   });
   const router = new Running(child, directory);
-  if (options.isExpectedToStart !== false) await router.sees(/\d+ middlewares?\n/);
+  if (options.isExpectedToStart !== false) await router.sees(/\d+ middlewares?\n|"msg":"serving"/);
   return router;
 }
 
@@ -121,7 +121,8 @@ class Running implements RouterProcess {
 
   get ports(): Record<string, number> {
     const found = this.#stderr.matchAll(/^ {2}(\S+)\s+(?:http|tcp|udp):\/\/\S+?:(\d+)$/gm);
-    return Object.fromEntries([...found].map((match) => [match[1]!, Number(match[2])]));
+    const logged = this.#stderr.matchAll(/"entryPoint":"([^"]+)","address":"\w+:\/\/\S+?:(\d+)"/g);
+    return Object.fromEntries([...found, ...logged].map((match) => [match[1]!, Number(match[2])]));
   }
 
   stdout(): string {

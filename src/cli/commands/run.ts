@@ -91,7 +91,7 @@ export async function runRouter(options: RunOptions, io: Io): Promise<number> {
   const ofRouting = new Set(install.routing?.diagnostics);
   const ofInstall = diagnostics.filter((one) => !ofRouting.has(one));
   // Those who read JSON from the standard error are not served with lines of text.
-  const isText = install.log.format !== 'json' || install.log.filePath !== '' || options.isJson === true;
+  const isText = !isJsonLog(install) || options.isJson === true;
   if (isText) show(ofInstall);
   if (Object.keys(install.entryPoints).length === 0) {
     io.err(EMPTY_HINT);
@@ -137,8 +137,10 @@ async function serve(
     });
     // Before the start: a signal that arrives meanwhile ends it in order.
     signals = handleSignals(router, settle, io);
+    logRejections(router);
     const bound = await router.start();
-    announce(bound, router, install, io);
+    if (isJsonLog(install)) logStart(bound, router);
+    else announce(bound, router, install, io);
     options.onReady?.(bound);
   } catch (error) {
     // It was ended by a signal meanwhile, and is not to be blamed.
@@ -149,6 +151,11 @@ async function serve(
     return leave(EXIT_USAGE);
   }
   return ended.then(leave);
+}
+
+/** The log goes to standard error, a JSON object a line. */
+function isJsonLog({ log }: InstallConfig): boolean {
+  return log.format === 'json' && log.filePath === '';
 }
 
 function endWith(ending: Promise<void>, settle: (code: number) => void, io: Io): void {
@@ -203,11 +210,27 @@ function deadline(ms: number, io: Io): Promise<void> {
   });
 }
 
+/** A promise that nobody waits for is a defect, and no reason to serve nobody. */
+function logRejections({ log }: Standalone): void {
+  process.on('unhandledRejection', (reason) => {
+    const error = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
+    log.error('a rejection that nobody handles; this is a defect, and the router goes on', { error });
+  });
+}
+
+function addressOf({ name, address }: BoundEntryPoint, router: Standalone): string {
+  const host = address.host === '' ? 'localhost' : address.host.includes(':') ? `[${address.host}]` : address.host;
+  return `${router.schemeOf(name)}://${host}:${address.port}`;
+}
+
+/** Standard error is read by a program: everything on it is a line of the log. */
+function logStart(bound: readonly BoundEntryPoint[], router: Standalone): void {
+  for (const one of bound) router.log.info('listening', { entryPoint: one.name, address: addressOf(one, router) });
+  router.log.info('serving', router.counts);
+}
+
 function announce(bound: readonly BoundEntryPoint[], router: Standalone, install: InstallConfig, io: Io): void {
-  for (const { name, address } of bound) {
-    const host = address.host === '' ? 'localhost' : address.host.includes(':') ? `[${address.host}]` : address.host;
-    io.err(`  ${name.padEnd(12)} ${router.schemeOf(name)}://${host}:${address.port}\n`);
-  }
+  for (const one of bound) io.err(`  ${one.name.padEnd(12)} ${addressOf(one, router)}\n`);
   const { routers, services, middlewares } = router.counts;
   const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;
   io.err(`${count(routers, 'router')}, ${count(services, 'service')}, ${count(middlewares, 'middleware')}\n`);
