@@ -4,6 +4,7 @@ import { parseConfig } from '../config/document/document.ts';
 import { decodeInstall } from '../config/install/install-config.ts';
 import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile, type CompileResult } from './compile.ts';
+import { danglingNames } from './consistent.ts';
 
 const INSTALL = decodeInstall('signalbox.yml', 'entryPoints: { web: { address: ":80" } }\n').value!;
 
@@ -48,6 +49,7 @@ function compileText(text: string): CompileResult {
 
 /** What must hold of every result, whatever went in. */
 function check({ sections, diagnostics, routers, middlewares, services }: CompileResult): void {
+  expect(danglingNames(sections)).toEqual([]);
   for (const [name, router] of routers) {
     // In force or with a reason, never silently neither.
     const isServed = sections.routes[name]?.disabledStatus === 0;

@@ -6,6 +6,7 @@ import { parseConfig } from '../config/document/document.ts';
 import { decodeInstall } from '../config/install/install-config.ts';
 import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile, type CompileResult } from './compile.ts';
+import { danglingNames } from './consistent.ts';
 import { internalServices } from './internal-services.ts';
 import { SnapshotBuilder } from './snapshot-builder.ts';
 
@@ -13,6 +14,7 @@ function compiled(text: string): CompileResult & { said: string[] } {
   const { value, diagnostics } = decodeInstall('in.yml', text);
   if (value === null) throw new Error(JSON.stringify(diagnostics));
   const result = compile(value, value.routing === null ? [] : [value.routing], internalServices(value.admin));
+  expect(danglingNames(result.sections)).toEqual([]);
   const said = result.diagnostics.map(
     ({ severity, code, line, column, path, message }) => `${severity} ${code} ${line}:${column} ${path}: ${message}`,
   );

@@ -257,3 +257,40 @@ test('every result comes with all its diagnostics', async () => {
   await rig.advance(0);
   expect(rig.diagnostics.at(-1)!.map((one) => one.code)).toEqual(['dangling-reference']);
 });
+
+test('a snapshot that does not hold together is not put into force, and what was stays', async () => {
+  const rig = await start();
+  const before = rig.pipeline.current;
+  const { history } = rig.pipeline;
+  // As no compiler makes it: the router of the first snapshot without its service.
+  const broken = { ...before, version: 7, services: {} };
+  history.append(broken, 0, {}, () => []);
+  await rig.pipeline.activate(7, 'a test');
+  expect(rig.pipeline.current).toBe(before);
+  expect(rig.published).toEqual([]);
+  await rig.pipeline.release('a test');
+  rig.provider.publish(routing('file', 'a'));
+  await rig.advance(0);
+  expect(rig.routes()).toEqual(['a@file', 'first@other']);
+});
+
+test('at the start, a pinned snapshot that does not hold together is released', async () => {
+  const { current } = (await start()).pipeline;
+  const install = decodeInstall('signalbox.yml', 'entryPoints: { web: { address: ":80" } }\n').value!;
+  const saved = { entries: [{ ...current, createdAt: 0, services: {} }], pinned: current.version };
+  const errors: string[] = [];
+  const pipeline = new Pipeline({
+    install,
+    log: { ...SILENT, error: (message) => errors.push(message) },
+    clock: new ManualClock(),
+    events: new EventBus(() => 0),
+    history: new SnapshotHistory(20, saved),
+    internalServices: {},
+    providers: [new ScriptedProvider('file')],
+    onDiagnostics: () => {},
+  });
+  await pipeline.start();
+  expect(Object.keys(pipeline.current.routes)).toEqual(['first@file']);
+  expect(pipeline.pin).toBeNull();
+  expect(errors).toEqual(['a snapshot does not hold together, and is not put into force']);
+});

@@ -14,6 +14,7 @@ import { pinnedPart } from '../../model/snapshot-sections.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
+import { danglingNames } from '../compile/consistent.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
@@ -30,6 +31,8 @@ import { decodeForms, WrittenForms } from './written-forms.ts';
 
 /** Rules kept parsed beyond those in use before the cache is dropped. */
 const MAX_RULES = 200_000;
+/** Of names that lead nowhere, so many are told. */
+const MAX_DANGLING = 10;
 /** The main thread is not held up for longer at a time. */
 const SLICE_MS = 10;
 
@@ -136,7 +139,7 @@ export class Pipeline {
     const { history } = this.#options;
     // Without its content, it is better not to say that it is in force.
     if (history.pinned !== null && history.get(history.pinned) === null) history.pin(null);
-    const built = this.#builder.build(this.#wanted())!;
+    const built = this.#builder.build(this.#firstSections())!;
     this.#isStarted = true;
     this.#received.clear();
     this.#noteSnapshot(built.snapshot);
@@ -310,7 +313,9 @@ export class Pipeline {
       const before = this.#result;
       const after = this.#compile();
       this.#tellHeldBack(before, after);
-      const built = this.#builder.build(this.#wanted());
+      const wanted = this.#wanted();
+      if (!this.#holdsTogether(wanted)) continue;
+      const built = this.#builder.build(wanted);
       if (built?.delta != null) await this.#publish(built.snapshot, built.delta);
     }
   }
@@ -341,6 +346,28 @@ export class Pipeline {
     }
     const services = { ...pinned.services, ...internalServices };
     return { ...sections, ...pinnedPart(pinned), middlewares, services };
+  }
+
+  /** Nothing has been in force before: a pin that cannot be kept is released, and at worst nothing is routed. */
+  #firstSections(): SnapshotSections {
+    const { history, internalServices } = this.#options;
+    const wanted = this.#wanted();
+    if (this.#holdsTogether(wanted)) return wanted;
+    if (history.pinned === null) return compile(this.#install, [], internalServices).sections;
+    history.pin(null);
+    return this.#firstSections();
+  }
+
+  /** What does not is not published: what was in force before stays. */
+  #holdsTogether(sections: SnapshotSections): boolean {
+    const dangling = danglingNames(sections);
+    if (dangling.length === 0) return true;
+    this.#options.log.error('a snapshot does not hold together, and is not put into force', {
+      pinned: this.#options.history.pinned,
+      dangling: dangling.slice(0, MAX_DANGLING),
+      count: dangling.length,
+    });
+    return false;
   }
 
   async #publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<void> {

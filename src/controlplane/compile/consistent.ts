@@ -1,0 +1,57 @@
+// Whether a snapshot holds together: every name in it is that of an object in it. Compiling sees to it; what does not hold together all
+// the same, by a defect or an old snapshot on the entry points of today, would end every worker that builds from it, one after the other.
+
+import type { SnapshotSections } from '../../model/snapshot.ts';
+import { childrenOf } from '../../model/service.ts';
+
+/** Who names what is not there: `the router a@file names the service b@file`. Linear in the size of the snapshot. */
+export function danglingNames(sections: SnapshotSections): readonly string[] {
+  const dangling: string[] = [];
+  const check = (
+    who: string,
+    what: string,
+    section: Readonly<Record<string, unknown>>,
+    names: readonly string[],
+  ): void => {
+    for (const name of names) if (!Object.hasOwn(section, name)) dangling.push(`${who} names the ${what} ${name}`);
+  };
+  const { middlewares, services, tcpMiddlewares, tcpServices, udpServices } = sections;
+  for (const spec of Object.values(sections.entryPoints)) {
+    check(`the entry point ${spec.name}`, 'middleware', middlewares, spec.middlewares);
+  }
+  for (const route of Object.values(sections.routes)) {
+    // What cannot be served answers before any of its stages.
+    if (route.disabledStatus > 0) continue;
+    check(`the router ${route.name}`, 'middleware', middlewares, route.middlewares);
+    if (route.service !== '') check(`the router ${route.name}`, 'service', services, [route.service]);
+  }
+  for (const service of Object.values(services)) {
+    check(`the service ${service.name}`, 'service', services, usable(childrenOf(service)));
+    if (service.kind === 'loadBalancer') {
+      check(`the service ${service.name}`, 'middleware', middlewares, service.middlewares);
+    }
+  }
+  for (const route of Object.values(sections.tcpRoutes)) {
+    check(`the TCP router ${route.name}`, 'TCP middleware', tcpMiddlewares, route.middlewares);
+    if (!route.isDisabled) check(`the TCP router ${route.name}`, 'TCP service', tcpServices, [route.service]);
+  }
+  for (const service of Object.values(tcpServices)) {
+    if ('children' in service) {
+      check(`the TCP service ${service.name}`, 'TCP service', tcpServices, usable(service.children));
+    }
+  }
+  for (const route of Object.values(sections.udpRoutes)) {
+    if (!route.isDisabled) check(`the UDP router ${route.name}`, 'UDP service', udpServices, [route.service]);
+  }
+  for (const service of Object.values(udpServices)) {
+    if ('children' in service) {
+      check(`the UDP service ${service.name}`, 'UDP service', udpServices, usable(service.children));
+    }
+  }
+  return dangling;
+}
+
+/** A share that cannot be served is answered without its service. */
+function usable(children: ReturnType<typeof childrenOf>): readonly string[] {
+  return children.filter(({ disabledStatus }) => disabledStatus === undefined).map(({ service }) => service);
+}
