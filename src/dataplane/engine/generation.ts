@@ -3,7 +3,7 @@
 // are the same objects afterwards: services keep their connections and positions, routes their composed chains.
 
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
-import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
+import type { RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/message/sync.ts';
@@ -14,13 +14,13 @@ import { respondFailure } from '../http/respond.ts';
 import { parseRule, type RuleNode } from '../match/rule.ts';
 import type { RouteEntry } from '../match/candidate.ts';
 import { buildRouteTable } from '../match/route-table.ts';
-import type { Middleware, MiddlewareContext, WorkerResources } from '../middleware/define.ts';
-import { createMiddleware } from '../middleware/registry.ts';
+import type { WorkerResources } from '../middleware/define.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { composeChain } from './chain.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import type { FrontChanges } from './entry-points.ts';
 import type { HttpFront } from './http-front.ts';
+import { LiveMiddlewares } from './live-middlewares.ts';
 
 /** Chooses what a route reports; see instrument.ts. */
 export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointSpec) => unknown;
@@ -30,13 +30,12 @@ const OBJECTS_PER_STEP = 20;
 
 export class Generation {
   readonly #surroundings: ServiceSurroundings;
-  readonly #context: Omit<MiddlewareContext, 'name'>;
   readonly #observe: ObserveRoute;
   #fronts: readonly HttpFront[];
   readonly #routeSpecs = new Map<string, RouteSpec>();
   /** Routes below a route, by name. */
   readonly #children = new Map<string, Set<string>>();
-  readonly #middlewares = new Map<string, Middleware>();
+  readonly #middlewares: LiveMiddlewares;
   readonly #services = new Map<string, LiveService>();
   /** Compiled routes of each front. */
   readonly #routes = new Map<HttpFront, Map<string, RouteEntry<CompiledRoute>>>();
@@ -54,11 +53,14 @@ export class Generation {
       service: (name) => this.#services.get(name),
       compose: (names, service) =>
         composeChain(
-          names.map((name) => this.#middleware(name)),
+          names.map((name) => this.#middlewares.get(name)),
           service,
         ),
     };
-    this.#context = { ...resources, service: (name) => (exchange) => this.#callByName(name, exchange) };
+    this.#middlewares = new LiveMiddlewares({
+      ...resources,
+      service: (name) => (exchange) => this.#callByName(name, exchange),
+    });
     this.#observe = observe;
     for (const front of fronts) this.#routes.set(front, new Map());
   }
@@ -72,7 +74,7 @@ export class Generation {
    * Throws when the delta does not fit what is there: the worker is then of no use and asks to be replaced.
    */
   *build(delta: SnapshotDelta, rows: EndpointRows, fronts: FrontChanges): Generator<void, () => void> {
-    const freshMiddlewares = yield* this.#buildMiddlewares(delta);
+    const freshMiddlewares = yield* this.#middlewares.build(delta);
     const changedServices = Object.values(delta.changed.services ?? {});
     // New services exist before routes and services that name them; known ones change at commit.
     const known = changedServices.filter((spec) => this.#services.has(spec.name));
@@ -104,7 +106,7 @@ export class Generation {
         this.#services.get(name)?.retire();
         this.#services.delete(name);
       }
-      for (const name of delta.removed.middlewares ?? []) this.#middlewares.delete(name);
+      this.#middlewares.commit(delta);
     };
   }
 
@@ -123,28 +125,12 @@ export class Generation {
     }
   }
 
-  #middleware(name: string): Middleware {
-    const middleware = this.#middlewares.get(name);
-    if (middleware === undefined) throw new Error(`middleware ${name} is not in the snapshot`);
-    return middleware;
-  }
-
   /** For stages that ask a service: the name is looked up when they do. */
   #callByName(name: string, exchange: Exchange): void | Promise<void> {
     const service = this.#services.get(name);
     if (service !== undefined) return service.handle(exchange);
     respondFailure(exchange, FAILURES.noServer);
     return undefined;
-  }
-
-  *#buildMiddlewares(delta: SnapshotDelta): Generator<void, ReadonlySet<string>> {
-    const fresh = new Set<string>();
-    for (const spec of Object.values<MiddlewareSpec>(delta.changed.middlewares ?? {})) {
-      this.#middlewares.set(spec.name, createMiddleware(spec, this.#context));
-      fresh.add(spec.name);
-      if (fresh.size % OBJECTS_PER_STEP === 0) yield;
-    }
-    return fresh;
   }
 
   /** Routes that changed themselves or through a middleware, theirs or their entry point's. */
@@ -247,7 +233,7 @@ export class Generation {
     const { rule, errors } = parseRule(spec.rule);
     if (rule === null) throw new Error(`router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
     if (spec.disabledStatus > 0) return this.#entryOf(spec, rule, entryPoint, answerDisabled(spec.disabledStatus));
-    const middlewares = [...before, ...spec.middlewares].map((name) => this.#middleware(name));
+    const middlewares = [...before, ...spec.middlewares].map((name) => this.#middlewares.get(name));
     const last = spec.service === '' ? yield* this.#compileChildren(spec, entryPoint) : this.#callService(spec);
     return this.#entryOf(spec, rule, entryPoint, composeChain(middlewares, last));
   }

@@ -31,6 +31,11 @@ export interface MiddlewareContext extends WorkerResources {
   readonly service: (name: string) => Handler;
   /** Qualified name, for messages. */
   readonly name: string;
+  /**
+   * Calls back when this middleware is replaced or taken away, for what it has begun beside requests. Requests in progress may
+   * still go through it.
+   */
+  readonly onDispose: (dispose: () => void) => void;
 }
 
 export interface MiddlewareDefinition {
