@@ -2,7 +2,9 @@
 // handed to the data plane, one change at a time.
 
 import type { Clock } from '../../core/clock.ts';
+import { describeError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { SerialRunner } from '../../core/serial.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/message/publisher.ts';
 import type { HistoryEntry, HistorySections, WrittenPlaces, WrittenSnapshot } from '../../model/history.ts';
@@ -89,7 +91,7 @@ export class Pipeline {
   /** A change may be applied now. */
   #isDue = false;
   #isPaused = false;
-  #running: Promise<void> | null = null;
+  readonly #changes: SerialRunner;
   #timer: NodeJS.Timeout | null = null;
   /** Configurations that reached the data plane after the first. */
   reloads = 0;
@@ -100,6 +102,7 @@ export class Pipeline {
     this.#install = options.install;
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
     this.#disabled = new DisabledLog(options.log);
+    this.#changes = new SerialRunner(options.log, 'a change could not be put into force');
     options.history.compileForms = (snapshot) => this.#compileForms(snapshot);
     for (const form of options.lastGoodForms?.saved ?? []) this.#remember(form);
     this.#providers = [
@@ -175,7 +178,7 @@ export class Pipeline {
 
   /** Everything that was received is in force. */
   get isSettled(): boolean {
-    return this.#received.size === 0 && this.#running === null;
+    return this.#received.size === 0 && this.#changes.isIdle;
   }
 
   get history(): SnapshotHistory {
@@ -216,7 +219,7 @@ export class Pipeline {
   async replace(config: RoutingConfig): Promise<void> {
     this.#receive(config);
     this.#apply();
-    await this.#running;
+    await this.#changes.settled;
   }
 
   /** Goes on with another install configuration; settles when it is in force. `diagnostics` are shown with all others. */
@@ -241,13 +244,13 @@ export class Pipeline {
   async reload(): Promise<void> {
     await Promise.all(this.#providers.map((provider) => provider.reload()));
     if (this.#publisher !== null) this.#apply();
-    await this.#running;
+    await this.#changes.settled;
   }
 
   /** Changes wait from now on; settles when none is under way. */
   async pause(): Promise<void> {
     this.#isPaused = true;
-    await this.#running;
+    await this.#changes.settled;
   }
 
   resume(): void {
@@ -258,7 +261,7 @@ export class Pipeline {
   async stop(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     await Promise.all(this.#providers.map((provider) => provider.stop()));
-    await this.#running;
+    await this.#changes.settled;
   }
 
   #receive(config: RoutingConfig): void {
@@ -277,8 +280,7 @@ export class Pipeline {
 
   async #applyAnew(): Promise<void> {
     this.#isDue = true;
-    this.#running ??= this.#run();
-    await this.#running;
+    await this.#changes.run(() => this.#applyDue());
   }
 
   /** Everything received so far, without further delay. */
@@ -286,18 +288,7 @@ export class Pipeline {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#isDue ||= this.#received.size > 0;
-    this.#running ??= this.#run();
-  }
-
-  async #run(): Promise<void> {
-    // Lets `#running` be assigned before the first early return.
-    await Promise.resolve();
-    try {
-      await this.#applyDue();
-    } catch (error) {
-      this.#options.log.error('a change could not be put into force', { error: describeError(error) });
-    }
-    this.#running = null;
+    void this.#changes.run(() => this.#applyDue());
   }
 
   async #applyDue(): Promise<void> {
@@ -448,10 +439,6 @@ export class Pipeline {
       return null;
     }
   }
-}
-
-function describeError(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function compileFailed(error: unknown, source: string): Diagnostic {

@@ -6,6 +6,7 @@
 import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { SerialRunner } from '../../../core/serial.ts';
 import { NamedFileError, readNamedFile, unreadableReason } from '../../../core/named-file.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document/document.ts';
@@ -61,7 +62,7 @@ export class FileProvider implements Provider {
   #files = new Map<string, KnownFile>();
   #watch: FileWatch | null = null;
   #publish: (config: RoutingConfig) => void = () => {};
-  #reading: Promise<void> = Promise.resolve();
+  readonly #readings: SerialRunner;
   #isStarted = false;
   /** Looks at files that were put off, by path. */
   readonly #looks = new Map<string, number>();
@@ -74,6 +75,7 @@ export class FileProvider implements Provider {
     this.#config = config;
     this.#context = context;
     this.#system = system;
+    this.#readings = new SerialRunner(context.log, 'the files of the provider "file" cannot be read');
   }
 
   async start(publish: (config: RoutingConfig) => void): Promise<void> {
@@ -88,13 +90,12 @@ export class FileProvider implements Provider {
 
   /** Calls wait for each other. */
   reload(): Promise<void> {
-    this.#reading = this.#reading.then(() => this.#read());
-    return this.#reading;
+    return this.#readings.run(() => this.#read());
   }
 
   async stop(): Promise<void> {
     this.#watch?.stop();
-    await this.#reading;
+    await this.#readings.settled;
   }
 
   async #read(): Promise<void> {
