@@ -222,6 +222,7 @@ function overview(
       accessLog: install.accessLog !== null,
     },
     providers: names,
+    providerStates: pipeline.providers,
     snapshot: { version, digest, pinned: pipeline.history.pinned },
     ...pinPart(pipeline),
   };

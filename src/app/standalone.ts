@@ -237,6 +237,8 @@ export class Standalone {
         state?.saved ?? inheritance?.history,
         state?.history,
       ),
+      // Better no successor than one that lacks the routes of a provider: the running process goes on.
+      ...(options.predecessor === undefined ? {} : { patienceMs: null }),
       earlier: inheritance?.rest == null ? [] : [decodePushed(inheritance.rest, install)],
       internalServices: internalServices(install.admin),
       lastGoodForms:
@@ -553,6 +555,7 @@ export class Standalone {
     // Begins to drain at once.
     const drained = this.#supervisor.stop(graceMs, patienceMs, isShared);
     // A start that is under way ends at its next step.
+    this.#pipeline.waitNoLonger();
     await this.#starting?.catch(() => {});
     await this.#watch?.stop();
     this.#ocsp?.stop();

@@ -197,7 +197,12 @@ async function readRouting(
     { log: SILENT, clock: new SystemClock(), substitutions: operatorSubstitutions(environment), plugins },
   );
   return new Promise((resolve) => {
-    void provider.start(resolve);
+    const ending = new AbortController();
+    const published = (config: RoutingConfig): void => {
+      ending.abort();
+      resolve(config);
+    };
+    void provider.run(published, ending.signal);
   });
 }
 

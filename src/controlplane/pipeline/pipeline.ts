@@ -19,7 +19,7 @@ import { compile, type CompileResult } from '../compile/compile.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
-import { OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
+import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
@@ -27,11 +27,14 @@ import { createProviders } from '../providers/registry.ts';
 import { DisabledLog } from './disabled-log.ts';
 import { LastGood } from './last-good.ts';
 import { differencesBetween, isSame, pinDiagnostic, pinStatus, writtenPlaces, type PinStatus } from './pin.ts';
+import { ProviderRuns } from './provider-runs.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 import { decodeForms, WrittenForms } from './written-forms.ts';
 
 /** Rules kept parsed beyond those in use before the cache is dropped. */
 const MAX_RULES = 200_000;
+/** What is on disk is there by then; a source that answers later than this may never do. */
+const START_PATIENCE_MS = 30_000;
 /** The main thread is not held up for longer at a time. */
 const SLICE_MS = 10;
 
@@ -45,6 +48,8 @@ export interface PipelineOptions {
   readonly internalServices: Readonly<Record<string, ServiceSpec>>;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
+  /** How long the start waits for each provider's first configuration; null for as long as it takes, half a minute when left out. */
+  readonly patienceMs?: number | null;
   /** What providers that do not publish at start had before. */
   readonly earlier?: readonly RoutingConfig[];
   /** Beside those. */
@@ -67,6 +72,7 @@ export interface LastGoodForms {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #providers: Provider[];
+  readonly #runs: ProviderRuns;
   #install: InstallConfig;
   /** Of the install configuration in force. */
   #installDiagnostics: readonly Diagnostic[] = [];
@@ -103,6 +109,8 @@ export class Pipeline {
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
     this.#disabled = new DisabledLog(options.log);
     this.#changes = new SerialRunner(options.log, 'a change could not be put into force');
+    const { log, patienceMs = START_PATIENCE_MS } = options;
+    this.#runs = new ProviderRuns({ log, patienceMs, received: (config) => this.#receive(config) });
     options.history.compileForms = (snapshot) => this.#compileForms(snapshot);
     for (const form of options.lastGoodForms?.saved ?? []) this.#remember(form);
     this.#providers = [
@@ -133,7 +141,8 @@ export class Pipeline {
 
   /** The first snapshot, of everything the providers have at start, or of what was pinned before. */
   async start(): Promise<Snapshot> {
-    for (const provider of this.#providers) await provider.start((config) => this.#receive(config));
+    await Promise.all(this.#providers.map((provider) => this.#runs.begin(provider)));
+    this.#sortConfigs();
     await this.#parseRules([...this.#configs.values()]);
     this.#compile();
     const { history } = this.#options;
@@ -172,8 +181,14 @@ export class Pipeline {
     return this.#lastGood.forms();
   }
 
-  get providers(): readonly Provider[] {
-    return this.#providers;
+  /** Of every provider: its name, and whether it has published yet. */
+  get providers(): ProviderRuns['states'] {
+    return this.#runs.states;
+  }
+
+  /** The process ends while it starts: `start` waits for no provider any longer. */
+  waitNoLonger(): void {
+    this.#runs.waitNoLonger();
   }
 
   /** Everything that was received is in force. */
@@ -237,12 +252,12 @@ export class Pipeline {
     const { routing, readRoutingAgain } = install;
     const fresh = new InstallProvider(routing, readRoutingAgain, this.#options.log);
     this.#providers.push(fresh);
-    await fresh.start((config) => this.#receive(config));
+    await this.#runs.begin(fresh);
   }
 
   /** Reads all sources anew and settles when what they hold is in force. */
   async reload(): Promise<void> {
-    await Promise.all(this.#providers.map((provider) => provider.reload()));
+    await this.#runs.readAgain();
     if (this.#publisher !== null) this.#apply();
     await this.#changes.settled;
   }
@@ -260,7 +275,7 @@ export class Pipeline {
 
   async stop(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    await Promise.all(this.#providers.map((provider) => provider.stop()));
+    await this.#runs.stop();
     await this.#changes.settled;
   }
 
@@ -276,6 +291,16 @@ export class Pipeline {
   #schedule(delayMs: number): void {
     if (delayMs <= 0) this.#apply();
     else this.#timer ??= setTimeout(() => this.#apply(), delayMs);
+  }
+
+  /** In the order of the providers, so that diagnostics do not depend on who published first. */
+  #sortConfigs(): void {
+    for (const { name } of this.#providers) {
+      const config = this.#configs.get(name);
+      if (config === undefined) continue;
+      this.#configs.delete(name);
+      this.#configs.set(name, config);
+    }
   }
 
   async #applyAnew(): Promise<void> {
@@ -360,7 +385,22 @@ export class Pipeline {
       pinned === null ? writtenPlaces(this.result) : (pinned.written ?? {}),
       () => (pinned === null ? null : history.formsOf(pinned.version)) ?? this.#forms.of(this.#inForce),
     );
+    this.#report(version);
     events.emit('snapshot', { version, digest, pinned: history.pinned, ...changes });
+  }
+
+  #report(version: number): void {
+    for (const provider of this.#providers) {
+      if (provider.report === undefined) continue;
+      const disabled = new Map<string, readonly string[]>();
+      for (const section of OBJECT_SECTIONS) {
+        for (const { provider: from, object, errors } of this.result[section].values()) {
+          if (from !== provider.name || errors.length === 0) continue;
+          disabled.set(`${OBJECT_KINDS[section].kind} ${object.name}`, errors);
+        }
+      }
+      provider.report({ version, disabled });
+    }
   }
 
   /** Between rules that take long the main thread answers others. */

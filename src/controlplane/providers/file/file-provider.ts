@@ -7,13 +7,14 @@ import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { SerialRunner } from '../../../core/serial.ts';
+import { aborted } from '../../../core/sleep.ts';
 import { NamedFileError, readNamedFile, unreadableReason } from '../../../core/named-file.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document/document.ts';
 import { mergeRouting } from '../../config/routing/merge-routing.ts';
 import { decodeRouting, type RoutingConfig } from '../../config/routing/routing-config.ts';
 import type { FileProviderConfig } from '../../config/install/install-config.ts';
-import type { Provider, ProviderContext } from '../define.ts';
+import type { Provider, ProviderContext, Publish } from '../define.ts';
 import { FileWatch, type WatchSystem } from './file-watch.ts';
 
 const NAME = 'file';
@@ -61,14 +62,13 @@ export class FileProvider implements Provider {
   readonly #system: WatchSystem | undefined;
   #files = new Map<string, KnownFile>();
   #watch: FileWatch | null = null;
-  #publish: (config: RoutingConfig) => void = () => {};
+  #publish: Publish = () => {};
   readonly #readings: SerialRunner;
-  #isStarted = false;
   /** Looks at files that were put off, by path. */
   readonly #looks = new Map<string, number>();
   /** The root that the files are from. */
   #root = '';
-  /** What was published last. */
+  /** What was published last; null while nothing is served. */
   #published: { readonly files: readonly KnownFile[]; readonly problems: string } | null = null;
 
   constructor(config: FileProviderConfig, context: ProviderContext, system?: WatchSystem) {
@@ -78,24 +78,21 @@ export class FileProvider implements Provider {
     this.#readings = new SerialRunner(context.log, 'the files of the provider "file" cannot be read');
   }
 
-  async start(publish: (config: RoutingConfig) => void): Promise<void> {
+  async run(publish: Publish, signal: AbortSignal): Promise<void> {
     this.#publish = publish;
     if (this.#config.watch) {
-      const changed = (): void => void this.reload();
+      const changed = (): void => void this.readAgain();
       this.#watch = new FileWatch(changed, this.#context.log, this.#system);
     }
-    await this.reload();
-    this.#isStarted = true;
+    await this.readAgain();
+    await aborted(signal);
+    this.#watch?.stop();
+    await this.#readings.settled;
   }
 
   /** Calls wait for each other. */
-  reload(): Promise<void> {
+  readAgain(): Promise<void> {
     return this.#readings.run(() => this.#read());
-  }
-
-  async stop(): Promise<void> {
-    this.#watch?.stop();
-    await this.#readings.settled;
   }
 
   async #read(): Promise<void> {
@@ -247,7 +244,7 @@ export class FileProvider implements Provider {
   /** True when the file will be looked at again: what it held before counts until then. */
   #putOff(path: string): boolean {
     const looks = (this.#looks.get(path) ?? 0) + 1;
-    if (this.#watch === null || !this.#isStarted || looks > MAX_LOOKS) return false;
+    if (this.#watch === null || this.#published === null || looks > MAX_LOOKS) return false;
     this.#looks.set(path, looks);
     this.#watch.lookAgain();
     return true;
