@@ -4,13 +4,16 @@ import { mergeRouting } from '../controlplane/config/routing/merge-routing.ts';
 import { parseConfig } from '../controlplane/config/document/document.ts';
 import { ROUTING_SECTIONS } from '../controlplane/config/document/document-kind.ts';
 import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
-import { INSTALL_PROVIDER } from '../controlplane/config/install/install-config.ts';
+import { fileProvider } from '../controlplane/providers/file/file-provider.ts';
+import { INSTALL_PROVIDER } from '../controlplane/providers/install/install-provider.ts';
+import { restProvider } from '../controlplane/providers/rest/rest-provider.ts';
 import { isMap } from '../schema/schema.ts';
 import type { KnownPlugins } from '../schema/decode-context.ts';
 import type { Substitutions } from '../schema/substitution.ts';
 import type { ApiRequest } from './endpoint.ts';
 
-const PROVIDERS: readonly string[] = ['file', 'rest', INSTALL_PROVIDER];
+/** Of which somebody has the text. */
+const CHECKED: readonly string[] = [fileProvider.kind, restProvider.kind, INSTALL_PROVIDER];
 
 interface CheckedFile {
   readonly path: string;
@@ -67,8 +70,8 @@ function filesOf({ body, contentType }: ApiRequest): readonly CheckedFile[] | st
       return 'each of "files" has a "path" and a "text"';
     }
     const provider = file['provider'] ?? 'file';
-    if (typeof provider !== 'string' || !PROVIDERS.includes(provider)) {
-      return `"provider" is one of ${PROVIDERS.join(', ')}`;
+    if (typeof provider !== 'string' || !CHECKED.includes(provider)) {
+      return `"provider" is one of ${CHECKED.join(', ')}`;
     }
     decoded.push({ path: file['path'], text: file['text'], provider });
   }

@@ -14,7 +14,7 @@ import { dashboardPage } from '../api/dashboard-page.ts';
 import { decodePushed, endpointsOf, restEndpoint } from '../api/endpoints.ts';
 import { enabledInternalServices, internalServices } from '../controlplane/compile/internal-services.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
-import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/routing/internal-routing.ts';
+import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/install/internal-routing.ts';
 import { FileStore } from '../controlplane/store/file-store.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
 import { AcmeProvider } from '../controlplane/acme/acme-provider.ts';

@@ -113,10 +113,7 @@ export class Pipeline {
     this.#runs = new ProviderRuns({ log, patienceMs, received: (config) => this.#receive(config) });
     options.history.compileForms = (snapshot) => this.#compileForms(snapshot);
     for (const form of options.lastGoodForms?.saved ?? []) this.#remember(form);
-    this.#providers = [
-      ...(options.providers ?? createProviders(options.install, options.log, options.clock)),
-      ...(options.moreProviders ?? []),
-    ];
+    this.#providers = [...(options.providers ?? providersOf(options)), ...(options.moreProviders ?? [])];
     for (const config of options.earlier ?? []) this.#configs.set(config.provider, config);
     const { routing } = options.install;
     if (options.providers !== undefined && routing !== null) this.#configs.set(routing.provider, routing);
@@ -479,6 +476,12 @@ export class Pipeline {
       return null;
     }
   }
+}
+
+function providersOf({ install, log, clock }: PipelineOptions): readonly Provider[] {
+  const { providers, routing, readRoutingAgain, keepLastGood, substitutions, plugins } = install;
+  const own = routing === null ? [] : [new InstallProvider(routing, readRoutingAgain, log)];
+  return [...own, ...createProviders(providers, { log, clock, keepLastGood, substitutions, plugins: plugins.known })];
 }
 
 function compileFailed(error: unknown, source: string): Diagnostic {

@@ -7,7 +7,8 @@ import { ManualClock, SystemClock, type Clock } from '../../../core/clock.ts';
 import { NO_PLUGINS } from '../../../schema/decode-context.ts';
 import type { RoutingConfig } from '../../config/routing/routing-config.ts';
 import { operatorSubstitutions } from '../../config/install/operator-substitutions.ts';
-import { FileProvider } from './file-provider.ts';
+import { decoderOf } from '../define.ts';
+import { FileProvider, fileProvider } from './file-provider.ts';
 import type { WatchSystem } from './file-watch.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
@@ -101,9 +102,8 @@ async function start(
     {
       log: SILENT,
       clock: byHand ?? new SystemClock(),
-      substitutions: operatorSubstitutions({}),
-      plugins: NO_PLUGINS,
       keepLastGood,
+      decode: decoderOf(fileProvider, operatorSubstitutions({}), NO_PLUGINS),
     },
     byHand === undefined ? undefined : BLIND,
   );

@@ -1,13 +1,24 @@
 // Routing sections of the install file. Files that its options name, such as certificates, are followed here; the file
-// itself is read again by whoever reads the rest of it, and handed over.
+// itself is read again by whoever reads the rest of it, and handed over: that is why it has no definition in the list of
+// providers, as those that have options and a source of their own.
 
 import type { Log } from '../../../core/log.ts';
 import { aborted } from '../../../core/sleep.ts';
 import type { RoutingConfig } from '../../config/routing/routing-config.ts';
-import { INSTALL_PROVIDER, type InstallConfig } from '../../config/install/install-config.ts';
 import type { Provider, Publish } from '../define.ts';
 import { namesUnreadable } from '../file/file-provider.ts';
 import { FileWatch } from '../file/file-watch.ts';
+
+/** Provider name of routing sections in the install file itself. */
+export const INSTALL_PROVIDER = 'install';
+
+/** What the install file says of routing. */
+export interface OwnRouting {
+  /** Null when it has no such section. */
+  readonly routing: RoutingConfig | null;
+  /** The same with the files as they are now that its options name. */
+  readonly readRoutingAgain: (previous: RoutingConfig) => RoutingConfig;
+}
 
 export class InstallProvider implements Provider {
   readonly name = INSTALL_PROVIDER;
@@ -16,11 +27,7 @@ export class InstallProvider implements Provider {
   #config: RoutingConfig;
   #publish: Publish = () => {};
 
-  constructor(
-    routing: NonNullable<InstallConfig['routing']>,
-    decodeAgain: InstallConfig['readRoutingAgain'],
-    log: Log,
-  ) {
+  constructor(routing: RoutingConfig, decodeAgain: OwnRouting['readRoutingAgain'], log: Log) {
     this.#config = routing;
     this.#decodeAgain = decodeAgain;
     this.#watch = new FileWatch(() => void this.readAgain(), log);
@@ -42,7 +49,7 @@ export class InstallProvider implements Provider {
   }
 
   /** The file has been read again. */
-  async replace({ routing, readRoutingAgain }: Pick<InstallConfig, 'routing' | 'readRoutingAgain'>): Promise<void> {
+  async replace({ routing, readRoutingAgain }: OwnRouting): Promise<void> {
     this.#decodeAgain = readRoutingAgain;
     // Without any routing section now: that is one without objects.
     this.#config = routing ?? readRoutingAgain(this.#config);
