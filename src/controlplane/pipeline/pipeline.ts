@@ -19,7 +19,7 @@ import { compile, type CompileResult } from '../compile/compile.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
-import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
+import { OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
@@ -48,7 +48,7 @@ export interface PipelineOptions {
   readonly internalServices: Readonly<Record<string, ServiceSpec>>;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
-  /** How long the start waits for each provider's first configuration; null for as long as it takes, half a minute when left out. */
+  /** How long the start waits for each provider's first configuration: half a minute when left out, null for no limit. */
   readonly patienceMs?: number | null;
   /** What providers that do not publish at start had before. */
   readonly earlier?: readonly RoutingConfig[];
@@ -382,22 +382,8 @@ export class Pipeline {
       pinned === null ? writtenPlaces(this.result) : (pinned.written ?? {}),
       () => (pinned === null ? null : history.formsOf(pinned.version)) ?? this.#forms.of(this.#inForce),
     );
-    this.#report(version);
+    this.#runs.report(version, this.result);
     events.emit('snapshot', { version, digest, pinned: history.pinned, ...changes });
-  }
-
-  #report(version: number): void {
-    for (const provider of this.#providers) {
-      if (provider.report === undefined) continue;
-      const disabled = new Map<string, readonly string[]>();
-      for (const section of OBJECT_SECTIONS) {
-        for (const { provider: from, object, errors } of this.result[section].values()) {
-          if (from !== provider.name || errors.length === 0) continue;
-          disabled.set(`${OBJECT_KINDS[section].kind} ${object.name}`, errors);
-        }
-      }
-      provider.report({ version, disabled });
-    }
   }
 
   /** Between rules that take long the main thread answers others. */

@@ -4,6 +4,8 @@
 
 import { describeError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import type { CompiledObjects } from '../compile/compilation.ts';
+import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 
@@ -78,6 +80,21 @@ export class ProviderRuns {
       }
     });
     await Promise.all(readings);
+  }
+
+  /** Tells those that want to know what has become of their objects. */
+  report(version: number, objects: CompiledObjects): void {
+    for (const { provider } of this.#runs) {
+      if (provider.report === undefined) continue;
+      const disabled = new Map<string, readonly string[]>();
+      for (const section of OBJECT_SECTIONS) {
+        for (const { provider: from, object, errors } of objects[section].values()) {
+          if (from !== provider.name || errors.length === 0) continue;
+          disabled.set(`${OBJECT_KINDS[section].kind} ${object.name}`, errors);
+        }
+      }
+      provider.report({ version, disabled });
+    }
   }
 
   /** Settles when all have ended. What they publish from now on is left out. */
