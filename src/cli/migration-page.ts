@@ -34,6 +34,11 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
     'sent, or dropped without a word',
     'the entry is left out, with a warning',
   ],
+  [
+    'what is sent to `providers.rest` and names a file: `usersFile`, `certFile`',
+    'the process reads the file',
+    'an error in the object: entries and PEM are written out',
+  ],
   ['numbers where text is wanted, `X-Version: 1.10`', '`1.1`', '`1.10`, as it is written'],
   ['`healthCheck.interval` below 100 ms', 'as it is', '100 ms'],
   ['`healthCheck.path` that is a whole URL', 'another server is asked', 'an error'],

@@ -60,7 +60,8 @@ export interface ProviderDefinition<Options extends object = object> {
   readonly options: Schema<Options>;
   /**
    * Whose words it brings. The operator's may substitute variables and files, and name files; those of tenants, who are
-   * others than those that run the process, are plain text.
+   * others than those that run the process, are plain text. Both may name plugins, which the install configuration alone
+   * has loaded.
    */
   readonly words: Words;
   /** Left out by one that has no source of its own: its configuration is sent to the API. */
