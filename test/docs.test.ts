@@ -12,7 +12,9 @@ import { DIAGNOSTIC_CODES } from '../src/controlplane/config/diagnostic-codes.ts
 import { parseConfig } from '../src/controlplane/config/document/document.ts';
 import { decodeInstall } from '../src/controlplane/config/install/install-config.ts';
 import type { InstalledPlugins } from '../src/controlplane/config/install/plugins.ts';
-import { decodeRouting } from '../src/controlplane/config/routing/routing-config.ts';
+import { operatorSubstitutions } from '../src/controlplane/config/install/operator-substitutions.ts';
+import { decoderOf } from '../src/controlplane/providers/define.ts';
+import { fileProvider } from '../src/controlplane/providers/file/file-provider.ts';
 import { parseArguments } from '../src/cli/arguments.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { renderGenerated } from '../src/cli/generated.ts';
@@ -53,7 +55,7 @@ test('every YAML block is a configuration without a word to say against it', asy
       expect(isMap(value)).toBe(true);
       const isRouting = Object.keys(value as object).every((key) => ['http', 'tls'].includes(key)); // A map, as asserted.
       const { diagnostics } = isRouting
-        ? decodeRouting('file', parseConfig('block.yml', yaml!), { plugins: plugins.known })
+        ? decoderOf(fileProvider, operatorSubstitutions({}), plugins.known)(parseConfig('block.yml', yaml!))
         : decodeInstall('block.yml', yaml!, plugins);
       // Files of a machine that runs the router; the page's own test puts some there.
       const wrong = diagnostics.filter(({ code, message }) => !isElsewhere(code, message));

@@ -10,7 +10,7 @@ import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { InternalService } from '../controlplane/compile/internal-services.ts';
 import { isLoopback, type AdminConfig } from '../controlplane/config/install/install-config.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/routing/internal-routing.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import { MAX_FILE_BYTES } from '../controlplane/config/document/document.ts';
 import { listenError, type BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';

@@ -74,6 +74,9 @@ export const certificateStatus = shape({
   failures: integer,
 });
 
+const PROVIDER_STATES =
+  '`waiting`: it has published nothing yet; `failed`: it has ended, and what it published last stays in force.';
+
 export const overview = shape({
   ...Object.fromEntries(
     LISTED_PARTS.map((part) => [part, shape(Object.fromEntries(listedOf(part).map(([name]) => [name, counts])))]),
@@ -81,6 +84,9 @@ export const overview = shape({
   certificates: counts,
   features: shape({ tracing: text, metrics: text, accessLog: flag }),
   providers: strings,
+  providerStates: listOf(
+    shape({ name: text, state: { enum: ['waiting', 'ready', 'failed'], description: PROVIDER_STATES } }),
+  ),
   snapshot: shape({ version: integer, digest: text, pinned: { type: ['integer', 'null'] } }),
   'pin?': pin,
 });

@@ -3,14 +3,18 @@
 import { mergeRouting } from '../controlplane/config/routing/merge-routing.ts';
 import { parseConfig } from '../controlplane/config/document/document.ts';
 import { ROUTING_SECTIONS } from '../controlplane/config/document/document-kind.ts';
-import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
-import { INSTALL_PROVIDER } from '../controlplane/config/install/install-config.ts';
+import type { RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
+import { decoderOf } from '../controlplane/providers/define.ts';
+import { fileProvider } from '../controlplane/providers/file/file-provider.ts';
+import { INSTALL_PROVIDER } from '../controlplane/providers/install/install-provider.ts';
+import { restProvider } from '../controlplane/providers/rest/rest-provider.ts';
 import { isMap } from '../schema/schema.ts';
 import type { KnownPlugins } from '../schema/decode-context.ts';
 import type { Substitutions } from '../schema/substitution.ts';
 import type { ApiRequest } from './endpoint.ts';
 
-const PROVIDERS: readonly string[] = ['file', 'rest', INSTALL_PROVIDER];
+/** Of which somebody has the text. */
+const CHECKED: readonly string[] = [fileProvider.kind, restProvider.kind, INSTALL_PROVIDER];
 
 interface CheckedFile {
   readonly path: string;
@@ -36,7 +40,7 @@ export function decodeCheck(request: ApiRequest, options: CheckOptions): readonl
   );
 }
 
-function decodeFile({ path, text, provider }: CheckedFile, options: CheckOptions): RoutingConfig {
+function decodeFile({ path, text, provider }: CheckedFile, { substitutions, plugins }: CheckOptions): RoutingConfig {
   const document = parseConfig(path, text);
   const { value } = document;
   // Of an install file, its routing sections.
@@ -44,7 +48,8 @@ function decodeFile({ path, text, provider }: CheckedFile, options: CheckOptions
     provider === INSTALL_PROVIDER && isMap(value)
       ? Object.fromEntries(Object.entries(value).filter(([key]) => ROUTING_SECTIONS.includes(key.toLowerCase())))
       : value;
-  return decodeRouting(provider, { ...document, value: routing }, options);
+  const words = provider === restProvider.kind ? restProvider.words : 'operator';
+  return decoderOf({ kind: provider, words }, substitutions, plugins)({ ...document, value: routing });
 }
 
 function filesOf({ body, contentType }: ApiRequest): readonly CheckedFile[] | string {
@@ -67,8 +72,8 @@ function filesOf({ body, contentType }: ApiRequest): readonly CheckedFile[] | st
       return 'each of "files" has a "path" and a "text"';
     }
     const provider = file['provider'] ?? 'file';
-    if (typeof provider !== 'string' || !PROVIDERS.includes(provider)) {
-      return `"provider" is one of ${PROVIDERS.join(', ')}`;
+    if (typeof provider !== 'string' || !CHECKED.includes(provider)) {
+      return `"provider" is one of ${CHECKED.join(', ')}`;
     }
     decoded.push({ path: file['path'], text: file['text'], provider });
   }

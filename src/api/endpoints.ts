@@ -2,12 +2,14 @@
 
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import { LISTED_PARTS, listedOf, type RoutingPart } from '../controlplane/config/routing/object-kinds.ts';
-import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
+import type { RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
 import { parseConfig } from '../controlplane/config/document/document.ts';
 import { diffResults } from '../controlplane/pipeline/diff.ts';
 import { explain } from '../controlplane/pipeline/explain.ts';
 import { explainKnowledge } from '../controlplane/pipeline/explain-knowledge.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
+import { decoderOf } from '../controlplane/providers/define.ts';
+import { restProvider } from '../controlplane/providers/rest/rest-provider.ts';
 import { isRunning, isSame } from '../controlplane/pipeline/pin.ts';
 import type { StapleStatus } from '../model/message/staple.ts';
 import { SignalboxError } from '../core/errors.ts';
@@ -222,6 +224,7 @@ function overview(
       accessLog: install.accessLog !== null,
     },
     providers: names,
+    providerStates: pipeline.providers,
     snapshot: { version, digest, pinned: pipeline.history.pinned },
     ...pinPart(pipeline),
   };
@@ -359,8 +362,8 @@ function takeoverEndpoint(source: TakeoverSource): Endpoint {
 }
 
 /** What was sent to the provider `rest`, of an earlier process or now. */
-export function decodePushed(text: string, { plugins }: InstallConfig): RoutingConfig {
-  return decodeRouting('rest', parseConfig(PUSHED, text), { plugins: plugins.known });
+export function decodePushed(text: string, { substitutions, plugins }: InstallConfig): RoutingConfig {
+  return decoderOf(restProvider, substitutions, plugins.known)(parseConfig(PUSHED, text));
 }
 
 /** PUT of a whole routing configuration; also behind `rest@internal`. */

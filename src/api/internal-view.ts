@@ -2,7 +2,7 @@
 // routers and middlewares that stand for its doors. They are shown, and routed by nobody: see admin-server.ts.
 
 import type { AdminConfig } from '../controlplane/config/install/install-config.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/routing/internal-routing.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import type { ShownObject } from './traefik-view.ts';
 
 /** Traefik's are the highest there are, too. */

@@ -4,11 +4,12 @@
 import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
-import { decodeInstallDocument, INSTALL_PROVIDER } from '../controlplane/config/install/install-config.ts';
+import { decodeInstallDocument } from '../controlplane/config/install/install-config.ts';
 import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';
 import { loadInstalledPlugins } from '../controlplane/config/install/plugins.ts';
 import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
 import type { ConfigDocument } from '../controlplane/config/document/document.ts';
+import { INSTALL_PROVIDER } from '../controlplane/providers/install/install-provider.ts';
 import type { InstallInput, RoutingInput } from './input-types.ts';
 import { Standalone } from './standalone.ts';
 

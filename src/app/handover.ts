@@ -4,7 +4,7 @@
 import type { TakeoverSource } from '../api/endpoints.ts';
 import type { AdminServer } from '../api/admin-server.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/routing/internal-routing.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import type { StateStore } from '../controlplane/store/define.ts';
 import type { StoredForms } from '../controlplane/store/stored-forms.ts';

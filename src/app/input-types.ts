@@ -172,17 +172,17 @@ export interface InstallInput {
       /** Go templates are not run. */
       readonly debugLogGeneratedTemplate?: boolean | string;
     };
+    /** Routing configuration that is sent to the API. */
+    readonly rest?: {
+      /** Take PUT /api/providers/rest on the internal entry point, with the token of `api.token`; otherwise through the Unix socket, or where a router names `rest@internal`. */
+      readonly insecure?: boolean | string;
+    };
     /** Least time between two applied changes of one provider. Traefik waits 2 s. */
     readonly providersThrottleDuration?: number | string;
     /** An object or section that cannot be read any more goes on as it last was, over restarts where `state` is, and so does what a file or directory held that `providers.file` names and that vanishes; `false` lets a mistake count at once. */
     readonly keepLastGood?: boolean | string;
     /** Which provider’s router is asked first when priorities are equal. */
     readonly precedence?: ReadonlyArray<string> | string;
-    /** Routing configuration that is sent to the API. */
-    readonly rest?: {
-      /** Take PUT /api/providers/rest on the internal entry point, with the token of `api.token`; otherwise through the Unix socket, or where a router names `rest@internal`. */
-      readonly insecure?: boolean | string;
-    };
   };
   /** Application log. */
   readonly log?: {

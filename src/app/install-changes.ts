@@ -6,7 +6,7 @@ import { formatPath, type PathSegment } from '../schema/decode-context.ts';
 import { isMap } from '../schema/schema.ts';
 import type { ConfigDocument } from '../controlplane/config/document/document.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/routing/internal-routing.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 
 /** Options and sections that are read anew; everything else is read at start. */
 const LIVE: readonly RegExp[] = [

@@ -3,6 +3,7 @@
 
 import { readNamedFile, unreadableReason } from '../core/named-file.ts';
 import type { Log } from '../core/log.ts';
+import { SerialRunner } from '../core/serial.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { MAX_FILE_BYTES, type ConfigDocument } from '../controlplane/config/document/document.ts';
 import {
@@ -38,13 +39,14 @@ export class InstallWatch {
   #text: string | null = null;
   /** Why the file could not be read the last time. */
   #unreadable = '';
-  #running: Promise<void> = Promise.resolve();
+  readonly #serial: SerialRunner;
   #isStopped = false;
   applied = 0;
   refused = 0;
 
   constructor(options: InstallWatchOptions) {
     this.#options = options;
+    this.#serial = new SerialRunner(options.log, 'the install configuration cannot be read again');
     this.#watch = new FileWatch(() => void this.#inOrder(() => this.#look()), options.log);
   }
 
@@ -63,19 +65,13 @@ export class InstallWatch {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#watch.stop();
-    await this.#running;
+    await this.#serial.settled;
   }
 
   #inOrder(work: () => Promise<void>): Promise<void> {
-    this.#running = this.#running.then(async () => {
-      if (this.#isStopped) return;
-      try {
-        await work();
-      } catch (error) {
-        this.#options.log.error('the install configuration cannot be read again', { error: String(error) });
-      }
+    return this.#serial.run(async () => {
+      if (!this.#isStopped) await work();
     });
-    return this.#running;
   }
 
   async #look(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { shownCertificate } from '../api/certificates.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
-import { INTERNAL_PROVIDER } from '../controlplane/config/routing/internal-routing.ts';
+import { INTERNAL_PROVIDER } from '../controlplane/config/install/internal-routing.ts';
 import type { Stapler } from '../controlplane/ocsp/stapler.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { tcpServiceKey } from '../model/tcp.ts';

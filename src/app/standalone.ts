@@ -14,7 +14,7 @@ import { dashboardPage } from '../api/dashboard-page.ts';
 import { decodePushed, endpointsOf, restEndpoint } from '../api/endpoints.ts';
 import { enabledInternalServices, internalServices } from '../controlplane/compile/internal-services.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
-import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/routing/internal-routing.ts';
+import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/install/internal-routing.ts';
 import { FileStore } from '../controlplane/store/file-store.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
 import { AcmeProvider } from '../controlplane/acme/acme-provider.ts';
@@ -237,6 +237,8 @@ export class Standalone {
         state?.saved ?? inheritance?.history,
         state?.history,
       ),
+      // Better no successor than one that lacks the routes of a provider: the running process goes on.
+      ...(options.predecessor === undefined ? {} : { patienceMs: null }),
       earlier: inheritance?.rest == null ? [] : [decodePushed(inheritance.rest, install)],
       internalServices: internalServices(install.admin),
       lastGoodForms:
@@ -553,6 +555,7 @@ export class Standalone {
     // Begins to drain at once.
     const drained = this.#supervisor.stop(graceMs, patienceMs, isShared);
     // A start that is under way ends at its next step.
+    this.#pipeline.waitNoLonger();
     await this.#starting?.catch(() => {});
     await this.#watch?.stop();
     this.#ocsp?.stop();

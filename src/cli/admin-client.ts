@@ -10,7 +10,7 @@ import {
   loadInstallConfig,
   type AdminConfig,
 } from '../controlplane/config/install/install-config.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/routing/internal-routing.ts';
+import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';
 import { isMap } from '../schema/schema.ts';
 import type { Arguments } from './arguments.ts';

@@ -25,7 +25,8 @@ import { operatorSubstitutions } from '../controlplane/config/install/operator-s
 import { PluginLoadError } from '../controlplane/config/install/plugins.ts';
 import { bySection, OBJECT_SECTIONS } from '../controlplane/config/routing/object-kinds.ts';
 import type { RoutingConfig, RoutingObject, RoutingSections } from '../controlplane/config/routing/routing-config.ts';
-import { FileProvider } from '../controlplane/providers/file/file-provider.ts';
+import { decoderOf, optionsOf } from '../controlplane/providers/define.ts';
+import { FileProvider, fileProvider } from '../controlplane/providers/file/file-provider.ts';
 import type { OptionFlag } from '../controlplane/config/install/install-sources.ts';
 
 export interface Checked {
@@ -121,7 +122,7 @@ export async function checkInstall(path: string | null, context: CheckContext): 
   const install = value ?? (document === null ? null : usablePart(document, context));
   if (install === null) return { diagnostics, documents, install, reads: [] };
   const configs: RoutingConfig[] = install.routing === null ? [] : [install.routing];
-  const { filename, directory } = install.fileProvider ?? {};
+  const { filename, directory } = optionsOf(fileProvider, install.providers) ?? {};
   const files = directory ?? filename;
   if (files !== undefined) configs.push(await readRouting({ filename, directory }, environment, install.plugins.known));
   // The inline routing's own diagnostics come with the install file's.
@@ -194,10 +195,20 @@ async function readRouting(
 ): Promise<RoutingConfig> {
   const provider = new FileProvider(
     { ...config, watch: false },
-    { log: SILENT, clock: new SystemClock(), substitutions: operatorSubstitutions(environment), plugins },
+    {
+      log: SILENT,
+      clock: new SystemClock(),
+      keepLastGood: true,
+      decode: decoderOf(fileProvider, operatorSubstitutions(environment), plugins),
+    },
   );
   return new Promise((resolve) => {
-    void provider.start(resolve);
+    const ending = new AbortController();
+    const published = (config: RoutingConfig): void => {
+      ending.abort();
+      resolve(config);
+    };
+    void provider.run(published, ending.signal);
   });
 }
 

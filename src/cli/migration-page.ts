@@ -1,6 +1,6 @@
 // The page for people who come from Traefik: what is different on purpose, and how each option fares, from the schemas.
 
-import { migrationTable, type MigrationEntry } from '../controlplane/config/migration.ts';
+import { migrationTable, type MigrationEntry } from '../controlplane/config/install/migration.ts';
 
 /** Subject, there, here. */
 const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
@@ -33,6 +33,11 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
     '`customRequestHeaders` and `customResponseHeaders` with `Connection`, `TE`, `Content-Length` and the like',
     'sent, or dropped without a word',
     'the entry is left out, with a warning',
+  ],
+  [
+    'what is sent to `providers.rest` and names a file: `usersFile`, `certFile`',
+    'the process reads the file',
+    'an error in the object: entries and PEM are written out',
   ],
   ['numbers where text is wanted, `X-Version: 1.10`', '`1.1`', '`1.10`, as it is written'],
   ['`healthCheck.interval` below 100 ms', 'as it is', '100 ms'],

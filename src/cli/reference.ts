@@ -10,6 +10,7 @@ import { middlewareOptions, routerOptions } from '../controlplane/config/routing
 import { OBJECT_KINDS, sectionsOf, type RoutingPart } from '../controlplane/config/routing/object-kinds.ts';
 import { serviceOptions } from '../controlplane/config/routing/service-options.ts';
 import { namedTransportOptions } from '../controlplane/config/routing/transport-options.ts';
+import { PROVIDERS } from '../controlplane/providers/registry.ts';
 import { DIAGNOSTIC_CODES } from '../controlplane/config/diagnostic-codes.ts';
 import { FAILURES } from '../dataplane/http/failure.ts';
 import { MATCHERS } from '../dataplane/match/matcher.ts';
@@ -74,7 +75,10 @@ function table(fields: Fields): string {
 }
 
 function installPage(): string {
-  return `${NOTE}# Install configuration\n\nRead at start, and again when it changes ([what takes effect then](../operations.md#changes-without-a-restart)), from one file in YAML, TOML or JSON. Keys are matched without regard to case; durations are written as in \`1m30s\`, and bare numbers count seconds. The same file may carry the [routing configuration](routing.md).\n\n${table(installOptions.fields!)}`;
+  const providers = PROVIDERS.map(
+    ({ kind, summary, description }) => `### \`providers.${kind}\`\n\n${summary} ${description}\n`,
+  );
+  return `${NOTE}# Install configuration\n\nRead at start, and again when it changes ([what takes effect then](../operations.md#changes-without-a-restart)), from one file in YAML, TOML or JSON. Keys are matched without regard to case; durations are written as in \`1m30s\`, and bare numbers count seconds. The same file may carry the [routing configuration](routing.md).\n\n${table(installOptions.fields!)}\n## Providers\n\n${providers.join('\n')}`;
 }
 
 function routingPage(): string {

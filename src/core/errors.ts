@@ -30,3 +30,8 @@ export class SignalboxError extends Error {
     this.code = code;
   }
 }
+
+/** For the log: with the stack, which says where. */
+export function describeError(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

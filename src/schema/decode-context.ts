@@ -103,7 +103,7 @@ export class DecodeContext {
   readonly substituted: Substituted[] = [];
   #errors = 0;
 
-  /** Without `substitutions`, `${NAME}` is plain text. */
+  /** Without `substitutions` these are the words of a tenant: `${NAME}` is plain text, and no option names a file. */
   constructor(
     source: string,
     locate: Locate,
@@ -115,6 +115,11 @@ export class DecodeContext {
     this.#locate = locate;
     this.#path = [];
     this.#substitutions = substitutions;
+  }
+
+  /** Whoever may substitute may read what the process can read; of others it would be a way to read it. */
+  get mayNameFiles(): boolean {
+    return this.#substitutions !== null;
   }
 
   noteFile(path: string): void {

@@ -8,8 +8,12 @@ import { string, type Schema } from './schema.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
-/** Reads a file the option names; reports what is wrong with it. */
+/** Reads a file the option names; reports what is wrong with it. A file of a tenant's choice is not even looked for. */
 function readNamed(name: string, context: DecodeContext): string | Invalid {
+  if (!context.mayNameFiles) {
+    const message = 'a file can be named only by whoever runs the router; write its content out';
+    return context.invalid(message, 'the content itself', context.show(name));
+  }
   context.noteFile(name);
   try {
     return readNamedFileSync(name, MAX_BYTES);
@@ -52,7 +56,7 @@ export function pem(kind: 'certificate' | 'key'): Schema<string> {
       if (given === INVALID) return INVALID;
       if (given.includes('-----BEGIN ')) return given;
       // Certificate and key are two files, which are never replaced at one moment.
-      context.mayKeepLast = true;
+      context.mayKeepLast = context.mayNameFiles;
       const text = readNamed(given, context);
       if (text === INVALID) return INVALID;
       context.substituted.push({ path: [...context.path], written: given });

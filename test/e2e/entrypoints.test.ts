@@ -278,7 +278,7 @@ udp:
   services: { echo: { loadBalancer: { servers: [{ address: "127.0.0.1:${datagrams.address().port}" }] } } }
 `;
   const both = (port: number): string =>
-    `  raw: { address: "${host}:${port}" }\n  dns: { address: "${host}:${port}/udp" }`;
+    `  raw: { address: "${host}:${port}", transport: { lifeCycle: { graceTimeOut: 1h } } }\n  dns: { address: "${host}:${port}/udp" }`;
   await using router = await startRouter({ install: at(''), workers: 2 });
   const asker = createSocket('udp4');
   const answers = async (port: number): Promise<string> => {

@@ -20,7 +20,9 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 function install(origin: number, extra = '', entryPoints = ''): string {
   return `
 entryPoints:
-  web: { address: "127.0.0.1:0", transport: { lifeCycle: { graceTimeOut: 1h } } }
+  web:
+    address: "127.0.0.1:0"
+    transport: { lifeCycle: { graceTimeOut: 1h }, respondingTimeouts: { headerTimeout: 1h } }
   secure: { address: "127.0.0.1:0", http: { tls: {} }, transport: { lifeCycle: { graceTimeOut: 1h } } }
 ${entryPoints}
   traefik: { address: "127.0.0.1:0" }
@@ -536,7 +538,7 @@ test('a successor that cannot have another address says so, and stays where the 
   await once(taken, 'listening');
   const { port } = taken.address() as net.AddressInfo;
   const { ports } = succession;
-  await succession.write(install(origin.port).replace('web: { address: "127.0.0.1:0"', `web: { address: "127.0.0.1:${port}"`));
+  await succession.write(install(origin.port).replace('web:\n    address: "127.0.0.1:0"', `web:\n    address: "127.0.0.1:${port}"`));
   expect((await succession.takeOver()).code).toBe(0);
   expect(succession.said()).toMatch(
     /ERROR an entry point cannot be had where the configuration says, and stays where it was entryPoint=web .*another process listens on/,

@@ -1,7 +1,7 @@
 // What substitutions stand for is on no disk: the state directory keeps what was written, which is substituted again when it is gone
 // back to. The words of whoever is not the operator have no substitutions, then as little as now.
 
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -11,15 +11,18 @@ import { startRouter, type RouterProcess } from '../support/router.ts';
 
 const HASH = '{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=';
 let state: string;
+let files: string;
 let origin: RecordingOrigin;
 
 beforeEach(async () => {
   state = await mkdtemp(join(tmpdir(), 'signalbox-state-'));
+  files = await mkdtemp(join(tmpdir(), 'signalbox-files-'));
   origin = await RecordingOrigin.start();
 });
 afterEach(async () => {
   await origin[Symbol.asyncDispose]();
   await rm(state, { recursive: true });
+  await rm(files, { recursive: true });
 });
 
 const routing = (extra: string): string => `
@@ -99,21 +102,37 @@ test('state keeps what was written, and goes back to it with the values of then 
   expect(JSON.stringify(await api(router, 'GET', 'http/middlewares'))).not.toMatch(/second-secret|ann:/);
 });
 
-test('what is pushed by others is plain text, also after a restart', async () => {
+test('what is pushed by others is plain text and reads no file, also after a restart', async () => {
   const plain = 'plain ${TOKEN}';
+  const named = join(files, 'users');
+  await writeFile(named, `ann:${HASH}\n`);
   const push = {
     http: {
-      routers: { mine: { rule: 'Path(`/mine`)', service: 's@file', middlewares: ['mine'], priority: 1000 } },
-      middlewares: { mine: { headers: { customRequestHeaders: { 'X-Secret': plain } } } },
+      routers: {
+        mine: { rule: 'Path(`/mine`)', service: 's@file', middlewares: ['mine'], priority: 1000 },
+        read: { rule: 'Path(`/read`)', service: 's@file', middlewares: ['read'], priority: 1000 },
+      },
+      middlewares: {
+        mine: { headers: { customRequestHeaders: { 'X-Secret': plain } } },
+        read: { basicAuth: { usersFile: named } },
+      },
     },
+  };
+  const statusOfRead = async (router: RouterProcess): Promise<number> => {
+    const authorization = `Basic ${Buffer.from('ann:test').toString('base64')}`;
+    const request = `GET /read HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization}\r\n\r\n`;
+    return (await RawClient.exchange(router.ports['web']!, request)).status;
   };
   {
     await using router = await start('first-secret', '');
-    await api(router, 'PUT', 'providers/rest', push);
+    const { diagnostics } = (await api(router, 'PUT', 'providers/rest', push)) as { diagnostics: { path: string }[] };
+    expect(diagnostics.map(({ path }) => path)).toContain('http.middlewares.read.basicAuth.usersFile');
     expect(await fieldsOf(router, '/mine')).toEqual({ 'x-secret': plain });
+    expect(await statusOfRead(router)).toBe(503);
     await api(router, 'POST', 'snapshots/2/activate');
     await end(router);
   }
   await using router = await start('first-secret', '');
   expect(await fieldsOf(router, '/mine')).toEqual({ 'x-secret': plain });
+  expect(await statusOfRead(router)).toBe(503);
 });

@@ -9,6 +9,8 @@ import {
   type InstallConfig,
   type InstallRequest,
 } from '../../controlplane/config/install/install-config.ts';
+import { optionsOf } from '../../controlplane/providers/define.ts';
+import { fileProvider } from '../../controlplane/providers/file/file-provider.ts';
 import { endThreads } from '../../app/end-threads.ts';
 import { Predecessor } from '../../app/predecessor.ts';
 import { InheritedSockets } from '../../app/socket-activation.ts';
@@ -235,7 +237,11 @@ function announce(bound: readonly BoundEntryPoint[], router: Standalone, install
   const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;
   io.err(`${count(routers, 'router')}, ${count(services, 'service')}, ${count(middlewares, 'middleware')}\n`);
   if (routers === 0)
-    io.err(install.fileProvider === null && install.routing === null ? NO_ROUTING_HINT : NO_ROUTERS_HINT);
+    io.err(
+      optionsOf(fileProvider, install.providers) === null && install.routing === null
+        ? NO_ROUTING_HINT
+        : NO_ROUTERS_HINT,
+    );
 }
 
 const EXAMPLE = `

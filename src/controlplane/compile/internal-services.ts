@@ -4,7 +4,7 @@
 
 import { DEFAULT_UPSTREAM_TLS, type ServiceSpec, type UpstreamTransportSpec } from '../../model/service.ts';
 import type { AdminConfig } from '../config/install/install-config.ts';
-import { INTERNAL_PROVIDER } from '../config/routing/internal-routing.ts';
+import { INTERNAL_PROVIDER } from '../config/install/internal-routing.ts';
 
 export const INTERNAL_SERVICES = ['api', 'dashboard', 'ping', 'prometheus', 'rest'] as const;
 export type InternalService = (typeof INTERNAL_SERVICES)[number];

@@ -9,7 +9,7 @@ import type { ServiceSpec } from '../../model/service.ts';
 import { isMap } from '../../schema/schema.ts';
 import type { MiddlewareOptions, RouterOptions } from '../config/routing/routing-options.ts';
 import type { ServiceOptions } from '../config/routing/service-options.ts';
-import { INTERNAL_PROVIDER } from '../config/routing/internal-routing.ts';
+import { INTERNAL_PROVIDER } from '../config/install/internal-routing.ts';
 import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { resolveEntryPoints, type KnownEntryPoints } from './entry-points.ts';
 import type { CompiledMiddlewares } from './middlewares.ts';

@@ -5,7 +5,7 @@ import { installOptions } from './install/install-options.ts';
 import { redact, redactWritten } from './redact.ts';
 import { middlewareOptions } from './routing/routing-options.ts';
 import { serviceOptions } from './routing/service-options.ts';
-import { WHOLE_FILE } from './document/whole-file.ts';
+import { WHOLE_FILE } from './install/whole-file.ts';
 
 const schema = object({
   name: optional(string(), ''),

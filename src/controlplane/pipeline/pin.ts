@@ -11,7 +11,7 @@ import {
   type Counted,
   type PinnedSections,
 } from '../../model/snapshot-sections.ts';
-import { INTERNAL_PROVIDER } from '../config/routing/internal-routing.ts';
+import { INTERNAL_PROVIDER } from '../config/install/internal-routing.ts';
 import { LISTED_SECTIONS, OBJECT_KINDS } from '../config/routing/object-kinds.ts';
 import type { CompileResult } from '../compile/compile.ts';
 

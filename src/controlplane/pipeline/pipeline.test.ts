@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
+import { aborted } from '../../core/sleep.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { PublishResult } from '../../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import { parseConfig } from '../config/document/document.ts';
 import { decodeInstall } from '../config/install/install-config.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
-import type { Provider } from '../providers/define.ts';
+import type { Provider, ProviderView, Publish } from '../providers/define.ts';
 import { EventBus } from '../../observe/event-bus.ts';
 import { Pipeline } from './pipeline.ts';
 import { SnapshotHistory } from './snapshot-history.ts';
@@ -31,19 +32,15 @@ class ScriptedProvider implements Provider {
     this.next = routing(name, 'first');
   }
 
-  start(publish: (config: RoutingConfig) => void): Promise<void> {
+  async run(publish: Publish, signal: AbortSignal): Promise<void> {
     this.publish = publish;
     publish(this.next);
-    return Promise.resolve();
-  }
-
-  reload(): Promise<void> {
-    this.publish(this.next);
-    return Promise.resolve();
-  }
-
-  stop(): Promise<void> {
+    await aborted(signal);
     this.isStopped = true;
+  }
+
+  readAgain(): Promise<void> {
+    this.publish(this.next);
     return Promise.resolve();
   }
 }
@@ -293,4 +290,48 @@ test('at the start, a pinned snapshot that does not hold together is released', 
   expect(Object.keys(pipeline.current.routes)).toEqual(['first@file']);
   expect(pipeline.pin).toBeNull();
   expect(errors).toEqual(['a snapshot does not hold together, and is not put into force']);
+});
+
+test('a provider is told which of its objects are disabled, and why', async () => {
+  const rig = await start();
+  const views: ProviderView[] = [];
+  Object.assign(rig.provider, { report: (view: ProviderView) => void views.push(view) });
+  const text =
+    'http: { routers: { good: { rule: "Host(`a`)", service: s }, bad: { rule: "Host(`b`)", service: gone } }, services: { s: { loadBalancer: { servers: [{ url: "http://a" }] } } } }';
+  rig.provider.publish(decodeRouting('file', parseConfig('routing.yml', text)));
+  await rig.advance(0);
+  expect(views).toHaveLength(1);
+  expect(views[0]!.version).toBe(rig.pipeline.current.version);
+  expect([...views[0]!.disabled.keys()]).toEqual(['router bad']);
+});
+
+test('a provider that does not answer keeps no other from being served, and is taken when it does', async () => {
+  const silent = new ScriptedProvider('silent');
+  silent.run = async (publish, signal) => {
+    silent.publish = publish;
+    await aborted(signal);
+  };
+  const pipeline = new Pipeline({
+    install: decodeInstall('signalbox.yml', 'entryPoints: { web: { address: ":80" } }\n').value!,
+    log: SILENT,
+    clock: new ManualClock(),
+    events: new EventBus(() => 0),
+    history: new SnapshotHistory(20),
+    internalServices: {},
+    providers: [silent, new ScriptedProvider('file')],
+    patienceMs: 5_000,
+    onDiagnostics: () => {},
+  });
+  const starting = pipeline.start();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(Object.keys((await starting).routes)).toEqual(['first@file']);
+  expect(pipeline.providers).toEqual([
+    { name: 'silent', state: 'waiting' },
+    { name: 'file', state: 'ready' },
+  ]);
+  pipeline.attach({ publish: ({ version }) => Promise.resolve({ version, acked: 1, nacks: [] }) });
+  silent.publish(routing('silent', 'late'));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(Object.keys(pipeline.current.routes)).toEqual(['first@file', 'late@silent']);
+  await pipeline.stop();
 });

@@ -2,7 +2,9 @@
 // handed to the data plane, one change at a time.
 
 import type { Clock } from '../../core/clock.ts';
+import { describeError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { SerialRunner } from '../../core/serial.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/message/publisher.ts';
 import type { HistoryEntry, HistorySections, WrittenPlaces, WrittenSnapshot } from '../../model/history.ts';
@@ -26,6 +28,7 @@ import { createProviders } from '../providers/registry.ts';
 import { DisabledLog } from './disabled-log.ts';
 import { LastGood } from './last-good.ts';
 import { differencesBetween, isSame, pinDiagnostic, pinStatus, writtenPlaces, type PinStatus } from './pin.ts';
+import { ProviderRuns } from './provider-runs.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 import { decodeForms, WrittenForms } from './written-forms.ts';
 
@@ -33,6 +36,8 @@ import { decodeForms, WrittenForms } from './written-forms.ts';
 const MAX_RULES = 200_000;
 /** Of names that lead nowhere, so many are told. */
 const MAX_DANGLING = 10;
+/** What is on disk is there by then; a source that answers later than this may never do. */
+const START_PATIENCE_MS = 30_000;
 /** The main thread is not held up for longer at a time. */
 const SLICE_MS = 10;
 
@@ -46,6 +51,8 @@ export interface PipelineOptions {
   readonly internalServices: Readonly<Record<string, ServiceSpec>>;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
+  /** How long the start waits for each provider's first configuration: half a minute when left out, null for no limit. */
+  readonly patienceMs?: number | null;
   /** What providers that do not publish at start had before. */
   readonly earlier?: readonly RoutingConfig[];
   /** Beside those. */
@@ -68,6 +75,7 @@ export interface LastGoodForms {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #providers: Provider[];
+  readonly #runs: ProviderRuns;
   #install: InstallConfig;
   /** Of the install configuration in force. */
   #installDiagnostics: readonly Diagnostic[] = [];
@@ -92,7 +100,7 @@ export class Pipeline {
   /** A change may be applied now. */
   #isDue = false;
   #isPaused = false;
-  #running: Promise<void> | null = null;
+  readonly #changes: SerialRunner;
   #timer: NodeJS.Timeout | null = null;
   /** Configurations that reached the data plane after the first. */
   reloads = 0;
@@ -103,12 +111,12 @@ export class Pipeline {
     this.#install = options.install;
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
     this.#disabled = new DisabledLog(options.log);
+    this.#changes = new SerialRunner(options.log, 'a change could not be put into force');
+    const { log, patienceMs = START_PATIENCE_MS } = options;
+    this.#runs = new ProviderRuns({ log, patienceMs, received: (config) => this.#receive(config) });
     options.history.compileForms = (snapshot) => this.#compileForms(snapshot);
     for (const form of options.lastGoodForms?.saved ?? []) this.#remember(form);
-    this.#providers = [
-      ...(options.providers ?? createProviders(options.install, options.log, options.clock)),
-      ...(options.moreProviders ?? []),
-    ];
+    this.#providers = [...(options.providers ?? providersOf(options)), ...(options.moreProviders ?? [])];
     for (const config of options.earlier ?? []) this.#configs.set(config.provider, config);
     const { routing } = options.install;
     if (options.providers !== undefined && routing !== null) this.#configs.set(routing.provider, routing);
@@ -133,7 +141,8 @@ export class Pipeline {
 
   /** The first snapshot, of everything the providers have at start, or of what was pinned before. */
   async start(): Promise<Snapshot> {
-    for (const provider of this.#providers) await provider.start((config) => this.#receive(config));
+    await Promise.all(this.#providers.map((provider) => this.#runs.begin(provider)));
+    this.#sortConfigs();
     await this.#parseRules([...this.#configs.values()]);
     this.#compile();
     const { history } = this.#options;
@@ -172,13 +181,19 @@ export class Pipeline {
     return this.#lastGood.forms();
   }
 
-  get providers(): readonly Provider[] {
-    return this.#providers;
+  /** Of every provider: its name, and whether it has published yet. */
+  get providers(): ProviderRuns['states'] {
+    return this.#runs.states;
+  }
+
+  /** The process ends while it starts: `start` waits for no provider any longer. */
+  waitNoLonger(): void {
+    this.#runs.waitNoLonger();
   }
 
   /** Everything that was received is in force. */
   get isSettled(): boolean {
-    return this.#received.size === 0 && this.#running === null;
+    return this.#received.size === 0 && this.#changes.isIdle;
   }
 
   get history(): SnapshotHistory {
@@ -219,7 +234,7 @@ export class Pipeline {
   async replace(config: RoutingConfig): Promise<void> {
     this.#receive(config);
     this.#apply();
-    await this.#running;
+    await this.#changes.settled;
   }
 
   /** Goes on with another install configuration; settles when it is in force. `diagnostics` are shown with all others. */
@@ -237,20 +252,20 @@ export class Pipeline {
     const { routing, readRoutingAgain } = install;
     const fresh = new InstallProvider(routing, readRoutingAgain, this.#options.log);
     this.#providers.push(fresh);
-    await fresh.start((config) => this.#receive(config));
+    await this.#runs.begin(fresh);
   }
 
   /** Reads all sources anew and settles when what they hold is in force. */
   async reload(): Promise<void> {
-    await Promise.all(this.#providers.map((provider) => provider.reload()));
+    await this.#runs.readAgain();
     if (this.#publisher !== null) this.#apply();
-    await this.#running;
+    await this.#changes.settled;
   }
 
   /** Changes wait from now on; settles when none is under way. */
   async pause(): Promise<void> {
     this.#isPaused = true;
-    await this.#running;
+    await this.#changes.settled;
   }
 
   resume(): void {
@@ -260,8 +275,8 @@ export class Pipeline {
 
   async stop(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    await Promise.all(this.#providers.map((provider) => provider.stop()));
-    await this.#running;
+    await this.#runs.stop();
+    await this.#changes.settled;
   }
 
   #receive(config: RoutingConfig): void {
@@ -278,10 +293,19 @@ export class Pipeline {
     else this.#timer ??= setTimeout(() => this.#apply(), delayMs);
   }
 
+  /** In the order of the providers, so that diagnostics do not depend on who published first. */
+  #sortConfigs(): void {
+    for (const { name } of this.#providers) {
+      const config = this.#configs.get(name);
+      if (config === undefined) continue;
+      this.#configs.delete(name);
+      this.#configs.set(name, config);
+    }
+  }
+
   async #applyAnew(): Promise<void> {
     this.#isDue = true;
-    this.#running ??= this.#run();
-    await this.#running;
+    await this.#changes.run(() => this.#applyDue());
   }
 
   /** Everything received so far, without further delay. */
@@ -289,18 +313,7 @@ export class Pipeline {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#isDue ||= this.#received.size > 0;
-    this.#running ??= this.#run();
-  }
-
-  async #run(): Promise<void> {
-    // Lets `#running` be assigned before the first early return.
-    await Promise.resolve();
-    try {
-      await this.#applyDue();
-    } catch (error) {
-      this.#options.log.error('a change could not be put into force', { error: describeError(error) });
-    }
-    this.#running = null;
+    void this.#changes.run(() => this.#applyDue());
   }
 
   async #applyDue(): Promise<void> {
@@ -396,6 +409,7 @@ export class Pipeline {
       pinned === null ? writtenPlaces(this.result) : (pinned.written ?? {}),
       () => (pinned === null ? null : history.formsOf(pinned.version)) ?? this.#forms.of(this.#inForce),
     );
+    this.#runs.report(version, this.result);
     events.emit('snapshot', { version, digest, pinned: history.pinned, ...changes });
   }
 
@@ -477,8 +491,10 @@ export class Pipeline {
   }
 }
 
-function describeError(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+function providersOf({ install, log, clock }: PipelineOptions): readonly Provider[] {
+  const { providers, routing, readRoutingAgain, keepLastGood, substitutions, plugins } = install;
+  const own = routing === null ? [] : [new InstallProvider(routing, readRoutingAgain, log)];
+  return [...own, ...createProviders(providers, { log, clock, keepLastGood, substitutions, plugins: plugins.known })];
 }
 
 function compileFailed(error: unknown, source: string): Diagnostic {

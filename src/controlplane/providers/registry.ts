@@ -1,18 +1,54 @@
-// All providers. Adding one is a folder, a line here and a test.
+// All providers. Adding one is a folder, a line here and a test; the section `providers` of the install configuration, its
+// reference and what decodes it follow. Two sources are in no list, since nobody writes options of theirs below `providers`:
+// the routing sections of the install file (install/install-provider.ts), and certificates (acme/acme-provider.ts).
 
-import type { Clock } from '../../core/clock.ts';
-import type { Log } from '../../core/log.ts';
-import type { InstallConfig } from '../config/install/install-config.ts';
-import type { Provider } from './define.ts';
-import { FileProvider } from './file/file-provider.ts';
-import { InstallProvider } from './install/install-provider.ts';
+import type { KnownPlugins } from '../../schema/decode-context.ts';
+import type { Substitutions } from '../../schema/substitution.ts';
+import {
+  decoderOf,
+  type ConfiguredProvider,
+  type Provider,
+  type ProviderContext,
+  type ProviderDefinition,
+} from './define.ts';
+import { fileProvider } from './file/file-provider.ts';
+import { restProvider } from './rest/rest-provider.ts';
 
-/** Those that the install configuration switches on. */
-export function createProviders(install: InstallConfig, log: Log, clock: Clock): readonly Provider[] {
-  const providers: Provider[] = [];
-  const { fileProvider, substitutions, plugins, routing, readRoutingAgain, keepLastGood } = install;
-  if (routing !== null) providers.push(new InstallProvider(routing, readRoutingAgain, log));
-  if (fileProvider !== null)
-    providers.push(new FileProvider(fileProvider, { log, clock, substitutions, plugins: plugins.known, keepLastGood }));
-  return providers;
+export const PROVIDERS: readonly ProviderDefinition[] = [fileProvider, restProvider];
+
+/** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
+export const LATER_PROVIDERS: Readonly<Record<string, string>> = {
+  consul: 'KV provider.',
+  consulCatalog: 'Service registry.',
+  docker: 'Docker.',
+  ecs: 'Amazon ECS.',
+  etcd: 'KV provider.',
+  http: 'Polls an HTTP endpoint.',
+  knative: 'Knative.',
+  kubernetesCRD: 'Kubernetes custom resources.',
+  kubernetesGateway: 'Kubernetes Gateway API.',
+  kubernetesIngress: 'Kubernetes Ingress.',
+  kubernetesIngressNGINX: 'Ingress with nginx annotations.',
+  nomad: 'Nomad.',
+  plugin: 'Plugin providers.',
+  redis: 'KV provider.',
+  swarm: 'Docker Swarm.',
+  zooKeeper: 'KV provider.',
+};
+
+/** What the process has for its providers; each gets of it what its words allow. */
+export interface ProviderResources extends Omit<ProviderContext, 'decode'> {
+  readonly substitutions: Substitutions;
+  readonly plugins: KnownPlugins;
+}
+
+/** Those that have a source of their own. */
+export function createProviders(
+  configured: readonly ConfiguredProvider[],
+  { log, clock, keepLastGood, substitutions, plugins }: ProviderResources,
+): readonly Provider[] {
+  return configured.flatMap(({ definition, options }) => {
+    const decode = decoderOf(definition, substitutions, plugins);
+    return definition.create?.(options, { log, clock, keepLastGood, decode }) ?? [];
+  });
 }

@@ -4,12 +4,16 @@
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
 import { isMap } from '../../../schema/schema.ts';
-import { installOptions } from '../install/install-options.ts';
 import { ROUTING_PARTS, sectionsOf } from '../routing/object-kinds.ts';
 
 export const ROUTING_SECTIONS: readonly string[] = ROUTING_PARTS;
 const PARTS_OF_HTTP = new Set(sectionsOf('http').map(([name]) => name.toLowerCase()));
-const INSTALL_SECTIONS = new Set(Object.keys(installOptions.fields ?? {}).map((name) => name.toLowerCase()));
+/** Sections of the install configuration, whose options stand in install-options.ts: that one is above all providers. */
+export const INSTALL_SECTIONS = [
+  'entryPoints', 'providers', 'log', 'accessLog', 'metrics', 'api', 'ping', 'serversTransport', 'tcpServersTransport', 'core',
+  'state', 'certificatesResolvers', 'plugins', 'experimental', 'global', 'hostResolver', 'ocsp', 'spiffe', 'tracing',
+] as const; // prettier-ignore
+const OF_INSTALL: ReadonlySet<string> = new Set(INSTALL_SECTIONS.map((name) => name.toLowerCase()));
 
 /** Sections at the top of a file that hold what anchors name, as in compose files. */
 export function isExtension(key: string): boolean {
@@ -58,7 +62,7 @@ export function routingPartOf(
     reportAt(first, value, context, 'error', VERSION_1);
     return entries(isKnown);
   }
-  const install = keys.filter((key) => INSTALL_SECTIONS.has(key.toLowerCase()));
+  const install = keys.filter((key) => OF_INSTALL.has(key.toLowerCase()));
   if (install.length > 0) {
     const names = install.map((key) => `"${key}"`).join(', ');
     const message = `this is install configuration, which is read from the file that the router is started with: ${names} ${install.length === 1 ? 'has' : 'have'} no effect here`;

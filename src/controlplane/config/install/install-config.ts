@@ -15,7 +15,11 @@ import { parseConfig, type ConfigDocument } from '../document/document.ts';
 import { isExtension, refuseVersion1, ROUTING_SECTIONS } from '../document/document-kind.ts';
 import { readInstallFile } from './install-file.ts';
 import { mergeInstallSources, type OptionFlag } from './install-sources.ts';
-import { INTERNAL_ENTRY_POINT, internalRouting } from '../routing/internal-routing.ts';
+import { optionsOf, type ConfiguredProvider } from '../../providers/define.ts';
+import { INSTALL_PROVIDER, type OwnRouting } from '../../providers/install/install-provider.ts';
+import { PROVIDERS } from '../../providers/registry.ts';
+import { restProvider } from '../../providers/rest/rest-provider.ts';
+import { INTERNAL_ENTRY_POINT, internalRouting } from './internal-routing.ts';
 import { operatorSubstitutions, type OperatorSubstitutions } from './operator-substitutions.ts';
 import {
   certificatesResolvers,
@@ -32,16 +36,8 @@ import { transportSpec } from '../routing/transport-options.ts';
 
 /** Loopback: what is served there is for the operator alone. */
 const INTERNAL_ADDRESS: ListenAddress = { host: '127.0.0.1', port: 8080, protocol: 'tcp' };
-/** Provider name of routing sections in the install file itself. */
-export const INSTALL_PROVIDER = 'install';
 
-export interface FileProviderConfig {
-  readonly filename: string | undefined;
-  readonly directory: string | undefined;
-  readonly watch: boolean;
-}
-
-export interface InstallConfig {
+export interface InstallConfig extends OwnRouting {
   readonly source: string;
   readonly entryPoints: Readonly<Record<string, EntryPointSpec>>;
   /** Of those, the ones whose address cannot be had: routers may name them, and nothing is served there. */
@@ -49,7 +45,8 @@ export interface InstallConfig {
   /** Entry points that routers without `entryPoints` use. */
   readonly defaultEntryPoints: readonly string[];
   readonly admin: AdminConfig;
-  readonly fileProvider: FileProviderConfig | null;
+  /** Those that are switched on. */
+  readonly providers: readonly ConfiguredProvider[];
   readonly providersThrottleMs: number;
   readonly precedence: readonly string[];
   /** Objects that turn unreadable go on in their last good form. */
@@ -71,10 +68,6 @@ export interface InstallConfig {
   readonly graceMs: number;
   readonly serversTransport: UpstreamTransportSpec;
   readonly tcpServersTransport: TcpTransportSpec;
-  /** Routing configuration of the same file; null when it has none. */
-  readonly routing: RoutingConfig | null;
-  /** The same with the files as they are now that its options name. */
-  readonly readRoutingAgain: (previous: RoutingConfig) => RoutingConfig;
   /** Routers that other options imply. */
   readonly internalRouting: RoutingConfig;
   readonly certificatesResolvers: readonly AcmeResolverConfig[];
@@ -284,7 +277,7 @@ function httpChallengesOf(name: string, options: InstallOptions): 'none' | 'all'
 
 /** API, ping and metrics: on the internal entry point, a socket, or both. */
 function adminConfig(options: InstallOptions, context: DecodeContext): AdminConfig {
-  const { api, ping, metrics, providers } = options;
+  const { api, ping, metrics } = options;
   const internal = options.entryPoints[INTERNAL_ENTRY_POINT];
   const address = internal === undefined ? INTERNAL_ADDRESS : (parseAddress(internal.address) ?? INTERNAL_ADDRESS);
   const isGuarded = isLoopback(address.host) || api?.token !== undefined || api?.insecure === true;
@@ -302,7 +295,8 @@ function adminConfig(options: InstallOptions, context: DecodeContext): AdminConf
       'everybody who can reach the internal entry point can read the API: set api.token, or bind entryPoints.traefik.address to 127.0.0.1; changes need the token or the Unix socket in any case';
     context.at('api', () => context.at('insecure', () => context.report('warning', 'unguarded-api', message)));
   }
-  if (providers.rest?.insecure === true && api?.token === undefined) {
+  const rest = optionsOf(restProvider, configuredProviders(options));
+  if (rest?.insecure === true && api?.token === undefined) {
     const message =
       'PUT /api/providers/rest changes what is served, and is taken with the token of api.token or through the Unix socket alone; set api.token';
     context.at('providers', () =>
@@ -320,22 +314,28 @@ function adminConfig(options: InstallOptions, context: DecodeContext): AdminConf
     api: api === undefined ? null : { basePath: api.basePath, hasDashboard: api.dashboard, isOnAddress: isGuarded },
     ping: ping === undefined ? null : { terminatingStatusCode: ping.terminatingStatusCode, isOnAddress: isHere(ping) },
     metrics: prometheus === undefined ? null : { isOnAddress: isHere(prometheus) },
-    rest: providers.rest === undefined ? null : { isOnAddress: providers.rest.insecure && isGuarded },
+    rest: rest === null ? null : { isOnAddress: rest.insecure && isGuarded },
   };
   const isUsed = [config.api, config.ping, config.metrics, config.rest].some((one) => one?.isOnAddress === true);
   return { address: isUsed ? address : null, ...config };
+}
+
+function configuredProviders(options: InstallOptions): readonly ConfiguredProvider[] {
+  const given: Readonly<Record<string, unknown>> = options.providers;
+  return PROVIDERS.flatMap((definition) => {
+    const own = given[definition.kind];
+    return own === undefined ? [] : [{ definition, options: own as object }]; // Its own schema has decoded them.
+  });
 }
 
 export function isLoopback(host: string): boolean {
   return /^(?:127\.|::1$|localhost$)/.test(host);
 }
 
-interface Parts {
+interface Parts extends OwnRouting {
   readonly source: string;
   readonly entryPoints: Record<string, EntryPointSpec>;
   readonly admin: AdminConfig;
-  readonly routing: RoutingConfig | null;
-  readonly readRoutingAgain: (previous: RoutingConfig) => RoutingConfig;
   readonly internalRouting: RoutingConfig;
   readonly certificatesResolvers: readonly AcmeResolverConfig[];
   readonly unusableResolvers: ReadonlySet<string>;
@@ -357,7 +357,7 @@ function assemble(options: InstallOptions, parts: Parts): InstallConfig {
     ...parts,
     unboundEntryPoints: new Set(),
     defaultEntryPoints: asDefault.length > 0 ? asDefault : forStreams,
-    fileProvider: options.providers.file ?? null,
+    providers: configuredProviders(options),
     providersThrottleMs: options.providers.providersThrottleDuration,
     keepLastGood: options.providers.keepLastGood,
     precedence: options.providers.precedence.map((name) => name.toLowerCase()),

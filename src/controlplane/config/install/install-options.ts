@@ -24,6 +24,8 @@ import {
   withAliases,
   withDefault,
   defaultsOf,
+  type Field,
+  type Fields,
   type Infer,
   type Schema,
 } from '../../../schema/schema.ts';
@@ -33,6 +35,8 @@ import { INVALID } from '../../../schema/invalid.ts';
 import { installTcpTransportOptions } from '../routing/tcp-options.ts';
 import { installTransportOptions } from '../routing/transport-options.ts';
 import { statusRange } from '../../../schema/status-range.ts';
+import { LATER_PROVIDERS, PROVIDERS } from '../../providers/registry.ts';
+import type { INSTALL_SECTIONS } from '../document/document-kind.ts';
 import { certificatesResolversSection } from './certificates-resolver-options.ts';
 import { entryPointOptions } from './entrypoint-options.ts';
 
@@ -43,22 +47,13 @@ export const DEFAULT_PRECEDENCE: readonly string[] = [
   'knative', 'consul', 'consulcatalog', 'nomad', 'etcd', 'ecs', 'http', 'zookeeper', 'rest',
 ]; // prettier-ignore
 
-const fileProvider = object({
-  filename: optional(string(), 'One file.'),
-  directory: optional(
-    string(),
-    'A directory: every .yml, .yaml, .toml and .json file in it and below, in the order of their names.',
-  ),
-  watch: flag(true, 'Follow changes.'),
-  debugLogGeneratedTemplate: needless(boolean(), 'Go templates are not run.'),
-});
-
-const restProvider = object({
-  insecure: flag(
-    false,
-    'Take PUT /api/providers/rest on the internal entry point, with the token of `api.token`; otherwise through the Unix socket, or where a router names `rest@internal`.',
-  ),
-});
+/** A section for each; whoever looks at the options of one has its definition. */
+const sectionsOfProviders: Fields = Object.fromEntries(
+  PROVIDERS.map(({ kind, options, summary }) => [kind, optional(options, summary)]),
+);
+const laterProviders: Fields = Object.fromEntries(
+  Object.entries(LATER_PROVIDERS).map(([kind, doc]) => [kind, later(doc)]),
+);
 
 const core = object({
   defaultRuleSyntax: withDefault(oneOf('v2', 'v3'), 'v3', 'Syntax of rules whose router does not say.'),
@@ -90,7 +85,7 @@ const state = object({
 });
 
 const providers = object({
-  file: optional(fileProvider, 'Routing configuration from files.'),
+  ...sectionsOfProviders,
   providersThrottleDuration: differingDefault(
     withDefault(duration(), 100, 'Least time between two applied changes of one provider. Traefik waits 2 s.'),
     '100 ms rather than 2 s when left out.',
@@ -107,23 +102,7 @@ const providers = object({
     DEFAULT_PRECEDENCE,
     'Which provider’s router is asked first when priorities are equal.',
   ),
-  consul: later('KV provider.'),
-  consulCatalog: later('Service registry.'),
-  docker: later('Docker.'),
-  ecs: later('Amazon ECS.'),
-  etcd: later('KV provider.'),
-  http: later('Polls an HTTP endpoint.'),
-  knative: later('Knative.'),
-  kubernetesCRD: later('Kubernetes custom resources.'),
-  kubernetesGateway: later('Kubernetes Gateway API.'),
-  kubernetesIngress: later('Kubernetes Ingress.'),
-  kubernetesIngressNGINX: later('Ingress with nginx annotations.'),
-  nomad: later('Nomad.'),
-  plugin: later('Plugin providers.'),
-  redis: later('KV provider.'),
-  rest: optional(restProvider, 'Routing configuration that is sent to the API.'),
-  swarm: later('Docker Swarm.'),
-  zooKeeper: later('KV provider.'),
+  ...laterProviders,
 });
 
 const log = object({
@@ -337,7 +316,7 @@ const globalSection = object({
   sendAnonymousUsage: needless(boolean(), NEVER_SENT),
 });
 
-export const installOptions = object({
+const sections = {
   entryPoints: withDefault(record(entryPointOptions), {}, 'Named listeners.'),
   providers: withDefault(providers, defaultsOf(providers), 'Where routing configuration comes from.'),
   log: withDefault(log, defaultsOf(log), 'Application log.'),
@@ -381,6 +360,8 @@ export const installOptions = object({
   ),
   spiffe: later('SPIFFE.'),
   tracing: later('Traces.'),
-});
+} satisfies Record<(typeof INSTALL_SECTIONS)[number], Field<unknown>>;
+
+export const installOptions = object(sections);
 
 export type InstallOptions = Infer<typeof installOptions>;

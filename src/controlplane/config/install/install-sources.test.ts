@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { PathSegment } from '../../../schema/decode-context.ts';
+import type { Schema } from '../../../schema/schema.ts';
+import { setAt } from '../../../schema/set-at.ts';
 import { parseConfig } from '../document/document.ts';
 import { decodeInstallDocument } from './install-config.ts';
 import { installOptions } from './install-options.ts';
@@ -179,4 +182,21 @@ test('variables that only substitutions use are no options, and empty ones say n
   expect(value!.entryPoints['web']!.forwardedHeaders.trustedIps).toEqual(['10.0.0.1']);
   expect(value!.log).toMatchObject({ filePath: '/a', level: 'info' });
   expect(value!.admin.api).toBeNull();
+}); // prettier-ignore
+
+test('every option of the install configuration that has a value of its own is set by its name and read back', () => {
+  const found: PathSegment[][] = [];
+  const walk = (schema: Schema<unknown>, path: PathSegment[]): void => {
+    const { fields, item, itemSuffix } = schema;
+    if (fields === null && item === undefined) found.push(path);
+    for (const [name, field] of Object.entries(fields ?? {})) if (field.later === null) walk(field.schema, [...path, name]);
+    if (item !== undefined) walk(item, [...path, itemSuffix === '[]' ? 1 : 'Some-name']);
+  };
+  walk(installOptions, []);
+  expect(found.length).toBeGreaterThan(150);
+  for (const path of found) {
+    const tree = setAt(installOptions, path.join('.').replace(/^./, (first) => first.toUpperCase()), path);
+    const value = path.reduce<unknown>((inner, segment) => (inner as Record<PathSegment, unknown>)[segment], tree);
+    expect(value).toBe(path);
+  }
 }); // prettier-ignore

@@ -7,6 +7,7 @@ import type { Diagnostic } from '../../../model/diagnostic.ts';
 import type { Locate, PathSegment } from '../../../schema/decode-context.ts';
 import { SUCCEEDS_VARIABLE } from '../../../model/message/takeover.ts';
 import { isMap, type Schema } from '../../../schema/schema.ts';
+import { partsOf, REMOVED, resolveName, setAt } from '../../../schema/set-at.ts';
 import type { ConfigDocument } from '../document/document.ts';
 
 /** An option of the command line; `value` is null when it stands alone. */
@@ -29,9 +30,6 @@ const RESERVED = new Set(['SIGNALBOX_ADMIN_URL', 'SIGNALBOX_ADMIN_TOKEN', SUCCEE
 /** What Kubernetes sets in every container for a service that happens to be called like this program. */
 const SERVICE_LINK = /_SERVICE_(?:HOST|PORT)(?:_\w+)?$|_PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?$/;
 
-/** An option switched off: takes away what a weaker source says about the section. */
-const REMOVED = Symbol('removed');
-
 interface Setting {
   readonly path: readonly PathSegment[];
   readonly value: unknown;
@@ -52,7 +50,7 @@ export function mergeInstallSources(sources: InstallSources, schema: Schema<unkn
   const origins = new Map<string, string>();
   let value: unknown = base;
   for (const setting of settings) {
-    value = withSetting(value, setting.path, setting.value);
+    value = setAt(schema, setting.path, setting.value, value);
     origins.set(originKey(setting.path), setting.origin);
   }
   return { ...document, value, diagnostics, locate: overlay(document.locate, origins) };
@@ -145,8 +143,7 @@ function isNearOption(word: string, schema: Schema<unknown>): boolean {
 function flagSettings(flags: readonly OptionFlag[], schema: Schema<unknown>): Setting[] {
   const settings = new Map<string, Setting>();
   for (const { name, value } of flags) {
-    const parts = name.replaceAll(/\[([0-9]+)\]/g, '.$1').split('.');
-    const resolved = resolveName(schema, parts, '.', {});
+    const resolved = resolveName(schema, partsOf(name), '.', {});
     const key = originKey(resolved.path);
     const earlier = settings.get(key);
     // A list may be given in several flags.
@@ -163,89 +160,13 @@ function flagSettings(flags: readonly OptionFlag[], schema: Schema<unknown>): Se
 
 /** True when the option takes no value of its own: a section or a switch. */
 export function isSwitch(schema: Schema<unknown>, name: string): boolean {
-  const { schema: found, isKnown } = resolveName(schema, name.replaceAll(/\[([0-9]+)\]/g, '.$1').split('.'), '.', {});
+  const { schema: found, isKnown } = resolveName(schema, partsOf(name), '.', {});
   return isKnown && found !== null && (found.fields !== null || found.label === 'boolean');
 }
 
-/** A section is switched on or off by `true` and `false`. */
+/** A section is switched on or off by `true` and `false`; off takes away what a weaker source says about it. */
 function settingValue(schema: Schema<unknown> | null, text: string): unknown {
   if (schema?.fields == null && schema?.itemSuffix !== '.<name>') return text;
   if (/^true$/i.test(text)) return {};
   return /^false$/i.test(text) ? REMOVED : text;
-}
-
-interface Resolved {
-  readonly path: PathSegment[];
-  /** Of the option itself; null when it is not known, or known and not built yet. */
-  readonly schema: Schema<unknown> | null;
-  readonly isKnown: boolean;
-}
-
-/** The path an option's name stands for. Names that users chose may contain the separator. */
-function resolveName(
-  schema: Schema<unknown>,
-  parts: readonly string[],
-  separator: string,
-  existing: unknown,
-): Resolved {
-  if (parts.length === 0) return { path: [], schema, isKnown: true };
-  const [first = '', ...rest] = parts;
-  const inside = (segment: PathSegment, inner: Resolved): Resolved => ({ ...inner, path: [segment, ...inner.path] });
-  if (schema.fields !== null) {
-    const found = Object.entries(schema.fields).find(([name]) => name.toLowerCase() === first.toLowerCase());
-    if (found === undefined) return { path: [...parts], schema: null, isKnown: false };
-    const [name, field] = found;
-    if (field.later !== null) return { path: [name], schema: null, isKnown: true };
-    return inside(name, resolveName(field.schema, rest, separator, childOf(existing, name)));
-  }
-  if (schema.item === undefined) return { path: [...parts], schema: null, isKnown: false };
-  if (schema.itemSuffix === '[]') {
-    if (!/^[0-9]{1,4}$/.test(first)) return { path: [...parts], schema: null, isKnown: false };
-    return inside(Number(first), resolveName(schema.item, rest, separator, null));
-  }
-  const { item } = schema;
-  if (item.fields === null && item.item === undefined) {
-    return { path: [parts.join(separator)], schema: item, isKnown: true };
-  }
-  const length = keyLength(item, parts, separator, existing);
-  const key = parts.slice(0, length).join(separator);
-  const known = isMap(existing)
-    ? Object.keys(existing).find((name) => name.toLowerCase() === key.toLowerCase())
-    : undefined;
-  return inside(known ?? key, resolveName(item, parts.slice(length), separator, childOf(existing, key)));
-}
-
-/** How many parts make up the name of a map's entry: that of an entry which is there, or all before the first option. */
-function keyLength(item: Schema<unknown>, parts: readonly string[], separator: string, existing: unknown): number {
-  const names = new Set(isMap(existing) ? Object.keys(existing).map((name) => name.toLowerCase()) : []);
-  for (let length = parts.length; length > 0; length--) {
-    if (names.has(parts.slice(0, length).join(separator).toLowerCase())) return length;
-  }
-  const options = new Set(Object.keys(item.fields ?? {}).map((name) => name.toLowerCase()));
-  const option = parts.findIndex((part, index) => index > 0 && options.has(part.toLowerCase()));
-  return option < 0 ? 1 : option;
-}
-
-function childOf(value: unknown, name: string): unknown {
-  if (!isMap(value)) return undefined;
-  const key = Object.keys(value).find((one) => one.toLowerCase() === name.toLowerCase());
-  return key === undefined ? undefined : value[key];
-}
-
-/** A copy of the tree with the value at the path; sections merge, everything else is replaced. */
-function withSetting(tree: unknown, path: readonly PathSegment[], value: unknown): unknown {
-  const [first, ...rest] = path;
-  if (first === undefined) return isMap(tree) && isMap(value) ? { ...tree, ...value } : value;
-  if (typeof first === 'number') {
-    const list: unknown[] = Array.isArray(tree) ? [...tree] : [];
-    while (list.length < first) list.push({});
-    list[first] = withSetting(list[first], rest, value);
-    return list;
-  }
-  const map: Record<string, unknown> = Object.assign(Object.create(null), isMap(tree) ? tree : {});
-  const key = Object.keys(map).find((name) => name.toLowerCase() === first.toLowerCase()) ?? first;
-  const inner = withSetting(map[key], rest, value);
-  if (inner === REMOVED) delete map[key];
-  else map[key] = inner;
-  return map;
 }

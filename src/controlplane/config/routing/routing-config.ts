@@ -77,7 +77,7 @@ const LATER: Readonly<Record<RoutingPart, readonly string[]>> = { http: ['models
 export interface DecodeRoutingOptions {
   /** Values are taken over where their text is the same. */
   readonly previous?: RoutingConfig | undefined;
-  /** Only for sources that the operator writes: whoever may substitute may read. */
+  /** Only for the operator's words: whoever may substitute may read, and name files. Without them these are a tenant's. */
   readonly substitutions?: Substitutions;
   /** None when left out. */
   readonly plugins?: KnownPlugins;

@@ -7,20 +7,24 @@ import { ManualClock, SystemClock, type Clock } from '../../../core/clock.ts';
 import { NO_PLUGINS } from '../../../schema/decode-context.ts';
 import type { RoutingConfig } from '../../config/routing/routing-config.ts';
 import { operatorSubstitutions } from '../../config/install/operator-substitutions.ts';
-import { FileProvider } from './file-provider.ts';
+import { decoderOf } from '../define.ts';
+import { FileProvider, fileProvider } from './file-provider.ts';
 import type { WatchSystem } from './file-watch.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 let directory = '';
 let provider: FileProvider | null = null;
+let ending = new AbortController();
+let running: Promise<void> = Promise.resolve();
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'signalbox-files-'));
 });
 
 afterEach(async () => {
-  await provider?.stop();
+  ending.abort();
+  await running;
   provider = null;
   await rm(directory, { recursive: true, force: true });
 });
@@ -33,7 +37,14 @@ const write = (name: string, text: string): Promise<void> => writeFile(join(dire
 /** Published configurations, as they come; `until` waits for one that fits. */
 class Published {
   readonly all: RoutingConfig[] = [];
+  readonly first: Promise<void>;
   #wake = (): void => {};
+
+  constructor() {
+    this.first = new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
 
   readonly take = (config: RoutingConfig): void => {
     this.all.push(config);
@@ -59,7 +70,7 @@ class Published {
   }
 }
 
-/** Sees no change and has no timer go off: what is read is read by `reload`. */
+/** Sees no change and has no timer go off: what is read is read by `readAgain`. */
 const BLIND: WatchSystem = {
   after: () => ({ close() {} }),
   now: () => 0,
@@ -81,6 +92,7 @@ async function start(
   byHand?: Clock,
 ): Promise<Published> {
   const published = new Published();
+  ending = new AbortController();
   provider = new FileProvider(
     {
       filename: config.filename === undefined ? undefined : join(directory, config.filename),
@@ -90,13 +102,13 @@ async function start(
     {
       log: SILENT,
       clock: byHand ?? new SystemClock(),
-      substitutions: operatorSubstitutions({}),
-      plugins: NO_PLUGINS,
       keepLastGood,
+      decode: decoderOf(fileProvider, operatorSubstitutions({}), NO_PLUGINS),
     },
     byHand === undefined ? undefined : BLIND,
   );
-  await provider.start(published.take);
+  running = provider.run(published.take, ending.signal);
+  await published.first;
   return published;
 }
 
@@ -118,22 +130,22 @@ test('a file that was emptied to be written anew is not taken for an empty one',
   await put(clock, 'a.yml', routers('a'));
   const published = await start({ directory: '' }, true, true, clock);
   await put(clock, 'a.yml', '');
-  await provider!.reload();
+  await provider!.readAgain();
   clock.advance(900);
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a']);
   await put(clock, 'a.yml', routers('b'));
   clock.advance(100);
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['b']);
   const names = published.all.map((config) => [...config.routers.keys()].join());
   expect(names).not.toContain('');
   // One that stays empty is believed in the end.
   await put(clock, 'a.yml', '');
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['b']);
   clock.advance(1_000);
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual([]);
 });
 
@@ -143,13 +155,13 @@ test('a file that breaks keeps its last good content, and says where it is broke
   const published = await start({ directory: '' });
   await write('a.yml', 'http:\n  routers: [');
   await write('b.yml', routers('b2'));
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a', 'b2']);
   expect(published.said).toEqual([expect.stringMatching(/^error syntax a\.yml:\d+$/) as string]);
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.said).toHaveLength(1);
   await write('a.yml', routers('a3'));
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a3', 'b2']);
   expect(published.said).toEqual([]);
 });
@@ -177,7 +189,7 @@ test('a file that is gone from its directory takes its objects with it, as a dir
   const published = await start({ directory: 'conf' });
   await rm(join(directory, 'conf', 'a.yml'));
   await rm(join(directory, 'conf', 'deep'), { recursive: true });
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['b']);
   expect(published.said).toEqual([]);
 });
@@ -191,22 +203,22 @@ test('a root that is gone keeps what it had, with an error, until it is back', a
   await put(clock, 'conf/b.yml', routers('b'));
   const published = await start({ directory: 'conf' }, true, true, clock);
   await rm(conf, { recursive: true });
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a', 'b']);
   expect(published.said).toEqual(['error file-unreadable conf:0']);
   // As `cp -r` makes it: the directory first, then file after file.
   await mkdir(conf);
   await touch();
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a', 'b']);
   await put(clock, 'conf/a.yml', routers('a2'));
   await touch();
   clock.advance(100);
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a2', 'b']);
   // What is not in it in the end is gone.
   clock.advance(1_000);
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a2']);
   expect(published.said).toEqual([]);
   expect(published.all.every((config) => config.routers.size > 0)).toBe(true);
@@ -216,11 +228,11 @@ test('the file that is named keeps what it had when it is gone', async () => {
   await write('routing.yml', routers('a'));
   const published = await start({ filename: 'routing.yml' });
   await rm(join(directory, 'routing.yml'));
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a']);
   expect(published.said).toEqual(['error file-unreadable routing.yml:0']);
   await write('routing.yml', routers('b'));
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['b']);
   expect(published.said).toEqual([]);
 });
@@ -232,7 +244,7 @@ test.each([{ filename: 'conf/a.yml' }, { directory: 'conf' }])(
     await write('conf/a.yml', routers('a'));
     const published = await start(config, false, false);
     await rm(join(directory, 'conf'), { recursive: true });
-    await provider!.reload();
+    await provider!.readAgain();
     expect(published.names).toEqual([]);
     expect(published.said).toHaveLength(1);
   },
@@ -244,7 +256,7 @@ test('a named pipe in a file’s place is an error, and nobody waits for it', as
   await rm(join(directory, 'a.yml'));
   execFileSync('mkfifo', [join(directory, 'a.yml'), join(directory, 'b.yml')]);
   await write('c.yml', routers('c'));
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a', 'c']);
   expect(published.said).toEqual(['error file-unreadable a.yml:0', 'error file-unreadable b.yml:0']);
 });
@@ -255,7 +267,7 @@ test('a file that could not be read is read when it can be', async () => {
   const published = await start({ directory: 'conf' }, true);
   // Links in a circle, even for root: there, and no change of what they lead to will tell.
   await symlink('b.yml', join(directory, 'conf', 'b.yml'));
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.said).toEqual(['error file-unreadable conf/b.yml:0']);
   await write('elsewhere.yml', routers('b'));
   await symlink('../elsewhere.yml', join(directory, 'conf', 'fresh'));
@@ -281,7 +293,7 @@ test('what cannot be read for the moment keeps being served', async () => {
   // Links in a circle: there, and unreadable even for root.
   await rename(join(directory, 'conf'), join(directory, 'aside'));
   await symlink('conf', join(directory, 'conf'));
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a', 'b']);
   expect(published.said).toContain('error file-unreadable conf:0');
 });
@@ -291,7 +303,7 @@ test('one file: missing, then there', async () => {
   expect(published.names).toEqual([]);
   expect(published.said).toEqual(['error file-unreadable routing.yml:0']);
   await write('routing.yml', routers('a'));
-  await provider!.reload();
+  await provider!.readAgain();
   expect(published.names).toEqual(['a']);
 });
 

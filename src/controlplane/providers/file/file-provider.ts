@@ -6,13 +6,15 @@
 import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { SerialRunner } from '../../../core/serial.ts';
+import { aborted } from '../../../core/sleep.ts';
 import { NamedFileError, readNamedFile, unreadableReason } from '../../../core/named-file.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document/document.ts';
 import { mergeRouting } from '../../config/routing/merge-routing.ts';
-import { decodeRouting, type RoutingConfig } from '../../config/routing/routing-config.ts';
-import type { FileProviderConfig } from '../../config/install/install-config.ts';
-import type { Provider, ProviderContext } from '../define.ts';
+import type { RoutingConfig } from '../../config/routing/routing-config.ts';
+import { boolean, needless, object, optional, string, withDefault } from '../../../schema/schema.ts';
+import { defineProvider, type Provider, type ProviderContext, type Publish } from '../define.ts';
 import { FileWatch, type WatchSystem } from './file-watch.ts';
 
 const NAME = 'file';
@@ -53,48 +55,68 @@ interface KnownFile {
   readonly isUnread: boolean;
 }
 
+export interface FileProviderOptions {
+  readonly filename: string | undefined;
+  readonly directory: string | undefined;
+  readonly watch: boolean;
+}
+
+export const fileProvider = defineProvider({
+  kind: NAME,
+  summary: 'Routing configuration from files.',
+  description:
+    'One file, or every file of a directory, of which one with a mistake costs itself alone: what was read of it before stays in force ([what a running process follows](../operations.md#changes-without-a-restart)).',
+  options: object({
+    filename: optional(string(), 'One file.'),
+    directory: optional(
+      string(),
+      'A directory: every .yml, .yaml, .toml and .json file in it and below, in the order of their names.',
+    ),
+    watch: withDefault(boolean(), true, 'Follow changes.'),
+    debugLogGeneratedTemplate: needless(boolean(), 'Go templates are not run.'),
+  }),
+  words: 'operator',
+  create: (options, context) => new FileProvider(options, context),
+});
+
 export class FileProvider implements Provider {
   readonly name = NAME;
-  readonly #config: FileProviderConfig;
+  readonly #config: FileProviderOptions;
   readonly #context: ProviderContext;
   readonly #system: WatchSystem | undefined;
   #files = new Map<string, KnownFile>();
   #watch: FileWatch | null = null;
-  #publish: (config: RoutingConfig) => void = () => {};
-  #reading: Promise<void> = Promise.resolve();
-  #isStarted = false;
+  #publish: Publish = () => {};
+  readonly #readings: SerialRunner;
   /** Looks at files that were put off, by path. */
   readonly #looks = new Map<string, number>();
   /** The root that the files are from. */
   #root = '';
-  /** What was published last. */
+  /** What was published last; null while nothing is served. */
   #published: { readonly files: readonly KnownFile[]; readonly problems: string } | null = null;
 
-  constructor(config: FileProviderConfig, context: ProviderContext, system?: WatchSystem) {
+  constructor(config: FileProviderOptions, context: ProviderContext, system?: WatchSystem) {
     this.#config = config;
     this.#context = context;
     this.#system = system;
+    this.#readings = new SerialRunner(context.log, 'the files of the provider "file" cannot be read');
   }
 
-  async start(publish: (config: RoutingConfig) => void): Promise<void> {
+  async run(publish: Publish, signal: AbortSignal): Promise<void> {
     this.#publish = publish;
     if (this.#config.watch) {
-      const changed = (): void => void this.reload();
+      const changed = (): void => void this.readAgain();
       this.#watch = new FileWatch(changed, this.#context.log, this.#system);
     }
-    await this.reload();
-    this.#isStarted = true;
+    await this.readAgain();
+    await aborted(signal);
+    this.#watch?.stop();
+    await this.#readings.settled;
   }
 
   /** Calls wait for each other. */
-  reload(): Promise<void> {
-    this.#reading = this.#reading.then(() => this.#read());
-    return this.#reading;
-  }
-
-  async stop(): Promise<void> {
-    this.#watch?.stop();
-    await this.#reading;
+  readAgain(): Promise<void> {
+    return this.#readings.run(() => this.#read());
   }
 
   async #read(): Promise<void> {
@@ -166,7 +188,7 @@ export class FileProvider implements Provider {
       const code = codeOf(error);
       // Deeper down it has gone since its parent was read: with its objects, as files do.
       if (depth > 0 && code === 'ENOENT') return;
-      const isMeant = code === 'ENOENT' && this.#context.keepLastGood === false;
+      const isMeant = code === 'ENOENT' && !this.#context.keepLastGood;
       const kept = isMeant ? [] : [...this.#files.keys()].filter((path) => path.startsWith(join(directory, sep)));
       const consequence = kept.length > 0 ? '; what was read of it before stays in force' : '';
       problems.push(problem(directory, 'file-unreadable', `the directory cannot be read (${code})${consequence}`));
@@ -216,7 +238,7 @@ export class FileProvider implements Provider {
       // Gone since the directory was read: with its objects. One that cannot be read for the moment keeps them.
       if (code === 'ENOENT' && !isRoot) return listing.root === this.#root ? null : previous;
       // Of what vanished whole; trouble with reading is never meant.
-      const kept = code === 'ENOENT' && this.#context.keepLastGood === false ? null : previous;
+      const kept = code === 'ENOENT' && !this.#context.keepLastGood ? null : previous;
       const consequence = kept === null ? '' : '; what was read of it before stays in force';
       const reason = `the file cannot be read (${unreadableReason(error)})${consequence}`;
       // That the root is gone has been said.
@@ -227,11 +249,7 @@ export class FileProvider implements Provider {
     }
     if (previous !== null && previous.text === text && previous.config.filesRead.size === 0) return previous;
     const document = parseConfig(path, text);
-    const config = decodeRouting(NAME, document, {
-      previous: previous?.served,
-      substitutions: this.#context.substitutions,
-      plugins: this.#context.plugins,
-    });
+    const config = this.#context.decode(document, previous?.served);
     if (document.value !== undefined) return { text, config, served: config, isUnread: false };
     return { text, config, served: previous?.served ?? config, isUnread: previous?.isUnread ?? true };
   }
@@ -246,7 +264,7 @@ export class FileProvider implements Provider {
   /** True when the file will be looked at again: what it held before counts until then. */
   #putOff(path: string): boolean {
     const looks = (this.#looks.get(path) ?? 0) + 1;
-    if (this.#watch === null || !this.#isStarted || looks > MAX_LOOKS) return false;
+    if (this.#watch === null || this.#published === null || looks > MAX_LOOKS) return false;
     this.#looks.set(path, looks);
     this.#watch.lookAgain();
     return true;

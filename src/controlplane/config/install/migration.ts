@@ -1,12 +1,12 @@
 // How each option of Traefik's fares here: works, works differently, or not yet. Told from the schemas, so that the page
 // and the report cannot say anything else than the program does.
 
-import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
-import { isMap, type Field, type Schema } from '../../schema/schema.ts';
-import type { ConfigDocument } from './document/document.ts';
-import { isExtension } from './document/document-kind.ts';
-import { installOptions } from './install/install-options.ts';
-import { OBJECT_KINDS, ROUTING_PARTS, sectionsOf, type RoutingPart } from './routing/object-kinds.ts';
+import { formatPath, type PathSegment } from '../../../schema/decode-context.ts';
+import { isMap, type Field, type Schema } from '../../../schema/schema.ts';
+import type { ConfigDocument } from '../document/document.ts';
+import { isExtension } from '../document/document-kind.ts';
+import { installOptions } from './install-options.ts';
+import { OBJECT_KINDS, ROUTING_PARTS, sectionsOf, type RoutingPart } from '../routing/object-kinds.ts';
 
 export type Verdict = 'works' | 'differs' | 'not yet' | 'unknown';
 

@@ -2,7 +2,7 @@
 // what was written; each section has a decoder of its own.
 
 import { list, object, optional, record, type Field, type Schema } from '../../../schema/schema.ts';
-import { installOptions } from '../install/install-options.ts';
+import { installOptions } from './install-options.ts';
 import { OBJECT_KINDS, ROUTING_PARTS, sectionsOf, type RoutingPart } from '../routing/object-kinds.ts';
 
 function partField(part: RoutingPart): Field<unknown> {

@@ -3,10 +3,10 @@
 
 import type { EntryPointSpec } from '../../../model/entrypoint.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
-import { parseAddress } from '../install/entrypoint-options.ts';
-import type { InstallOptions } from '../install/install-options.ts';
-import { decodeRouting, type RoutingConfig, type RoutingObject } from './routing-config.ts';
-import type { RouterOptions } from './routing-options.ts';
+import { parseAddress } from './entrypoint-options.ts';
+import type { InstallOptions } from './install-options.ts';
+import { decodeRouting, type RoutingConfig, type RoutingObject } from '../routing/routing-config.ts';
+import type { RouterOptions } from '../routing/routing-options.ts';
 
 export const INTERNAL_PROVIDER = 'internal';
 /** Name of the internal entry point, as `ping.entryPoint` and its kin name it by default. */

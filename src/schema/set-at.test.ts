@@ -1,0 +1,134 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { DecodeContext, type PathSegment } from './decode-context.ts';
+import { boolean, later, list, object, optional, record, string, withDefault, type Schema } from './schema.ts';
+import { REMOVED, resolveName, setAt } from './set-at.ts';
+
+const server = object({ url: optional(string(), ''), isBackup: optional(boolean(), '') });
+const schema = object({
+  services: withDefault(record(object({ servers: withDefault(list(server), [], '') })), {}, ''),
+  labels: withDefault(record(string()), {}, ''),
+  flags: optional(object({ isOn: optional(boolean(), ''), note: optional(string(), '') }), ''),
+  tracing: later(''),
+});
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+test('names are those of the schema, indexes are places in lists, other names are kept as they are', () => {
+  let tree: unknown = {};
+  tree = setAt(schema, 'SERVICES.Shop.servers[0].URL', 'http://a', tree);
+  tree = setAt(schema, 'services.shop.Servers.1.url', 'http://b', tree);
+  tree = setAt(schema, 'labels.example.com/Team', 'x', tree);
+  expect(plain(tree)).toEqual({
+    services: { Shop: { servers: [{ url: 'http://a' }, { url: 'http://b' }] } },
+    labels: { 'example.com/Team': 'x' },
+  });
+});
+
+test('a chosen name ends where an option begins, or is that of an entry which is there', () => {
+  expect(plain(setAt(schema, 'services.a.b.servers[0].url', 'u'))).toEqual({
+    services: { 'a.b': { servers: [{ url: 'u' }] } },
+  });
+  const there = { services: { 'my.servers': {} } };
+  expect(plain(setAt(schema, 'services.my.servers.servers[0].url', 'u', there))).toEqual({
+    services: { 'my.servers': { servers: [{ url: 'u' }] } },
+  });
+});
+
+test('each segment of a path is one name, whatever is in it', () => {
+  expect(plain(setAt(schema, ['Services', 'my.servers', 'servers', '0', 'URL'], 'u'))).toEqual({
+    services: { 'my.servers': { servers: [{ url: 'u' }] } },
+  });
+  expect(plain(setAt(schema, ['labels', 'a.b'], 'u'))).toEqual({ labels: { 'a.b': 'u' } });
+});
+
+test('sections merge, other values are replaced, and what is removed is gone', () => {
+  const tree = { flags: { isOn: 'true' }, labels: { a: '1' } };
+  expect(plain(setAt(schema, 'flags', { note: 'n' }, tree))).toEqual({
+    flags: { isOn: 'true', note: 'n' },
+    labels: { a: '1' },
+  });
+  expect(plain(setAt(schema, 'labels.A', '2', tree))).toEqual({ flags: { isOn: 'true' }, labels: { a: '2' } });
+  expect(plain(setAt(schema, 'FLAGS', REMOVED, tree))).toEqual({ labels: { a: '1' } });
+  expect(tree).toEqual({ flags: { isOn: 'true' }, labels: { a: '1' } });
+});
+
+test('what is not known is told, and set where it was meant', () => {
+  expect(resolveName(schema, ['flags', 'isOf'], '.', {})).toMatchObject({ isKnown: false, path: ['flags', 'isOf'] });
+  expect(resolveName(schema, ['services', 's', 'servers', 'x'], '.', {}).isKnown).toBe(false);
+  expect(resolveName(schema, ['tracing', 'otlp'], '.', {})).toEqual({ path: ['tracing'], schema: null, isKnown: true });
+  const tree = setAt(schema, 'flags.isOf', 'true');
+  const context = new DecodeContext('labels', () => null);
+  schema.decode(tree, context);
+  expect(context.diagnostics.map(({ path, code }) => `${path} ${code}`)).toEqual(['flags.isOf unknown-option']);
+});
+
+test('no index makes a list of millions, and no name reaches the prototype', () => {
+  const tree = setAt(schema, 'services.s.servers[4294967295].url', 'u');
+  expect(Array.isArray((plain(tree) as { services: { s: { servers: unknown } } }).services.s.servers)).toBe(false);
+  setAt(schema, 'services.__proto__.servers[0].url', 'u');
+  setAt(schema, ['__proto__', 'url'], 'u');
+  expect(({} as Record<string, unknown>)['url']).toBeUndefined();
+  expect(({} as Record<string, unknown>)['servers']).toBeUndefined();
+});
+
+const FIELD_NAMES = ['address', 'hostName', 'rules', 'Weight', 'tls'];
+const CHOSEN_NAMES = ['shop', 'Blog-2', 'x_y', '0', 'constructor'];
+
+const { any } = fc.letrec<{ any: Schema<unknown>; section: Schema<unknown> }>((tie) => ({
+  section: fc
+    .uniqueArray(fc.tuple(fc.constantFrom(...FIELD_NAMES), tie('any')), {
+      minLength: 1,
+      selector: ([name]) => name,
+    })
+    .map((fields) => object(Object.fromEntries(fields.map(([name, inner]) => [name, optional(inner, '')])))),
+  any: fc.oneof(
+    { depthSize: 'small' },
+    fc.constant(string()),
+    tie('section'),
+    tie('any').map((item) => list(item)),
+    tie('any').map((item) => record(item)),
+  ),
+}));
+
+/** One path to each of its values, of records and lists by several names and places. */
+function pathsOf(of: Schema<unknown>): readonly (readonly PathSegment[])[] {
+  const below = (segment: PathSegment, inner: Schema<unknown>): readonly (readonly PathSegment[])[] =>
+    pathsOf(inner).map((path) => [segment, ...path]);
+  if (of.fields !== null) return Object.entries(of.fields).flatMap(([name, field]) => below(name, field.schema));
+  if (of.item === undefined) return [[]];
+  const keys: readonly PathSegment[] = of.itemSuffix === '[]' ? [0, 2] : CHOSEN_NAMES.slice(0, 2);
+  return keys.flatMap((key) => below(key, of.item!));
+}
+
+function valueAt(tree: unknown, path: readonly PathSegment[]): unknown {
+  // Only paths that were set are asked for.
+  return path.reduce((inner, segment) => (inner as Readonly<Record<PathSegment, unknown>>)[segment], tree);
+}
+
+/** The name in another case where the schema decides, as somebody else would write it. */
+function otherCase(of: Schema<unknown>, path: readonly PathSegment[]): readonly PathSegment[] {
+  const [first, ...rest] = path;
+  if (first === undefined) return [];
+  if (of.fields !== null) {
+    return [String(first).toUpperCase(), ...otherCase(of.fields[first]!.schema, rest)];
+  }
+  return [first, ...otherCase(of.item!, rest)];
+}
+
+test('whatever a schema has a place for is set there by its name and by its path, and read back', () => {
+  fc.assert(
+    fc.property(any, fc.boolean(), (random, isByName) => {
+      const paths = pathsOf(random).slice(0, 200);
+      let tree: unknown = {};
+      paths.forEach((path, index) => {
+        const written = otherCase(random, path);
+        tree = setAt(random, isByName && path.length > 0 ? written.join('.') : written, `value ${index}`, tree);
+      });
+      paths.forEach((path, index) => expect(valueAt(tree, path)).toBe(`value ${index}`));
+    }),
+    { numRuns: 300, seed: 7 },
+  );
+});
