@@ -281,7 +281,15 @@ udp:
     `  raw: { address: "${host}:${port}", transport: { lifeCycle: { graceTimeOut: 1h } } }\n  dns: { address: "${host}:${port}/udp" }`;
   await using router = await startRouter({ install: at(''), workers: 2 });
   const asker = createSocket('udp4');
+  // A file that is written may be read twice, and what is said of the second reading belongs to no later change.
+  const opens = async (port: number): Promise<void> => {
+    while ((await refused(port, host)) !== 'connected');
+  };
+  const closes = async (port: number): Promise<void> => {
+    while ((await refused(port, host)) !== 'ECONNREFUSED');
+  };
   const answers = async (port: number): Promise<string> => {
+    await opens(port);
     const client = await RawClient.connect(port, { host });
     client.send('stream');
     await client.until(() => client.received === 'stream');
@@ -298,11 +306,11 @@ udp:
   await lasting.until(() => lasting.received === 'one');
   await change(router, at(both(second)));
   expect(await answers(second)).toBe('datagram');
-  expect(await refused(first, host)).toBe('ECONNREFUSED');
+  await closes(first);
   lasting.send(' two');
   await lasting.until(() => lasting.received === 'one two');
   await change(router, at(''));
-  expect(await refused(second, host)).toBe('ECONNREFUSED');
+  await closes(second);
   const fresh = createSocket('udp4');
   fresh.bind(second, host);
   await once(fresh, 'listening');
