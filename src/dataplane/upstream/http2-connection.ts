@@ -16,8 +16,8 @@ import { FloodGuard } from '../http2/flood-guard.ts';
 import { FrameOutput } from '../http2/frame-output.ts';
 import { type FrameHandler, FrameReader } from '../http2/frame-reader.ts';
 import { HeaderBlockWriter } from '../http2/header-block-writer.ts';
-import { HpackDecoder, IGNORED_FIELDS } from '../http2/hpack-decoder.ts';
-import { HpackEncoder } from '../http2/hpack-encoder.ts';
+import { HpackDecoder, IGNORED_FIELDS } from '../http2/hpack/hpack-decoder.ts';
+import { HpackEncoder } from '../http2/hpack/hpack-encoder.ts';
 import {
   DEFAULT_HEADER_TABLE_BYTES,
   DEFAULT_WINDOW,
