@@ -131,12 +131,10 @@ const LONG = new Set([
   'controlplane/pipeline/pipeline.ts',
   'dataplane/downstream/http1-connection.ts',
   'dataplane/downstream/http2-connection.ts',
-  'dataplane/downstream/http2-stream.ts',
   'dataplane/http/exchange.ts',
   'dataplane/upstream/endpoint.ts',
   'dataplane/upstream/http1-connection.ts',
   'dataplane/upstream/http2-connection.ts',
-  'dataplane/upstream/http2-stream.ts',
   'schema/schema.ts',
   'supervisor/supervisor.ts',
 ]);

@@ -1,8 +1,8 @@
 // An HTTP/2 client, and a server, that send exactly the frames they are told to, for what a well-behaved library would not send.
 
 import net, { type AddressInfo } from 'node:net';
-import { HpackDecoder } from '../../src/dataplane/http2/hpack-decoder.ts';
-import type { Field } from '../../src/dataplane/http2/field.ts';
+import { HpackDecoder } from '../../src/dataplane/http2/hpack/hpack-decoder.ts';
+import type { Field } from '../../src/dataplane/http2/hpack/field.ts';
 
 export interface Frame {
   readonly type: number;

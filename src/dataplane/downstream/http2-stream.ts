@@ -7,13 +7,9 @@
 //   both may go on at once; a response that ends first ends the request as well, with RST_STREAM(NO_ERROR)
 //   extended CONNECT: after a 2xx both are a tunnel
 
-import { heldMemory } from '../../core/held-memory.ts';
 import { randomBytes } from 'node:crypto';
-import type { DataSender } from '../http2/data-sender.ts';
-import { OutgoingStream } from '../http2/data-sender.ts';
-import type { FrameOutput } from '../http2/frame-output.ts';
-import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
-import { HeldBytes } from '../http2/held-bytes.ts';
+import { heldMemory } from '../../core/held-memory.ts';
+import { IncomingStream, type StreamOwner } from '../http2/incoming-stream.ts';
 import { CANCEL, INTERNAL_ERROR, NO_ERROR } from '../http2/protocol.ts';
 import type { ReceiveWindow } from '../http2/receive-window.ts';
 import { BODY_LENGTH, BODY_NONE, type BodySink } from '../http/body.ts';
@@ -31,48 +27,21 @@ import { webSocketAccept } from '../http/message/websocket.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** The connection as its streams see it. */
-export interface StreamOwner {
+export interface DownstreamStreamOwner extends StreamOwner<Http2Stream> {
   readonly context: DownstreamContext;
-  readonly output: FrameOutput;
-  readonly sender: DataSender;
-  readonly headers: HeaderBlockWriter;
-  /** Request body bytes have gone on: the client may send more, on the stream if that is still open. */
-  credit(stream: Http2Stream, bytes: number): void;
+  /** Request body bytes have gone on, whatever has become of their stream. */
+  creditConnection(bytes: number): void;
   /** `stream.expire` wants to be called at that time of the wheel. */
   watch(atMs: number): void;
-  /** The sink of the stream wants a flush when the present read is over. */
-  flushLater(stream: Http2Stream): void;
-  /** Both sides have ended the stream. */
-  completed(stream: Http2Stream): void;
-  /** Ends the stream with an error code. */
-  reset(stream: Http2Stream, code: number): void;
 }
 
-export class Http2Stream extends OutgoingStream implements Downstream {
-  /** Null once it is over. */
-  exchange: Exchange | null = null;
-  /** END_STREAM has come. */
-  isRequestDone = false;
-  /** Nothing more is sent or taken. */
-  isClosed = false;
-  /** Null when no body was announced with the head. */
-  receiveWindow: ReceiveWindow | null = null;
-  private readonly owner: StreamOwner;
-  /** Content-Length of the request; -1 when it has none. */
-  private expectedBytes = -1;
+export class Http2Stream extends IncomingStream implements Downstream {
+  protected readonly owner: DownstreamStreamOwner;
   private receivedBytes = 0;
   private sink: BodySink | null = null;
-  private isSinkReady = true;
-  private isSinkEnded = false;
   /** The request has failed; what still comes of its body is dropped. */
   private isDiscarding = false;
-  private incoming: HeldBytes | null = null;
-  private requestTrailers: HeaderList | null = null;
-  private isResponseDone = false;
   private hasNoBody = false;
-  /** Of a response with a known length: bytes still to come; -1 for others. */
-  private responseLeft = -1;
   private trailers: HeaderList | null = null;
   private tunnel: TunnelEnd | null = null;
   private isTunnelFinished = false;
@@ -83,8 +52,8 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   private stallAtMs = NEVER;
   private totalAtMs = NEVER;
 
-  constructor(owner: StreamOwner, id: number, sendWindow: number) {
-    super(id, sendWindow);
+  constructor(owner: DownstreamStreamOwner, id: number, sendWindow: number) {
+    super(id, sendWindow, null, null);
     this.owner = owner;
   }
 
@@ -95,10 +64,10 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     return (this.exchange = beginExchange(this, client, this.owner.context));
   }
 
-  /** The head is complete; `expectedBytes` is its Content-Length or -1. The exchange is handled later, by `start`. */
-  open(expectedBytes: number, endStream: boolean, receiveWindow: ReceiveWindow | null): void {
-    this.expectedBytes = expectedBytes;
-    this.isRequestDone = endStream;
+  /** The head is complete; `bodyBytes` is its Content-Length or -1. The exchange is handled later, by `start`. */
+  open(bodyBytes: number, endStream: boolean, receiveWindow: ReceiveWindow | null): void {
+    this.incomingLeft = bodyBytes;
+    this.isPeerDone = endStream;
     this.receiveWindow = receiveWindow;
   }
 
@@ -113,7 +82,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
       return;
     }
     exchange.maxRequestBytes = context.spec.limits.maxBodyBytes;
-    this.armTotal(this.isRequestDone ? timeouts.writeTotalMs : timeouts.readTotalMs);
+    this.armTotal(this.isPeerDone ? timeouts.writeTotalMs : timeouts.readTotalMs);
     if (exchange.upgrade === WEBSOCKET) this.addWebSocketKey(exchange);
     runExchange(exchange, context);
   }
@@ -122,23 +91,16 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     failExchange(exchange, this.owner.context, error);
   }
 
-  /** Body bytes; false when there are more than Content-Length says (RFC 9113 §8.1.1). */
   receive(chunk: Buffer, start: number, end: number): boolean {
     const exchange = this.exchange!;
-    this.receivedBytes += end - start;
-    if (this.expectedBytes >= 0 && this.receivedBytes > this.expectedBytes) return false;
+    const bytes = end - start;
+    if (!this.countIncoming(bytes)) return false;
+    this.receivedBytes += bytes;
     exchange.requestBytes = this.receivedBytes;
     if (this.tunnel !== null) this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
     else if (this.sink !== null && this.isTooLarge(exchange)) this.failBody(exchange, FAILURES.bodyTooLarge);
-    if (this.isDiscarding) this.owner.credit(this, end - start);
-    else if (this.incoming === null && this.isSinkReady && (this.sink !== null || this.tunnel !== null)) {
-      this.pass(chunk, start, end);
-      this.owner.credit(this, end - start);
-      if (this.exchange === exchange) this.owner.flushLater(this);
-    } else {
-      (this.incoming ??= new HeldBytes()).append(chunk, start, end);
-      if (heldMemory.isOver) this.giveUp(FAILURES.memoryFull);
-    }
+    if (this.isDiscarding) this.credit(bytes);
+    else this.take(chunk, start, end);
     return true;
   }
 
@@ -147,17 +109,27 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     return exchange.maxRequestBytes > 0 && this.receivedBytes > exchange.maxRequestBytes;
   }
 
-  /** Gives the bytes to who wants them. Frames of many streams share what was read: it has no owner. */
-  private pass(chunk: Buffer, start: number, end: number): void {
+  protected get hasSink(): boolean {
+    return this.sink !== null || this.tunnel !== null;
+  }
+
+  /** Frames of many streams share what was read: it has no owner. */
+  protected pass(chunk: Buffer, start: number, end: number): void {
     if (this.tunnel !== null) this.isSinkReady = this.tunnel.write(chunk, start, end, null);
     else this.isSinkReady = this.sink!.write(chunk, start, end, null);
   }
 
+  /** On the stream only while it is open. */
+  credit(bytes: number): void {
+    this.owner.creditConnection(bytes);
+    if (this.isClosed || this.isPeerDone || this.receiveWindow === null) return;
+    const increment = this.receiveWindow.give(bytes);
+    if (increment > 0) this.owner.output.windowUpdate(this.id, increment);
+  }
+
   /** END_STREAM has come; false when the body is shorter than Content-Length says. */
   endRequest(trailers: HeaderList | null): boolean {
-    if (this.expectedBytes >= 0 && this.receivedBytes !== this.expectedBytes) return false;
-    this.isRequestDone = true;
-    this.requestTrailers = trailers;
+    if (!this.endIncoming(trailers)) return false;
     this.idleAtMs = NEVER;
     if (this.tunnel === null) this.armTotal(this.owner.context.spec.timeouts.writeTotalMs);
     this.owner.flushLater(this);
@@ -166,56 +138,43 @@ export class Http2Stream extends OutgoingStream implements Downstream {
 
   /** Trailers that may not be forwarded. */
   refuseTrailers(): void {
-    this.isRequestDone = true;
+    this.isPeerDone = true;
     this.failBody(this.exchange!, FAILURES.badTrailer);
   }
 
-  /** Passes on what is held, as far as it is wanted; then the end, or a flush. */
-  deliver(): void {
+  override deliver(): void {
     const exchange = this.exchange;
-    if (exchange === null || (this.sink === null && this.tunnel === null)) return;
-    if (this.tunnel === null && this.isTooLarge(exchange)) {
+    if (exchange !== null && this.sink !== null && this.tunnel === null && this.isTooLarge(exchange)) {
       this.failBody(exchange, FAILURES.bodyTooLarge);
-      return;
-    }
-    while (this.incoming !== null && this.isSinkReady) {
-      const piece = this.incoming.first!;
-      const bytes = piece.end - piece.start;
-      this.pass(piece.memory, piece.start, piece.end);
-      // Closed by what the bytes have brought about: `close` has counted them with the rest.
-      if (this.exchange !== exchange || this.incoming === null) return;
-      this.incoming.consume(bytes);
-      if (this.incoming.length === 0) this.incoming = null;
-      this.owner.credit(this, bytes);
-    }
+    } else super.deliver();
+  }
+
+  protected passPause(): void {
     if (this.incoming !== null) this.idleAtMs = NEVER;
-    else if (this.isRequestDone) this.endSink();
     else if (this.tunnel === null) {
       const { readIdleMs, tunnelIdleMs } = this.owner.context.spec.timeouts;
       // Calls of gRPC stay open without a message for as long as they like, as tunnels do.
-      if (this.isSinkReady) this.arm(exchange.traffic === 'grpc' ? tunnelIdleMs : readIdleMs);
+      if (this.isSinkReady) this.arm(this.exchange!.traffic === 'grpc' ? tunnelIdleMs : readIdleMs);
       else this.idleAtMs = NEVER;
       this.sink!.flush();
     }
   }
 
-  private endSink(): void {
-    if (this.isSinkEnded) return;
-    this.isSinkEnded = true;
+  protected passEnd(): void {
     if (this.tunnel !== null) {
       this.tunnel.finish();
       this.tunnelEnded();
-    } else this.sink!.end(this.requestTrailers);
+    } else this.sink!.end(this.peerTrailers);
   }
 
   readBody(sink: BodySink): void {
     const exchange = this.exchange;
-    if (exchange === null || exchange.requestFraming === BODY_NONE || this.isSinkEnded) return;
+    if (exchange === null || exchange.requestFraming === BODY_NONE || this.isEndPassed) return;
     this.sink = sink;
     if (exchange.expectsContinue) {
       exchange.expectsContinue = false;
       // Once, and not to a client that has begun to send without waiting (RFC 9110 §10.1.1).
-      if (this.receivedBytes === 0 && !this.isRequestDone) {
+      if (this.receivedBytes === 0 && !this.isPeerDone) {
         writeInformational(this.owner.headers, 100, null, this.id, this.lastFrame);
       }
     }
@@ -223,8 +182,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   }
 
   resumeBody(): void {
-    this.isSinkReady = true;
-    this.deliver();
+    this.resume();
   }
 
   /** The request turned out too large or too slow while its body was being read. */
@@ -248,7 +206,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     }
     exchange.isResponseStarted = true;
     this.hasNoBody = hasNoBody(exchange.method, exchange.status) || exchange.responseFraming === BODY_NONE;
-    this.responseLeft = !this.hasNoBody && exchange.responseFraming === BODY_LENGTH ? exchange.responseLength : -1;
+    this.outgoingLeft = !this.hasNoBody && exchange.responseFraming === BODY_LENGTH ? exchange.responseLength : -1;
     writeResponseHead(this.owner.headers, exchange, this.id, false, this.lastFrame);
   }
 
@@ -267,12 +225,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   write(chunk: Buffer, start: number, end: number): boolean {
     const exchange = this.exchange;
     if (exchange === null || this.isClosed || this.hasNoBody) return true;
-    let size = end - start;
-    if (this.responseLeft >= 0) {
-      // A body longer than announced would be a malformed message.
-      if (size > this.responseLeft) size = this.responseLeft;
-      this.responseLeft -= size;
-    }
+    const size = this.countOutgoing(end - start);
     if (size === 0) return true;
     exchange.responseBytes += size;
     if (this.tunnel !== null) this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
@@ -288,7 +241,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   end(trailers: HeaderList | null): void {
     const exchange = this.exchange;
     if (exchange === null || this.isClosed || this.isEnding) return;
-    if (this.responseLeft > 0) {
+    if (this.outgoingLeft > 0) {
       this.abort(FAILURES.internal);
       return;
     }
@@ -302,14 +255,13 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     if (exchange === null) return;
     if (this.trailers === null) this.owner.output.endStream(this.id, this.lastFrame);
     else writeTrailers(this.owner.headers, this.trailers, this.id, this.lastFrame);
-    this.isResponseDone = true;
     this.stallAtMs = NEVER;
     if (this.tunnel !== null) {
       this.tunnelEnded();
       return;
     }
     this.finish(exchange);
-    if (this.isRequestDone) this.owner.completed(this);
+    if (this.isPeerDone) this.owner.completed(this);
     // RFC 9113 §8.1: the rest of the request is of no use, and the response is not to be discarded.
     else this.owner.reset(this, NO_ERROR);
   }
@@ -367,8 +319,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
   }
 
   resumeTunnel(): void {
-    this.isSinkReady = true;
-    this.deliver();
+    this.resume();
   }
 
   /** One direction has ended. */
@@ -386,16 +337,6 @@ export class Http2Stream extends OutgoingStream implements Downstream {
 
   // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The connection has closed the stream: gives back what it holds. Returns the bytes that were held. */
-  close(): number {
-    this.isClosed = true;
-    this.owner.sender.remove(this);
-    const held = this.incoming?.length ?? 0;
-    this.incoming?.clear();
-    this.incoming = null;
-    return held;
-  }
-
   /** The client has ended the stream or is gone: stops the upstream's work and records the exchange. */
   cancel(failure: Failure): void {
     const { exchange, sink, tunnel } = this;
@@ -411,7 +352,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     const exchange = this.exchange;
     if (exchange === null) return NEVER;
     if (this.totalAtMs <= nowMs) {
-      if (!this.isRequestDone && !exchange.isResponseStarted) this.failBody(exchange, FAILURES.requestTimeout);
+      if (!this.isPeerDone && !exchange.isResponseStarted) this.failBody(exchange, FAILURES.requestTimeout);
       else this.giveUp(FAILURES.clientStalled);
     } else if (this.idleAtMs <= nowMs) {
       if (this.tunnel !== null) this.giveUp(FAILURES.tunnelIdle);
@@ -423,7 +364,7 @@ export class Http2Stream extends OutgoingStream implements Downstream {
     return Math.min(this.totalAtMs, this.idleAtMs, this.stallAtMs);
   }
 
-  private giveUp(failure: Failure): void {
+  protected giveUp(failure: Failure): void {
     this.cancel(failure);
     if (!this.isClosed) this.owner.reset(this, CANCEL);
   }

@@ -26,10 +26,20 @@ export abstract class OutgoingStream {
   /** Nothing follows the held octets but what `heldEnd` says. */
   isEnding = false;
   isWaiting = false;
+  /** Of a body with a known length: bytes still to go out; -1 for others. */
+  protected outgoingLeft = -1;
 
   constructor(id: number, sendWindow: number) {
     this.id = id;
     this.sendWindow = sendWindow;
+  }
+
+  /** Returns how many of the bytes go out: a body longer than announced would be a malformed message. */
+  protected countOutgoing(bytes: number): number {
+    if (this.outgoingLeft < 0) return bytes;
+    const size = Math.min(bytes, this.outgoingLeft);
+    this.outgoingLeft -= size;
+    return size;
   }
 
   /** The body may go on, after `write` has returned false. */

@@ -2,7 +2,7 @@
 // else into memory of its own that is then cut into HEADERS and CONTINUATION (RFC 9113 §4.3).
 
 import { type FrameMark, type FrameOutput, writeFrameHeader } from './frame-output.ts';
-import { type HpackEncoder, MAX_UPDATE_BYTES } from './hpack-encoder.ts';
+import { type HpackEncoder, MAX_UPDATE_BYTES } from './hpack/hpack-encoder.ts';
 import {
   FLAG_END_HEADERS,
   FLAG_END_STREAM,

@@ -2,7 +2,7 @@
 
 import type { HeaderList } from '../http/message/header-list.ts';
 import type { HeaderBlockWriter } from './header-block-writer.ts';
-import { maxEncodedBytes } from './hpack-encoder.ts';
+import { maxEncodedBytes } from './hpack/hpack-encoder.ts';
 
 /** For fields that are written beside those of a list: status, date, length. */
 export const ADDED_BYTES = 160;

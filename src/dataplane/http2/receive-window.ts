@@ -3,13 +3,14 @@
 // WINDOW_UPDATE per frame would cost more than the frame.
 
 export class ReceiveWindow {
-  private size: number;
+  /** What it is filled up to. */
+  size: number;
   /** Octets the peer may send. */
   private available: number;
   /** Octets that have gone on and are not yet credited. */
   private consumed = 0;
 
-  /** `available` is what the peer knows of it at first, `size` what it is to be filled up to. */
+  /** `available` is what the peer knows of it at first. */
   constructor(size: number, available: number) {
     this.size = size;
     this.available = available;

@@ -11,8 +11,8 @@ import {
   FIELD_PROTOCOL,
   FIELD_REGULAR,
   FIELD_SCHEME,
-} from './field.ts';
-import type { FieldReceiver } from './hpack-decoder.ts';
+} from './hpack/field.ts';
+import type { FieldReceiver } from './hpack/hpack-decoder.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';

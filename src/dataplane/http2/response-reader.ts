@@ -3,8 +3,8 @@
 import { lengthOf } from '../http/message/content-length.ts';
 import type { HeaderList } from '../http/message/header-list.ts';
 import { H_CONTENT_LENGTH, H_HOP_BY_HOP, H_TE, headerName } from '../http/message/header-names.ts';
-import { type Field, FIELD_REGULAR, FIELD_STATUS } from './field.ts';
-import type { FieldReceiver } from './hpack-decoder.ts';
+import { type Field, FIELD_REGULAR, FIELD_STATUS } from './hpack/field.ts';
+import type { FieldReceiver } from './hpack/hpack-decoder.ts';
 
 const STATUS = /^[1-9][0-9]{2}$/;
 /** Beside the numbers of header-names.ts. */

@@ -1,5 +1,5 @@
 // The streams of one connection that the peer opens, and what may still come for those that are gone (RFC 9113 §5.1). The
-// map holds the open ones; of the others only the way the latest of them ended is kept, for it decides whether a late frame
+// session holds the open ones; of the others only the way the latest of them ended is kept, for it decides whether a late frame
 // is normal or an error.
 
 /** Frames in flight when this side reset the stream are dropped. */
@@ -17,17 +17,14 @@ const REMEMBERED = 64;
 export class StreamTable<Stream> {
   /** Highest id the peer has used. */
   lastId = 0;
-  readonly open = new Map<number, Stream>();
+  private readonly open: Map<number, Stream>;
   /** Ring of ids, negative for those that were reset. */
   private readonly closed: number[] = [];
   private next = 0;
 
-  get(id: number): Stream | undefined {
-    return this.open.get(id);
-  }
-
-  get size(): number {
-    return this.open.size;
+  /** Over the open ones, which it keeps up to date. */
+  constructor(open: Map<number, Stream>) {
+    this.open = open;
   }
 
   add(id: number, stream: Stream): void {

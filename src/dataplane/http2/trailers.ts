@@ -3,11 +3,11 @@
 import { HeaderList } from '../http/message/header-list.ts';
 import { headerName } from '../http/message/header-names.ts';
 import { isTrailer, MAX_TRAILERS } from '../http/message/trailer.ts';
-import { type Field, FIELD_REGULAR } from './field.ts';
+import { type Field, FIELD_REGULAR } from './hpack/field.ts';
 import type { FrameMark } from './frame-output.ts';
 import type { HeaderBlockWriter } from './header-block-writer.ts';
 import { beginBlock, writeLines } from './header-lines.ts';
-import type { FieldReceiver } from './hpack-decoder.ts';
+import type { FieldReceiver } from './hpack/hpack-decoder.ts';
 
 /** Gathers them (RFC 9113 §8.1). */
 export class Http2TrailerReader implements FieldReceiver {

@@ -1,9 +1,9 @@
-// One HTTP/2 connection to a server, RFC 9113: life cycle, what frames mean to streams, and what the server may cost. The
-// streams (upstream/http2-stream.ts) carry exchanges. It takes requests once the server's SETTINGS have come, so that none is
-// sent that the server would refuse.
+// One HTTP/2 connection to a server: life cycle, what frames mean to streams, and what the server may cost; the rest is the
+// session's (http2/session.ts). The streams (upstream/http2-stream.ts) carry exchanges. It takes requests once the server's
+// SETTINGS have come, so that none is sent that the server would refuse.
 //
-//   OPENING ──SETTINGS──▶ OPEN ──GOAWAY, ids used up, or not wanted any more──▶ LEAVING (streams finish) ──▶ CLOSED
-//      └────────────────────┴──connection error──▶ GOAWAY ──▶ CLOSED; streams break off
+//   OPENING ──SETTINGS──▶ OPEN ──GOAWAY, ids used up, or not wanted any more──▶ LEAVING (streams finish) ──▶ OVER
+//      └────────────────────┴──connection error──▶ GOAWAY ──▶ OVER; streams break off
 
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
@@ -11,16 +11,9 @@ import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { MAX_TRAILERS } from '../http/message/trailer.ts';
 import { Http2TrailerReader } from '../http2/trailers.ts';
-import { DataSender } from '../http2/data-sender.ts';
-import { FloodGuard } from '../http2/flood-guard.ts';
-import { FrameOutput } from '../http2/frame-output.ts';
-import { type FrameHandler, FrameReader } from '../http2/frame-reader.ts';
-import { HeaderBlockWriter } from '../http2/header-block-writer.ts';
-import { HpackDecoder, IGNORED_FIELDS } from '../http2/hpack-decoder.ts';
-import { HpackEncoder } from '../http2/hpack-encoder.ts';
+import type { FieldReceiver } from '../http2/hpack/hpack-decoder.ts';
 import {
   DEFAULT_HEADER_TABLE_BYTES,
-  DEFAULT_WINDOW,
   ENHANCE_YOUR_CALM,
   FLOW_CONTROL_ERROR,
   MAX_STREAM_ID,
@@ -32,18 +25,19 @@ import {
   SETTINGS_MAX_HEADER_LIST_SIZE,
   STREAM_CLOSED,
 } from '../http2/protocol.ts';
-import { ReceiveWindow } from '../http2/receive-window.ts';
-import { PeerSettings } from '../http2/settings.ts';
+import {
+  Http2Session,
+  MAX_PENDING_BYTES,
+  STATE_LEAVING,
+  STATE_OPEN,
+  STATE_OPENING,
+  STATE_OVER,
+} from '../http2/session.ts';
 import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
 import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
 import type { ResponseOwner } from './connection-owner.ts';
 import { type UpstreamStreamOwner, UpstreamHttp2Stream } from './http2-stream.ts';
 import { Http2ResponseReader } from '../http2/response-reader.ts';
-
-const STATE_OPENING = 0;
-const STATE_OPEN = 1;
-const STATE_LEAVING = 2;
-const STATE_CLOSED = 3;
 
 /**
  * What all streams may be ahead together. Credit goes back when bytes arrive, whoever they are for: streams bound what is held,
@@ -52,12 +46,6 @@ const STATE_CLOSED = 3;
 const CONNECTION_WINDOW = 4 * 1024 * 1024;
 /** On one connection, whatever the server allows. */
 const MAX_STREAMS = 1000;
-/** With this much waiting for the socket, answers to further frames would only add to it: the server is not read. */
-const MAX_PENDING_BYTES = 256 * 1024;
-/** A DATA frame of this size is worth its header. */
-const WORTHWHILE_BYTES = 1024;
-/** Of a SETTINGS frame: beside its acknowledgement, it may make every stream move. */
-const SETTINGS_COST = 10;
 /** For a server that reads no more: what is left to say may wait this long. */
 const LINGER_MS = 2_000;
 /** That many requests reset, and none answered in between. */
@@ -78,49 +66,33 @@ export interface SharedConnectionOwner extends ResponseOwner {
   gone(connection: UpstreamHttp2Connection, failure: Failure): void;
 }
 
-export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget, FrameHandler {
+export class UpstreamHttp2Connection
+  extends Http2Session<UpstreamHttp2Stream>
+  implements UpstreamStreamOwner, ReadTarget
+{
   readonly endpoint: SharedConnectionOwner;
-  readonly output: FrameOutput;
-  readonly sender: DataSender;
-  readonly headers: HeaderBlockWriter;
-  private readonly socket: net.Socket;
-  private readonly reader: FrameReader;
-  private readonly decoder = new HpackDecoder();
-  private readonly encoder = new HpackEncoder(DEFAULT_HEADER_TABLE_BYTES);
-  private readonly guard: FloodGuard;
-  private readonly settings = new PeerSettings(true);
-  private readonly streams = new Map<number, UpstreamHttp2Stream>();
-  private readonly window = new ReceiveWindow(CONNECTION_WINDOW, CONNECTION_WINDOW);
   private readonly response = new Http2ResponseReader();
   /** Without requests for too long, or with too much to write. */
   private readonly deadline: Deadline;
   /** Nothing heard for too long; null when nobody asks. */
   private readonly health: Deadline | null;
-  private state = STATE_OPENING;
   private nextId = 1;
   private served = 0;
-  private isPaused = false;
   private isAsked = false;
   private resetsInARow = 0;
   /** A write has failed: nothing more is sent, what the server has said before is read. */
   private isBroken = false;
-  private writes = 0;
-  private writesSeen = 0;
-  private dataStream: UpstreamHttp2Stream | null = null;
-  private dataLength = 0;
-  /** Streams whose sink got something in this read. */
-  private touched: UpstreamHttp2Stream[] = [];
 
   /** Over a connected socket that `reading` reads: plain, or TLS whose ALPN has chosen h2. */
   constructor(endpoint: SharedConnectionOwner, socket: net.Socket, reading: Reading) {
     const { transport, context } = endpoint;
+    super(socket, context.wheel, {
+      isServer: true,
+      maxBlockBytes: transport.maxResponseHeaderBytes,
+      maxEncoderTableBytes: DEFAULT_HEADER_TABLE_BYTES,
+      windowBytes: CONNECTION_WINDOW,
+    });
     this.endpoint = endpoint;
-    this.socket = socket;
-    this.guard = new FloodGuard(context.wheel.nowMs);
-    this.reader = new FrameReader(this, transport.maxResponseHeaderBytes);
-    this.output = new FrameOutput(socket, () => this.onWritten());
-    this.sender = new DataSender(this.output, this.guard);
-    this.headers = new HeaderBlockWriter(this.output, this.encoder);
     this.deadline = new Deadline(() => this.expired());
     this.health = transport.readIdleTimeoutMs > 0 ? new Deadline(() => this.silent()) : null;
     readPlainly(socket, this, reading);
@@ -128,14 +100,13 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
       this.isBroken = true;
       if (this.isPaused) socket.resume();
       this.isPaused = true;
-      endpoint.context.wheel.arm(this.deadline, LAST_WORDS_MS);
+      this.wheel.arm(this.deadline, LAST_WORDS_MS);
     });
     this.output.text(PREFACE);
-    this.output.settings([
+    this.announce([
       [SETTINGS_ENABLE_PUSH, 0],
       [SETTINGS_MAX_HEADER_LIST_SIZE, transport.maxResponseHeaderBytes],
     ]);
-    this.output.windowUpdate(0, CONNECTION_WINDOW - DEFAULT_WINDOW);
   }
 
   // ── requests ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -159,14 +130,9 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
     return this.streams.size === 0;
   }
 
-  /** Requests in progress. */
-  get load(): number {
-    return this.streams.size;
-  }
-
   /** Sends the request; only while `canTake`. */
   start(exchange: Exchange): void {
-    if (this.streams.size === 0) this.endpoint.context.wheel.disarm(this.deadline);
+    if (this.streams.size === 0) this.wheel.disarm(this.deadline);
     const id = this.nextId;
     this.nextId += 2;
     const stream = new UpstreamHttp2Stream(this, id, this.settings.initialWindow, exchange);
@@ -188,64 +154,35 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
   // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   onRead(chunk: Buffer, length: number): void {
-    if (this.state === STATE_CLOSED) return;
+    if (this.state === STATE_OVER) return;
     if (this.health !== null) {
       this.isAsked = false;
-      this.endpoint.context.wheel.arm(this.health, this.endpoint.transport.readIdleTimeoutMs);
+      this.wheel.arm(this.health, this.endpoint.transport.readIdleTimeoutMs);
     }
-    const code = this.reader.feed(chunk, 0, length);
-    if (code !== NO_ERROR) {
-      this.fail(code, code === ENHANCE_YOUR_CALM ? FAILURES.upstreamHttp2Flood : FAILURES.upstreamHttp2Error);
-    }
-    this.settle();
+    this.feed(chunk, 0, length);
   }
 
-  /** After a read: lets sinks send what they have gathered. */
-  private settle(): void {
-    const { touched } = this;
-    if (touched.length > 0) {
-      for (let index = 0; index < touched.length; index++) touched[index]!.deliver();
-      touched.length = 0;
-    }
-    if (this.output.pending > MAX_PENDING_BYTES && !this.isPaused && this.state < STATE_CLOSED) {
-      this.isPaused = true;
-      this.socket.pause();
-      this.armStall();
-    }
-  }
-
-  private armStall(): void {
-    this.writesSeen = this.writes;
-    this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.writeIdleTimeoutMs);
+  protected failureOf(code: number): Failure {
+    return code === ENHANCE_YOUR_CALM ? FAILURES.upstreamHttp2Flood : FAILURES.upstreamHttp2Error;
   }
 
   // ── frames of the connection ───────────────────────────────────────────────────────────────────────────────────
 
-  onSettings(isAck: boolean, payload: Buffer, start: number, end: number): number {
-    if (isAck) return this.chargeControl(1);
-    const { settings } = this;
-    const windowBefore = settings.initialWindow;
-    const code = settings.apply(payload, start, end);
-    if (code !== NO_ERROR) return code;
-    this.encoder.setPeerLimit(settings.headerTableBytes);
-    const change = settings.initialWindow - windowBefore;
-    if (!this.sender.widenAll(this.streams.values(), change)) return FLOW_CONTROL_ERROR;
-    this.output.settingsAck();
-    if (this.state === STATE_OPENING) {
-      this.state = STATE_OPEN;
-      if (this.health !== null) {
-        this.endpoint.context.wheel.arm(this.health, this.endpoint.transport.readIdleTimeoutMs);
-      }
-      this.rest();
-      this.endpoint.ready(this);
-    } else this.endpoint.widened(this);
-    return this.chargeControl(SETTINGS_COST);
+  protected settingsAcknowledged(): void {}
+
+  protected settingsApplied(): void {
+    if (this.state !== STATE_OPENING) {
+      this.endpoint.widened(this);
+      return;
+    }
+    this.state = STATE_OPEN;
+    if (this.health !== null) this.wheel.arm(this.health, this.endpoint.transport.readIdleTimeoutMs);
+    this.rest();
+    this.endpoint.ready(this);
   }
 
-  onPing(isAck: boolean, payload: Buffer, start: number): number {
-    if (!isAck) this.output.ping(true, payload, start);
-    return this.chargeControl(1);
-  }
+  /** That it has come is enough: `onRead` counts it as a sign of life. */
+  protected pingAnswered(): void {}
 
   onGoaway(lastStreamId: number): number {
     this.leave();
@@ -259,12 +196,9 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
     return this.chargeControl(1);
   }
 
-  onUnknownFrame(): number {
-    return this.chargeControl(1);
-  }
-
-  private chargeControl(cost: number): number {
-    return this.guard.allowControl(this.endpoint.context.wheel.nowMs, cost) ? NO_ERROR : ENHANCE_YOUR_CALM;
+  protected decode(block: Buffer, start: number, end: number, fields: FieldReceiver): number {
+    const { maxResponseHeaderBytes, maxResponseHeaderCount } = this.endpoint.transport;
+    return this.decoder.decode(block, start, end, fields, maxResponseHeaderBytes, maxResponseHeaderCount);
   }
 
   // ── frames of streams ──────────────────────────────────────────────────────────────────────────────────────────
@@ -273,17 +207,9 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
     const stream = this.streams.get(streamId);
     if (stream === undefined) return this.checkLateFrame(streamId) || this.skipBlock(block, start, end);
     if (stream.isAnswered) return this.readTrailers(stream, block, start, end, endStream);
-    const { transport } = this.endpoint;
     const { response } = this;
     response.begin(stream.responseHeaders);
-    const code = this.decoder.decode(
-      block,
-      start,
-      end,
-      response,
-      transport.maxResponseHeaderBytes,
-      transport.maxResponseHeaderCount,
-    );
+    const code = this.decode(block, start, end, response);
     if (code !== NO_ERROR) return code;
     if (this.decoder.isOverLimit) stream.breakResponse(FAILURES.upstreamHeadersTooLarge);
     else if (!response.finish()) stream.breakResponse(FAILURES.upstreamBadResponse);
@@ -303,12 +229,10 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
     end: number,
     endStream: boolean,
   ): number {
-    const { transport } = this.endpoint;
     const reader = new Http2TrailerReader();
-    const { maxResponseHeaderBytes, maxResponseHeaderCount } = transport;
-    const code = this.decoder.decode(block, start, end, reader, maxResponseHeaderBytes, maxResponseHeaderCount);
+    const code = this.decode(block, start, end, reader);
     if (code !== NO_ERROR) return code;
-    if (stream.isResponseDone) return STREAM_CLOSED;
+    if (stream.isPeerDone) return STREAM_CLOSED;
     // What may not come behind a body is left out, as RFC 9110 §6.5.1 allows: calls of gRPC put their own names there.
     const isBad = !endStream || reader.isMalformed || reader.trailers.count >= MAX_TRAILERS || this.decoder.isOverLimit;
     if (isBad || !stream.endResponse(reader.trailers.count > 0 ? reader.trailers : null)) {
@@ -317,50 +241,30 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
     return NO_ERROR;
   }
 
-  /** A block without a stream: the table must still see it. */
-  private skipBlock(block: Buffer, start: number, end: number): number {
-    const { maxResponseHeaderBytes, maxResponseHeaderCount } = this.endpoint.transport;
-    return this.decoder.decode(block, start, end, IGNORED_FIELDS, maxResponseHeaderBytes, maxResponseHeaderCount);
-  }
-
   onDataFrame(streamId: number, length: number): number {
-    this.dataStream = null;
-    this.dataLength = length;
-    if (!this.window.take(length)) return FLOW_CONTROL_ERROR;
-    const increment = this.window.give(length);
-    if (increment > 0) this.output.windowUpdate(0, increment);
+    if (!this.beginData(length)) return FLOW_CONTROL_ERROR;
+    this.creditConnection(length);
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       // What was in flight when the stream was reset is bounded by the windows.
-      return (streamId & 1) === 0 || streamId >= this.nextId ? PROTOCOL_ERROR : this.chargeControl(length > 0 ? 0 : 1);
+      return this.isUnused(streamId) ? PROTOCOL_ERROR : this.chargeControl(length > 0 ? 0 : 1);
     }
-    if (stream.isResponseDone) return STREAM_CLOSED;
-    if (!stream.receiveWindow.take(length)) {
-      stream.breakResponse(FAILURES.upstreamHttp2Error);
-      return NO_ERROR;
-    }
-    this.dataStream = stream;
+    if (stream.isPeerDone) return STREAM_CLOSED;
+    if (stream.receiveWindow!.take(length)) this.dataStream = stream;
+    else stream.breakResponse(FAILURES.upstreamHttp2Error);
     return NO_ERROR;
   }
 
-  onDataBytes(chunk: Buffer, start: number, end: number): void {
-    const stream = this.dataStream;
-    // The stream may have ended since its frame began.
-    if (stream === null || stream.isClosed) return;
-    if (!stream.receive(chunk, start, end)) stream.breakResponse(FAILURES.upstreamBadResponse);
+  /** The connection's window has them back already. */
+  protected dataDropped(): void {}
+
+  protected dataRefused(stream: UpstreamHttp2Stream): void {
+    stream.breakResponse(FAILURES.upstreamBadResponse);
   }
 
-  onDataEnd(padding: number, endStream: boolean): number {
-    const stream = this.dataStream;
-    this.dataStream = null;
-    if (this.dataLength - padding >= WORTHWHILE_BYTES) this.guard.earn();
-    if (stream === null || stream.isClosed) return NO_ERROR;
-    if (padding > 0) stream.credit(padding);
-    if (endStream) {
-      if (!stream.endResponse(null)) stream.breakResponse(FAILURES.upstreamBadResponse);
-      return NO_ERROR;
-    }
-    return this.dataLength === padding ? this.chargeControl(1) : NO_ERROR;
+  protected endData(stream: UpstreamHttp2Stream): number {
+    if (!stream.endResponse(null)) stream.breakResponse(FAILURES.upstreamBadResponse);
+    return NO_ERROR;
   }
 
   onPriority(): number {
@@ -371,7 +275,7 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
     const stream = this.streams.get(streamId);
     if (stream === undefined) return this.checkLateFrame(streamId);
     // RFC 9113 §8.1: the answer is there, the rest of the request is of no use.
-    if (stream.isResponseDone) {
+    if (stream.isPeerDone) {
       stream.stopRequest();
       return NO_ERROR;
     }
@@ -383,23 +287,18 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
     return NO_ERROR;
   }
 
-  onWindowUpdate(streamId: number, increment: number): number {
-    if (streamId === 0) {
-      if (increment === 0) return PROTOCOL_ERROR;
-      if (!this.sender.widen(increment)) return FLOW_CONTROL_ERROR;
-      return this.chargeControl(1);
-    }
-    const stream = this.streams.get(streamId);
-    if (stream === undefined) return this.checkLateFrame(streamId);
-    if (increment === 0 || !this.sender.widenStream(stream, increment)) {
-      stream.breakResponse(FAILURES.upstreamHttp2Error);
-    }
+  protected breakStream(stream: UpstreamHttp2Stream): number {
+    stream.breakResponse(FAILURES.upstreamHttp2Error);
     return this.chargeControl(1);
   }
 
-  /** A frame that may come for a stream that is over, but not for one that never was. */
-  private checkLateFrame(streamId: number): number {
-    return (streamId & 1) === 0 || streamId >= this.nextId ? PROTOCOL_ERROR : this.chargeControl(1);
+  protected checkLateFrame(streamId: number): number {
+    return this.isUnused(streamId) ? PROTOCOL_ERROR : this.chargeControl(1);
+  }
+
+  /** No stream of this side has had the id. */
+  private isUnused(streamId: number): boolean {
+    return (streamId & 1) === 0 || streamId >= this.nextId;
   }
 
   // ── streams ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -419,111 +318,105 @@ export class UpstreamHttp2Connection implements UpstreamStreamOwner, ReadTarget,
   private closeStream(stream: UpstreamHttp2Stream): void {
     this.streams.delete(stream.id);
     stream.close();
-    if (this.streams.size === 0 && this.state !== STATE_CLOSED) {
+    if (this.streams.size === 0 && this.state !== STATE_OVER) {
       if (this.state === STATE_LEAVING) this.close();
       else this.rest();
     }
     this.endpoint.finished(this);
   }
 
-  flushLater(stream: UpstreamHttp2Stream): void {
-    if (this.touched.at(-1) !== stream) this.touched.push(stream);
-  }
-
   // ── time ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Kept without a request. */
   private rest(): void {
-    if (!this.isPaused) this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.idleConnTimeoutMs);
+    if (!this.isPaused) this.wheel.arm(this.deadline, this.endpoint.transport.idleConnTimeoutMs);
+  }
+
+  protected armStall(): void {
+    this.wheel.arm(this.deadline, this.endpoint.transport.writeIdleTimeoutMs);
   }
 
   private expired(): void {
-    if (this.state === STATE_CLOSED) this.socket.destroy();
+    if (this.state === STATE_OVER) this.socket.destroy();
     else if (this.isBroken) this.lose(FAILURES.upstreamReset);
     else if (this.isPaused) {
-      if (this.writes === this.writesSeen) this.lose(FAILURES.upstreamWriteTimeout);
-      else this.armStall();
+      if (this.hasMoved()) this.armStall();
+      else this.lose(FAILURES.upstreamWriteTimeout);
     } else if (this.streams.size === 0) this.leave();
   }
 
   /** Nothing has been heard for a while: asks whether the server is there, then gives it up. */
   private silent(): void {
-    if (this.state === STATE_CLOSED) return;
+    if (this.state === STATE_OVER) return;
     if (this.isAsked) {
       this.lose(FAILURES.upstreamReadTimeout);
       return;
     }
     this.isAsked = true;
     this.output.ping(false, HEALTH_PING, 0);
-    this.endpoint.context.wheel.arm(this.health!, this.endpoint.transport.pingTimeoutMs);
+    this.wheel.arm(this.health!, this.endpoint.transport.pingTimeoutMs);
   }
 
   // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private onWritten(): void {
-    this.writes++;
-    if (this.state === STATE_CLOSED) return;
-    this.sender.drain();
-    if (this.isPaused && this.output.pending <= MAX_PENDING_BYTES) {
-      this.isPaused = false;
-      this.endpoint.context.wheel.disarm(this.deadline);
-      this.socket.resume();
-      if (this.streams.size === 0) this.rest();
-    }
+  protected override written(): void {
+    super.written();
     if (this.output.pending <= MAX_PENDING_BYTES) this.endpoint.widened(this);
+  }
+
+  protected resumed(): void {
+    this.wheel.disarm(this.deadline);
+    if (this.streams.size === 0) this.rest();
   }
 
   onDrain(): void {}
 
   onEnd(): void {
-    if (this.state === STATE_CLOSED) this.socket.destroy();
+    if (this.state === STATE_OVER) this.socket.destroy();
     this.lose(this.isBroken ? FAILURES.upstreamReset : FAILURES.upstreamClosed);
   }
 
   onClose(error: Error | null): void {
-    if (this.state !== STATE_CLOSED) this.lose(error === null ? FAILURES.upstreamClosed : FAILURES.upstreamReset);
-    this.endpoint.context.wheel.remove(this.deadline);
+    if (this.state !== STATE_OVER) this.lose(error === null ? FAILURES.upstreamClosed : FAILURES.upstreamReset);
+    this.wheel.remove(this.deadline);
     this.output.dispose();
   }
 
-  /** A connection error (RFC 9113 §5.4.1): says so, and gives up all streams. */
-  private fail(code: number, failure: Failure): void {
-    if (this.state === STATE_CLOSED) return;
-    this.output.goaway(0, code);
-    this.end();
-    this.breakAll(failure);
+  /** There is no push. */
+  protected get lastPeerStreamId(): number {
+    return 0;
   }
 
   /** In order: nothing is in progress. */
   private close(): void {
-    this.output.goaway(0, NO_ERROR);
+    this.sayGoodbye(NO_ERROR);
     this.end();
     this.endpoint.gone(this, FAILURES.upstreamClosed);
   }
 
   /** Sends what is there and ends the connection. */
-  private end(): void {
+  protected end(): void {
     this.stop();
     this.output.end();
     // A server that does not close its side, or does not read the last words.
-    this.endpoint.context.wheel.arm(this.deadline, LINGER_MS);
+    this.wheel.arm(this.deadline, LINGER_MS);
   }
 
   private stop(): void {
-    this.state = STATE_CLOSED;
+    this.state = STATE_OVER;
     this.reader.stop();
-    if (this.health !== null) this.endpoint.context.wheel.remove(this.health);
+    if (this.health !== null) this.wheel.remove(this.health);
   }
 
   /** The server cannot be asked any longer. */
   private lose(failure: Failure): void {
-    if (this.state === STATE_CLOSED) return;
+    if (this.state === STATE_OVER) return;
     this.stop();
     this.socket.destroy();
     this.breakAll(failure);
   }
 
-  private breakAll(failure: Failure): void {
+  protected breakAll(failure: Failure): void {
     this.endpoint.gone(this, failure);
     const wasReused = this.served > this.streams.size;
     for (const stream of this.streams.values()) {

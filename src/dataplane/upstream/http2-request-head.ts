@@ -8,7 +8,7 @@ import { BODY_METHODS } from '../http/message/request-method.ts';
 import { serverTarget } from '../http/server-target.ts';
 import type { FrameMark } from '../http2/frame-output.ts';
 import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
-import { maxEncodedBytes } from '../http2/hpack-encoder.ts';
+import { maxEncodedBytes } from '../http2/hpack/hpack-encoder.ts';
 import type { ServerSpec } from '../../model/service.ts';
 
 /** For the fields of fixed size that are added to those of the list. */

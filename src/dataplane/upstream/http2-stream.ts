@@ -6,7 +6,6 @@
 //   extended CONNECT: after a 2xx both are a tunnel
 //   over before both have ended: RST_STREAM
 
-import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } from '../http/body.ts';
 import type { Exchange, TunnelEnd } from '../http/exchange.ts';
@@ -16,10 +15,7 @@ import { writeTrailers } from '../http2/trailers.ts';
 import { InterimLimit } from '../http/interim-limit.ts';
 import { hasNoBody } from '../http/message/status.ts';
 import { webSocketAccept } from '../http/message/websocket.ts';
-import { type DataSender, OutgoingStream } from '../http2/data-sender.ts';
-import type { FrameOutput } from '../http2/frame-output.ts';
-import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
-import { HeldBytes } from '../http2/held-bytes.ts';
+import { IncomingStream, type StreamOwner } from '../http2/incoming-stream.ts';
 import { CANCEL, DEFAULT_WINDOW, PROTOCOL_ERROR } from '../http2/protocol.ts';
 import { ReceiveWindow } from '../http2/receive-window.ts';
 import type { ResponseOwner } from './connection-owner.ts';
@@ -30,53 +26,27 @@ import type { Http2ResponseReader } from '../http2/response-reader.ts';
 /** What a response may be ahead of a client that keeps up; others get the first window. */
 const MAX_STREAM_WINDOW = 512 * 1024;
 
-/** The connection as its streams see it. */
-export interface UpstreamStreamOwner {
+export interface UpstreamStreamOwner extends StreamOwner<UpstreamHttp2Stream> {
   readonly endpoint: ResponseOwner;
-  readonly output: FrameOutput;
-  readonly sender: DataSender;
-  readonly headers: HeaderBlockWriter;
-  /** The sink of the stream wants a flush when the present read is over. */
-  flushLater(stream: UpstreamHttp2Stream): void;
-  /** Both sides have ended the stream. */
-  completed(stream: UpstreamHttp2Stream): void;
-  /** Ends the stream with an error code. */
-  reset(stream: UpstreamHttp2Stream, code: number): void;
 }
 
-export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, BodySource, TunnelEnd {
-  /** Nothing more is sent or taken. */
-  isClosed = false;
+export class UpstreamHttp2Stream extends IncomingStream implements BodySink, BodySource, TunnelEnd {
   /** The final response's head has come. */
   isAnswered = false;
-  /** END_STREAM has come. */
-  isResponseDone = false;
-  readonly receiveWindow = new ReceiveWindow(DEFAULT_WINDOW, DEFAULT_WINDOW);
-  private readonly owner: UpstreamStreamOwner;
-  private exchange: Exchange | null;
+  protected readonly owner: UpstreamStreamOwner;
   private isRequestDone = false;
-  /** Of a request body with a known length: bytes still to come; -1 for others. */
-  private requestLeft = -1;
   private requestTrailers: HeaderList | null = null;
   /** Made with the first interim response. */
   private interim: InterimLimit | null = null;
-  private hasNoBody = false;
-  /** Of a response with a known length: bytes still to come; -1 for others. */
-  private responseLeft = -1;
-  private incoming: HeldBytes | null = null;
-  private isSinkReady = true;
-  private responseTrailers: HeaderList | null = null;
   private isTunnel = false;
-  private isTunnelEnded = false;
   /** For the response's head, then for a server that takes no more of a body; made when one is needed. */
   private deadline: Deadline | null = null;
   /** What it will have been when the deadline passes. */
   private late: Failure = FAILURES.upstreamResponseTimeout;
 
   constructor(owner: UpstreamStreamOwner, id: number, sendWindow: number, exchange: Exchange) {
-    super(id, sendWindow);
+    super(id, sendWindow, exchange, new ReceiveWindow(DEFAULT_WINDOW, DEFAULT_WINDOW));
     this.owner = owner;
-    this.exchange = exchange;
   }
 
   // ── request ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -93,7 +63,7 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
       this.armHead();
       return;
     }
-    if (exchange.requestFraming === BODY_LENGTH) this.requestLeft = exchange.requestLength;
+    if (exchange.requestFraming === BODY_LENGTH) this.outgoingLeft = exchange.requestLength;
     // The server may refuse the request when some of its body is here already (RFC 9113 §8.7).
     exchange.keepBody(KEPT_FOR_REFUSAL_BYTES, false);
     exchange.readBody(this);
@@ -101,12 +71,7 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
 
   write(chunk: Buffer, start: number, end: number): boolean {
     if (this.isClosed || this.isRequestDone) return true;
-    let size = end - start;
-    if (this.requestLeft >= 0) {
-      // A body longer than announced would be a malformed message.
-      if (size > this.requestLeft) size = this.requestLeft;
-      this.requestLeft -= size;
-    }
+    const size = this.countOutgoing(end - start);
     if (size === 0) return true;
     if (this.owner.sender.write(this, chunk, start, start + size)) return true;
     this.armStall();
@@ -119,7 +84,7 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
   /** The request is complete. */
   end(trailers: HeaderList | null): void {
     if (this.isClosed || this.isRequestDone || this.isEnding) return;
-    if (this.requestLeft > 0) {
+    if (this.outgoingLeft > 0) {
       this.cancel();
       return;
     }
@@ -134,7 +99,7 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
     else writeTrailers(this.owner.headers, this.requestTrailers, this.id, this.lastFrame);
     this.isRequestDone = true;
     if (this.isTunnel) {
-      if (this.isResponseDone) this.owner.completed(this);
+      if (this.isPeerDone) this.owner.completed(this);
     } else if (!this.isAnswered) this.armHead();
     else this.disarm();
   }
@@ -173,8 +138,8 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
   private beginResponse(exchange: Exchange, reader: Http2ResponseReader, endStream: boolean): boolean {
     const { endpoint } = this.owner;
     const length = reader.contentLength;
-    this.hasNoBody = hasNoBody(exchange.method, reader.status);
-    if (endStream && !this.hasNoBody && length > 0) return false;
+    const isBodiless = hasNoBody(exchange.method, reader.status);
+    if (endStream && !isBodiless && length > 0) return false;
     this.isAnswered = true;
     if (this.isRequestDone) this.disarm();
     exchange.status = reader.status;
@@ -190,9 +155,9 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
       this.end(null);
     }
     if (length >= 0) exchange.responseFraming = BODY_LENGTH;
-    else exchange.responseFraming = endStream || this.hasNoBody ? BODY_NONE : BODY_CHUNKED;
+    else exchange.responseFraming = endStream || isBodiless ? BODY_NONE : BODY_CHUNKED;
     exchange.responseLength = length < 0 ? 0 : length;
-    this.responseLeft = this.hasNoBody ? 0 : length;
+    this.incomingLeft = isBodiless ? 0 : length;
     if (reader.isEventStream && exchange.traffic === 'http') exchange.traffic = 'sse';
     // A hook may have given the response up, and a filter ended the exchange.
     if (!exchange.runResponseHooks() || this.exchange !== exchange) return true;
@@ -203,98 +168,63 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
     return true;
   }
 
-  /** Body bytes; false when there are more than may come (RFC 9113 §8.1.1). */
   receive(chunk: Buffer, start: number, end: number): boolean {
-    const exchange = this.exchange!;
-    if (this.isTunnel) exchange.originBytes += end - start;
-    else {
-      if (!this.isAnswered) return false;
-      if (this.responseLeft >= 0) {
-        this.responseLeft -= end - start;
-        if (this.responseLeft < 0) return false;
-      }
-      exchange.originBytes += end - start;
-    }
-    if (this.incoming === null && this.isSinkReady) {
-      this.pass(exchange, chunk, start, end);
-      if (this.exchange === exchange) this.owner.flushLater(this);
-    } else {
-      (this.incoming ??= new HeldBytes()).append(chunk, start, end);
-      if (heldMemory.isOver) {
-        this.owner.reset(this, CANCEL);
-        this.breakOff(FAILURES.memoryFull, false, false);
-      }
-    }
+    const bytes = end - start;
+    if (!this.isTunnel && (!this.isAnswered || !this.countIncoming(bytes))) return false;
+    this.exchange!.originBytes += bytes;
+    this.take(chunk, start, end);
     return true;
   }
 
-  private pass(exchange: Exchange, chunk: Buffer, start: number, end: number): void {
-    const sink = this.isTunnel ? exchange.downstream : exchange.responseSink;
-    // Frames of many streams share what was read.
-    this.isSinkReady = sink.write(chunk, start, end, null);
-    this.credit(end - start);
+  protected get hasSink(): boolean {
+    return true;
   }
 
-  /** Bytes have gone on, or were none of the body's: the server may send more. */
+  /** Frames of many streams share what was read: it has no owner. */
+  protected pass(chunk: Buffer, start: number, end: number): void {
+    const exchange = this.exchange!;
+    const sink = this.isTunnel ? exchange.downstream : exchange.responseSink;
+    this.isSinkReady = sink.write(chunk, start, end, null);
+  }
+
   credit(bytes: number): void {
     // All that is left may come already.
-    if (this.isClosed || this.isResponseDone || this.responseLeft === 0) return;
-    let increment = this.receiveWindow.give(bytes);
+    if (this.isClosed || this.isPeerDone || this.incomingLeft === 0) return;
+    const receiveWindow = this.receiveWindow!;
+    let increment = receiveWindow.give(bytes);
     if (increment === 0) return;
-    if (this.isSinkReady) increment += this.receiveWindow.widen(MAX_STREAM_WINDOW);
+    if (this.isSinkReady) increment += receiveWindow.widen(MAX_STREAM_WINDOW);
     this.owner.output.windowUpdate(this.id, increment);
   }
 
   /** END_STREAM has come; false when the body is shorter than announced. */
   endResponse(trailers: HeaderList | null): boolean {
-    if (!this.isAnswered || (!this.hasNoBody && this.responseLeft > 0)) return false;
-    this.isResponseDone = true;
-    this.responseTrailers = trailers;
-    if (this.incoming === null) this.complete();
+    if (!this.isAnswered || !this.endIncoming(trailers)) return false;
+    if (this.incoming === null) this.finishPassing();
     return true;
   }
 
-  /** Passes on what is held, as far as the client takes it; then the end, or a flush. */
-  deliver(): void {
-    const exchange = this.exchange;
-    if (exchange === null) return;
-    while (this.incoming !== null && this.isSinkReady) {
-      const piece = this.incoming.first!;
-      const { start, end } = piece;
-      this.pass(exchange, piece.memory, start, end);
-      // Closed by what the bytes have brought about.
-      if (this.exchange !== exchange || this.incoming === null) return;
-      this.incoming.consume(end - start);
-      if (this.incoming.length === 0) this.incoming = null;
-    }
-    if (this.incoming === null && this.isResponseDone) this.complete();
-    else if (this.isTunnel) exchange.downstream.flush();
+  protected passPause(): void {
+    const exchange = this.exchange!;
+    if (this.isTunnel) exchange.downstream.flush();
     else exchange.responseSink.flush();
   }
 
-  private complete(): void {
+  protected passEnd(): void {
     const exchange = this.exchange!;
     if (this.isTunnel) {
-      if (this.isTunnelEnded) return;
-      this.isTunnelEnded = true;
       exchange.downstream.end(null);
       if (this.isRequestDone && !this.isClosed) this.owner.completed(this);
       return;
     }
     const sink = exchange.responseSink;
-    const trailers = this.responseTrailers;
+    const trailers = this.peerTrailers;
     this.exchange = null;
     exchange.responseSource = null;
     // Back to the endpoint first: ending the response may begin the client's next request.
     if (this.isRequestDone) this.owner.completed(this);
     else this.owner.reset(this, CANCEL);
     sink.end(trailers);
-  }
-
-  /** The client has room again. */
-  resume(): void {
-    this.isSinkReady = true;
-    this.deliver();
   }
 
   // ── tunnel ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -325,17 +255,13 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
   cancel(): void {
     if (this.isClosed) return;
     this.exchange = null;
-    if (this.isResponseDone && this.isRequestDone) this.owner.completed(this);
+    if (this.isPeerDone && this.isRequestDone) this.owner.completed(this);
     else this.owner.reset(this, CANCEL);
   }
 
-  /** The connection has closed the stream: gives back what it holds. */
-  close(): void {
-    this.isClosed = true;
-    this.owner.sender.remove(this);
+  override close(): number {
     if (this.deadline !== null) this.owner.endpoint.context.wheel.remove(this.deadline);
-    this.incoming?.clear();
-    this.incoming = null;
+    return super.close();
   }
 
   /** The server wants no more of the request, whose response is there. */
@@ -355,6 +281,11 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
     const isUntouched = !this.isAnswered && this.interim === null;
     exchange.attempt.failed(failure, isUntouched, wasReused, isUnseen && !this.isAnswered);
     this.owner.endpoint.failed(exchange);
+  }
+
+  protected giveUp(failure: Failure): void {
+    this.owner.reset(this, CANCEL);
+    this.breakOff(failure, false, false);
   }
 
   /** Ends the stream for what the server did wrong on it. */
@@ -395,7 +326,6 @@ export class UpstreamHttp2Stream extends OutgoingStream implements BodySink, Bod
       this.armStall();
       return;
     }
-    this.owner.reset(this, CANCEL);
-    this.breakOff(this.late, false, false);
+    this.giveUp(this.late);
   }
 }

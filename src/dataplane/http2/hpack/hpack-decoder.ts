@@ -4,7 +4,7 @@
 
 import { Field, FIELD_OVERHEAD } from './field.ts';
 import { decodeHuffman } from './huffman.ts';
-import { COMPRESSION_ERROR, DEFAULT_HEADER_TABLE_BYTES, NO_ERROR } from './protocol.ts';
+import { COMPRESSION_ERROR, DEFAULT_HEADER_TABLE_BYTES, NO_ERROR } from '../protocol.ts';
 import { STATIC_ENTRIES } from './static-table.ts';
 
 const STATIC = STATIC_ENTRIES.map(([name, value]) => new Field(name, value));

@@ -7,7 +7,7 @@ import { type Field, FIELD_MALFORMED, FIELD_REGULAR } from './field.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder, MAX_UPDATE_BYTES, maxEncodedBytes } from './hpack-encoder.ts';
 import { decodeHuffman, encodeHuffman, huffmanLength } from './huffman.ts';
-import { COMPRESSION_ERROR, NO_ERROR } from './protocol.ts';
+import { COMPRESSION_ERROR, NO_ERROR } from '../protocol.ts';
 import { STATIC_ENTRIES } from './static-table.ts';
 
 type Pair = readonly [name: string, value: string];

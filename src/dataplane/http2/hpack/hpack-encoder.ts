@@ -3,7 +3,7 @@
 // whose values do not repeat stop being put into the table, where they would only push others out.
 
 import { encodeHuffman, huffmanLength } from './huffman.ts';
-import { DEFAULT_HEADER_TABLE_BYTES } from './protocol.ts';
+import { DEFAULT_HEADER_TABLE_BYTES } from '../protocol.ts';
 import { STATIC_ENTRIES, STATIC_FIELDS, STATIC_NAMES } from './static-table.ts';
 import { FIELD_OVERHEAD } from './field.ts';
 
