@@ -2,7 +2,6 @@
 
 import { EventEmitter } from 'node:events';
 import type net from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
@@ -13,6 +12,11 @@ import { IncomingStream, type StreamOwner } from './incoming-stream.ts';
 import { ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, NO_ERROR, PROTOCOL_ERROR } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { Http2Session, MAX_PENDING_BYTES, STATE_LEAVING, STATE_OPEN, STATE_OVER } from './session.ts';
+
+/** Settles when the present turn of the event loop is over. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 const WINDOW = 100_000;
 
