@@ -275,9 +275,18 @@ export class Exchange implements AccessRecord {
     this.attemptHooks = added(this.attemptHooks, hook);
   }
 
-  /** In the order of registration: the stage next to the client first. */
-  runAttemptHooks(): void {
-    for (const hook of this.attemptHooks) hook(this);
+  /**
+   * In the order of registration: the stage next to the client first. False when one threw, which is answered: a failed attempt is
+   * followed by the next one inside the read callback of a connection that others may share.
+   */
+  runAttemptHooks(): boolean {
+    try {
+      for (const hook of this.attemptHooks) hook(this);
+    } catch (error) {
+      this.downstream.handlerFailed(this, error);
+      return false;
+    }
+    return true;
   }
 
   /** Every stage has been passed: response hooks that follow are of the server that is picked. */
@@ -304,6 +313,8 @@ export class Exchange implements AccessRecord {
     this.dropFilters();
     this.responseHeaders.clear();
     this.hooksLeft = 0;
+    // An answer that comes at once is seen by all hooks, the one that has asked for it included.
+    this.isInHook = false;
     this.status = 0;
     this.reason = '';
     this.originHeaders = null;

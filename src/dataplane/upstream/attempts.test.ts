@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { BODY_LENGTH, BODY_NONE } from '../http/body.ts';
 import { Exchange, type Downstream } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
+import { respondFailure } from '../http/respond.ts';
 import { attemptFailed, canSendAgain, sendAgain, sendFirst } from './attempts.ts';
 
 const CLIENT = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
@@ -26,6 +27,10 @@ function lab(method = 'GET'): Lab {
     end: () => exchange.finish(),
     readBody: () => {},
     resumeBody: () => {},
+    handlerFailed: (one, error) => {
+      events.push(`threw ${(error as Error).message}`); // Those of the tests.
+      respondFailure(one, FAILURES.internal);
+    },
   };
   const exchange = new Exchange(downstream as Downstream, CLIENT); // The part that is used.
   exchange.method = method;
@@ -142,4 +147,30 @@ test('who takes a failure keeps it from the client, and one that throws does not
   one.fail(FAILURES.connectRefused, true, false, false);
   expect(seen).toEqual(['inner', 'inner', 'outer'].map((who) => `${who} upstream_connect_refused`));
   expect(one.events.at(-1)).toBe('answer 502');
+});
+
+test('sent anew from a hook, an answer that comes at once is seen by every stage', () => {
+  const { exchange } = lab();
+  const seen: string[] = [];
+  exchange.onResponse(({ status }) => void seen.push(`outer ${status}`));
+  exchange.onResponse((one) => {
+    seen.push(`retry ${one.status}`);
+    if (one.attempt.number > 1) return 'pass';
+    sendAgain(one);
+    return 'taken';
+  });
+  exchange.noteStages();
+  exchange.sender = { sendAttempt: (one) => respondFailure(one, FAILURES.noServer) };
+  exchange.status = 500;
+  expect(exchange.runResponseHooks()).toBe(false);
+  expect(seen).toEqual(['retry 500', 'retry 503', 'outer 503']);
+});
+
+test('a hook that throws before an attempt costs its own request', () => {
+  const one = lab();
+  one.exchange.onAttempt(() => {
+    throw new Error('now');
+  });
+  one.fail(ENDED, true, true, false);
+  expect(one.events).toEqual(['attempt 1', 'send', 'attempt 2', 'threw now', 'answer 500']);
 });

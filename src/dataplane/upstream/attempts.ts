@@ -33,8 +33,7 @@ export function sendFirst(exchange: Exchange, sender: AttemptSender): void {
 
 function send(exchange: Exchange, sender: AttemptSender): void {
   exchange.attempt.begin();
-  exchange.runAttemptHooks();
-  sender.sendAttempt(exchange);
+  if (exchange.runAttemptHooks()) sender.sendAttempt(exchange);
 }
 
 /** Nothing of a response has reached the client, and all of the request is at hand. */
@@ -44,7 +43,7 @@ export function canSendAgain(exchange: Exchange): boolean {
 
 /**
  * For hooks: gives up the present attempt, or its response, and sends the request anew, to a server that the attempt does not
- * exclude. The hook returns 'taken' then. Call it only if `canSendAgain`, which also holds later, when the hook has waited.
+ * exclude. The hook returns 'taken' then. Call it only if `canSendAgain`; a hook that has waited asks anew.
  */
 export function sendAgain(exchange: Exchange): void {
   exchange.forgetAttempt();
@@ -62,8 +61,7 @@ export function attemptFailed(exchange: Exchange, owner: AttemptOwner, reason = 
     exchange.forgetAttempt();
     attempt.begin();
     attempt.target = target;
-    exchange.runAttemptHooks();
-    owner.repeat(exchange);
+    if (exchange.runAttemptHooks()) owner.repeat(exchange);
     return;
   }
   owner.brokeOff(failure, reason);
