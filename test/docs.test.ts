@@ -17,7 +17,7 @@ import { decoderOf } from '../src/controlplane/providers/define.ts';
 import { fileProvider } from '../src/controlplane/providers/file/file-provider.ts';
 import { parseArguments } from '../src/cli/arguments.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
-import { renderGenerated } from '../src/cli/generated.ts';
+import { renderGenerated } from '../tools/generated.ts';
 import { FAILURES } from '../src/dataplane/http/failure.ts';
 import { loadPlugin } from '../src/dataplane/middleware/plugin/plugin-loader.ts';
 import { isMap } from '../src/schema/schema.ts';

@@ -1,27 +1,27 @@
 // The reference pages, rendered from the definitions the program itself runs on.
 
-import type { ApiSources } from '../api/endpoints.ts';
-import { COMMANDS } from './commands.ts';
-import { EXIT_CODES } from './io.ts';
-import { decodeInstall } from '../controlplane/config/install/install-config.ts';
-import { ERROR_CODES } from '../core/errors.ts';
-import { installOptions } from '../controlplane/config/install/install-options.ts';
-import { middlewareOptions, routerOptions } from '../controlplane/config/routing/routing-options.ts';
-import { OBJECT_KINDS, sectionsOf, type RoutingPart } from '../controlplane/config/routing/object-kinds.ts';
-import { serviceOptions } from '../controlplane/config/routing/service-options.ts';
-import { namedTransportOptions } from '../controlplane/config/routing/transport-options.ts';
-import { PROVIDERS } from '../controlplane/providers/registry.ts';
-import { DIAGNOSTIC_CODES } from '../controlplane/config/diagnostic-codes.ts';
-import { FAILURES } from '../dataplane/http/failure.ts';
-import { MATCHERS } from '../dataplane/match/matcher.ts';
-import { TCP_MATCHERS } from '../dataplane/match/tcp-matcher.ts';
-import { TCP_ENDS, type TcpEnd } from '../dataplane/tcp/tcp-end.ts';
-import { UDP_ENDS, type UdpEnd } from '../dataplane/udp/udp-end.ts';
-import { LATER_MIDDLEWARES, MIDDLEWARES } from '../dataplane/middleware/registry.ts';
-import { ACCESS_LOG_FIELDS } from '../observe/access-log-json.ts';
-import { CONNECTION_LOG_FIELDS } from '../observe/access-log-connection.ts';
-import { FAMILIES } from '../observe/families.ts';
-import type { Field, Fields, Schema } from '../schema/schema.ts';
+import type { ApiSources } from '../src/api/endpoints.ts';
+import { COMMANDS } from '../src/cli/commands.ts';
+import { EXIT_CODES } from '../src/cli/io.ts';
+import { decodeInstall } from '../src/controlplane/config/install/install-config.ts';
+import { ERROR_CODES } from '../src/core/errors.ts';
+import { installOptions } from '../src/controlplane/config/install/install-options.ts';
+import { middlewareOptions, routerOptions } from '../src/controlplane/config/routing/routing-options.ts';
+import { OBJECT_KINDS, sectionsOf, type RoutingPart } from '../src/controlplane/config/routing/object-kinds.ts';
+import { serviceOptions } from '../src/controlplane/config/routing/service-options.ts';
+import { namedTransportOptions } from '../src/controlplane/config/routing/transport-options.ts';
+import { PROVIDERS } from '../src/controlplane/providers/registry.ts';
+import { DIAGNOSTIC_CODES } from '../src/controlplane/config/diagnostic-codes.ts';
+import { FAILURES } from '../src/dataplane/http/failure.ts';
+import { MATCHERS } from '../src/dataplane/match/matcher.ts';
+import { TCP_MATCHERS } from '../src/dataplane/match/tcp-matcher.ts';
+import { TCP_ENDS, type TcpEnd } from '../src/dataplane/tcp/tcp-end.ts';
+import { UDP_ENDS, type UdpEnd } from '../src/dataplane/udp/udp-end.ts';
+import { LATER_MIDDLEWARES, MIDDLEWARES } from '../src/dataplane/middleware/registry.ts';
+import { ACCESS_LOG_FIELDS } from '../src/observe/access-log-json.ts';
+import { CONNECTION_LOG_FIELDS } from '../src/observe/access-log-connection.ts';
+import { FAMILIES } from '../src/observe/families.ts';
+import type { Field, Fields, Schema } from '../src/schema/schema.ts';
 
 const NOTE = '<!-- Written by npm run generate. -->\n\n';
 
@@ -146,7 +146,7 @@ async function apiPage(): Promise<string> {
     '',
     'providers: { rest: {} }\napi: {}\nentryPoints: { web: { address: ":0" } }\n',
   ).value!;
-  const { endpointsOf } = await import('../api/endpoints.ts');
+  const { endpointsOf } = await import('../src/api/endpoints.ts');
   // Descriptions alone are read: none of the sources is asked.
   const sources = {
     install: () => install,

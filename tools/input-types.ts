@@ -1,15 +1,15 @@
 // TypeScript types of configuration as people write it, rendered from the schemas: what `defineConfig` and `startRouter`
 // take. Keys are in canonical spelling; text stands for any value, as it may hold a substitution.
 
-import { installOptions } from '../controlplane/config/install/install-options.ts';
+import { installOptions } from '../src/controlplane/config/install/install-options.ts';
 import {
   OBJECT_KINDS,
   ROUTING_PARTS,
   sectionsOf,
   type ObjectSection,
   type RoutingPart,
-} from '../controlplane/config/routing/object-kinds.ts';
-import type { Field, Schema } from '../schema/schema.ts';
+} from '../src/controlplane/config/routing/object-kinds.ts';
+import type { Field, Schema } from '../src/schema/schema.ts';
 
 const INDENT = '  ';
 

@@ -1,15 +1,15 @@
 // The JSON Schemas of the package: editors complete and check configuration files with them.
 
-import { installOptions } from '../controlplane/config/install/install-options.ts';
+import { installOptions } from '../src/controlplane/config/install/install-options.ts';
 import {
   OBJECT_KINDS,
   ROUTING_PARTS,
   sectionsOf,
   type ObjectSection,
   type RoutingPart,
-} from '../controlplane/config/routing/object-kinds.ts';
-import { jsonSchemaOf } from '../schema/json-schema.ts';
-import type { JsonSchema } from '../schema/schema.ts';
+} from '../src/controlplane/config/routing/object-kinds.ts';
+import { jsonSchemaOf } from '../src/schema/json-schema.ts';
+import type { JsonSchema } from '../src/schema/schema.ts';
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 

@@ -3,7 +3,7 @@
 import { renderInputTypes } from './input-types.ts';
 import { renderJsonSchemas } from './json-schemas.ts';
 import { renderMigrationPage } from './migration-page.ts';
-import { renderReference } from './reference.ts';
+import { renderReference } from './reference-pages.ts';
 
 export async function renderGenerated(): Promise<Readonly<Record<string, string>>> {
   const below = (folder: string, files: Readonly<Record<string, string>>): [string, string][] =>

@@ -1,6 +1,6 @@
 // The page for people who come from Traefik: what is different on purpose, and how each option fares, from the schemas.
 
-import { migrationTable, type MigrationEntry } from '../controlplane/config/install/migration.ts';
+import { migrationTable, type MigrationEntry } from '../src/controlplane/config/install/migration.ts';
 
 /** Subject, there, here. */
 const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
