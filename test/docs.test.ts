@@ -8,7 +8,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
-import { DIAGNOSTIC_CODES } from '../src/controlplane/config/diagnostic-codes.ts';
+import { DIAGNOSTIC_CODES } from '../src/model/diagnostic-codes.ts';
 import { parseConfig } from '../src/controlplane/config/document/document.ts';
 import { decodeInstall } from '../src/controlplane/config/install/install-config.ts';
 import type { InstalledPlugins } from '../src/controlplane/config/install/plugins.ts';

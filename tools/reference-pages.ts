@@ -11,7 +11,7 @@ import { OBJECT_KINDS, sectionsOf, type RoutingPart } from '../src/controlplane/
 import { serviceOptions } from '../src/controlplane/config/routing/service-options.ts';
 import { namedTransportOptions } from '../src/controlplane/config/routing/transport-options.ts';
 import { PROVIDERS } from '../src/controlplane/providers/registry.ts';
-import { DIAGNOSTIC_CODES } from '../src/controlplane/config/diagnostic-codes.ts';
+import { DIAGNOSTIC_CODES } from '../src/model/diagnostic-codes.ts';
 import { FAILURES } from '../src/dataplane/http/failure.ts';
 import { MATCHERS } from '../src/dataplane/match/matcher.ts';
 import { TCP_MATCHERS } from '../src/dataplane/match/tcp-matcher.ts';

@@ -5,6 +5,7 @@ import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
+import type { DiagnosticCode } from '../model/diagnostic-codes.ts';
 
 export interface EntryPointOwner {
   /** As configured, by entry point, of those in force at the moment. */
@@ -123,7 +124,7 @@ class EntryPointChange {
 
   #report(
     severity: Diagnostic['severity'],
-    code: string,
+    code: DiagnosticCode,
     { name }: EntryPointSpec,
     option: string,
     message: string,

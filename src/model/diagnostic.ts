@@ -1,12 +1,13 @@
 // What Signalbox tells a person about their configuration. One shape for files, labels and keys, shown the same in
 // log, CLI, API and dashboard. Diagnostics are collected, never thrown.
 
+import type { DiagnosticCode } from './diagnostic-codes.ts';
+
 export type Severity = 'error' | 'warning';
 
 export interface Diagnostic {
   readonly severity: Severity;
-  /** Stable, documented: `unknown-option`, `rule-syntax`, `dangling-reference` … */
-  readonly code: string;
+  readonly code: DiagnosticCode;
   /** One sentence: what is wrong and, when it can be said, what to write instead. */
   readonly message: string;
   /** File path or other place the text came from; '' when there is none. */

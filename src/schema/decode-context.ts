@@ -6,6 +6,7 @@ import type { Diagnostic, Severity } from '../model/diagnostic.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 import { substitute, type Substitutions } from './substitution.ts';
 import { Written } from './written.ts';
+import type { DiagnosticCode } from '../model/diagnostic-codes.ts';
 
 export type PathSegment = string | number;
 
@@ -184,7 +185,7 @@ export class DecodeContext {
 
   report(
     severity: Severity,
-    code: string,
+    code: DiagnosticCode,
     message: string,
     details: { expected?: string; received?: string; hint?: string } = {},
   ): void {

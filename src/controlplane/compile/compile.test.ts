@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { DIAGNOSTIC_CODES } from '../config/diagnostic-codes.ts';
+import { DIAGNOSTIC_CODES } from '../../model/diagnostic-codes.ts';
 import { parseConfig } from '../config/document/document.ts';
 import { decodeInstall } from '../config/install/install-config.ts';
 import { decodeRouting } from '../config/routing/routing-config.ts';
@@ -107,6 +107,7 @@ test('the codes without a case here belong to files and runtimes', () => {
     'duplicate-object',
     'not-bound',
     'needs-restart',
+    'plugin-load',
     'not-in-runtime',
     'last-good',
     'pinned',

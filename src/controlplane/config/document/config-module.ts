@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import { isMap } from '../../../schema/schema.ts';
 import type { ConfigDocument } from './document.ts';
+import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 
 /** Wherever the file is, `signalbox` is the program that reads it. */
 const ALIAS = {
@@ -15,7 +16,7 @@ const ALIAS = {
 /** What the module throws becomes a diagnostic. */
 export async function readConfigModule(
   path: string,
-  problem: (code: string, message: string) => ConfigDocument,
+  problem: (code: DiagnosticCode, message: string) => ConfigDocument,
 ): Promise<ConfigDocument> {
   // No caches: a file that is read again has been changed.
   const loader = createJiti(import.meta.url, {

@@ -11,6 +11,7 @@ import { templateDiagnostic } from './go-template.ts';
 import { tomlLocator } from './toml-locator.ts';
 import { yamlLocator } from './yaml-locator.ts';
 import { parseYaml, yamlProblem } from './yaml-values.ts';
+import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 /** Values in a document, aliases counted as often as they are used: stops a bomb of a few lines that unfolds to millions. */
@@ -34,7 +35,7 @@ export function isConfigFile(path: string): boolean {
 export function parseConfig(source: string, text: string): ConfigDocument {
   const isToml = /\.toml$/i.test(source);
   const locate: Locate = isToml ? tomlLocator(text) : yamlLocator(text);
-  const problem = (code: string, message: string, line = 0, column = 0): ConfigDocument => ({
+  const problem = (code: DiagnosticCode, message: string, line = 0, column = 0): ConfigDocument => ({
     source,
     text,
     value: undefined,
@@ -58,7 +59,7 @@ function parseValues(
   source: string,
   text: string,
   isToml: boolean,
-  problem: (code: string, message: string, line?: number, column?: number) => ConfigDocument,
+  problem: (code: DiagnosticCode, message: string, line?: number, column?: number) => ConfigDocument,
 ): ConfigDocument {
   let value: unknown;
   try {

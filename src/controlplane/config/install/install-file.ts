@@ -4,6 +4,7 @@ import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NamedFileError, readNamedFile, unreadableReason } from '../../../core/named-file.ts';
 import { MAX_FILE_BYTES, parseConfig, type ConfigDocument } from '../document/document.ts';
+import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 
 /** Traefik's files are taken as they are. */
 const PRODUCTS: readonly (readonly [name: string, endings: readonly string[]])[] = [
@@ -41,7 +42,7 @@ export function isConfigModule(path: string): boolean {
 
 /** Never rejects: what is wrong is in the diagnostics, and the value is undefined. */
 export async function readInstallFile(path: string): Promise<ConfigDocument> {
-  const problem = (code: string, message: string): ConfigDocument => ({
+  const problem = (code: DiagnosticCode, message: string): ConfigDocument => ({
     source: path,
     text: '',
     value: undefined,

@@ -16,6 +16,7 @@ import type { RoutingConfig } from '../../config/routing/routing-config.ts';
 import { boolean, needless, object, optional, string, withDefault } from '../../../schema/schema.ts';
 import { defineProvider, type Provider, type ProviderContext, type Publish } from '../define.ts';
 import { FileWatch, type WatchSystem } from './file-watch.ts';
+import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 
 const NAME = 'file';
 const MAX_FILES = 10_000;
@@ -271,7 +272,7 @@ export class FileProvider implements Provider {
   }
 }
 
-function problem(source: string, code: string, message: string): Diagnostic {
+function problem(source: string, code: DiagnosticCode, message: string): Diagnostic {
   return { severity: 'error', code, message, source, path: '', line: 0, column: 0 };
 }
 
