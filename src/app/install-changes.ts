@@ -1,48 +1,46 @@
 // What of a changed install configuration takes effect in a running process, and what does not. Options are compared as
-// they were written, so that each can be named with its place.
+// they were written, so that each can be named with its place; the schema says which are live.
 
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../schema/decode-context.ts';
+import { isLiveOption } from '../schema/live-option.ts';
 import { isMap } from '../schema/schema.ts';
 import type { ConfigDocument } from '../controlplane/config/document/document.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
+import { installOptions } from '../controlplane/config/install/install-options.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
-
-/** Options and sections that are read anew; everything else is read at start. */
-const LIVE: readonly RegExp[] = [
-  new RegExp(`^entrypoints\\.(?!${INTERNAL_ENTRY_POINT}(?:\\.|$))`),
-  /^log\.level$/,
-  /^core\.defaultrulesyntax$/,
-  /^providers\.(?:precedence|providersthrottleduration|keeplastgood)(?:\.|$)/,
-  /^(?:tcp)?serverstransport(?:\.|$)/,
-];
 
 const ROUTING = /^(?:http|tcp|udp|tls)$/i;
 
-/** The configuration that is in force after the change; what is not named here stays as it was at start. */
+/** What live options come to. Everything else of an install configuration stays as it was at start. */
+const LIVE_PARTS = [
+  'source',
+  'locate',
+  'substitutions',
+  'entryPoints',
+  'unboundEntryPoints',
+  'defaultEntryPoints',
+  'entryPointCertificates',
+  'requestAcceptGraceMs',
+  'graceMs',
+  'routing',
+  'readRoutingAgain',
+  'internalRouting',
+  'providersThrottleMs',
+  'precedence',
+  'keepLastGood',
+  'defaultRuleSyntax',
+  'serversTransport',
+  'tcpServersTransport',
+] as const satisfies readonly (keyof InstallConfig)[];
+
+/** The configuration that is in force after the change. */
 export function withLiveOptions(inForce: InstallConfig, next: InstallConfig): InstallConfig {
-  return {
-    ...inForce,
-    source: next.source,
-    locate: next.locate,
-    substitutions: next.substitutions,
-    entryPoints: next.entryPoints,
-    unboundEntryPoints: next.unboundEntryPoints,
-    defaultEntryPoints: next.defaultEntryPoints,
-    entryPointCertificates: next.entryPointCertificates,
-    requestAcceptGraceMs: next.requestAcceptGraceMs,
-    graceMs: next.graceMs,
-    routing: next.routing,
-    readRoutingAgain: next.readRoutingAgain,
-    internalRouting: next.internalRouting,
-    providersThrottleMs: next.providersThrottleMs,
-    precedence: next.precedence,
-    keepLastGood: next.keepLastGood,
-    defaultRuleSyntax: next.defaultRuleSyntax,
-    serversTransport: next.serversTransport,
-    tcpServersTransport: next.tcpServersTransport,
-    log: { ...inForce.log, level: next.log.level },
-  };
+  const live = Object.fromEntries(LIVE_PARTS.map((part) => [part, next[part]])) as Pick<
+    InstallConfig,
+    (typeof LIVE_PARTS)[number]
+  >;
+  return { ...inForce, ...live, log: { ...inForce.log, level: next.log.level } };
 }
 
 /** A warning per option that differs from what the process was started with and waits for the next start. */
@@ -53,7 +51,7 @@ export function waitingForRestart(started: ConfigDocument, next: ConfigDocument)
   for (const key of new Set([...before.keys(), ...after.keys()])) {
     const was = before.get(key);
     const is = after.get(key);
-    if (was?.text === is?.text || LIVE.some((live) => live.test(key))) continue;
+    if (was?.text === is?.text || isLive((is ?? was)!.path)) continue;
     // A section that is empty on one side only: what is in it on the other side is named.
     if (hasInside(is === undefined ? after : before, key)) continue;
     const { path } = (is ?? was)!;
@@ -68,6 +66,11 @@ export function waitingForRestart(started: ConfigDocument, next: ConfigDocument)
     });
   }
   return waiting;
+}
+
+/** The internal entry point is opened at start, and stays. */
+function isLive(path: readonly PathSegment[]): boolean {
+  return String(path[1]).toLowerCase() !== INTERNAL_ENTRY_POINT && isLiveOption(installOptions, path);
 }
 
 function hasInside(leaves: ReadonlyMap<string, unknown>, key: string): boolean {

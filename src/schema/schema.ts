@@ -47,6 +47,8 @@ export interface Field<T> {
   readonly differsLeftOut?: boolean;
   /** Traefik has no such option. */
   readonly isOwn?: boolean;
+  /** A running process takes a change of it, and of all that is in it. */
+  readonly isLive?: boolean;
 }
 
 export type Fields = Readonly<Record<string, Field<unknown>>>;
@@ -111,6 +113,11 @@ export function differingDefault<T>(field: Field<T>, differs: string): Field<T> 
 /** Marks an option that Traefik does not have. */
 export function own<T>(field: Field<T>): Field<T> {
   return { ...field, isOwn: true };
+}
+
+/** Marks an option whose change takes effect without a restart; what is in it is live as well. */
+export function live<T>(field: Field<T>): Field<T> {
+  return { ...field, isLive: true };
 }
 
 /** A list or map; its `isAbsent` says what an empty one of it is. */

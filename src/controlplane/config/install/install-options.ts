@@ -9,6 +9,7 @@ import {
   duration,
   integer,
   later,
+  live,
   needless,
   number,
   object,
@@ -56,7 +57,7 @@ const laterProviders: Fields = Object.fromEntries(
 );
 
 const core = object({
-  defaultRuleSyntax: withDefault(oneOf('v2', 'v3'), 'v3', 'Syntax of rules whose router does not say.'),
+  defaultRuleSyntax: live(withDefault(oneOf('v2', 'v3'), 'v3', 'Syntax of rules whose router does not say.')),
   ticketKeyLifetime: own(
     withDefault(
       checked(duration(), (value, context) => {
@@ -86,36 +87,44 @@ const state = object({
 
 const providers = object({
   ...sectionsOfProviders,
-  providersThrottleDuration: differingDefault(
-    withDefault(duration(), 100, 'Least time between two applied changes of one provider. Traefik waits 2 s.'),
-    '100 ms rather than 2 s when left out.',
-  ),
-  keepLastGood: own(
-    withDefault(
-      boolean(),
-      true,
-      'An object or section that cannot be read any more goes on as it last was, over restarts where `state` is, and so does what a file or directory held that `providers.file` names and that vanishes; `false` lets a mistake count at once.',
+  providersThrottleDuration: live(
+    differingDefault(
+      withDefault(duration(), 100, 'Least time between two applied changes of one provider. Traefik waits 2 s.'),
+      '100 ms rather than 2 s when left out.',
     ),
   ),
-  precedence: withDefault(
-    forgivingList(string()),
-    DEFAULT_PRECEDENCE,
-    'Which provider’s router is asked first when priorities are equal.',
+  keepLastGood: live(
+    own(
+      withDefault(
+        boolean(),
+        true,
+        'An object or section that cannot be read any more goes on as it last was, over restarts where `state` is, and so does what a file or directory held that `providers.file` names and that vanishes; `false` lets a mistake count at once.',
+      ),
+    ),
+  ),
+  precedence: live(
+    withDefault(
+      forgivingList(string()),
+      DEFAULT_PRECEDENCE,
+      'Which provider’s router is asked first when priorities are equal.',
+    ),
   ),
   ...laterProviders,
 });
 
 const log = object({
-  level: differingDefault(
-    withDefault(
-      tolerant(
-        withAliases(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'), { warning: 'warn' }),
+  level: live(
+    differingDefault(
+      withDefault(
+        tolerant(
+          withAliases(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'panic'), { warning: 'warn' }),
+          'info',
+        ),
         'info',
+        'Least severity that is written.',
       ),
-      'info',
-      'Least severity that is written.',
+      'info rather than error when left out.',
     ),
-    'info rather than error when left out.',
   ),
   format: withDefault(
     tolerant(oneOf('common', 'json'), 'common'),
@@ -317,22 +326,26 @@ const globalSection = object({
 });
 
 const sections = {
-  entryPoints: withDefault(record(entryPointOptions), {}, 'Named listeners.'),
+  entryPoints: live(withDefault(record(entryPointOptions), {}, 'Named listeners.')),
   providers: withDefault(providers, defaultsOf(providers), 'Where routing configuration comes from.'),
   log: withDefault(log, defaultsOf(log), 'Application log.'),
   accessLog: optional(accessLog, 'A line per request. An empty section switches it on.'),
   metrics: optional(metrics, 'Metrics.'),
   api: optional(api, 'The API. An empty section switches it on.'),
   ping: optional(ping, 'Health check of the process under /ping. An empty section switches it on.'),
-  serversTransport: withDefault(
-    installTransportOptions,
-    defaultsOf(installTransportOptions),
-    'Connections to servers, where a service names no transport of its own.',
+  serversTransport: live(
+    withDefault(
+      installTransportOptions,
+      defaultsOf(installTransportOptions),
+      'Connections to servers, where a service names no transport of its own.',
+    ),
   ),
-  tcpServersTransport: withDefault(
-    installTcpTransportOptions,
-    defaultsOf(installTcpTransportOptions),
-    'Connections to servers of TCP services, where a service names no transport of its own.',
+  tcpServersTransport: live(
+    withDefault(
+      installTcpTransportOptions,
+      defaultsOf(installTcpTransportOptions),
+      'Connections to servers of TCP services, where a service names no transport of its own.',
+    ),
   ),
   core: withDefault(core, defaultsOf(core), 'What concerns all routers.'),
   state: own(optional(state, 'What survives a restart. Without it, history is kept in memory.')),
