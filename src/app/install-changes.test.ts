@@ -48,8 +48,8 @@ function leaves(schema: Schema<unknown>, path: readonly string[]): (readonly str
     .flatMap(([name, field]) => leaves(field.schema, [...path, name]));
 }
 
-/** What a change would have to change; functions compare by what they are made of. */
-function comparable({ plugins: _, ...install }: InstallConfig): string {
+/** What a change would have to change; functions are left out. */
+function comparable(install: InstallConfig): string {
   return JSON.stringify(install, (_key, value: unknown) => (value instanceof Set ? [...value] : value));
 }
 
