@@ -1,6 +1,6 @@
 // The reference pages, rendered from the definitions the program itself runs on.
 
-import type { ApiSources } from '../src/api/endpoints.ts';
+import type { ApiSources } from '../src/api/sources.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { EXIT_CODES } from '../src/cli/io.ts';
 import { decodeInstall } from '../src/controlplane/config/install/install-config.ts';
@@ -140,13 +140,13 @@ function cliPage(): string {
   return `${NOTE}# Command line\n\n\`signalbox help COMMAND\` says the same.\n\n${commands.join('\n')}\n## Exit codes\n\n| code | meaning |\n|---|---|\n${codes}`;
 }
 
-/** The endpoints of a router that has everything switched on. */
+/** The operations of a router that has everything switched on. */
 async function apiPage(): Promise<string> {
   const install = decodeInstall(
     '',
     'providers: { rest: {} }\napi: {}\nentryPoints: { web: { address: ":0" } }\n',
   ).value!;
-  const { endpointsOf } = await import('../src/api/endpoints.ts');
+  const { operationsOf } = await import('../src/api/operations.ts');
   // Descriptions alone are read: none of the sources is asked.
   const sources = {
     install: () => install,
@@ -155,7 +155,7 @@ async function apiPage(): Promise<string> {
     version: '',
     takeover: {},
   } as unknown as ApiSources;
-  const rows = endpointsOf(sources).map(
+  const rows = operationsOf(sources).map(
     ({ method, path, summary, query = {} }) =>
       `| \`${method} ${path}\` | ${cell(summary)}${
         Object.entries(query).length === 0

@@ -10,7 +10,7 @@ import type { AdminConfig } from '../controlplane/config/install/install-config.
 import { SignalboxError } from '../core/errors.ts';
 import { bindSocket } from '../dataplane/net/listening-socket.ts';
 import { AdminServer, type AdminSources } from './admin-server.ts';
-import { ok, type Endpoint } from './endpoint.ts';
+import { say, type Operation } from './operation.ts';
 
 const ON: AdminConfig = {
   address: { host: '127.0.0.1', port: 0, protocol: 'tcp' },
@@ -23,8 +23,8 @@ const ON: AdminConfig = {
   rest: null,
 };
 
-function echo(method: Endpoint['method'], path: string): Endpoint {
-  return { method, path, summary: '', answer: {}, handle: ({ params, body }) => ok({ params, body }) };
+function echo(method: Operation['method'], path: string): Operation {
+  return { method, path, summary: '', answer: {}, handle: ({ params, body }) => say({ params, body }) };
 }
 
 function sources(config: Partial<AdminConfig> = {}): AdminSources {
@@ -32,7 +32,7 @@ function sources(config: Partial<AdminConfig> = {}): AdminSources {
     config: { ...ON, ...config },
     version: '1',
     ownSocket: join(scratch, 'owner'),
-    endpoints: [echo('GET', '/api/things/{name}'), echo('POST', '/api/check')],
+    operations: [echo('GET', '/api/things/{name}'), echo('POST', '/api/check')],
     rest: echo('PUT', '/api/providers/rest'),
     openAddress: (address) => bindSocket('traefik', address),
     isHandingOver: () => false,

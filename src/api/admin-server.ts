@@ -25,16 +25,16 @@ import {
   type Refusal,
 } from './access.ts';
 import { DoorConnections, SERVER_TIMES } from './door-connections.ts';
-import type { ApiRequest, Endpoint } from './endpoint.ts';
+import type { ApiRequest, Operation } from './operation.ts';
 import { openApi } from './open-api.ts';
 import { PEER_FIELD, ProbeThread } from './probe-thread.ts';
 
 /** What the composition root can be asked for. */
 export interface AdminSources {
   readonly config: AdminConfig;
-  readonly endpoints: readonly Endpoint[];
+  readonly operations: readonly Operation[];
   /** PUT /api/providers/rest; null when the provider is off. */
-  readonly rest: Endpoint | null;
+  readonly rest: Operation | null;
   readonly version: string;
   /** The module of the thread that answers /ping, and the socket it passes everything else to; without it this thread answers. */
   readonly probe?: { readonly listener: URL; readonly mainSocket: string };
@@ -116,7 +116,7 @@ export class AdminServer {
   constructor(sources: AdminSources, isSuccessor = false) {
     this.#isSuccessor = isSuccessor;
     this.#sources = sources;
-    this.#description = JSON.stringify(openApi(sources.endpoints, sources.version));
+    this.#description = JSON.stringify(openApi(sources.operations, sources.version));
   }
 
   /**
@@ -405,7 +405,7 @@ export class AdminServer {
     if (rest !== null && (door.only === 'rest' || (door.hasRest && path === rest.path))) {
       if (locked !== null) return refused(locked);
       if (method !== 'PUT') return notAllowed('PUT');
-      return this.#callEndpoint(rest, {}, url, request, response, rights);
+      return this.#callOperation(rest, {}, url, request, response, rights);
     }
     return door.hasApi ? this.#api(door, method, url, request, response, rights, locked) : NOT_FOUND;
   }
@@ -433,29 +433,29 @@ export class AdminServer {
     }
     if (path === '/api/openapi.json') return { status: 200, type: 'application/json', body: this.#description };
     const allowed: string[] = [];
-    for (const endpoint of this.#sources.endpoints) {
-      const params = matchPath(endpoint.path, path);
+    for (const operation of this.#sources.operations) {
+      const params = matchPath(operation.path, path);
       if (params === null) continue;
-      if (endpoint.method === method || (endpoint.method === 'GET' && method === 'HEAD')) {
-        return this.#callEndpoint(endpoint, params, url, request, response, rights);
+      if (operation.method === method || (operation.method === 'GET' && method === 'HEAD')) {
+        return this.#callOperation(operation, params, url, request, response, rights);
       }
-      allowed.push(...(endpoint.method === 'GET' ? ['GET', 'HEAD'] : [endpoint.method]));
+      allowed.push(...(operation.method === 'GET' ? ['GET', 'HEAD'] : [operation.method]));
     }
     return allowed.length > 0 ? notAllowed([...new Set(allowed)].join(', ')) : NOT_FOUND;
   }
 
-  async #callEndpoint(
-    endpoint: Endpoint,
+  async #callOperation(
+    operation: Operation,
     params: Readonly<Record<string, string>>,
     url: URL,
     request: IncomingMessage,
     response: ServerResponse,
     { caller, door, writingRefused: refusal }: Rights,
   ): Promise<Answer | null> {
-    if (endpoint.method !== 'GET' && refusal !== null) return refused(refusal);
+    if (operation.method !== 'GET' && refusal !== null) return refused(refusal);
     const contentType = request.headers['content-type'] ?? '';
     // Nothing is read by its body, which Node drops.
-    const body = endpoint.method === 'GET' ? '' : await readBody(request);
+    const body = operation.method === 'GET' ? '' : await readBody(request);
     if (body === null) {
       return refused({ status: 413, message: `the body is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB` });
     }
@@ -469,16 +469,16 @@ export class AdminServer {
       caller,
       from: whoAsks(request, caller, door),
     };
-    if (endpoint.method !== 'GET' && this.#sources.isHandingOver()) return refused(HANDING_OVER);
-    if (endpoint.stream !== undefined) {
+    if (operation.method !== 'GET' && this.#sources.isHandingOver()) return refused(HANDING_OVER);
+    if (operation.stream !== undefined) {
       if (this.#streams >= MAX_STREAMS) return refused(TOO_MANY_STREAMS);
       if (request.method === 'HEAD') return { status: 200, type: 'text/event-stream', body: '' };
       this.#streams++;
       response.once('close', () => this.#streams--);
-      endpoint.stream(asked, response);
+      operation.stream(asked, response);
       return null;
     }
-    const { status, body: value, headers } = await endpoint.handle(asked);
+    const { status, body: value, headers } = await operation.handle(asked);
     const answer: Answer = { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
     return headers === undefined ? answer : { ...answer, headers };
   }

@@ -1,4 +1,5 @@
-// JSON Schemas of what the API answers, for its OpenAPI description; tests hold real answers against them.
+// What the API answers: the types its handlers return, and the schemas of its description. Tests hold real answers against
+// them.
 
 import {
   COMPARED_SECTIONS,
@@ -7,93 +8,97 @@ import {
   listedOf,
   OBJECT_KINDS,
 } from '../controlplane/config/routing/object-kinds.ts';
+import { DIAGNOSTIC_CODES, type DiagnosticCode } from '../model/diagnostic-codes.ts';
 import { COUNTED_NAMES } from '../model/snapshot-sections.ts';
-import type { JsonSchema } from '../schema/schema.ts';
+import {
+  anyObject,
+  anything,
+  both,
+  flag,
+  integer,
+  listOf,
+  mapOf,
+  nullable,
+  oneOf,
+  openShape,
+  recordOf,
+  shape,
+  someOf,
+  text,
+  type AnswerOf,
+} from './answer.ts';
 
-const text = { type: 'string' };
-const integer = { type: 'integer' };
-const flag = { type: 'boolean' };
-const strings = { type: 'array', items: text };
-
-/** Every property is always there unless its name ends with `?`. */
-function shape(properties: Readonly<Record<string, JsonSchema>>, isOpen = false): JsonSchema {
-  const named = Object.entries(properties).map(([name, schema]) => [name.replace(/\?$/, ''), schema]);
-  return {
-    type: 'object',
-    properties: Object.fromEntries(named),
-    required: Object.keys(properties).filter((name) => !name.endsWith('?')),
-    additionalProperties: isOpen,
-  };
-}
-
-export function listOf(items: JsonSchema): JsonSchema {
-  return { type: 'array', items };
-}
-
-const status = { enum: ['enabled', 'warning', 'disabled'] };
+const strings = listOf(text);
+const status = oneOf(['enabled', 'warning', 'disabled']);
 
 /** A router, middleware or service; its options stand beside these. */
-export const shownObject = shape(
-  { name: text, provider: text, status, 'error?': strings, 'usedBy?': strings, 'using?': strings, 'type?': text },
-  true,
-);
-const rawObjects = {
-  type: 'object',
-  additionalProperties: shape({ status, 'error?': strings, 'usedBy?': strings }, true),
-};
+export const shownObject = openShape({
+  name: text,
+  provider: text,
+  status,
+  'error?': strings,
+  'usedBy?': strings,
+  'using?': strings,
+  'type?': text,
+});
+export type ShownObject = AnswerOf<typeof shownObject>;
+
 /** While a snapshot is pinned. */
-const pin = shape({
-  version: integer,
-  text,
-  differences: shape(Object.fromEntries(COUNTED_NAMES.map((counted) => [counted, integer]))),
-});
-export const rawData = shape({
-  'pin?': pin,
-  ...Object.fromEntries(
-    LISTED_SECTIONS.map((section) => [OBJECT_KINDS[section].at[0] === 'http' ? section : `${section}?`, rawObjects]),
-  ),
-});
+const pin = shape({ version: integer, text, differences: recordOf(COUNTED_NAMES, () => integer) });
+
+const rawObjects = mapOf(openShape({ status, 'error?': strings, 'usedBy?': strings }));
+const isOfHttp = (section: (typeof LISTED_SECTIONS)[number]): boolean => OBJECT_KINDS[section].at[0] === 'http';
+/** Sections of HTTP are always there, others where there is an object, as in Traefik. */
+export const rawData = both(
+  shape({ 'pin?': pin }),
+  someOf(LISTED_SECTIONS, isOfHttp, () => rawObjects),
+);
+export type RawData = AnswerOf<typeof rawData>;
 
 export const version = shape({ Version: text, Codename: text, startDate: text, node: text, pid: integer });
 
 export const takenOver = shape({ pid: integer });
 
-export const entryPoint = shape(
-  { name: text, address: text, transport: { type: 'object' }, http: { type: 'object' } },
-  true,
-);
+export const entryPoint = openShape({ name: text, address: text, transport: anyObject, http: anyObject });
+export type ShownEntryPoint = AnswerOf<typeof entryPoint>;
 
 const counts = shape({ total: integer, warnings: integer, errors: integer });
+export type Counts = AnswerOf<typeof counts>;
+
 export const certificateStatus = shape({
   resolver: text,
   domains: strings,
-  state: { enum: ['pending', 'ordering', 'valid', 'renewing', 'expired', 'failed'] },
-  notAfter: { type: ['string', 'null'] },
-  nextTry: { type: ['string', 'null'] },
-  lastError: { type: ['string', 'null'] },
+  state: oneOf(['pending', 'ordering', 'valid', 'renewing', 'expired', 'failed']),
+  notAfter: nullable(text),
+  nextTry: nullable(text),
+  lastError: nullable(text),
   failures: integer,
 });
 
 const PROVIDER_STATES =
   '`waiting`: it has published nothing yet; `failed`: it has ended, and what it published last stays in force.';
 
-export const overview = shape({
-  ...Object.fromEntries(
-    LISTED_PARTS.map((part) => [part, shape(Object.fromEntries(listedOf(part).map(([name]) => [name, counts])))]),
+export const overview = both(
+  recordOf(LISTED_PARTS, (part) =>
+    recordOf(
+      listedOf(part).map(([name]) => name),
+      () => counts,
+    ),
   ),
-  certificates: counts,
-  features: shape({ tracing: text, metrics: text, accessLog: flag }),
-  providers: strings,
-  providerStates: listOf(
-    shape({ name: text, state: { enum: ['waiting', 'ready', 'failed'], description: PROVIDER_STATES } }),
-  ),
-  snapshot: shape({ version: integer, digest: text, pinned: { type: ['integer', 'null'] } }),
-  'pin?': pin,
-});
+  shape({
+    certificates: counts,
+    features: shape({ tracing: text, metrics: text, accessLog: flag }),
+    providers: strings,
+    providerStates: listOf(shape({ name: text, state: oneOf(['waiting', 'ready', 'failed'], PROVIDER_STATES) })),
+    snapshot: shape({ version: integer, digest: text, pinned: nullable(integer) }),
+    'pin?': pin,
+  }),
+);
+export type Overview = AnswerOf<typeof overview>;
 
 export const diagnostic = shape({
-  severity: { enum: ['error', 'warning'] },
-  code: text,
+  severity: oneOf(['error', 'warning']),
+  code: oneOf(Object.keys(DIAGNOSTIC_CODES) as readonly DiagnosticCode[]), // Keys of that object.
   message: text,
   source: text,
   path: text,
@@ -104,39 +109,47 @@ export const diagnostic = shape({
   'hint?': text,
 });
 
+/** In force, as it may be shown: never a key. */
 export const certificate = shape({
+  /** Short hash of certificate and key, or the place of one that is shown to servers. */
   name: text,
   commonName: text,
   sans: strings,
   issuer: text,
+  /** Hexadecimal. */
   serial: text,
   keyType: text,
+  /** SHA-256, hexadecimal with colons. */
   fingerprint: text,
+  /** ISO 8601. */
   notBefore: text,
   notAfter: text,
   isDefault: flag,
+  /** What its authority says of it; only where it is asked. */
   'ocsp?': shape({
-    state: { enum: ['good', 'revoked', 'pending', 'none'] },
+    state: oneOf(['good', 'revoked', 'pending', 'none']),
     'nextUpdate?': text,
     'nextTry?': text,
     'problem?': text,
   }),
   status,
+  /** Why it is not simply enabled; only then. */
   'error?': strings,
 });
+export type ShownCertificate = AnswerOf<typeof certificate>;
 
 const objectChange = shape({
-  kind: { enum: COMPARED_SECTIONS.map((section) => OBJECT_KINDS[section].kind) },
+  kind: oneOf(COMPARED_SECTIONS.map((section) => OBJECT_KINDS[section].kind)),
   name: text,
-  change: { enum: ['added', 'removed', 'changed'] },
+  change: oneOf(['added', 'removed', 'changed']),
   status,
-  fields: listOf(shape({ path: text, 'before?': {}, 'after?': {} })),
+  fields: listOf(shape({ path: text, 'before?': anything, 'after?': anything })),
 });
 export const check = shape({ isValid: flag, diagnostics: listOf(diagnostic), changes: listOf(objectChange) });
 
 export const snapshots = shape({
   current: integer,
-  pinned: { type: ['integer', 'null'] },
+  pinned: nullable(integer),
   'pin?': pin,
   snapshots: listOf(
     shape({
@@ -150,15 +163,16 @@ export const snapshots = shape({
   ),
 });
 
-export const activated = shape({ version: integer, pinned: { type: ['integer', 'null'] } });
+export const activated = shape({ version: integer, pinned: nullable(integer) });
 
 export const snapshotStatus = shape({
   version: integer,
   current: integer,
   isApplied: flag,
-  reason: { type: ['string', 'null'] },
+  reason: nullable(text),
   workers: listOf(shape({ id: integer, slot: integer, version: integer, isReady: flag })),
 });
+export type SnapshotStatus = AnswerOf<typeof snapshotStatus>;
 
 const explainedRouter = shape({
   router: text,
@@ -170,9 +184,9 @@ const explainedRouter = shape({
 export const explanation = shape({
   request: shape({ method: text, host: text, path: text, query: text }),
   entryPoint: text,
-  router: { type: ['string', 'null'] },
-  disabled: { anyOf: [shape({ router: text, status: integer }), { type: 'null' }] },
-  tcpRouter: { type: ['string', 'null'] },
+  router: nullable(text),
+  disabled: nullable(shape({ router: text, status: integer })),
+  tcpRouter: nullable(text),
   chain: listOf(shape({ kind: text, name: text, 'detail?': text })),
   taken: listOf(explainedRouter),
   others: listOf(explainedRouter),
@@ -181,3 +195,5 @@ export const explanation = shape({
 
 export const pushed = shape({ diagnostics: listOf(diagnostic) });
 export const message = shape({ message: text });
+/** Server-sent events. */
+export const events = text;

@@ -2,37 +2,9 @@
 
 import { X509Certificate } from 'node:crypto';
 import type { StapleStatus } from '../model/message/staple.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import type { CertificateSpec } from '../model/tls.ts';
-
-export interface ShownCertificate {
-  /** Short hash of certificate and key, or the place of one that is shown to servers. */
-  readonly name: string;
-  readonly commonName: string;
-  readonly sans: readonly string[];
-  readonly issuer: string;
-  /** Hexadecimal. */
-  readonly serial: string;
-  readonly keyType: string;
-  /** SHA-256, hexadecimal with colons. */
-  readonly fingerprint: string;
-  /** ISO 8601. */
-  readonly notBefore: string;
-  readonly notAfter: string;
-  readonly isDefault: boolean;
-  /** What its authority says of it; only where it is asked. */
-  readonly ocsp?: ShownStaple;
-  readonly status: 'enabled' | 'warning' | 'disabled';
-  /** Why it is not simply enabled; only then. */
-  readonly error?: readonly string[];
-}
-
-export interface ShownStaple {
-  readonly state: StapleStatus['state'];
-  /** ISO 8601. */
-  readonly nextUpdate?: string;
-  readonly nextTry?: string;
-  readonly problem?: string;
-}
+import type { ShownCertificate } from './answers.ts';
 
 const DAY_MS = 86_400_000;
 /** Renewal should long have happened. */
@@ -64,6 +36,14 @@ function detailsOf(spec: CertificateSpec): Details {
   return details;
 }
 
+export function shownCertificates(
+  { certificates }: Pick<Snapshot, 'certificates'>,
+  staples: readonly StapleStatus[],
+): readonly ShownCertificate[] {
+  const known = new Map(staples.map((one) => [one.certificate, one]));
+  return Object.values(certificates).map((spec) => shownCertificate(spec, Date.now(), known.get(spec.name)));
+}
+
 /** `nowMs` is since the epoch. */
 export function shownCertificate(spec: CertificateSpec, nowMs: number, staple?: StapleStatus): ShownCertificate {
   const details = { ...detailsOf(spec), ...(staple === undefined ? {} : { ocsp: shownStaple(staple) }) };
@@ -77,7 +57,7 @@ export function shownCertificate(spec: CertificateSpec, nowMs: number, staple?: 
   return { ...details, status: 'enabled' };
 }
 
-function shownStaple({ state, nextUpdate, nextTry, problem }: StapleStatus): ShownStaple {
+function shownStaple({ state, nextUpdate, nextTry, problem }: StapleStatus): NonNullable<ShownCertificate['ocsp']> {
   return {
     state,
     ...(nextUpdate === null ? {} : { nextUpdate: new Date(nextUpdate).toISOString() }),

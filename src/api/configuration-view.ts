@@ -5,10 +5,11 @@ import type { HistoryEntry } from '../model/history.ts';
 import { tcpServiceKey } from '../model/tcp.ts';
 import { LISTED_SECTIONS, OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing/object-kinds.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
+import type { RawData, ShownObject } from './answers.ts';
 import { internalMiddlewares, internalRouters } from './internal-view.ts';
 import * as pinned from './pinned-view.ts';
 import * as newest from './traefik-view.ts';
-import type { HealthOf, ShownObject } from './traefik-view.ts';
+import type { HealthOf } from './traefik-view.ts';
 
 type List = (section: ListedSection) => readonly ShownObject[];
 
@@ -85,18 +86,19 @@ function internalServices(pipeline: Pipeline, routers: readonly ShownObject[]): 
   return used(services, qualified, 'service');
 }
 
-export function rawData(view: ConfigurationView): Record<string, Record<string, object>> {
-  const byName = (list: readonly ShownObject[]): Record<string, object> =>
+export function rawData(view: ConfigurationView): Omit<RawData, 'pin'> {
+  const besides = new Set(['name', 'provider', 'type']);
+  const byName = (list: readonly ShownObject[]): RawData['routers'] =>
     Object.fromEntries(
       list.map((shown) => {
-        const rest = Object.entries(shown).filter(([field]) => !['name', 'provider', 'type'].includes(field));
-        return [shown.name, Object.fromEntries(rest)];
+        const rest = Object.entries(shown).filter(([field]) => !besides.has(field));
+        return [shown.name, { ...Object.fromEntries(rest), status: shown.status }];
       }),
     );
   // As in Traefik, sections without an object are left out, but for those of HTTP.
   return Object.fromEntries(
     LISTED_SECTIONS.map((section) => [section, byName(view.list(section))] as const).filter(
-      ([section, objects]) => OBJECT_KINDS[section].at[0] === 'http' || Object.keys(objects).length > 0,
+      ([section, objects]) => OBJECT_KINDS[section].at[0] === 'http' || Object.keys(objects!).length > 0,
     ),
   );
 }

@@ -4,7 +4,7 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import type { ConfigurationView } from './configuration-view.ts';
-import type { ShownObject } from './traefik-view.ts';
+import type { ShownObject } from './answers.ts';
 
 /** A page is for reading: longer lists are the API's. */
 const MAX_ROWS = 500;

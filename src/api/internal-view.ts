@@ -3,7 +3,7 @@
 
 import type { AdminConfig } from '../controlplane/config/install/install-config.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
-import type { ShownObject } from './traefik-view.ts';
+import type { ShownEntryPoint, ShownObject } from './answers.ts';
 
 /** Traefik's are the highest there are, too. */
 const TOP = Number.MAX_SAFE_INTEGER;
@@ -58,7 +58,7 @@ export function internalMiddlewares({ api }: AdminConfig): readonly ShownObject[
 }
 
 /** Null when nothing listens. */
-export function internalEntryPoint({ address }: AdminConfig, port: number | null): object | null {
+export function internalEntryPoint({ address }: AdminConfig, port: number | null): ShownEntryPoint | null {
   if (address === null || port === null) return null;
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return {

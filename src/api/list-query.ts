@@ -1,6 +1,6 @@
 // The query parameters of the API's lists: which entries, in which order, and which page of them. They are Traefik's.
 
-import { ok, refuse, type ApiAnswer } from './endpoint.ts';
+import { refuse, say, type ApiAnswer } from './operation.ts';
 
 export const LIST_QUERY: Readonly<Record<string, string>> = {
   search: 'Part of a name, rule, provider or type.',
@@ -16,16 +16,22 @@ export const LIST_QUERY: Readonly<Record<string, string>> = {
 const SORTABLE = new Set(['name', 'provider', 'status', 'priority', 'rule', 'service', 'type', 'address']);
 const SEARCHED = ['name', 'rule', 'provider', 'type', 'service', 'address'];
 
-type Entry = Readonly<Record<string, unknown>>;
+interface Entry {
+  readonly name: string;
+  readonly [field: string]: unknown;
+}
 
 /** The page that was asked for, with the number of the next one in `X-Next-Page`; 1 after the last. */
-export function listAnswer(all: readonly Entry[], query: URLSearchParams): ApiAnswer {
+export function listAnswer<T extends { readonly name: string }>(
+  all: readonly T[],
+  query: URLSearchParams,
+): ApiAnswer<readonly T[]> {
   const search = query.get('search')?.toLowerCase() ?? '';
   const status = query.get('status')?.toLowerCase() ?? '';
   const service = query.get('serviceName') ?? '';
   const middleware = query.get('middlewareName') ?? '';
   const found = all.filter(
-    (entry) =>
+    (entry: Entry) =>
       (search === '' || SEARCHED.some((field) => text(entry[field]).toLowerCase().includes(search))) &&
       (status === '' || text(entry['status']).toLowerCase() === status) &&
       (service === '' || isReference(text(entry['service']), service)) &&
@@ -36,7 +42,9 @@ export function listAnswer(all: readonly Entry[], query: URLSearchParams): ApiAn
   const sortBy = query.get('sortBy') ?? 'name';
   if (!SORTABLE.has(sortBy)) return refuse(400, `sortBy: "${sortBy}" is none of ${[...SORTABLE].join(', ')}`);
   const sign = query.get('direction')?.toLowerCase() === 'desc' ? -1 : 1;
-  const sorted = found.toSorted((a, b) => sign * compare(a[sortBy], b[sortBy]) || compare(a['name'], b['name']));
+  const sorted = found.toSorted(
+    (a: Entry, b: Entry) => sign * compare(a[sortBy], b[sortBy]) || compare(a['name'], b['name']),
+  );
   const page = positive(query.get('page'), 1);
   const perPage = positive(query.get('per_page'), 100);
   if (page === null || perPage === null) return refuse(400, 'page and per_page are whole numbers from 1');
@@ -45,7 +53,7 @@ export function listAnswer(all: readonly Entry[], query: URLSearchParams): ApiAn
     return refuse(400, `invalid request: page: ${page}, per_page: ${perPage}`);
   }
   const hasMore = start + perPage < sorted.length;
-  return ok(sorted.slice(start, start + perPage), { 'X-Next-Page': String(hasMore ? page + 1 : 1) });
+  return say(sorted.slice(start, start + perPage), { 'X-Next-Page': String(hasMore ? page + 1 : 1) });
 }
 
 function text(value: unknown): string {

@@ -1,13 +1,13 @@
-// The API's own description (OpenAPI 3.1), made from the table of its endpoints.
+// The API's own description (OpenAPI 3.1), made from the table of its operations.
 
 import * as answers from './answers.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Operation } from './operation.ts';
 
-export function openApi(endpoints: readonly Endpoint[], version: string): object {
+export function openApi(operations: readonly Operation[], version: string): object {
   const paths: Record<string, Record<string, object>> = {};
-  for (const endpoint of endpoints) {
-    const operations = (paths[endpoint.path] ??= {});
-    operations[endpoint.method.toLowerCase()] = operation(endpoint);
+  for (const one of operations) {
+    const methods = (paths[one.path] ??= {});
+    methods[one.method.toLowerCase()] = described(one);
   }
   return {
     openapi: '3.1.0',
@@ -21,7 +21,7 @@ export function openApi(endpoints: readonly Endpoint[], version: string): object
   };
 }
 
-function operation({ path, summary, query = {}, body, answer, stream }: Endpoint): object {
+function described({ path, summary, query = {}, body, answer, stream }: Operation): object {
   const parameters = [
     ...[...path.matchAll(/\{(\w+)\}/g)].map((match) => ({
       name: match[1]!,
@@ -53,7 +53,7 @@ function operation({ path, summary, query = {}, body, answer, stream }: Endpoint
       200: { description: 'As asked.', content: { [type]: { schema: answer } } },
       default: {
         description: 'What is wrong with the request.',
-        content: { 'application/json': { schema: answers.message } },
+        content: { 'application/json': { schema: answers.message.schema } },
       },
     },
   };

@@ -8,7 +8,7 @@ import type { UdpServiceSpec } from '../model/udp.ts';
 import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing/object-kinds.ts';
 import { redact } from '../controlplane/config/redact.ts';
 import { isMap } from '../schema/schema.ts';
-import type { ShownObject } from './traefik-view.ts';
+import type { ShownObject } from './answers.ts';
 
 const DISABLED = 'it could not be served when this snapshot was made';
 

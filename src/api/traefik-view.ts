@@ -1,7 +1,7 @@
 // What is configured, in the shapes of Traefik's API: tools written for it read this one. Options are shown decoded, with
 // defaults filled in and secrets hidden.
 
-import { statusOf, shownOptions, type ObjectStatus } from '../controlplane/pipeline/diff.ts';
+import { statusOf, shownOptions } from '../controlplane/pipeline/diff.ts';
 import { qualify, type Compiled } from '../controlplane/compile/compilation.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing/object-kinds.ts';
@@ -11,15 +11,7 @@ import { tcpServiceKey } from '../model/tcp.ts';
 import { defaultPriority } from '../dataplane/match/rule.ts';
 import { isMap } from '../schema/schema.ts';
 import { formatDuration } from '../schema/duration.ts';
-
-export interface ShownObject {
-  readonly name: string;
-  readonly provider: string;
-  readonly status: ObjectStatus;
-  readonly error?: readonly string[];
-  readonly usedBy?: readonly string[];
-  readonly [option: string]: unknown;
-}
+import type { ShownEntryPoint, ShownObject } from './answers.ts';
 
 /** Where an object names others of its provider; Traefik shows these with the provider's name. */
 const REFERENCES: Partial<Record<ListedSection, readonly (readonly string[])[]>> = {
@@ -183,7 +175,7 @@ export function shownServer({
   };
 }
 
-export function entryPoint(spec: EntryPointSpec, port: number): object {
+export function entryPoint(spec: EntryPointSpec, port: number): ShownEntryPoint {
   const { requestAcceptGraceMs, graceMs } = spec.lifeCycle;
   const host = spec.address.host.includes(':') ? `[${spec.address.host}]` : spec.address.host;
   const { timeouts, forwardedHeaders, limits } = spec;

@@ -1,7 +1,7 @@
 // What a router gives up for its successor, in which order, and takes back when none comes to serve. The takeover itself is
 // takeover.ts; this is what it means for the parts of the process.
 
-import type { TakeoverSource } from '../api/endpoints.ts';
+import type { TakeoverSource } from '../api/sources.ts';
 import type { AdminServer } from '../api/admin-server.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';

@@ -11,7 +11,8 @@ import { namesOf, type Counted } from '../model/snapshot-sections.ts';
 import { AdminServer } from '../api/admin-server.ts';
 import { configurationView } from '../api/configuration-view.ts';
 import { dashboardPage } from '../api/dashboard-page.ts';
-import { decodePushed, endpointsOf, restEndpoint } from '../api/endpoints.ts';
+import { operationsOf } from '../api/operations.ts';
+import { decodePushed, pushOperation } from '../api/operations/push.ts';
 import { enabledInternalServices, internalServices } from '../controlplane/compile/internal-services.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import { INTERNAL_ENTRY_POINT, INTERNAL_PROVIDER } from '../controlplane/config/install/internal-routing.ts';
@@ -329,7 +330,7 @@ export class Standalone {
         log,
         probe: { listener: PROBE_URL, mainSocket: `${this.#socketDirectory}/address` },
         ownSocket: `${this.#socketDirectory}/owner`,
-        endpoints: endpointsOf({
+        operations: operationsOf({
           install: () => this.#pipeline.install,
           pipeline: this.#pipeline,
           events: this.#events,
@@ -349,7 +350,7 @@ export class Standalone {
         rest:
           install.admin.rest === null
             ? null
-            : restEndpoint(this.#pipeline, (text) => {
+            : pushOperation(this.#pipeline, (text) => {
                 this.#pushed = text;
               }),
         metrics: () => this.#renderMetrics(),

@@ -130,4 +130,5 @@ function inPart<S extends ObjectSection>(part: RoutingPart, sections: readonly S
 }
 
 /** The parts of which the API has lists. */
-export const LISTED_PARTS = ROUTING_PARTS.filter((part) => listedOf(part).length > 0);
+export type ListedPart = Rows[ListedSection]['at'][0];
+export const LISTED_PARTS = ROUTING_PARTS.filter((part): part is ListedPart => listedOf(part).length > 0);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { ProcessCommand } from '../model/message/takeover.ts';
+import type { ProcessCommand } from '../../model/message/takeover.ts';
 import { decodeTakeover } from './takeover-request.ts';
-import type { ApiRequest } from './endpoint.ts';
+import type { ApiRequest } from '../operation.ts';
 
 const OWN: ProcessCommand = {
   executable: '/usr/bin/node',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { NO_PLUGINS } from '../schema/decode-context.ts';
+import { NO_PLUGINS } from '../../schema/decode-context.ts';
 import { decodeCheck } from './check-request.ts';
-import type { ApiRequest } from './endpoint.ts';
+import type { ApiRequest } from '../operation.ts';
 
 const TEXT = 'http: { middlewares: { m: { headers: { customRequestHeaders: { X-Token: "${TOKEN}" } } } } }';
 const substitutions = { variable: () => 'known', file: () => 'known' };

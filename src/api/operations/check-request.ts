@@ -1,17 +1,17 @@
 // The body of `POST /api/check`: one routing file, or several with their paths, as the configurations they would be.
 
-import { mergeRouting } from '../controlplane/config/routing/merge-routing.ts';
-import { parseConfig } from '../controlplane/config/document/document.ts';
-import { ROUTING_SECTIONS } from '../controlplane/config/document/document-kind.ts';
-import type { RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
-import { decoderOf } from '../controlplane/providers/define.ts';
-import { fileProvider } from '../controlplane/providers/file/file-provider.ts';
-import { INSTALL_PROVIDER } from '../controlplane/providers/install/install-provider.ts';
-import { restProvider } from '../controlplane/providers/rest/rest-provider.ts';
-import { isMap } from '../schema/schema.ts';
-import type { KnownPlugins } from '../schema/decode-context.ts';
-import type { Substitutions } from '../schema/substitution.ts';
-import type { ApiRequest } from './endpoint.ts';
+import { mergeRouting } from '../../controlplane/config/routing/merge-routing.ts';
+import { parseConfig } from '../../controlplane/config/document/document.ts';
+import { ROUTING_SECTIONS } from '../../controlplane/config/document/document-kind.ts';
+import type { RoutingConfig } from '../../controlplane/config/routing/routing-config.ts';
+import { decoderOf } from '../../controlplane/providers/define.ts';
+import { fileProvider } from '../../controlplane/providers/file/file-provider.ts';
+import { INSTALL_PROVIDER } from '../../controlplane/providers/install/install-provider.ts';
+import { restProvider } from '../../controlplane/providers/rest/rest-provider.ts';
+import { isMap } from '../../schema/schema.ts';
+import type { KnownPlugins } from '../../schema/decode-context.ts';
+import type { Substitutions } from '../../schema/substitution.ts';
+import type { ApiRequest } from '../operation.ts';
 
 /** Of which somebody has the text. */
 const CHECKED: readonly string[] = [fileProvider.kind, restProvider.kind, INSTALL_PROVIDER];
