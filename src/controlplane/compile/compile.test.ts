@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { DIAGNOSTIC_CODES } from '../../model/diagnostic-codes.ts';
 import { parseConfig } from '../config/document/document.ts';
@@ -20,36 +18,6 @@ function compiled(text: string): CompileResult & { said: string[] } {
   );
   return { ...result, said };
 }
-
-const GOLDEN = fileURLToPath(new URL('../../../test/golden/compile/', import.meta.url));
-
-test.each(readdirSync(GOLDEN).filter((name) => name.endsWith('.in.yaml')))('%s', (name) => {
-  const { sections, said } = compiled(readFileSync(GOLDEN + name, 'utf8'));
-  if (name.startsWith('udp')) {
-    const { udpRoutes, udpServices } = sections;
-    expect({ udpRoutes, udpServices, said }).toEqual(
-      JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')),
-    );
-    return;
-  }
-  if (name.startsWith('tcp')) {
-    const { tcpRoutes, tcpMiddlewares, tcpServices } = sections;
-    expect({ tcpRoutes, tcpMiddlewares, tcpServices, said }).toEqual(
-      JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')),
-    );
-    return;
-  }
-  const { routes, middlewares } = sections;
-  const services = Object.fromEntries(
-    Object.values(sections.services).map((service) => [
-      service.name,
-      name.startsWith('services') ? service : { ...service, transport: undefined },
-    ]),
-  );
-  const { tlsOptions, tlsHosts } = sections;
-  const actual = { routes, middlewares, services, ...(name.startsWith('tls') ? { tlsOptions, tlsHosts } : {}), said };
-  expect(actual).toEqual(JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')));
-});
 
 const EP = 'entryPoints: { web: { address: ":0" } }\n';
 const S = 's: { loadBalancer: { servers: [{ url: "http://a:1" }] } }';
