@@ -2,7 +2,7 @@
 // controlplane/compile produces them; supervisor sends them; dataplane/engine builds live objects from them.
 // Nothing in here may need more than structured clone to cross a thread or the network.
 
-import type { EntryPointSpec } from './entrypoint.ts';
+import type { EntryPointSpec } from './entry-point.ts';
 import type { MiddlewareSpec, RouteSpec } from './route.ts';
 import type { ServiceSpec } from './service.ts';
 import type { TcpMiddlewareSpec, TcpRouteSpec, TcpServiceSpec } from './tcp.ts';

@@ -10,7 +10,7 @@ import type { Log } from '../core/log.ts';
 import { selfSigned } from '../core/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import type { Staple } from '../model/message/staple.ts';
-import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { Publisher, PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';

@@ -6,13 +6,13 @@ import type net from 'node:net';
 import { Duplex } from 'node:stream';
 import { ManualClock } from '../../src/core/clock.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import { entryPointOptions, entryPointSpec } from '../../src/controlplane/config/install/entrypoint-options.ts';
+import { entryPointOptions, entryPointSpec } from '../../src/controlplane/config/install/entry-point-options.ts';
 import { BODY_NONE } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
 import { Http1Connection } from '../../src/dataplane/downstream/http1-connection.ts';
 import { Http1RequestParser } from '../../src/dataplane/http1/request-parser.ts';
 import { respond } from '../../src/dataplane/http/respond.ts';
-import type { EntryPointSpec } from '../../src/model/entrypoint.ts';
+import type { EntryPointSpec } from '../../src/model/entry-point.ts';
 import { DecodeContext } from '../../src/schema/decode-context.ts';
 
 export interface ReadRequest {

@@ -3,7 +3,7 @@
 
 import type { WantedCertificate } from '../../model/certificate.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';

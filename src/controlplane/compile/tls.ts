@@ -2,7 +2,7 @@
 
 import { indexTerms } from '../../dataplane/match/index-terms.ts';
 import { parseRule } from '../../dataplane/match/rule.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import { DEFAULT_TLS_OPTIONS, type CertificateSpec, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';
 import { ACME_PROVIDER } from '../config/install/certificates-resolver-options.ts';

@@ -5,7 +5,7 @@ import { isOverTls } from '../compile/tls.ts';
 import { compileRule } from '../../dataplane/match/compile-rule.ts';
 import type { MatchRequest } from '../../dataplane/match/matcher.ts';
 import { parseRule } from '../../dataplane/match/rule.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 

@@ -10,7 +10,7 @@ import { compileRule } from '../../dataplane/match/compile-rule.ts';
 import type { MatchRequest } from '../../dataplane/match/matcher.ts';
 import { queryOf } from '../../dataplane/match/query.ts';
 import { parseRule, type MatcherNode, type RuleNode } from '../../dataplane/match/rule.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import { childrenOf } from '../../model/service.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';

@@ -8,7 +8,7 @@ import { disabledFailure, FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import type { Candidate, Picker } from './define.ts';
 import { createHrw } from './hrw.ts';
-import { StickyCookie } from './sticky.ts';
+import { StickyCookie } from './sticky-cookie.ts';
 import { createWrr } from './wrr.ts';
 
 /** A child as it is handed requests; see live-service.ts. */

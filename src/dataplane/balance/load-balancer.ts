@@ -14,7 +14,7 @@ import type { TracedServer } from '../upstream/failure-trace.ts';
 import type { Candidate, Picker } from './define.ts';
 import { BALANCERS } from './registry.ts';
 import { SlowStart, STEPS } from './slow-start.ts';
-import { StickyCookie } from './sticky.ts';
+import { StickyCookie } from './sticky-cookie.ts';
 
 interface Member {
   readonly endpoint: Endpoint;

@@ -1,7 +1,7 @@
 // What an entry point and its client connections know of each other, whatever the protocol.
 
 import type { TimerWheel } from '../../core/timer-wheel.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
 
 /** A client whose connection ends may say nothing for this long before it is cut, */

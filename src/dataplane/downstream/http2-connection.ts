@@ -8,7 +8,7 @@
 import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
-import type { Http2Spec } from '../../model/entrypoint.ts';
+import type { Http2Spec } from '../../model/entry-point.ts';
 import type { FieldReceiver } from '../http2/hpack/hpack-decoder.ts';
 import {
   DEFAULT_HEADER_TABLE_BYTES,

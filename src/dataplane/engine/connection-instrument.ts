@@ -1,7 +1,7 @@
 // What TCP connections and UDP sessions leave behind: series of entry point, router and services, and an access log line at the end.
 
 import type { ConnectionRecord } from '../../model/access-record.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { AccessLog } from '../../observe/access-log.ts';
 import type { ConnectionMetrics, ConnectionSeries } from '../../observe/connection-metrics.ts';
 import type { TcpEnd } from '../tcp/tcp-end.ts';

@@ -27,14 +27,14 @@ import { tcpInFlight } from '../tcp/tcp-gate.ts';
 import { TcpGeneration } from '../tcp/tcp-generation.ts';
 import { Challenges } from './challenges.ts';
 import { EntryPoints, type EntryPointChanges, type EntryPointRows } from './entry-points.ts';
-import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
+import { StreamEntryPoint, type HandshakeFailed, type ProxyHeaderFailed } from './stream-entry-point.ts';
 import { Generation } from './generation.ts';
 import type { Instrument } from './instrument.ts';
 import type { ConnectionInstrument } from './connection-instrument.ts';
 import type { ListedTables } from './shared-tables.ts';
 import { runInSlices } from './slices.ts';
 import { UdpRouting } from '../udp/udp-routing.ts';
-import { UdpEntryPoint } from './udp-entrypoint.ts';
+import { DatagramEntryPoint } from './datagram-entry-point.ts';
 
 export interface EngineOptions {
   readonly snapshot: Snapshot;
@@ -116,7 +116,7 @@ export class Engine {
     );
     this.entryPoints = new EntryPoints(Object.values(options.snapshot.entryPoints), options.entryPointRows, {
       tcp: (spec, row) =>
-        new EntryPointRuntime(spec, {
+        new StreamEntryPoint(spec, {
           wheel,
           limits,
           row,
@@ -128,7 +128,7 @@ export class Engine {
           proxyHeaderFailed: options.proxyHeaderFailed,
         }),
       udp: (spec, row) =>
-        new UdpEntryPoint(spec, {
+        new DatagramEntryPoint(spec, {
           wheel,
           limits,
           row,

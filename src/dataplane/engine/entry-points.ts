@@ -2,13 +2,13 @@
 // and its connections, which go by the new options from their next request on; one that leaves finishes what is in
 // flight within its grace time, and others do not notice.
 
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { EntryPointRuntime } from './entrypoint-runtime.ts';
+import type { StreamEntryPoint } from './stream-entry-point.ts';
 import type { TcpFront } from '../tcp/tcp-front.ts';
 import { NO_TCP_FRONT_CHANGES, type TcpFrontChanges } from '../tcp/tcp-generation.ts';
 import type { HttpFront } from './http-front.ts';
-import type { UdpEntryPoint } from './udp-entrypoint.ts';
+import type { DatagramEntryPoint } from './datagram-entry-point.ts';
 
 /** What a delta does to the fronts that routes stand on. */
 export interface FrontChanges {
@@ -31,8 +31,8 @@ export interface EntryPointChanges {
 
 export interface EntryPointFactory {
   /** `row` is the one of the shared connection table. */
-  tcp(spec: EntryPointSpec, row: number): EntryPointRuntime;
-  udp(spec: EntryPointSpec, row: number): UdpEntryPoint;
+  tcp(spec: EntryPointSpec, row: number): StreamEntryPoint;
+  udp(spec: EntryPointSpec, row: number): DatagramEntryPoint;
 }
 
 /** Rows of the shared connection table by entry point. */
@@ -41,11 +41,11 @@ export type EntryPointRows = Readonly<Record<string, number>>;
 /** A client that asks again and again does so within this time. */
 export const DRAIN_PATIENCE_MS = 2_000;
 
-type AnyEntryPoint = EntryPointRuntime | UdpEntryPoint;
+type AnyEntryPoint = StreamEntryPoint | DatagramEntryPoint;
 
 export class EntryPoints {
-  readonly tcp = new Map<string, EntryPointRuntime>();
-  readonly udp = new Map<string, UdpEntryPoint>();
+  readonly tcp = new Map<string, StreamEntryPoint>();
+  readonly udp = new Map<string, DatagramEntryPoint>();
   readonly #factory: EntryPointFactory;
   /** Those that are finishing, with the timers that end it. */
   readonly #leaving = new Map<AnyEntryPoint, NodeJS.Timeout>();

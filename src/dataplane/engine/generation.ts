@@ -2,7 +2,7 @@
 // there; requests go on using the old objects until `commit`, which is synchronous and short. Objects that did not change
 // are the same objects afterwards: services keep their connections and positions, routes their composed chains.
 
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';

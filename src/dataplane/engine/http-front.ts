@@ -3,7 +3,7 @@
 
 import type net from 'node:net';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { removeNominated, setForwardedHeaders } from '../http/forwarded-headers.ts';

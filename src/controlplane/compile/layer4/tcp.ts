@@ -3,7 +3,7 @@
 import type { RuleProblems } from '../../../dataplane/match/rule-error.ts';
 import { parseRule } from '../../../dataplane/match/rule.ts';
 import { isTcpCatchAll, TCP_RULES } from '../../../dataplane/match/tcp-matcher.ts';
-import type { EntryPointSpec } from '../../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../../model/entry-point.ts';
 import type { RouteSpec } from '../../../model/route.ts';
 import type { SnapshotSections } from '../../../model/snapshot.ts';
 import type { CertificateSpec } from '../../../model/tls.ts';

@@ -1,7 +1,7 @@
 // Options of an entry point as people write them, and the specification the data plane runs.
 
 import { parseNetwork } from '../../../core/ip.ts';
-import type { EntryPointSpec, ListenAddress, ProxyProtocolSpec } from '../../../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress, ProxyProtocolSpec } from '../../../model/entry-point.ts';
 import {
   boolean,
   checked,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { StickyCookieSpec } from '../../model/service.ts';
 import { Exchange, type Downstream } from '../http/exchange.ts';
-import { StickyCookie } from './sticky.ts';
+import { StickyCookie } from './sticky-cookie.ts';
 
 const KEY = new Uint8Array(32).fill(7);
 const SPEC: StickyCookieSpec = {

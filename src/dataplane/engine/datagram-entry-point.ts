@@ -3,7 +3,7 @@
 
 import type { RemoteInfo, Socket } from 'node:dgram';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { ConnectionLimits } from '../net/count/connection-limits.ts';
 import { descriptors } from '../net/descriptors.ts';
 import { adoptDatagrams, stopDatagrams } from '../net/datagram-handle.ts';
@@ -13,7 +13,7 @@ import type { DatagramDropped } from '../udp/udp-observer.ts';
 import type { UdpRouting } from '../udp/udp-routing.ts';
 import { UdpSession, type UdpClient, type UdpSessionOwner } from '../udp/udp-session.ts';
 
-export interface UdpEntryPointDependencies {
+export interface DatagramEntryPointDependencies {
   readonly wheel: TimerWheel;
   readonly limits: ConnectionLimits;
   /** Of the shared connection table. */
@@ -25,11 +25,11 @@ export interface UdpEntryPointDependencies {
 /** Bytes that wait for the network to take them; what comes then is dropped, as a network would. */
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 
-export class UdpEntryPoint implements UdpSessionOwner {
+export class DatagramEntryPoint implements UdpSessionOwner {
   spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly resolver: Resolver;
-  readonly #dependencies: UdpEntryPointDependencies;
+  readonly #dependencies: DatagramEntryPointDependencies;
   /** By the client's address and port. */
   readonly #sessions = new Map<string, UdpSession>();
   readonly #stopListening: () => void;
@@ -37,7 +37,7 @@ export class UdpEntryPoint implements UdpSessionOwner {
   #isDraining = false;
   #onEmpty: (() => void) | null = null;
 
-  constructor(spec: EntryPointSpec, dependencies: UdpEntryPointDependencies) {
+  constructor(spec: EntryPointSpec, dependencies: DatagramEntryPointDependencies) {
     this.spec = spec;
     this.wheel = dependencies.wheel;
     this.resolver = dependencies.routing.resolver;
@@ -136,7 +136,7 @@ export class UdpEntryPoint implements UdpSessionOwner {
    * Reads no more, so that the datagrams of clients wait for whoever has the socket next, and passes on answers that are still
    * to come. Settles when the last session is over.
    */
-  /** As of EntryPointRuntime; a socket of datagrams is given up with its sessions. */
+  /** As of StreamEntryPoint; a socket of datagrams is given up with its sessions. */
   readonly doorClosed: Promise<void> = Promise.resolve();
 
   drain(_patienceMs?: number, _isShared?: boolean): Promise<void> {

@@ -4,7 +4,7 @@ import net from 'node:net';
 import type tls from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { IpSet } from '../../core/ip.ts';
-import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
+import type { DownstreamLimits, EntryPointSpec } from '../../model/entry-point.ts';
 import { KEEP_ALIVE_MS } from '../net/fixed-read.ts';
 import { CONNECTION_REFUSED, type ConnectionLimits } from '../net/count/connection-limits.ts';
 import { descriptors } from '../net/descriptors.ts';
@@ -62,7 +62,7 @@ const MAX_ASKED = 256;
 /** What an entry point can speak inside of TLS. */
 const SERVED_PROTOCOLS = new Set(['h2', 'http/1.1']);
 
-export class EntryPointRuntime implements ArrivalOwner, HttpFrontOwner, ProxiedArrivalOwner, TcpOwner {
+export class StreamEntryPoint implements ArrivalOwner, HttpFrontOwner, ProxiedArrivalOwner, TcpOwner {
   spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly tls: TlsStore;
