@@ -28,7 +28,7 @@ import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
 import { carriedBy } from '../net/reset.ts';
 import { hasReadEnd } from '../net/read-end.ts';
 import { beginsLikeSslRequest, POSTGRES_PROTOCOL, SSL_REQUEST, SSL_REQUEST_ACCEPTED } from '../tcp/postgres.ts';
-import type { TcpFront, TcpRoute } from '../tcp/tcp-front.ts';
+import type { TcpRouting, TcpRoute } from '../tcp/tcp-routing.ts';
 
 /** What is known of a connection that has passed the limits. */
 export interface Admitted {
@@ -54,7 +54,7 @@ export interface ArrivalOwner {
   protocolsOf(offered: readonly string[]): readonly string[];
   servePlain(arrival: Arrival, socket: net.Socket): void;
   serveSecure(arrival: Arrival, socket: tls.TLSSocket, session: TlsSession): void;
-  readonly tcp: TcpFront;
+  readonly tcp: TcpRouting;
   /** What HTTP routers over TLS say of a host. */
   coverage(serverName: string): HostCoverage;
   serveTcp(arrival: Arrival, socket: net.Socket, route: TcpRoute, how: TcpArrival): void;

@@ -10,7 +10,7 @@ import { adoptDatagrams, stopDatagrams } from '../net/datagram-handle.ts';
 import type { Resolver } from '../upstream/name/resolver.ts';
 import { UDP_ENDS } from '../udp/udp-end.ts';
 import type { DatagramDropped } from '../udp/udp-observer.ts';
-import type { UdpRouting } from '../udp/udp-routing.ts';
+import type { UdpGeneration } from '../udp/udp-generation.ts';
 import { UdpSession, type UdpClient, type UdpSessionOwner } from '../udp/udp-session.ts';
 
 export interface DatagramEntryPointDependencies {
@@ -18,7 +18,7 @@ export interface DatagramEntryPointDependencies {
   readonly limits: ConnectionLimits;
   /** Of the shared connection table. */
   readonly row: number;
-  readonly routing: UdpRouting;
+  readonly routing: UdpGeneration;
   readonly dropped: DatagramDropped;
 }
 

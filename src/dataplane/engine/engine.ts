@@ -28,12 +28,12 @@ import { TcpGeneration } from '../tcp/tcp-generation.ts';
 import { Challenges } from './challenges.ts';
 import { EntryPoints, type EntryPointChanges, type EntryPointRows } from './entry-points.ts';
 import { StreamEntryPoint, type HandshakeFailed, type ProxyHeaderFailed } from './stream-entry-point.ts';
-import { Generation } from './generation.ts';
+import { HttpGeneration } from './http-generation.ts';
 import type { Instrument } from './instrument.ts';
 import type { ConnectionInstrument } from './connection-instrument.ts';
 import type { ListedTables } from './shared-tables.ts';
 import { runInSlices } from './slices.ts';
-import { UdpRouting } from '../udp/udp-routing.ts';
+import { UdpGeneration } from '../udp/udp-generation.ts';
 import { DatagramEntryPoint } from './datagram-entry-point.ts';
 
 export interface EngineOptions {
@@ -69,9 +69,9 @@ function closeOneOf(places: Iterable<RestingPlace>): boolean {
 
 export class Engine {
   readonly entryPoints: EntryPoints;
-  readonly #generation: Generation;
+  readonly #generation: HttpGeneration;
   readonly #tcpGeneration: TcpGeneration;
-  readonly #udp: UdpRouting;
+  readonly #udp: UdpGeneration;
   readonly #upstream: UpstreamContext;
   readonly #trace: FailureTrace;
   readonly #resources: WorkerResources;
@@ -111,7 +111,7 @@ export class Engine {
     };
     // What a server's connection costs to open again is less than what a client's does.
     descriptors.closeResting = () => closeOneOf(this.#upstream.resting) || closeOneOf(this.entryPoints.tcp.values());
-    this.#udp = new UdpRouting(this.#upstream.resolver, this.#trace, (route, entryPoint) =>
+    this.#udp = new UdpGeneration(this.#upstream.resolver, this.#trace, (route, entryPoint) =>
       options.udpInstrument.observeRoute(route, this.#specOf(entryPoint)),
     );
     this.entryPoints = new EntryPoints(Object.values(options.snapshot.entryPoints), options.entryPointRows, {
@@ -137,7 +137,7 @@ export class Engine {
         }),
     });
     this.#specOf = (entryPoint) => this.entryPoints.unchanged().specOf(entryPoint);
-    this.#generation = new Generation(this.entryPoints.fronts, this.#upstream, resources, (route, entryPoint) =>
+    this.#generation = new HttpGeneration(this.entryPoints.routings, this.#upstream, resources, (route, entryPoint) =>
       options.instrument.observeRoute(route, entryPoint),
     );
     this.#tcpGeneration = new TcpGeneration(
@@ -172,8 +172,8 @@ export class Engine {
 
   *#build(delta: SnapshotDelta, rows: EndpointRows, changes: EntryPointChanges): Generator<void, () => void> {
     this.#specOf = (entryPoint) => changes.specOf(entryPoint);
-    const commit = yield* this.#generation.build(delta, rows, changes.fronts);
-    const commitTcp = yield* this.#tcpGeneration.build(delta, rows, changes.tcpFronts);
+    const commit = yield* this.#generation.build(delta, rows, changes.routings);
+    const commitTcp = yield* this.#tcpGeneration.build(delta, rows, changes.tcpRoutings);
     return () => {
       commit();
       commitTcp();

@@ -5,24 +5,24 @@
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { StreamEntryPoint } from './stream-entry-point.ts';
-import type { TcpFront } from '../tcp/tcp-front.ts';
-import { NO_TCP_FRONT_CHANGES, type TcpFrontChanges } from '../tcp/tcp-generation.ts';
-import type { HttpFront } from './http-front.ts';
+import type { TcpRouting } from '../tcp/tcp-routing.ts';
+import { NO_TCP_ROUTING_CHANGES, type TcpRoutingChanges } from '../tcp/tcp-generation.ts';
+import type { HttpRouting } from './http-routing.ts';
 import type { DatagramEntryPoint } from './datagram-entry-point.ts';
 
-/** What a delta does to the fronts that routes stand on. */
-export interface FrontChanges {
-  readonly added: readonly HttpFront[];
-  readonly removed: ReadonlySet<HttpFront>;
-  /** Of fronts that stay, the specification they are about to have. */
-  readonly changed: ReadonlyMap<HttpFront, EntryPointSpec>;
+/** What a delta does to the routings that routes stand on. */
+export interface HttpRoutingChanges {
+  readonly added: readonly HttpRouting[];
+  readonly removed: ReadonlySet<HttpRouting>;
+  /** Of routings that stay, the specification they are about to have. */
+  readonly changed: ReadonlyMap<HttpRouting, EntryPointSpec>;
 }
 
-export const NO_FRONT_CHANGES: FrontChanges = { added: [], removed: new Set(), changed: new Map() };
+export const NO_ROUTING_CHANGES: HttpRoutingChanges = { added: [], removed: new Set(), changed: new Map() };
 
 export interface EntryPointChanges {
-  readonly fronts: FrontChanges;
-  readonly tcpFronts: TcpFrontChanges;
+  readonly routings: HttpRoutingChanges;
+  readonly tcpRoutings: TcpRoutingChanges;
   /** As it will be, of one that will be there. */
   specOf(name: string): EntryPointSpec;
   /** Puts the changes into effect, but for listening on sockets that are new. */
@@ -55,7 +55,7 @@ export class EntryPoints {
     for (const spec of specs) this.#add(this.#create(spec, rows));
   }
 
-  get fronts(): readonly HttpFront[] {
+  get routings(): readonly HttpRouting[] {
     return [...this.tcp.values()].flatMap(({ plain, secure }) => [plain, secure]);
   }
 
@@ -69,8 +69,8 @@ export class EntryPoints {
   /** Of a delta that leaves them alone. */
   unchanged(): EntryPointChanges {
     return {
-      fronts: NO_FRONT_CHANGES,
-      tcpFronts: NO_TCP_FRONT_CHANGES,
+      routings: NO_ROUTING_CHANGES,
+      tcpRoutings: NO_TCP_ROUTING_CHANGES,
       specOf: (name) => this.#get(name)!.spec,
       commit: () => {},
     };
@@ -85,15 +85,17 @@ export class EntryPoints {
     const staying = changed.filter(({ name }) => !(name in opened));
     const leaving = [...removed, ...fresh.map(({ spec }) => spec.name)].flatMap((name) => this.#get(name) ?? []);
     return {
-      fronts: {
-        added: fresh.flatMap((one) => frontsOf(one)),
-        removed: new Set(leaving.flatMap((one) => frontsOf(one))),
-        changed: new Map(staying.flatMap((spec) => frontsOf(this.#get(spec.name)!).map((front) => [front, spec]))),
+      routings: {
+        added: fresh.flatMap((one) => routingsOf(one)),
+        removed: new Set(leaving.flatMap((one) => routingsOf(one))),
+        changed: new Map(
+          staying.flatMap((spec) => routingsOf(this.#get(spec.name)!).map((routing) => [routing, spec])),
+        ),
       },
-      tcpFronts: {
-        added: fresh.flatMap((one) => tcpFrontsOf(one)),
-        gone: leaving.flatMap((one) => tcpFrontsOf(one)),
-        anew: new Set(staying.flatMap(({ name }) => tcpFrontsOf(this.#get(name)!))),
+      tcpRoutings: {
+        added: fresh.flatMap((one) => tcpRoutingsOf(one)),
+        gone: leaving.flatMap((one) => tcpRoutingsOf(one)),
+        anew: new Set(staying.flatMap(({ name }) => tcpRoutingsOf(this.#get(name)!))),
       },
       specOf: (name) => delta.changed.entryPoints?.[name] ?? this.#get(name)!.spec,
       commit: () => {
@@ -159,10 +161,10 @@ export class EntryPoints {
   }
 }
 
-function frontsOf(entryPoint: AnyEntryPoint): readonly HttpFront[] {
+function routingsOf(entryPoint: AnyEntryPoint): readonly HttpRouting[] {
   return 'plain' in entryPoint ? [entryPoint.plain, entryPoint.secure] : [];
 }
 
-function tcpFrontsOf(entryPoint: AnyEntryPoint): readonly TcpFront[] {
+function tcpRoutingsOf(entryPoint: AnyEntryPoint): readonly TcpRouting[] {
   return 'plain' in entryPoint ? [entryPoint.tcp] : [];
 }

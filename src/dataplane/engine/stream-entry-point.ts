@@ -22,10 +22,10 @@ import type { TlsSession } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
 import type { HostCoverage } from '../match/route-table.ts';
 import { TcpConnection, type TcpOwner } from '../tcp/tcp-connection.ts';
-import { TcpFront, type TcpRoute } from '../tcp/tcp-front.ts';
+import { TcpRouting, type TcpRoute } from '../tcp/tcp-routing.ts';
 import { Arrival, type Admitted, type ArrivalOwner, type TcpArrival } from './arrival.ts';
 import type { Challenges } from './challenges.ts';
-import { HttpFront, type HttpFrontOwner } from './http-front.ts';
+import { HttpRouting, type HttpRoutingOwner } from './http-routing.ts';
 import { ProxiedArrival, type ProxiedArrivalOwner } from './proxied-arrival.ts';
 
 /** Tells of handshakes that came to nothing. */
@@ -62,7 +62,7 @@ const MAX_ASKED = 256;
 /** What an entry point can speak inside of TLS. */
 const SERVED_PROTOCOLS = new Set(['h2', 'http/1.1']);
 
-export class StreamEntryPoint implements ArrivalOwner, HttpFrontOwner, ProxiedArrivalOwner, TcpOwner {
+export class StreamEntryPoint implements ArrivalOwner, HttpRoutingOwner, ProxiedArrivalOwner, TcpOwner {
   spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly tls: TlsStore;
@@ -71,9 +71,9 @@ export class StreamEntryPoint implements ArrivalOwner, HttpFrontOwner, ProxiedAr
   requestReader: Http2RequestReader;
   observer: ExchangeObserver;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
-  readonly plain: HttpFront;
-  readonly secure: HttpFront;
-  readonly tcp: TcpFront;
+  readonly plain: HttpRouting;
+  readonly secure: HttpRouting;
+  readonly tcp: TcpRouting;
   isDraining = false;
   patienceMs = 0;
   /** Of one that drains: settles when the port is given up, and another socket may have it. */
@@ -100,9 +100,9 @@ export class StreamEntryPoint implements ArrivalOwner, HttpFrontOwner, ProxiedAr
     this.requestReader = new Http2RequestReader(spec);
     this.#trusted = new IpSet(spec.forwardedHeaders.trustedIps);
     this.#proxies = new IpSet(spec.proxyProtocol?.trustedIps ?? []);
-    this.plain = new HttpFront(this, null);
-    this.secure = new HttpFront(this, dependencies.tls.hostsOf(spec.name));
-    this.tcp = new TcpFront(spec.name);
+    this.plain = new HttpRouting(this, null);
+    this.secure = new HttpRouting(this, dependencies.tls.hostsOf(spec.name));
+    this.tcp = new TcpRouting(spec.name);
   }
 
   get name(): string {
@@ -292,9 +292,9 @@ export class StreamEntryPoint implements ArrivalOwner, HttpFrontOwner, ProxiedAr
     this.#left(arrival, arrival.admitted.ticket);
   }
 
-  switchToHttp2(front: HttpFront, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {
+  switchToHttp2(routing: HttpRouting, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {
     const { client, ticket, canRefit } = connection;
-    const successor = new Http2Connection(front, socket, client, ticket, canRefit);
+    const successor = new Http2Connection(routing, socket, client, ticket, canRefit);
     this.#connections.delete(connection);
     this.#connections.add(successor);
     successor.skipPreface(PREFACE_HEAD.length);

@@ -13,7 +13,7 @@ import type { TlsSession } from '../tls/tls-acceptor.ts';
 import { TcpDial } from './tcp-dial.ts';
 import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
-import type { TcpRoute } from './tcp-front.ts';
+import type { TcpRoute } from './tcp-routing.ts';
 import { TcpLeg } from './tcp-leg.ts';
 import type { TcpServiceObservation } from './tcp-observer.ts';
 

@@ -1,4 +1,4 @@
-// The live TCP objects of a worker, and what a delta does to them: as engine/generation.ts does for HTTP.
+// The live TCP objects of a worker, and what a delta does to them: as engine/http-generation.ts does for HTTP.
 
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/message/sync.ts';
@@ -8,7 +8,7 @@ import { isTcpCatchAll, TCP_RULES } from '../match/tcp-matcher.ts';
 import { buildTcpRouteTable, TcpRouteTable, type TcpRouteEntry } from '../match/tcp-route-table.ts';
 import type { KeyedCounts } from '../net/count/keyed-counts.ts';
 import type { TcpContext } from './tcp-endpoint.ts';
-import type { TcpFront, TcpRoute } from './tcp-front.ts';
+import type { TcpRouting, TcpRoute } from './tcp-routing.ts';
 import { createTcpGate, type TcpGate } from './tcp-gate.ts';
 import type { TcpObservation } from './tcp-observer.ts';
 import { TcpService, type TcpServiceSurroundings } from './tcp-service.ts';
@@ -16,20 +16,20 @@ import { TcpService, type TcpServiceSurroundings } from './tcp-service.ts';
 /** How often a build may be interrupted: this many objects are well under a slice. */
 const OBJECTS_PER_STEP = 20;
 
-/** What a delta does to the fronts that routers stand on. */
-export interface TcpFrontChanges {
-  readonly added: Iterable<TcpFront>;
-  readonly gone: Iterable<TcpFront>;
-  readonly anew: ReadonlySet<TcpFront>;
+/** What a delta does to the routings that routers stand on. */
+export interface TcpRoutingChanges {
+  readonly added: Iterable<TcpRouting>;
+  readonly gone: Iterable<TcpRouting>;
+  readonly anew: ReadonlySet<TcpRouting>;
 }
 
-export const NO_TCP_FRONT_CHANGES: TcpFrontChanges = { added: [], gone: [], anew: new Set() };
+export const NO_TCP_ROUTING_CHANGES: TcpRoutingChanges = { added: [], gone: [], anew: new Set() };
 
 /** Chooses what a router reports on an entry point. */
 export type ObserveTcpRoute = (spec: TcpRouteSpec, entryPoint: string) => TcpObservation;
 
 export class TcpGeneration {
-  readonly #fronts: Set<TcpFront>;
+  readonly #routings: Set<TcpRouting>;
   readonly #surroundings: TcpServiceSurroundings;
   readonly #inFlight: KeyedCounts;
   readonly #observe: ObserveTcpRoute;
@@ -37,8 +37,8 @@ export class TcpGeneration {
   readonly #gates = new Map<string, TcpGate>();
   readonly #specs = new Map<string, TcpRouteSpec>();
 
-  constructor(fronts: Iterable<TcpFront>, context: TcpContext, inFlight: KeyedCounts, observe: ObserveTcpRoute) {
-    this.#fronts = new Set(fronts);
+  constructor(routings: Iterable<TcpRouting>, context: TcpContext, inFlight: KeyedCounts, observe: ObserveTcpRoute) {
+    this.#routings = new Set(routings);
     this.#surroundings = { context, service: (name) => this.#services.get(name) };
     this.#inFlight = inFlight;
     this.#observe = observe;
@@ -51,12 +51,12 @@ export class TcpGeneration {
 
   /**
    * Builds what the delta changes; run it in slices. The returned function puts it into effect and must run in one go.
-   * `added` fronts get everything that is theirs, `gone` ones nothing any more; those `anew` report in other ways.
+   * `added` routings get everything that is theirs, `gone` ones nothing any more; those `anew` report in other ways.
    */
   *build(
     delta: SnapshotDelta,
     rows: EndpointRows,
-    { added, gone, anew }: TcpFrontChanges,
+    { added, gone, anew }: TcpRoutingChanges,
   ): Generator<void, () => void> {
     const fresh = new Set<string>();
     for (const spec of Object.values<TcpMiddlewareSpec>(delta.changed.tcpMiddlewares ?? {})) {
@@ -81,14 +81,14 @@ export class TcpGeneration {
     }
     for (const name of removed) this.#specs.delete(name);
     for (const [name, spec] of changed) this.#specs.set(name, spec);
-    for (const front of gone) this.#fronts.delete(front);
+    for (const routing of gone) this.#routings.delete(routing);
     const swaps: (() => void)[] = [];
-    for (const front of this.#fronts) {
-      swaps.push(yield* this.#buildFront(front, anew.has(front) ? this.#specs : changed, removed));
+    for (const routing of this.#routings) {
+      swaps.push(yield* this.#buildRouting(routing, anew.has(routing) ? this.#specs : changed, removed));
     }
-    for (const front of added) {
-      this.#fronts.add(front);
-      swaps.push(yield* this.#buildFront(front, this.#specs, []));
+    for (const routing of added) {
+      this.#routings.add(routing);
+      swaps.push(yield* this.#buildRouting(routing, this.#specs, []));
     }
     return () => {
       for (const swap of swaps) swap();
@@ -101,8 +101,8 @@ export class TcpGeneration {
     };
   }
 
-  *#buildFront(
-    front: TcpFront,
+  *#buildRouting(
+    routing: TcpRouting,
     changed: ReadonlyMap<string, TcpRouteSpec>,
     removed: readonly string[],
   ): Generator<void, () => void> {
@@ -110,17 +110,17 @@ export class TcpGeneration {
     const secure: TcpRouteEntry<TcpRoute>[] = [];
     let compiled = 0;
     for (const spec of changed.values()) {
-      if (!spec.entryPoints.includes(front.name)) continue;
-      (spec.tls === null ? plain : secure).push(this.#compile(spec, front));
+      if (!spec.entryPoints.includes(routing.name)) continue;
+      (spec.tls === null ? plain : secure).push(this.#compile(spec, routing));
       if (++compiled % OBJECTS_PER_STEP === 0) yield;
     }
     // One that has changed may have been on the other side, or on another entry point.
     const leaving = [...removed, ...changed.keys()];
-    const swapPlain = yield* this.#buildTable(front.plain, plain, leaving);
-    const swapSecure = yield* this.#buildTable(front.secure, secure, leaving);
+    const swapPlain = yield* this.#buildTable(routing.plain, plain, leaving);
+    const swapSecure = yield* this.#buildTable(routing.secure, secure, leaving);
     return () => {
-      front.plain = swapPlain();
-      front.secure = swapSecure();
+      routing.plain = swapPlain();
+      routing.secure = swapSecure();
     };
   }
 
@@ -134,7 +134,7 @@ export class TcpGeneration {
     return yield* buildTcpRouteTable(table, entries, gone);
   }
 
-  #compile(spec: TcpRouteSpec, front: TcpFront): TcpRouteEntry<TcpRoute> {
+  #compile(spec: TcpRouteSpec, routing: TcpRouting): TcpRouteEntry<TcpRoute> {
     const { rule, errors } = parseRule(spec.rule, TCP_RULES);
     if (rule === null) throw new Error(`TCP router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
     const service = spec.isDisabled ? null : this.#services.get(spec.service);
@@ -150,7 +150,7 @@ export class TcpGeneration {
         gates: spec.middlewares.map((name) => this.#gate(name)),
         tls: spec.tls,
         isCatchAll: isTcpCatchAll(rule),
-        observation: this.#observe(spec, front.name),
+        observation: this.#observe(spec, routing.name),
       },
     };
   }

@@ -19,7 +19,7 @@ export interface UdpRoute {
 /** Chooses what a router reports on an entry point. */
 export type ObserveUdpRoute = (spec: UdpRouteSpec, entryPoint: string) => UdpObservation;
 
-export class UdpRouting {
+export class UdpGeneration {
   readonly resolver: Resolver;
   readonly #trace: FailureTrace;
   readonly #observe: ObserveUdpRoute;

@@ -18,8 +18,8 @@ import type { TlsHosts } from '../tls/tls-hosts.ts';
 import { CHALLENGE_PATH, type Challenges } from './challenges.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 
-/** The entry point as its fronts see it. */
-export interface HttpFrontOwner {
+/** The entry point as its routings see it. */
+export interface HttpRoutingOwner {
   readonly spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly parser: Http1RequestParser;
@@ -29,11 +29,11 @@ export interface HttpFrontOwner {
   readonly isDraining: boolean;
   readonly patienceMs: number;
   readonly challenges: Challenges;
-  switchToHttp2(front: HttpFront, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void;
+  switchToHttp2(routing: HttpRouting, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void;
   closed(connection: DownstreamConnection): void;
 }
 
-export class HttpFront implements Http1DownstreamContext, Http2DownstreamContext {
+export class HttpRouting implements Http1DownstreamContext, Http2DownstreamContext {
   spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   parser: Http1RequestParser;
@@ -44,11 +44,11 @@ export class HttpFront implements Http1DownstreamContext, Http2DownstreamContext
   readonly isSecure: boolean;
   /** Swapped when a generation is ready. */
   routes = new RouteTable<CompiledRoute>();
-  readonly #owner: HttpFrontOwner;
+  readonly #owner: HttpRoutingOwner;
   readonly #hosts: TlsHosts | null;
 
-  /** `hosts` are those of the entry point; null for the plain front. */
-  constructor(owner: HttpFrontOwner, hosts: TlsHosts | null) {
+  /** `hosts` are those of the entry point; null for the plain routing. */
+  constructor(owner: HttpRoutingOwner, hosts: TlsHosts | null) {
     this.#owner = owner;
     this.spec = owner.spec;
     this.wheel = owner.wheel;

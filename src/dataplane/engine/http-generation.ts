@@ -18,8 +18,8 @@ import type { WorkerResources } from '../middleware/define.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { composeChain } from './chain.ts';
 import type { CompiledRoute } from './compiled-route.ts';
-import type { FrontChanges } from './entry-points.ts';
-import type { HttpFront } from './http-front.ts';
+import type { HttpRoutingChanges } from './entry-points.ts';
+import type { HttpRouting } from './http-routing.ts';
 import { LiveMiddlewares } from './live-middlewares.ts';
 
 /** Chooses what a route reports; see instrument.ts. */
@@ -28,25 +28,25 @@ export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointSpec) => unkn
 /** How often a build may be interrupted: this many objects are well under a slice. */
 const OBJECTS_PER_STEP = 20;
 
-export class Generation {
+export class HttpGeneration {
   readonly #surroundings: ServiceSurroundings;
   readonly #observe: ObserveRoute;
-  #fronts: readonly HttpFront[];
+  #routings: readonly HttpRouting[];
   readonly #routeSpecs = new Map<string, RouteSpec>();
   /** Routes below a route, by name. */
   readonly #children = new Map<string, Set<string>>();
   readonly #middlewares: LiveMiddlewares;
   readonly #services = new Map<string, LiveService>();
-  /** Compiled routes of each front. */
-  readonly #routes = new Map<HttpFront, Map<string, RouteEntry<CompiledRoute>>>();
+  /** Compiled routes of each routing. */
+  readonly #routes = new Map<HttpRouting, Map<string, RouteEntry<CompiledRoute>>>();
 
   constructor(
-    fronts: readonly HttpFront[],
+    routings: readonly HttpRouting[],
     upstream: UpstreamContext,
     resources: WorkerResources,
     observe: ObserveRoute,
   ) {
-    this.#fronts = fronts;
+    this.#routings = routings;
     this.#surroundings = {
       upstream,
       secret: resources.secret,
@@ -62,7 +62,7 @@ export class Generation {
       service: (name) => (exchange) => this.#callByName(name, exchange),
     });
     this.#observe = observe;
-    for (const front of fronts) this.#routes.set(front, new Map());
+    for (const routing of routings) this.#routes.set(routing, new Map());
   }
 
   get services(): ReadonlyMap<string, LiveService> {
@@ -73,7 +73,7 @@ export class Generation {
    * Builds what the delta changes; run it in slices. The returned function puts it into effect and must run in one go.
    * Throws when the delta does not fit what is there: the worker is then of no use and asks to be replaced.
    */
-  *build(delta: SnapshotDelta, rows: EndpointRows, fronts: FrontChanges): Generator<void, () => void> {
+  *build(delta: SnapshotDelta, rows: EndpointRows, routings: HttpRoutingChanges): Generator<void, () => void> {
     const freshMiddlewares = yield* this.#middlewares.build(delta);
     const changedServices = Object.values(delta.changed.services ?? {});
     // New services exist before routes and services that name them; known ones change at commit.
@@ -82,24 +82,24 @@ export class Generation {
       changedServices.filter((spec) => !this.#services.has(spec.name)),
       rows,
     );
-    const staying = this.#fronts.filter((front) => !fronts.removed.has(front));
-    const specOf = (front: HttpFront): EntryPointSpec => fronts.changed.get(front) ?? front.spec;
+    const staying = this.#routings.filter((routing) => !routings.removed.has(routing));
+    const specOf = (routing: HttpRouting): EntryPointSpec => routings.changed.get(routing) ?? routing.spec;
     const { changed, removed } = yield* this.#affectedRoutes(delta, freshMiddlewares, staying.map(specOf));
     const swaps: (() => void)[] = [];
-    for (const front of staying) {
-      const spec = specOf(front);
-      const affected = isSameForRoutes(front.spec, spec) ? changed : this.#withAllOf(spec.name, changed);
-      swaps.push(yield* this.#buildTable(front, spec, affected, removed));
+    for (const routing of staying) {
+      const spec = specOf(routing);
+      const affected = isSameForRoutes(routing.spec, spec) ? changed : this.#withAllOf(spec.name, changed);
+      swaps.push(yield* this.#buildTable(routing, spec, affected, removed));
     }
-    for (const front of fronts.added) {
-      this.#routes.set(front, new Map());
-      swaps.push(yield* this.#buildTable(front, front.spec, this.#withAllOf(front.spec.name, changed), removed));
+    for (const routing of routings.added) {
+      this.#routes.set(routing, new Map());
+      swaps.push(yield* this.#buildTable(routing, routing.spec, this.#withAllOf(routing.spec.name, changed), removed));
     }
     const goneServices = delta.removed.services ?? [];
     return () => {
       for (const swap of swaps) swap();
-      for (const front of fronts.removed) this.#routes.delete(front);
-      this.#fronts = [...staying, ...fronts.added];
+      for (const routing of routings.removed) this.#routes.delete(routing);
+      this.#routings = [...staying, ...routings.added];
       for (const spec of known) this.#services.get(spec.name)!.update(spec, rows[spec.name] ?? []);
       if (freshMiddlewares.size > 0) this.#recomposeServices(freshMiddlewares);
       for (const name of goneServices) {
@@ -200,27 +200,27 @@ export class Generation {
     }
   }
 
-  /** Returns the step that gives the front its new routes. */
+  /** Returns the step that gives the routing its new routes. */
   *#buildTable(
-    front: HttpFront,
+    routing: HttpRouting,
     entryPoint: EntryPointSpec,
     changed: ReadonlyMap<string, RouteSpec>,
     removed: readonly string[],
   ): Generator<void, () => void> {
-    const routes = this.#routes.get(front)!;
+    const routes = this.#routes.get(routing)!;
     const gone = removed.filter((name) => routes.delete(name));
     const fresh: string[] = [];
     for (const [name, spec] of changed) {
-      if (isServedBy(spec, entryPoint, front.isSecure)) {
+      if (isServedBy(spec, entryPoint, routing.isSecure)) {
         routes.set(name, yield* this.#compileRoute(spec, entryPoint, entryPoint.middlewares));
         fresh.push(name);
         if (fresh.length % OBJECTS_PER_STEP === 0) yield;
       } else if (routes.delete(name)) gone.push(name);
     }
     if (fresh.length === 0 && gone.length === 0) return () => {};
-    const table = yield* buildRouteTable(front.routes, routes, fresh, gone);
+    const table = yield* buildRouteTable(routing.routes, routes, fresh, gone);
     return () => {
-      front.routes = table;
+      routing.routes = table;
     };
   }
 

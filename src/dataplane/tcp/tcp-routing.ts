@@ -20,7 +20,7 @@ export interface TcpRoute {
   readonly observation: TcpObservation;
 }
 
-export class TcpFront {
+export class TcpRouting {
   /** Name of the entry point. */
   readonly name: string;
   /** Swapped when a generation is ready. */
