@@ -8,6 +8,7 @@ import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { DividingService } from './dividing-service.ts';
 import { FixedService } from './fixed-service.ts';
 import { LoadBalancer } from './load-balancer.ts';
+import { ServiceLiveness } from './service-liveness.ts';
 
 /** One kind of service. */
 export interface ServiceKind {
@@ -38,11 +39,10 @@ export class LiveService {
   /** Runs the service's own stages, then the service. */
   readonly handle: Handler;
   readonly #surroundings: ServiceSurroundings;
-  readonly #watchers = new Set<() => void>();
+  readonly #liveness = new ServiceLiveness();
   #kind: ServiceKind | null = null;
   #spec: ServiceSpec | null = null;
   #handler: Handler = () => {};
-  #wasUp = true;
 
   constructor(name: string, surroundings: ServiceSurroundings) {
     this.name = name;
@@ -67,7 +67,7 @@ export class LiveService {
     this.#spec = spec;
     this.#kind = this.#updateKind(previous, spec, rows);
     this.recompose();
-    this.#noteHealth();
+    this.#liveness.noteHealth(this.isUp);
   }
 
   /** Its stages have changed. */
@@ -80,7 +80,7 @@ export class LiveService {
 
   refresh(): void {
     this.#kind?.refresh();
-    this.#noteHealth();
+    this.#liveness.noteHealth(this.isUp);
   }
 
   isBound(bonds: ClientBonds): boolean {
@@ -91,22 +91,12 @@ export class LiveService {
     this.#kind?.retire();
     this.#kind = null;
     this.#spec = null;
-    this.#watchers.clear();
+    this.#liveness.retire();
   }
 
   /** Calls when it comes up or goes down; returns the way to stop. */
   watch(changed: () => void): () => void {
-    this.#watchers.add(changed);
-    return () => {
-      this.#watchers.delete(changed);
-    };
-  }
-
-  #noteHealth(): void {
-    const { isUp } = this;
-    if (isUp === this.#wasUp) return;
-    this.#wasUp = isUp;
-    for (const changed of this.#watchers) changed();
+    return this.#liveness.watch(changed);
   }
 
   #updateKind(previous: ServiceKind | null, spec: ServiceSpec, rows: readonly number[]): ServiceKind {
@@ -122,7 +112,9 @@ export class LiveService {
         const service =
           previous instanceof DividingService
             ? previous
-            : new DividingService(this.#surroundings.service, this.#surroundings.secret, () => this.#noteHealth());
+            : new DividingService(this.#surroundings.service, this.#surroundings.secret, () =>
+                this.#liveness.noteHealth(this.isUp),
+              );
         service.update(spec);
         return service;
       }

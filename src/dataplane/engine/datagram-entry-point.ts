@@ -29,10 +29,12 @@ export class DatagramEntryPoint implements UdpSessionOwner {
   spec: EntryPointSpec;
   readonly wheel: TimerWheel;
   readonly resolver: Resolver;
+  /** As of StreamEntryPoint; a socket of datagrams is given up with its sessions. */
+  readonly doorClosed: Promise<void> = Promise.resolve();
   readonly #dependencies: DatagramEntryPointDependencies;
   /** By the client's address and port. */
   readonly #sessions = new Map<string, UdpSession>();
-  readonly #stopListening: () => void;
+  #stopListening: () => void = () => {};
   #socket: Socket | null = null;
   #isDraining = false;
   #onEmpty: (() => void) | null = null;
@@ -42,7 +44,6 @@ export class DatagramEntryPoint implements UdpSessionOwner {
     this.wheel = dependencies.wheel;
     this.resolver = dependencies.routing.resolver;
     this.#dependencies = dependencies;
-    this.#stopListening = dependencies.routing.listen(() => this.#endStranded());
   }
 
   get name(): string {
@@ -57,6 +58,7 @@ export class DatagramEntryPoint implements UdpSessionOwner {
   listen(handle: object): Promise<void> {
     const socket = adoptDatagrams(handle);
     this.#socket = socket;
+    this.#stopListening = this.#dependencies.routing.listen(() => this.#endStranded());
     // Such as an answer that a client's network sends back: it concerns that client alone.
     socket.on('error', () => {});
     socket.on('message', (datagram, from) => this.#received(datagram, from));
@@ -136,9 +138,6 @@ export class DatagramEntryPoint implements UdpSessionOwner {
    * Reads no more, so that the datagrams of clients wait for whoever has the socket next, and passes on answers that are still
    * to come. Settles when the last session is over.
    */
-  /** As of StreamEntryPoint; a socket of datagrams is given up with its sessions. */
-  readonly doorClosed: Promise<void> = Promise.resolve();
-
   drain(_patienceMs?: number, _isShared?: boolean): Promise<void> {
     this.#isDraining = true;
     if (this.#socket !== null) stopDatagrams(this.#socket);

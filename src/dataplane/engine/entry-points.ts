@@ -4,35 +4,28 @@
 
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { StreamEntryPoint } from './stream-entry-point.ts';
+import type { LivePart } from '../live/live-part.ts';
+import type { TcpRoutingChanges } from '../tcp/tcp-generation.ts';
 import type { TcpRouting } from '../tcp/tcp-routing.ts';
-import { NO_TCP_ROUTING_CHANGES, type TcpRoutingChanges } from '../tcp/tcp-generation.ts';
-import type { HttpRouting } from './http-routing.ts';
 import type { DatagramEntryPoint } from './datagram-entry-point.ts';
+import type { HttpRouting, HttpRoutingChanges } from './http-routing.ts';
+import type { StreamEntryPoint } from './stream-entry-point.ts';
 
-/** What a delta does to the routings that routes stand on. */
-export interface HttpRoutingChanges {
-  readonly added: readonly HttpRouting[];
-  readonly removed: ReadonlySet<HttpRouting>;
-  /** Of routings that stay, the specification they are about to have. */
-  readonly changed: ReadonlyMap<HttpRouting, EntryPointSpec>;
-}
-
-export const NO_ROUTING_CHANGES: HttpRoutingChanges = { added: [], removed: new Set(), changed: new Map() };
-
-export interface EntryPointChanges {
-  readonly routings: HttpRoutingChanges;
+/** What a delta does to entry points, as all parts of a build need to know it. */
+export interface EntryPointPlan {
+  readonly httpRoutings: HttpRoutingChanges;
   readonly tcpRoutings: TcpRoutingChanges;
   /** As it will be, of one that will be there. */
-  specOf(name: string): EntryPointSpec;
-  /** Puts the changes into effect, but for listening on sockets that are new. */
-  commit(): void;
+  readonly specOf: (name: string) => EntryPointSpec;
+  readonly fresh: readonly AnyEntryPoint[];
+  readonly staying: readonly EntryPointSpec[];
+  readonly leaving: readonly AnyEntryPoint[];
 }
 
 export interface EntryPointFactory {
   /** `row` is the one of the shared connection table. */
-  tcp(spec: EntryPointSpec, row: number): StreamEntryPoint;
-  udp(spec: EntryPointSpec, row: number): DatagramEntryPoint;
+  stream(spec: EntryPointSpec, row: number): StreamEntryPoint;
+  datagram(spec: EntryPointSpec, row: number): DatagramEntryPoint;
 }
 
 /** Rows of the shared connection table by entry point. */
@@ -43,20 +36,15 @@ export const DRAIN_PATIENCE_MS = 2_000;
 
 type AnyEntryPoint = StreamEntryPoint | DatagramEntryPoint;
 
-export class EntryPoints {
-  readonly tcp = new Map<string, StreamEntryPoint>();
-  readonly udp = new Map<string, DatagramEntryPoint>();
+export class EntryPoints implements LivePart<EntryPointPlan> {
+  readonly streams = new Map<string, StreamEntryPoint>();
+  readonly datagrams = new Map<string, DatagramEntryPoint>();
   readonly #factory: EntryPointFactory;
   /** Those that are finishing, with the timers that end it. */
   readonly #leaving = new Map<AnyEntryPoint, NodeJS.Timeout>();
 
-  constructor(specs: Iterable<EntryPointSpec>, rows: EntryPointRows, factory: EntryPointFactory) {
+  constructor(factory: EntryPointFactory) {
     this.#factory = factory;
-    for (const spec of specs) this.#add(this.#create(spec, rows));
-  }
-
-  get routings(): readonly HttpRouting[] {
-    return [...this.tcp.values()].flatMap(({ plain, secure }) => [plain, secure]);
   }
 
   /** Accepts or reads on a handle that this worker alone owns. Settles when the kernel listens. */
@@ -66,26 +54,15 @@ export class EntryPoints {
     await entryPoint.listen(handle);
   }
 
-  /** Of a delta that leaves them alone. */
-  unchanged(): EntryPointChanges {
-    return {
-      routings: NO_ROUTING_CHANGES,
-      tcpRoutings: NO_TCP_ROUTING_CHANGES,
-      specOf: (name) => this.#get(name)!.spec,
-      commit: () => {},
-    };
-  }
-
-  /** `opened` are those whose socket is new, with their rows: also one that moved to another address. */
-  plan(delta: SnapshotDelta, opened: EntryPointRows): EntryPointChanges {
+  /** `opened` are those whose socket is new, with their rows: also one that moved to another address. Changes nothing yet. */
+  plan(delta: SnapshotDelta, opened: EntryPointRows): EntryPointPlan {
     const changed = Object.values(delta.changed.entryPoints ?? {});
-    const removed = delta.removed.entryPoints ?? [];
-    if (changed.length === 0 && removed.length === 0) return this.unchanged();
     const fresh = changed.filter(({ name }) => name in opened).map((spec) => this.#create(spec, opened));
     const staying = changed.filter(({ name }) => !(name in opened));
-    const leaving = [...removed, ...fresh.map(({ spec }) => spec.name)].flatMap((name) => this.#get(name) ?? []);
+    const gone = [...(delta.removed.entryPoints ?? []), ...fresh.map(({ spec }) => spec.name)];
+    const leaving = gone.flatMap((name) => this.#get(name) ?? []);
     return {
-      routings: {
+      httpRoutings: {
         added: fresh.flatMap((one) => routingsOf(one)),
         removed: new Set(leaving.flatMap((one) => routingsOf(one))),
         changed: new Map(
@@ -94,15 +71,22 @@ export class EntryPoints {
       },
       tcpRoutings: {
         added: fresh.flatMap((one) => tcpRoutingsOf(one)),
-        gone: leaving.flatMap((one) => tcpRoutingsOf(one)),
+        gone: new Set(leaving.flatMap((one) => tcpRoutingsOf(one))),
         anew: new Set(staying.flatMap(({ name }) => tcpRoutingsOf(this.#get(name)!))),
       },
       specOf: (name) => delta.changed.entryPoints?.[name] ?? this.#get(name)!.spec,
-      commit: () => {
-        for (const one of leaving) this.#leave(one);
-        for (const one of fresh) this.#add(one);
-        for (const spec of staying) this.#get(spec.name)!.update(spec);
-      },
+      fresh,
+      staying,
+      leaving,
+    };
+  }
+
+  /** What can be made before is made by the plan. The commit does not listen on sockets that are new. */
+  *build(_delta: SnapshotDelta, { fresh, staying, leaving }: EntryPointPlan): Generator<void, () => void> {
+    return () => {
+      for (const one of leaving) this.#leave(one);
+      for (const one of fresh) this.#add(one);
+      for (const spec of staying) this.#get(spec.name)!.update(spec);
     };
   }
 
@@ -113,7 +97,7 @@ export class EntryPoints {
 
   /** Goes on accepting, and sends every client elsewhere with its answer. */
   leave(patienceMs: number): void {
-    for (const entryPoint of this.tcp.values()) entryPoint.leave(patienceMs);
+    for (const entryPoint of this.streams.values()) entryPoint.leave(patienceMs);
   }
 
   /** Stops accepting and waits for connections to end. */
@@ -128,27 +112,27 @@ export class EntryPoints {
   }
 
   #all(): readonly AnyEntryPoint[] {
-    return [...this.tcp.values(), ...this.udp.values(), ...this.#leaving.keys()];
+    return [...this.streams.values(), ...this.datagrams.values(), ...this.#leaving.keys()];
   }
 
   #get(name: string): AnyEntryPoint | undefined {
-    return this.tcp.get(name) ?? this.udp.get(name);
+    return this.streams.get(name) ?? this.datagrams.get(name);
   }
 
   #create(spec: EntryPointSpec, rows: EntryPointRows): AnyEntryPoint {
     const row = rows[spec.name]!;
-    return spec.address.protocol === 'udp' ? this.#factory.udp(spec, row) : this.#factory.tcp(spec, row);
+    return spec.address.protocol === 'udp' ? this.#factory.datagram(spec, row) : this.#factory.stream(spec, row);
   }
 
   #add(entryPoint: AnyEntryPoint): void {
-    if ('plain' in entryPoint) this.tcp.set(entryPoint.spec.name, entryPoint);
-    else this.udp.set(entryPoint.spec.name, entryPoint);
+    if ('plain' in entryPoint) this.streams.set(entryPoint.spec.name, entryPoint);
+    else this.datagrams.set(entryPoint.spec.name, entryPoint);
   }
 
   #leave(entryPoint: AnyEntryPoint): void {
     const { name, lifeCycle } = entryPoint.spec;
-    this.tcp.delete(name);
-    this.udp.delete(name);
+    this.streams.delete(name);
+    this.datagrams.delete(name);
     const timer = setTimeout(() => this.#end(entryPoint), lifeCycle.graceMs);
     timer.unref();
     this.#leaving.set(entryPoint, timer);

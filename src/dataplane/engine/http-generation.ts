@@ -1,6 +1,6 @@
-// The live objects built from a snapshot, and what a delta does to them. A build reads nothing but the delta and what is
-// there; requests go on using the old objects until `commit`, which is synchronous and short. Objects that did not change
-// are the same objects afterwards: services keep their connections and positions, routes their composed chains.
+// The live objects of HTTP built from a snapshot, and what a delta does to them. Requests go on using the old objects until the
+// delta is put into effect. Objects that did not change are the same objects afterwards: services keep their connections and
+// positions, routes their composed chains.
 
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { RouteSpec } from '../../model/route.ts';
@@ -8,9 +8,13 @@ import type { ServiceSpec } from '../../model/service.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/message/sync.ts';
 import { LiveService, type ServiceSurroundings } from '../balance/live-service.ts';
+import { LiveServices } from '../balance/live-services.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
 import { disabledFailure, FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
+import type { LivePart } from '../live/live-part.ts';
+import { OBJECTS_PER_STEP } from '../live/slices.ts';
+import { StagedMap } from '../live/staged-map.ts';
 import { parseRule, type RuleNode } from '../match/rule.ts';
 import type { RouteEntry } from '../match/candidate.ts';
 import { buildRouteTable } from '../match/route-table.ts';
@@ -18,104 +22,133 @@ import type { WorkerResources } from '../middleware/define.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 import { composeChain } from './chain.ts';
 import type { CompiledRoute } from './compiled-route.ts';
-import type { HttpRoutingChanges } from './entry-points.ts';
-import type { HttpRouting } from './http-routing.ts';
+import type { HttpRouting, HttpRoutingChanges } from './http-routing.ts';
 import { LiveMiddlewares } from './live-middlewares.ts';
 
 /** Chooses what a route reports; see instrument.ts. */
 export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointSpec) => unknown;
 
-/** How often a build may be interrupted: this many objects are well under a slice. */
-const OBJECTS_PER_STEP = 20;
+/** What a delta comes with. */
+export interface HttpBuildContext {
+  readonly rows: EndpointRows;
+  readonly httpRoutings: HttpRoutingChanges;
+}
 
-export class HttpGeneration {
-  readonly #surroundings: ServiceSurroundings;
+/** Of one routing. */
+type CompiledRoutes = Map<string, RouteEntry<CompiledRoute>>;
+
+/** Routes as they are about to be. */
+class StagedRoutes {
+  readonly specs: StagedMap<string, RouteSpec>;
+  /** Of routes below a route: their names. */
+  readonly children: StagedMap<string, Set<string>>;
+
+  constructor(specs: Map<string, RouteSpec>, children: Map<string, Set<string>>) {
+    this.specs = new StagedMap(specs);
+    this.children = new StagedMap(children);
+  }
+
+  delete(name: string): void {
+    for (const parent of this.specs.get(name)?.parents ?? []) this.#childrenOf(parent).delete(name);
+    this.specs.delete(name);
+  }
+
+  set(name: string, spec: RouteSpec): void {
+    this.delete(name);
+    this.specs.set(name, spec);
+    for (const parent of spec.parents) this.#childrenOf(parent).add(name);
+  }
+
+  /** To be changed. */
+  #childrenOf(parent: string): Set<string> {
+    const before = this.children.get(parent);
+    if (before !== undefined && this.children.isStaged(parent)) return before;
+    const children = new Set(before);
+    this.children.set(parent, children);
+    return children;
+  }
+
+  commit(): void {
+    for (const [parent, children] of this.children) if (children.size === 0) this.children.delete(parent);
+    this.specs.commit();
+    this.children.commit();
+  }
+}
+
+export class HttpGeneration implements LivePart<HttpBuildContext> {
   readonly #observe: ObserveRoute;
-  #routings: readonly HttpRouting[];
   readonly #routeSpecs = new Map<string, RouteSpec>();
-  /** Routes below a route, by name. */
   readonly #children = new Map<string, Set<string>>();
   readonly #middlewares: LiveMiddlewares;
-  readonly #services = new Map<string, LiveService>();
-  /** Compiled routes of each routing. */
-  readonly #routes = new Map<HttpRouting, Map<string, RouteEntry<CompiledRoute>>>();
+  readonly #services: LiveServices<ServiceSpec, LiveService>;
+  readonly #compiled = new Map<HttpRouting, CompiledRoutes>();
 
-  constructor(
-    routings: readonly HttpRouting[],
-    upstream: UpstreamContext,
-    resources: WorkerResources,
-    observe: ObserveRoute,
-  ) {
-    this.#routings = routings;
-    this.#surroundings = {
+  constructor(upstream: UpstreamContext, resources: WorkerResources, observe: ObserveRoute) {
+    const surroundings: ServiceSurroundings = {
       upstream,
       secret: resources.secret,
-      service: (name) => this.#services.get(name),
+      service: (name) => this.#services.find(name),
       compose: (names, service) =>
         composeChain(
           names.map((name) => this.#middlewares.get(name)),
           service,
         ),
     };
+    this.#services = new LiveServices((name) => new LiveService(name, surroundings));
     this.#middlewares = new LiveMiddlewares({
       ...resources,
       service: (name) => (exchange) => this.#callByName(name, exchange),
     });
     this.#observe = observe;
-    for (const routing of routings) this.#routes.set(routing, new Map());
   }
 
-  get services(): ReadonlyMap<string, LiveService> {
-    return this.#services;
+  /** Health of a server of this service may have changed. */
+  refresh(service: string): void {
+    this.#services.get(service)?.refresh();
   }
 
-  /**
-   * Builds what the delta changes; run it in slices. The returned function puts it into effect and must run in one go.
-   * Throws when the delta does not fit what is there: the worker is then of no use and asks to be replaced.
-   */
-  *build(delta: SnapshotDelta, rows: EndpointRows, routings: HttpRoutingChanges): Generator<void, () => void> {
-    const freshMiddlewares = yield* this.#middlewares.build(delta);
-    const changedServices = Object.values(delta.changed.services ?? {});
-    // New services exist before routes and services that name them; known ones change at commit.
-    const known = changedServices.filter((spec) => this.#services.has(spec.name));
-    yield* this.#addServices(
-      changedServices.filter((spec) => !this.#services.has(spec.name)),
-      rows,
-    );
-    const staying = this.#routings.filter((routing) => !routings.removed.has(routing));
-    const specOf = (routing: HttpRouting): EntryPointSpec => routings.changed.get(routing) ?? routing.spec;
-    const { changed, removed } = yield* this.#affectedRoutes(delta, freshMiddlewares, staying.map(specOf));
-    const swaps: (() => void)[] = [];
+  *build(delta: SnapshotDelta, { rows, httpRoutings }: HttpBuildContext): Generator<void, () => void> {
+    const middlewares = yield* this.#middlewares.build(delta);
+    const commitServices = yield* this.#services.build({
+      changed: delta.changed.services,
+      removed: delta.removed.services,
+      rowsOf: (name) => rows[name] ?? [],
+    });
+    for (const spec of Object.values<ServiceSpec>(delta.changed.services ?? {})) this.#checkReferences(spec);
+    const { added, removed: left, changed: specs } = httpRoutings;
+    const staying = [...this.#compiled.keys()].filter((routing) => !left.has(routing));
+    const specOf = (routing: HttpRouting): EntryPointSpec => specs.get(routing) ?? routing.spec;
+    const routes = new StagedRoutes(this.#routeSpecs, this.#children);
+    const { changed, removed } = yield* this.#affectedRoutes(routes, delta, middlewares.fresh, staying.map(specOf));
+    const commits: (() => void)[] = [];
     for (const routing of staying) {
       const spec = specOf(routing);
-      const affected = isSameForRoutes(routing.spec, spec) ? changed : this.#withAllOf(spec.name, changed);
-      swaps.push(yield* this.#buildTable(routing, spec, affected, removed));
+      const isSame = isSameForRoutes(routing.spec, spec);
+      const affected = isSame ? changed : new Map([...changed, ...routesOn(routes.specs, spec.name)]);
+      commits.push(yield* this.#buildTable(routing, spec, routes, affected, removed));
     }
-    for (const routing of routings.added) {
-      this.#routes.set(routing, new Map());
-      swaps.push(yield* this.#buildTable(routing, routing.spec, this.#withAllOf(routing.spec.name, changed), removed));
+    for (const routing of added) {
+      const affected = new Map(routesOn(routes.specs, routing.spec.name));
+      commits.push(yield* this.#buildTable(routing, routing.spec, routes, affected, removed));
     }
-    const goneServices = delta.removed.services ?? [];
     return () => {
-      for (const swap of swaps) swap();
-      for (const routing of routings.removed) this.#routes.delete(routing);
-      this.#routings = [...staying, ...routings.added];
-      for (const spec of known) this.#services.get(spec.name)!.update(spec, rows[spec.name] ?? []);
-      if (freshMiddlewares.size > 0) this.#recomposeServices(freshMiddlewares);
-      for (const name of goneServices) {
-        this.#services.get(name)?.retire();
-        this.#services.delete(name);
-      }
-      this.#middlewares.commit(delta);
+      for (const commit of commits) commit();
+      routes.commit();
+      for (const routing of left) this.#compiled.delete(routing);
+      commitServices();
+      if (middlewares.fresh.size > 0) this.#recomposeServices(middlewares.fresh);
+      middlewares.commit();
     };
   }
 
-  *#addServices(specs: readonly ServiceSpec[], rows: EndpointRows): Generator<void, void> {
-    for (const { name } of specs) this.#services.set(name, new LiveService(name, this.#surroundings));
-    let added = 0;
-    for (const spec of specs) {
-      this.#services.get(spec.name)!.update(spec, rows[spec.name] ?? []);
-      if (++added % OBJECTS_PER_STEP === 0) yield;
+  /** A known service changes when it is too late to refuse the delta: what it names has to be there before. */
+  #checkReferences(spec: ServiceSpec): void {
+    if (spec.kind === 'loadBalancer') for (const name of spec.middlewares) this.#middlewares.get(name);
+    if (!('children' in spec)) return;
+    for (const { service, disabledStatus = 0 } of spec.children) {
+      if (disabledStatus === 0 && this.#services.find(service) === undefined) {
+        throw new Error(`service ${spec.name}: ${service} is not in the snapshot`);
+      }
     }
   }
 
@@ -135,6 +168,7 @@ export class HttpGeneration {
 
   /** Routes that changed themselves or through a middleware, theirs or their entry point's. */
   *#affectedRoutes(
+    routes: StagedRoutes,
     delta: SnapshotDelta,
     freshMiddlewares: ReadonlySet<string>,
     entryPoints: readonly EntryPointSpec[],
@@ -144,11 +178,11 @@ export class HttpGeneration {
     // Parents, before and after: their tables of children change.
     const parents = new Set<string>();
     const noteParents = (name: string): void => {
-      for (const parent of this.#routeSpecs.get(name)?.parents ?? []) parents.add(parent);
+      for (const parent of routes.specs.get(name)?.parents ?? []) parents.add(parent);
     };
     for (const name of [...removed, ...changed.keys()]) noteParents(name);
-    for (const name of removed) this.#forget(name);
-    for (const [name, spec] of changed) this.#remember(name, spec);
+    for (const name of removed) routes.delete(name);
+    for (const [name, spec] of changed) routes.set(name, spec);
     for (const name of changed.keys()) noteParents(name);
     if (freshMiddlewares.size > 0) {
       const viaEntryPoint = new Set<string>();
@@ -156,7 +190,7 @@ export class HttpGeneration {
         if (spec.middlewares.some((middleware) => freshMiddlewares.has(middleware))) viaEntryPoint.add(spec.name);
       }
       let seen = 0;
-      for (const [name, spec] of this.#routeSpecs) {
+      for (const [name, spec] of routes.specs) {
         if (++seen % 1000 === 0) yield;
         if (
           spec.middlewares.some((middleware) => freshMiddlewares.has(middleware)) ||
@@ -169,7 +203,7 @@ export class HttpGeneration {
     }
     // A set grows while it is walked: this reaches the topmost ones.
     for (const parent of parents) {
-      const spec = this.#routeSpecs.get(parent);
+      const spec = routes.specs.get(parent);
       if (spec === undefined) continue;
       changed.set(parent, spec);
       noteParents(parent);
@@ -177,49 +211,30 @@ export class HttpGeneration {
     return { changed, removed };
   }
 
-  /** Those routes and every one that stands on the entry point. */
-  #withAllOf(entryPoint: string, routes: ReadonlyMap<string, RouteSpec>): ReadonlyMap<string, RouteSpec> {
-    const all = new Map(routes);
-    for (const [name, spec] of this.#routeSpecs) if (spec.entryPoints.includes(entryPoint)) all.set(name, spec);
-    return all;
-  }
-
-  #forget(name: string): void {
-    for (const parent of this.#routeSpecs.get(name)?.parents ?? []) this.#children.get(parent)?.delete(name);
-    this.#routeSpecs.delete(name);
-    if (this.#children.get(name)?.size === 0) this.#children.delete(name);
-  }
-
-  #remember(name: string, spec: RouteSpec): void {
-    this.#forget(name);
-    this.#routeSpecs.set(name, spec);
-    for (const parent of spec.parents) {
-      const siblings = this.#children.get(parent);
-      if (siblings === undefined) this.#children.set(parent, new Set([name]));
-      else siblings.add(name);
-    }
-  }
-
   /** Returns the step that gives the routing its new routes. */
   *#buildTable(
     routing: HttpRouting,
     entryPoint: EntryPointSpec,
+    routes: StagedRoutes,
     changed: ReadonlyMap<string, RouteSpec>,
     removed: readonly string[],
   ): Generator<void, () => void> {
-    const routes = this.#routes.get(routing)!;
-    const gone = removed.filter((name) => routes.delete(name));
+    const all: CompiledRoutes = this.#compiled.get(routing) ?? new Map();
+    const compiled = new StagedMap(all);
+    const gone = removed.filter((name) => compiled.delete(name));
     const fresh: string[] = [];
     for (const [name, spec] of changed) {
       if (isServedBy(spec, entryPoint, routing.isSecure)) {
-        routes.set(name, yield* this.#compileRoute(spec, entryPoint, entryPoint.middlewares));
+        compiled.set(name, yield* this.#compileRoute(spec, entryPoint, routes, entryPoint.middlewares));
         fresh.push(name);
         if (fresh.length % OBJECTS_PER_STEP === 0) yield;
-      } else if (routes.delete(name)) gone.push(name);
+      } else if (compiled.delete(name)) gone.push(name);
     }
-    if (fresh.length === 0 && gone.length === 0) return () => {};
-    const table = yield* buildRouteTable(routing.routes, routes, fresh, gone);
+    const isSame = fresh.length === 0 && gone.length === 0;
+    const table = isSame ? routing.routes : yield* buildRouteTable(routing.routes, compiled, fresh, gone);
     return () => {
+      compiled.commit();
+      this.#compiled.set(routing, all);
       routing.routes = table;
     };
   }
@@ -228,13 +243,14 @@ export class HttpGeneration {
   *#compileRoute(
     spec: RouteSpec,
     entryPoint: EntryPointSpec,
+    routes: StagedRoutes,
     before: readonly string[],
   ): Generator<void, RouteEntry<CompiledRoute>> {
     const { rule, errors } = parseRule(spec.rule);
     if (rule === null) throw new Error(`router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
     if (spec.disabledStatus > 0) return this.#entryOf(spec, rule, entryPoint, answerDisabled(spec.disabledStatus));
     const middlewares = [...before, ...spec.middlewares].map((name) => this.#middlewares.get(name));
-    const last = spec.service === '' ? yield* this.#compileChildren(spec, entryPoint) : this.#callService(spec);
+    const last = spec.service === '' ? yield* this.#compileChildren(spec, entryPoint, routes) : this.#callService(spec);
     return this.#entryOf(spec, rule, entryPoint, composeChain(middlewares, last));
   }
 
@@ -244,7 +260,7 @@ export class HttpGeneration {
   }
 
   #callService(spec: RouteSpec): Handler {
-    const service = this.#services.get(spec.service);
+    const service = this.#services.find(spec.service);
     if (service === undefined) throw new Error(`router ${spec.name}: service ${spec.service} is not in the snapshot`);
     return function callService(exchange) {
       exchange.serviceName = spec.service;
@@ -253,14 +269,14 @@ export class HttpGeneration {
   }
 
   /** The stage that offers a request to the routes below: it matches what the stages before made of the request. */
-  *#compileChildren(spec: RouteSpec, entryPoint: EntryPointSpec): Generator<void, Handler> {
+  *#compileChildren(spec: RouteSpec, entryPoint: EntryPointSpec, routes: StagedRoutes): Generator<void, Handler> {
     const entries = new Map<string, RouteEntry<CompiledRoute>>();
-    for (const name of this.#children.get(spec.name) ?? []) {
-      const child = this.#routeSpecs.get(name);
+    for (const name of routes.children.get(spec.name) ?? []) {
+      const child = routes.specs.get(name);
       if (child === undefined) continue;
       // What is reported is the topmost router's to say.
       const observability = spec.observability;
-      entries.set(name, yield* this.#compileRoute({ ...child, observability }, entryPoint, []));
+      entries.set(name, yield* this.#compileRoute({ ...child, observability }, entryPoint, routes, []));
       if (entries.size % OBJECTS_PER_STEP === 0) yield;
     }
     const table = yield* buildRouteTable<CompiledRoute>(null, entries, entries.keys(), []);
@@ -275,6 +291,11 @@ export class HttpGeneration {
       return route.handler(exchange);
     };
   }
+}
+
+/** Those that stand on the entry point. */
+function* routesOn(specs: Iterable<[string, RouteSpec]>, entryPoint: string): Generator<[string, RouteSpec]> {
+  for (const entry of specs) if (entry[1].entryPoints.includes(entryPoint)) yield entry;
 }
 
 /** No stage comes before it: one of them may be what is missing. */

@@ -33,6 +33,14 @@ export interface HttpRoutingOwner {
   closed(connection: DownstreamConnection): void;
 }
 
+/** What a delta does to the routings of entry points. */
+export interface HttpRoutingChanges {
+  readonly added: readonly HttpRouting[];
+  readonly removed: ReadonlySet<HttpRouting>;
+  /** Of routings that stay, the specification they are about to have. */
+  readonly changed: ReadonlyMap<HttpRouting, EntryPointSpec>;
+}
+
 export class HttpRouting implements Http1DownstreamContext, Http2DownstreamContext {
   spec: EntryPointSpec;
   readonly wheel: TimerWheel;

@@ -1,6 +1,7 @@
 // A TCP service as routers and other services see it: a stable object per name, whose specification changes under it.
 
 import type { TcpLoadBalancerSpec, TcpServiceSpec, TcpWeightedSpec } from '../../model/tcp.ts';
+import { ServiceLiveness } from '../balance/service-liveness.ts';
 import { createWrr, type TurnPicker } from '../balance/wrr.ts';
 import { TcpEndpoint, type TcpContext } from './tcp-endpoint.ts';
 
@@ -22,9 +23,8 @@ interface Kind {
 export class TcpService {
   readonly name: string;
   readonly #surroundings: TcpServiceSurroundings;
-  readonly #watchers = new Set<() => void>();
+  readonly #liveness = new ServiceLiveness();
   #kind: Kind | null = null;
-  #wasUp = true;
 
   constructor(name: string, surroundings: TcpServiceSurroundings) {
     this.name = name;
@@ -42,7 +42,7 @@ export class TcpService {
   /** The server for a connection; null when none is up. */
   pick(): TcpEndpoint | null {
     const endpoint = this.#kind?.pick() ?? null;
-    if (endpoint === null) this.#noteHealth();
+    if (endpoint === null) this.#liveness.noteHealth(this.isUp);
     return endpoint;
   }
 
@@ -56,36 +56,26 @@ export class TcpService {
       kind.update(spec, rows);
     } else {
       this.#kind?.retire();
-      this.#kind = new TcpDivision(spec, this.#surroundings.service, () => this.#noteHealth());
+      this.#kind = new TcpDivision(spec, this.#surroundings.service, () => this.#liveness.noteHealth(this.isUp));
     }
-    this.#noteHealth();
+    this.#liveness.noteHealth(this.isUp);
   }
 
   /** Health of a server may have changed. */
   refresh(): void {
     this.#kind?.refresh();
-    this.#noteHealth();
+    this.#liveness.noteHealth(this.isUp);
   }
 
   retire(): void {
     this.#kind?.retire();
     this.#kind = null;
-    this.#watchers.clear();
+    this.#liveness.retire();
   }
 
   /** Calls when it comes up or goes down; returns the way to stop. */
   watch(changed: () => void): () => void {
-    this.#watchers.add(changed);
-    return () => {
-      this.#watchers.delete(changed);
-    };
-  }
-
-  #noteHealth(): void {
-    const { isUp } = this;
-    if (isUp === this.#wasUp) return;
-    this.#wasUp = isUp;
-    for (const changed of this.#watchers) changed();
+    return this.#liveness.watch(changed);
   }
 }
 

@@ -1,8 +1,11 @@
-// The live UDP objects of a worker: services by name, and the router of each entry point. A change is small and is put into
-// effect at once; sessions stay with their server for as long as the router and the server are there.
+// The live UDP objects of a worker, and what a delta does to them: services by name, and the router of each entry point.
 
-import type { SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
-import type { UdpRouteSpec } from '../../model/udp.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
+import type { SnapshotDelta } from '../../model/snapshot.ts';
+import type { UdpRouteSpec, UdpServiceSpec } from '../../model/udp.ts';
+import { LiveServices } from '../balance/live-services.ts';
+import type { LivePart } from '../live/live-part.ts';
+import { StagedMap } from '../live/staged-map.ts';
 import type { FailureTrace } from '../upstream/failure-trace.ts';
 import type { Resolver } from '../upstream/name/resolver.ts';
 import type { UdpObservation } from './udp-observer.ts';
@@ -16,21 +19,27 @@ export interface UdpRoute {
   readonly observation: UdpObservation;
 }
 
-/** Chooses what a router reports on an entry point. */
-export type ObserveUdpRoute = (spec: UdpRouteSpec, entryPoint: string) => UdpObservation;
+/** What a delta comes with. */
+export interface UdpBuildContext {
+  /** An entry point as it will be. */
+  readonly specOf: (entryPoint: string) => EntryPointSpec;
+}
 
-export class UdpGeneration {
+/** Chooses what a router reports on an entry point. */
+export type ObserveUdpRoute = (spec: UdpRouteSpec, entryPoint: EntryPointSpec) => UdpObservation;
+
+export class UdpGeneration implements LivePart<UdpBuildContext> {
   readonly resolver: Resolver;
-  readonly #trace: FailureTrace;
   readonly #observe: ObserveUdpRoute;
-  readonly #services = new Map<string, UdpService>();
+  readonly #services: LiveServices<UdpServiceSpec, UdpService>;
   readonly #specs = new Map<string, UdpRouteSpec>();
   #routes: ReadonlyMap<string, UdpRoute> = new Map();
   readonly #listeners = new Set<() => void>();
 
   constructor(resolver: Resolver, trace: FailureTrace, observe: ObserveUdpRoute) {
     this.resolver = resolver;
-    this.#trace = trace;
+    const surroundings = { resolver, trace, service: (name: string) => this.#services.get(name) };
+    this.#services = new LiveServices((name) => new UdpService(name, surroundings));
     this.#observe = observe;
   }
 
@@ -47,52 +56,47 @@ export class UdpGeneration {
     };
   }
 
-  /** Takes over what a snapshot, or a delta, holds of UDP. */
-  apply(changed: Partial<SnapshotSections>, removed: SnapshotDelta['removed'] = {}): void {
-    const services = Object.values(changed.udpServices ?? {});
-    const routes = Object.values(changed.udpRoutes ?? {});
-    const goneServices = removed.udpServices ?? [];
-    const goneRoutes = removed.udpRoutes ?? [];
+  /** Sessions stay with their server for as long as the router and the server are there. */
+  *build({ changed, removed }: SnapshotDelta, { specOf }: UdpBuildContext): Generator<void, () => void> {
     const entryPoints = new Set(Object.keys(changed.entryPoints ?? {}));
-    const changes = services.length + routes.length + goneServices.length + goneRoutes.length + entryPoints.size;
-    if (changes === 0) return;
-    for (const spec of services) {
-      let service = this.#services.get(spec.name);
-      if (service === undefined) {
-        service = new UdpService(spec.name, {
-          resolver: this.resolver,
-          trace: this.#trace,
-          service: (name) => this.#services.get(name),
-        });
-        this.#services.set(spec.name, service);
-      }
-      service.update(spec);
-    }
-    for (const name of goneServices) {
-      this.#services.get(name)?.retire();
-      this.#services.delete(name);
-    }
-    for (const name of goneRoutes) this.#specs.delete(name);
-    for (const spec of routes) this.#specs.set(spec.name, spec);
-    this.#rebuild(entryPoints);
-    for (const listener of this.#listeners) listener();
+    const parts = [changed.udpServices, changed.udpRoutes, removed.udpServices, removed.udpRoutes];
+    if (entryPoints.size === 0 && parts.every((part) => Object.keys(part ?? {}).length === 0)) return () => {};
+    const commitServices = yield* this.#services.build({
+      changed: changed.udpServices,
+      removed: removed.udpServices,
+      rowsOf: () => [],
+    });
+    const specs = new StagedMap(this.#specs);
+    for (const name of removed.udpRoutes ?? []) specs.delete(name);
+    for (const spec of Object.values(changed.udpRoutes ?? {})) specs.set(spec.name, spec);
+    const routes = this.#build(specs.values(), entryPoints, specOf);
+    return () => {
+      commitServices();
+      specs.commit();
+      this.#routes = routes;
+      for (const listener of this.#listeners) listener();
+    };
   }
 
   /** What is reported may have changed on the entry points that have. */
-  #rebuild(changed: ReadonlySet<string>): void {
+  #build(
+    specs: Iterable<UdpRouteSpec>,
+    changed: ReadonlySet<string>,
+    specOf: (entryPoint: string) => EntryPointSpec,
+  ): ReadonlyMap<string, UdpRoute> {
     const routes = new Map<string, UdpRoute>();
-    for (const spec of this.#specs.values()) {
-      const service = spec.isDisabled ? null : this.#services.get(spec.service);
+    for (const spec of specs) {
+      const service = spec.isDisabled ? null : this.#services.find(spec.service);
       if (service === undefined) throw new Error(`UDP router ${spec.name}: there is no service ${spec.service}`);
       for (const entryPoint of spec.entryPoints) {
         const before = this.#routes.get(entryPoint);
         const isSame = before?.name === spec.name && before.service === service && !changed.has(entryPoint);
         routes.set(
           entryPoint,
-          isSame ? before : { name: spec.name, service, observation: this.#observe(spec, entryPoint) },
+          isSame ? before : { name: spec.name, service, observation: this.#observe(spec, specOf(entryPoint)) },
         );
       }
     }
-    this.#routes = routes;
+    return routes;
   }
 }
