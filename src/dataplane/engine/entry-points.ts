@@ -83,6 +83,7 @@ export class EntryPoints implements LivePart<EntryPointPlan> {
 
   /** What can be made before is made by the plan. The commit does not listen on sockets that are new. */
   *build(_delta: SnapshotDelta, { fresh, staying, leaving }: EntryPointPlan): Generator<void, () => void> {
+    yield;
     return () => {
       for (const one of leaving) this.#leave(one);
       for (const one of fresh) this.#add(one);

@@ -55,6 +55,7 @@ export class TlsStore implements LivePart<unknown> {
    * what they have.
    */
   *build({ changed, removed }: SnapshotDelta): Generator<void, () => void> {
+    yield;
     return () => {
       for (const name of removed.certificates ?? []) this.#certificates.remove(name);
       for (const spec of Object.values(changed.certificates ?? {})) this.#certificates.add(spec);
