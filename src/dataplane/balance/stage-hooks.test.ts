@@ -11,10 +11,9 @@ import { decodeInstall } from '../../controlplane/config/install/install-config.
 import { DEFAULT_UPSTREAM_TLS, type LoadBalancerSpec } from '../../model/service.ts';
 import type { BodySink } from '../http/body.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
+import { entryPointSettings, entryPointState } from '../downstream/entry-point-state.ts';
 import { Http1Connection } from '../downstream/http1-connection.ts';
-import { Http1RequestParser } from '../http1/request-parser.ts';
 import { Http2Connection } from '../downstream/http2-connection.ts';
-import { Http2RequestReader } from '../http2/request-reader.ts';
 import { respond } from '../http/respond.ts';
 import { canSendAgain, sendAgain } from '../upstream/attempts.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
@@ -176,14 +175,9 @@ function entryPoint(downstream: Protocol, stages: readonly Stage[], service: Han
   const wheel = new TimerWheel(new SystemClock());
   stops.push(async () => wheel.stop());
   const context = {
-    spec,
+    entryPoint: entryPointState(entryPointSettings(spec, { finished: () => {} })),
     wheel,
-    parser: new Http1RequestParser(spec),
-    requestReader: new Http2RequestReader(spec),
-    observer: { finished: () => {} },
     handler: stages.reduceRight((next, stage) => stage(next), service),
-    isDraining: false,
-    patienceMs: 0,
     closed: () => {},
     switchToHttp2: () => {},
     handlerFailed: (_: Exchange, error: unknown) => {

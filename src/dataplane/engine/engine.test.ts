@@ -1,67 +1,33 @@
-import { randomBytes } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
-import { allocateTables, SharedTables } from '../../core/shared-table.ts';
-import { selfSigned } from '../../core/self-signed.ts';
-import { decodeInstall } from '../../controlplane/config/install/install-config.ts';
+import {
+  entryPointSpecs,
+  fixedSpec,
+  makeEngine,
+  routeSpec,
+  rowsOf,
+  snapshotOf,
+  tcpRouteSpec,
+} from '../../../test/support/data-plane.ts';
 import type { RouteSpec } from '../../model/route.ts';
-import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
+import type { SnapshotDelta } from '../../model/snapshot.ts';
 import { Subrequest } from '../http/subrequest.ts';
-import { PasswordVerifier } from '../middleware/auth/password-verifier.ts';
-import { ConnectionInstrument } from './connection-instrument.ts';
-import { Engine } from './engine.ts';
-import { Instrument } from './instrument.ts';
-import { SHARED_TABLES } from './shared-tables.ts';
+import type { Engine } from './engine.ts';
 
-const { entryPoints } = decodeInstall(
-  '',
-  'entryPoints: { web: { address: ":0" }, dns: { address: ":0/udp" }, later: { address: ":0" } }',
-).value!;
-const { web, dns, later } = entryPoints as Record<string, (typeof entryPoints)[string]> as Required<typeof entryPoints>;
+const SPECS = entryPointSpecs('{ web: { address: ":0" }, dns: { address: ":0/udp" }, later: { address: ":0" } }');
+const [web, dns, later] = ['web', 'dns', 'later'].map((name) => SPECS[name]!);
 
 function route(name: string, rule: string, service: string, middlewares: readonly string[] = []): RouteSpec {
-  return {
-    name,
-    entryPoints: ['web', 'later'],
-    rule,
-    priority: rule.length,
-    providerRank: 0,
-    middlewares,
-    service,
-    parents: [],
-    tls: null,
-    tlsOptions: 'default',
-    observability: { accessLogs: true, metrics: true },
-    disabledStatus: 0,
-  };
+  return routeSpec(name, rule, service, { middlewares, entryPoints: ['web', 'later'] });
 }
 
-const fixed = (name: string, body: string) => ({ kind: 'fixed' as const, name, status: 200, body });
 const prefix = (name: string, text: string) => ({ name, kind: 'addPrefix', options: { prefix: text } });
 
-const EMPTY: SnapshotSections = {
-  entryPoints: {},
-  routes: {},
-  middlewares: {},
-  services: {},
-  certificates: {},
-  tlsOptions: {},
-  tlsHosts: {},
-  tcpRoutes: {},
-  tcpMiddlewares: {},
-  tcpServices: {},
-  udpRoutes: {},
-  udpServices: {},
-};
-
-const FIRST: Snapshot = {
-  ...EMPTY,
-  version: 1,
-  digest: 'first',
+const FIRST = snapshotOf({
   entryPoints: { web: web!, dns: dns! },
   routes: { a: route('a', 'PathPrefix(`/a`)', 's'), b: route('b', 'PathPrefix(`/b`)', 's', ['m']) },
   middlewares: { m: prefix('m', '/m') },
-  services: { s: fixed('s', 'old') },
-};
+  services: { s: fixedSpec('s', 'old') },
+});
 
 function delta(changed: SnapshotDelta['changed'], removed: SnapshotDelta['removed'] = {}, version = 2): SnapshotDelta {
   return { baseVersion: version - 1, version, digest: `digest ${version}`, changed, removed };
@@ -69,44 +35,8 @@ function delta(changed: SnapshotDelta['changed'], removed: SnapshotDelta['remove
 
 let engine: Engine;
 beforeEach(() => {
-  const observe = {
-    metrics: {
-      enabled: false,
-      buckets: [],
-      addEntryPointsLabels: false,
-      addRoutersLabels: false,
-      addServicesLabels: false,
-      headerLabels: {},
-    },
-    accessLog: null,
-  };
-  const tables = new SharedTables(SHARED_TABLES, allocateTables(SHARED_TABLES, { workerSlots: 1 }), 0, 1);
-  const { certificate, key } = selfSigned({ commonName: 'a', hosts: ['a'], nowMs: Date.now(), days: 1 });
-  const fail = (): never => {
-    throw new Error('nothing of this is expected');
-  };
-  engine = new Engine({
-    tables,
-    resources: {
-      table: (table) => tables.find(table),
-      secret: randomBytes(32),
-      passwords: new PasswordVerifier(randomBytes(32), fail),
-      plugins: new Map(),
-      unusable: fail,
-    },
-    workerSlots: 1,
-    socketDirectory: '',
-    tls: { ticketKeys: randomBytes(48), fallback: { certificate, key } },
-    instrument: new Instrument(null, null, observe),
-    tcpInstrument: new ConnectionInstrument(null, null),
-    udpInstrument: new ConnectionInstrument(null, null),
-    ejected: fail,
-    serversFailed: fail,
-    handlerFailed: fail,
-    handshakeFailed: fail,
-    proxyHeaderFailed: fail,
-  });
-  engine.start(FIRST, {}, { web: 0, dns: 1 });
+  engine = makeEngine();
+  engine.start(FIRST, {}, rowsOf(['web', 'dns']));
 });
 
 /** Status, body and the path that the service has seen. */
@@ -124,7 +54,8 @@ function answer(target: string, entryPoint = 'web'): string {
       handlerFailed: (error) => void told.push(String(error)),
     },
   );
-  request.send(engine.entryPoints.streams.get(entryPoint)!.plain.handler);
+  const { plain } = engine.entryPoints.streams.get(entryPoint)!;
+  request.send((exchange) => plain.handler(exchange));
   return told.join(' ');
 }
 
@@ -152,20 +83,10 @@ const VISIBLE: SnapshotDelta['changed'] = {
   entryPoints: { later: later!, web: { ...web!, middlewares: ['fresh'] } },
   routes: { a: route('a', 'PathPrefix(`/c`)', 's'), c: route('c', 'PathPrefix(`/c/d`)', 'fresh', ['fresh']) },
   middlewares: { m: prefix('m', '/other'), fresh: prefix('fresh', '/fresh') },
-  services: { s: fixed('s', 'new'), fresh: fixed('fresh', 'fresh') },
+  services: { s: fixedSpec('s', 'new'), fresh: fixedSpec('fresh', 'fresh') },
 };
 
-const tcpRoute = {
-  name: 't',
-  entryPoints: ['web'],
-  rule: 'HostSNI(`*`)',
-  priority: 1,
-  providerRank: 0,
-  middlewares: [],
-  service: 'absent',
-  tls: null,
-  isDisabled: false,
-};
+const tcpRoute = tcpRouteSpec('t', 'HostSNI(`*`)', 'absent');
 
 test.each<[string, SnapshotDelta['changed'], string]>([
   ['a router without its service', { routes: { x: route('x', 'Path(`/x`)', 'absent') } }, 'service absent is not in the snapshot'],

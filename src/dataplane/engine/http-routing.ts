@@ -4,13 +4,11 @@
 import type net from 'node:net';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { EntryPointSpec } from '../../model/entry-point.ts';
-import type { Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { removeNominated, setForwardedHeaders } from '../http/forwarded-headers.ts';
 import type { Http1Connection, Http1DownstreamContext } from '../downstream/http1-connection.ts';
-import type { Http1RequestParser } from '../http1/request-parser.ts';
-import type { Http2DownstreamContext } from '../downstream/http2-connection.ts';
-import type { Http2RequestReader } from '../http2/request-reader.ts';
+import type { EntryPointState } from '../downstream/entry-point-state.ts';
 import type { DownstreamConnection } from '../downstream/downstream-connection.ts';
 import { respondFailure } from '../http/respond.ts';
 import { RouteTable } from '../match/route-table.ts';
@@ -18,19 +16,15 @@ import type { TlsHosts } from '../tls/tls-hosts.ts';
 import { CHALLENGE_PATH, type Challenges } from './challenges.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 
-/** The entry point as its routings see it. */
-export interface HttpRoutingOwner {
-  readonly spec: EntryPointSpec;
+export interface HttpRoutingOptions {
+  readonly entryPoint: EntryPointState;
   readonly wheel: TimerWheel;
-  readonly parser: Http1RequestParser;
-  readonly requestReader: Http2RequestReader;
-  readonly observer: ExchangeObserver;
-  readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
-  readonly isDraining: boolean;
-  readonly patienceMs: number;
   readonly challenges: Challenges;
-  switchToHttp2(routing: HttpRouting, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void;
-  closed(connection: DownstreamConnection): void;
+  /** Of the entry point; null for the plain routing. */
+  readonly hosts: TlsHosts | null;
+  readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
+  readonly switchToHttp2: (connection: Http1Connection, socket: net.Socket, chunk: Buffer) => void;
+  readonly closed: (connection: DownstreamConnection) => void;
 }
 
 /** What a delta does to the routings of entry points. */
@@ -41,88 +35,55 @@ export interface HttpRoutingChanges {
   readonly changed: ReadonlyMap<HttpRouting, EntryPointSpec>;
 }
 
-export class HttpRouting implements Http1DownstreamContext, Http2DownstreamContext {
-  spec: EntryPointSpec;
+export class HttpRouting implements Http1DownstreamContext {
+  readonly entryPoint: EntryPointState;
   readonly wheel: TimerWheel;
-  parser: Http1RequestParser;
-  requestReader: Http2RequestReader;
-  observer: ExchangeObserver;
-  handler: Handler;
-  readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
+  readonly handlerFailed: HttpRoutingOptions['handlerFailed'];
+  readonly switchToHttp2: HttpRoutingOptions['switchToHttp2'];
+  readonly closed: HttpRoutingOptions['closed'];
   readonly isSecure: boolean;
-  /** Swapped when a generation is ready. */
+  /** Changed when a delta comes into effect. */
   routes = new RouteTable<CompiledRoute>();
-  readonly #owner: HttpRoutingOwner;
+  readonly #challenges: Challenges;
   readonly #hosts: TlsHosts | null;
 
-  /** `hosts` are those of the entry point; null for the plain routing. */
-  constructor(owner: HttpRoutingOwner, hosts: TlsHosts | null) {
-    this.#owner = owner;
-    this.spec = owner.spec;
-    this.wheel = owner.wheel;
-    this.parser = owner.parser;
-    this.requestReader = owner.requestReader;
-    this.observer = owner.observer;
-    this.handlerFailed = owner.handlerFailed;
-    this.isSecure = hosts !== null;
-    this.#hosts = hosts;
-    this.handler = this.#createHandler();
+  constructor(options: HttpRoutingOptions) {
+    this.entryPoint = options.entryPoint;
+    this.wheel = options.wheel;
+    this.handlerFailed = options.handlerFailed;
+    this.switchToHttp2 = options.switchToHttp2;
+    this.closed = options.closed;
+    this.isSecure = options.hosts !== null;
+    this.#challenges = options.challenges;
+    this.#hosts = options.hosts;
   }
 
-  /** The entry point has other options. */
-  update(): void {
-    const { spec, parser, requestReader, observer } = this.#owner;
-    this.spec = spec;
-    this.parser = parser;
-    this.requestReader = requestReader;
-    this.observer = observer;
-    this.handler = this.#createHandler();
+  get spec(): EntryPointSpec {
+    return this.entryPoint.settings.spec;
   }
 
-  #createHandler(): Handler {
+  handler(exchange: Exchange): void | Promise<void> {
+    const { forwardedHeaders, httpChallenges } = this.entryPoint.settings.spec;
+    if (exchange.connectionNames !== null) removeNominated(exchange, forwardedHeaders.connection);
+    setForwardedHeaders(exchange, forwardedHeaders.addScheme);
+    exchange.appendForwardedFor = !forwardedHeaders.notAppendXForwardedFor;
+    // Before any router: whoever proves the name may not depend on what is routed.
+    if (httpChallenges !== 'none' && exchange.path.startsWith(CHALLENGE_PATH)) {
+      if (this.#challenges.answer(exchange, httpChallenges)) return undefined;
+    }
     const hosts = this.#hosts;
-    const append = !this.spec.forwardedHeaders.notAppendXForwardedFor;
-    const kept = this.spec.forwardedHeaders.connection;
-    const addScheme = this.spec.forwardedHeaders.addScheme;
-    const { httpChallenges } = this.spec;
-    const { challenges } = this.#owner;
-    // A field rather than a method: the connection calls it per request without a receiver look-up.
-    return (exchange) => {
-      if (exchange.connectionNames !== null) removeNominated(exchange, kept);
-      setForwardedHeaders(exchange, addScheme);
-      exchange.appendForwardedFor = append;
-      if (httpChallenges !== 'none' && exchange.path.startsWith(CHALLENGE_PATH)) {
-        if (challenges.answer(exchange, httpChallenges)) return;
-      }
-      if (hosts !== null && !hosts.isEmpty && isMisdirected(exchange, hosts)) {
-        respondFailure(exchange, FAILURES.misdirected);
-        return;
-      }
-      const route = this.routes.match(exchange);
-      if (route === null) {
-        respondFailure(exchange, FAILURES.noRoute);
-        return;
-      }
-      exchange.routerName = route.name;
-      exchange.observed = route.observed;
-      return route.handler(exchange);
-    };
-  }
-
-  get isDraining(): boolean {
-    return this.#owner.isDraining;
-  }
-
-  get patienceMs(): number {
-    return this.#owner.patienceMs;
-  }
-
-  switchToHttp2(connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {
-    this.#owner.switchToHttp2(this, connection, socket, chunk);
-  }
-
-  closed(connection: DownstreamConnection): void {
-    this.#owner.closed(connection);
+    if (hosts !== null && !hosts.isEmpty && isMisdirected(exchange, hosts)) {
+      respondFailure(exchange, FAILURES.misdirected);
+      return undefined;
+    }
+    const route = this.routes.match(exchange);
+    if (route === null) {
+      respondFailure(exchange, FAILURES.noRoute);
+      return undefined;
+    }
+    exchange.routerName = route.name;
+    exchange.observed = route.observed;
+    return route.handler(exchange);
   }
 }
 

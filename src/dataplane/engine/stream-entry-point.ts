@@ -1,32 +1,29 @@
 // An entry point in one worker: accepts connections, finds out what they speak, and drains.
 
 import net from 'node:net';
-import type tls from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
-import { IpSet } from '../../core/ip.ts';
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entry-point.ts';
-import { KEEP_ALIVE_MS } from '../net/fixed-read.ts';
-import { CONNECTION_REFUSED, type ConnectionLimits } from '../net/count/connection-limits.ts';
-import { descriptors } from '../net/descriptors.ts';
+import { entryPointSettings, entryPointState, type EntryPointState } from '../downstream/entry-point-state.ts';
+import { Http1Connection, PREFACE_HEAD } from '../downstream/http1-connection.ts';
+import { Http2Connection } from '../downstream/http2-connection.ts';
+import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
 import { listenOn } from '../net/accept-queue.ts';
 import { closeDoor } from '../net/close-door.ts';
-import { turns } from '../net/turns.ts';
+import { CONNECTION_REFUSED, type ConnectionLimits } from '../net/count/connection-limits.ts';
+import { descriptors } from '../net/descriptors.ts';
+import { KEEP_ALIVE_MS } from '../net/fixed-read.ts';
 import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
-import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
-import { Http1Connection, PREFACE_HEAD } from '../downstream/http1-connection.ts';
-import { Http1RequestParser } from '../http1/request-parser.ts';
-import { Http2Connection } from '../downstream/http2-connection.ts';
-import { Http2RequestReader } from '../http2/request-reader.ts';
-import type { DownstreamConnection } from '../downstream/downstream-connection.ts';
-import type { TlsSession } from '../tls/tls-acceptor.ts';
-import type { TlsStore } from '../tls/tls-store.ts';
-import type { HostCoverage } from '../match/route-table.ts';
-import { TcpConnection, type TcpOwner } from '../tcp/tcp-connection.ts';
+import { turns } from '../net/turns.ts';
+import { TcpConnection, type TcpConnectionContext } from '../tcp/tcp-connection.ts';
 import { TcpRouting, type TcpRoute } from '../tcp/tcp-routing.ts';
-import { Arrival, type Admitted, type ArrivalOwner, type TcpArrival } from './arrival.ts';
+import type { TlsSession } from '../tls/tls-acceptor.ts';
+import type { TlsHosts } from '../tls/tls-hosts.ts';
+import type { TlsStore } from '../tls/tls-store.ts';
+import { Arrival } from './arrival.ts';
+import type { Admitted, ArrivalContext, ArrivalOutcome, Arriving, TcpArrival } from './arrival-outcome.ts';
 import type { Challenges } from './challenges.ts';
-import { HttpRouting, type HttpRoutingOwner } from './http-routing.ts';
-import { ProxiedArrival, type ProxiedArrivalOwner } from './proxied-arrival.ts';
+import { HttpRouting } from './http-routing.ts';
+import { ProxiedArrival } from './proxied-arrival.ts';
 
 /** Tells of handshakes that came to nothing. */
 export type HandshakeFailed = (entryPoint: string, reason: string) => void;
@@ -56,32 +53,24 @@ interface OpenConnection {
   destroy(): void;
 }
 
+/** Of the connection limits. */
+interface Ticketed extends OpenConnection {
+  readonly ticket: number;
+}
+
 /** That many of the oldest connections are asked whether they rest. */
 const MAX_ASKED = 256;
 
-/** What an entry point can speak inside of TLS. */
-const SERVED_PROTOCOLS = new Set(['h2', 'http/1.1']);
-
-export class StreamEntryPoint implements ArrivalOwner, HttpRoutingOwner, ProxiedArrivalOwner, TcpOwner {
-  spec: EntryPointSpec;
-  readonly wheel: TimerWheel;
-  readonly tls: TlsStore;
-  readonly challenges: Challenges;
-  parser: Http1RequestParser;
-  requestReader: Http2RequestReader;
-  observer: ExchangeObserver;
-  readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
+export class StreamEntryPoint {
   readonly plain: HttpRouting;
   readonly secure: HttpRouting;
   readonly tcp: TcpRouting;
-  isDraining = false;
-  patienceMs = 0;
   /** Of one that drains: settles when the port is given up, and another socket may have it. */
   doorClosed: Promise<void> = Promise.resolve();
   readonly #dependencies: EntryPointDependencies;
-  #trusted: IpSet;
-  /** Peers that may speak for others. */
-  #proxies: IpSet;
+  readonly #state: EntryPointState;
+  readonly #arrivals: ArrivalContext;
+  readonly #tcpConnections: TcpConnectionContext;
   readonly #connections = new Set<OpenConnection>();
   #server: net.Server | null = null;
   /** Connections ever accepted. */
@@ -89,36 +78,40 @@ export class StreamEntryPoint implements ArrivalOwner, HttpRoutingOwner, Proxied
   #onEmpty: (() => void) | null = null;
 
   constructor(spec: EntryPointSpec, dependencies: EntryPointDependencies) {
-    this.spec = spec;
+    const { wheel, tls, challenges, handlerFailed } = dependencies;
     this.#dependencies = dependencies;
-    this.wheel = dependencies.wheel;
-    this.tls = dependencies.tls;
-    this.challenges = dependencies.challenges;
-    this.observer = dependencies.observerOf(spec);
-    this.handlerFailed = dependencies.handlerFailed;
-    this.parser = new Http1RequestParser(spec);
-    this.requestReader = new Http2RequestReader(spec);
-    this.#trusted = new IpSet(spec.forwardedHeaders.trustedIps);
-    this.#proxies = new IpSet(spec.proxyProtocol?.trustedIps ?? []);
-    this.plain = new HttpRouting(this, null);
-    this.secure = new HttpRouting(this, dependencies.tls.hostsOf(spec.name));
+    const entryPoint = entryPointState(entryPointSettings(spec, dependencies.observerOf(spec)));
+    this.#state = entryPoint;
+    const closed = (connection: Ticketed): void => this.#left(connection, connection.ticket);
+    const routing = (hosts: TlsHosts | null): HttpRouting => {
+      const made: HttpRouting = new HttpRouting({
+        entryPoint,
+        wheel,
+        challenges,
+        hosts,
+        handlerFailed,
+        closed,
+        switchToHttp2: (connection, socket, chunk) => this.#switchToHttp2(made, connection, socket, chunk),
+      });
+      return made;
+    };
+    this.plain = routing(null);
+    this.secure = routing(tls.hostsOf(spec.name));
     this.tcp = new TcpRouting(spec.name);
+    this.#tcpConnections = { entryPoint, wheel, closed };
+    this.#arrivals = {
+      entryPoint,
+      wheel,
+      tls,
+      challenges,
+      tcp: this.tcp,
+      coverage: (serverName) => this.secure.routes.coverage(serverName),
+      settled: (arrival, outcome) => this.#settle(arrival, outcome),
+    };
   }
 
-  get name(): string {
-    return this.spec.name;
-  }
-
-  get handshakeMs(): number {
-    return this.spec.timeouts.headerMs;
-  }
-
-  get tunnelIdleMs(): number {
-    return this.spec.timeouts.tunnelIdleMs;
-  }
-
-  get isProxyHeaderRequired(): boolean {
-    return this.spec.proxyProtocol?.required === true;
+  get spec(): EntryPointSpec {
+    return this.#state.settings.spec;
   }
 
   get openConnections(): number {
@@ -130,14 +123,7 @@ export class StreamEntryPoint implements ArrivalOwner, HttpRoutingOwner, Proxied
    * to trust and what HTTP/2 has announced is settled when a connection begins.
    */
   update(spec: EntryPointSpec): void {
-    this.spec = spec;
-    this.parser = new Http1RequestParser(spec);
-    this.requestReader = new Http2RequestReader(spec);
-    this.observer = this.#dependencies.observerOf(spec);
-    this.#trusted = new IpSet(spec.forwardedHeaders.trustedIps);
-    this.#proxies = new IpSet(spec.proxyProtocol?.trustedIps ?? []);
-    this.plain.update();
-    this.secure.update();
+    this.#state.settings = entryPointSettings(spec, this.#dependencies.observerOf(spec));
   }
 
   /** Accepts on a handle this worker alone owns. Settles when the kernel listens. */
@@ -165,20 +151,19 @@ export class StreamEntryPoint implements ArrivalOwner, HttpRoutingOwner, Proxied
     turns.accepted();
     const ip = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
     const port = socket.remotePort ?? 0;
-    if (this.#isProxy(ip)) {
-      // Its clients are limited by their own addresses.
-      const ticket = this.#admit(socket, ip, { ...this.spec.limits, maxConnectionsPerIp: 0 });
-      if (ticket < 0) return;
-      this.#connections.add(new ProxiedArrival(this, socket, { ip, port, ticket, proxied: null }));
-      return;
-    }
-    const ticket = this.#admit(socket, ip, this.spec.limits);
-    if (ticket >= 0) this.#serve(socket, { ip, port, ticket, proxied: null });
+    const { limits } = this.spec;
+    const isProxy = this.#isProxy(ip);
+    // The clients of a proxy are limited by their own addresses.
+    const ticket = this.#admit(socket, ip, isProxy ? { ...limits, maxConnectionsPerIp: 0 } : limits);
+    if (ticket < 0) return;
+    const admitted = { ip, port, ticket, proxied: null };
+    if (isProxy) this.#connections.add(new ProxiedArrival(this.#arrivals, socket, admitted));
+    else this.#arrive(socket, admitted);
   }
 
   #isProxy(ip: string): boolean {
-    const { proxyProtocol } = this.spec;
-    return proxyProtocol !== null && (proxyProtocol.insecure || this.#proxies.has(ip));
+    const { spec, proxies } = this.#state.settings;
+    return spec.proxyProtocol !== null && (spec.proxyProtocol.insecure || proxies.has(ip));
   }
 
   /** Returns a ticket; a negative one says that the connection is refused, and gone. */
@@ -196,10 +181,10 @@ export class StreamEntryPoint implements ArrivalOwner, HttpRoutingOwner, Proxied
     return ticket;
   }
 
-  #serve(socket: net.Socket, admitted: Admitted): void {
+  /** A client, by itself or for whom a proxy speaks: what it speaks is known, or its first bytes will tell. */
+  #arrive(socket: net.Socket, admitted: Admitted): void {
     // A client that has vanished from a silent tunnel says nothing else.
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const { ticket } = admitted;
     const { tcp } = this;
     const hasTls = this.secure.routes.size > 0 || tcp.secure.size > 0;
     if (!hasTls && tcp.plain.size > 0) {
@@ -213,97 +198,93 @@ export class StreamEntryPoint implements ArrivalOwner, HttpRoutingOwner, Proxied
     // Where nobody is served in plain, a router that is to come, or has an error, is one of TLS as likely as not: balancers that
     // check the entry point by a handshake must not find it dead.
     const isBare = this.plain.routes.size === 0;
-    if (hasTls || isBare || this.spec.tls !== null || this.challenges.awaitsHandshake) {
-      this.#connections.add(new Arrival(this, socket, admitted));
+    if (hasTls || isBare || this.spec.tls !== null || this.#dependencies.challenges.awaitsHandshake) {
+      this.#connections.add(new Arrival(this.#arrivals, socket, admitted));
       return;
     }
-    this.#connections.add(new Http1Connection(this.plain, socket, this.#clientOf(admitted, null), ticket, true));
+    this.#beginHttp(Http1Connection, socket, admitted, null);
+  }
+
+  /** What an arrival has become. */
+  #settle(arrival: Arriving, outcome: ArrivalOutcome): void {
+    const { admitted } = arrival;
+    this.#connections.delete(arrival);
+    switch (outcome.kind) {
+      case 'proxied':
+        this.#readmit(outcome.socket, admitted, outcome.addresses);
+        return;
+      case 'http1':
+        this.#beginHttp(Http1Connection, outcome.socket, admitted, outcome.session);
+        outcome.socket.resume();
+        return;
+      case 'http2':
+        this.#beginHttp(Http2Connection, outcome.socket, admitted, outcome.session);
+        outcome.socket.resume();
+        return;
+      case 'tcp':
+        this.#beginTcp(outcome.socket, admitted, outcome.route, outcome.how);
+        return;
+      case 'gone': {
+        const { handshakeFailed, proxyHeaderFailed } = this.#dependencies;
+        const failed = outcome.during === 'handshake' ? handshakeFailed : proxyHeaderFailed;
+        if (outcome.reason !== '') failed(this.spec.name, outcome.reason);
+        this.#leave(admitted.ticket);
+        this.#noteEmpty();
+      }
+    }
+  }
+
+  /** Counted anew, as its client's. */
+  #readmit(socket: net.Socket, peer: Admitted, addresses: ProxiedAddresses | null): void {
+    this.#leave(peer.ticket);
+    const ip = addresses?.sourceIp ?? peer.ip;
+    const ticket = this.#admit(socket, ip, this.spec.limits);
+    if (ticket < 0) {
+      this.#noteEmpty();
+      return;
+    }
+    this.#arrive(socket, { ip, port: addresses?.sourcePort ?? peer.port, ticket, proxied: addresses });
+    socket.resume();
+  }
+
+  #beginHttp(
+    Connection: typeof Http1Connection | typeof Http2Connection,
+    socket: net.Socket,
+    admitted: Admitted,
+    session: TlsSession | null,
+  ): void {
+    const routing = session === null ? this.plain : this.secure;
+    const client = this.#clientOf(admitted, session);
+    // What OpenSSL reads cannot be read in another way.
+    this.#connections.add(new Connection(routing, socket, client, admitted.ticket, session === null));
   }
 
   #clientOf({ ip, port }: Admitted, session: TlsSession | null): ClientInfo {
+    const { spec, trusted } = this.#state.settings;
     return {
       ip,
       port,
       scheme: session === null ? 'http' : 'https',
       tls: session,
-      isTrusted: this.spec.forwardedHeaders.insecure || this.#trusted.has(ip),
+      isTrusted: spec.forwardedHeaders.insecure || trusted.has(ip),
       bonds: null,
     };
   }
 
-  proxied(arrival: ProxiedArrival, socket: net.Socket, addresses: ProxiedAddresses | null): void {
-    const { ip, port, ticket } = arrival.admitted;
-    const client = { ip: addresses?.sourceIp ?? ip, port: addresses?.sourcePort ?? port, proxied: addresses };
-    this.#connections.delete(arrival);
-    this.#leave(ticket);
-    const own = this.#admit(socket, client.ip, this.spec.limits);
-    if (own < 0) return this.#noteEmpty();
-    this.#serve(socket, { ...client, ticket: own });
-    socket.resume();
-  }
-
-  proxyHeaderFailed(arrival: ProxiedArrival, reason: string): void {
-    if (reason !== '') this.#dependencies.proxyHeaderFailed(this.name, reason);
-    this.#left(arrival, arrival.admitted.ticket);
-  }
-
-  protocolsOf(offered: readonly string[]): readonly string[] {
-    return offered.filter((protocol) => SERVED_PROTOCOLS.has(protocol));
-  }
-
-  servePlain(arrival: Arrival, socket: net.Socket): void {
-    const { admitted } = arrival;
-    const client = this.#clientOf(admitted, null);
-    this.#connections.delete(arrival);
-    this.#connections.add(new Http1Connection(this.plain, socket, client, admitted.ticket, true));
-    socket.resume();
-  }
-
-  serveSecure(arrival: Arrival, socket: tls.TLSSocket, session: TlsSession): void {
-    const { admitted } = arrival;
-    const client = this.#clientOf(admitted, session);
-    this.#connections.delete(arrival);
-    const Connection = session.protocol === 'h2' ? Http2Connection : Http1Connection;
-    this.#connections.add(new Connection(this.secure, socket, client, admitted.ticket, false));
-    socket.resume();
-  }
-
-  coverage(serverName: string): HostCoverage {
-    return this.secure.routes.coverage(serverName);
-  }
-
-  serveTcp(arrival: Arrival, socket: net.Socket, route: TcpRoute, how: TcpArrival): void {
-    this.#connections.delete(arrival);
-    this.#beginTcp(socket, arrival.admitted, route, how);
-  }
-
   #beginTcp(socket: net.Socket, { ip, port, ticket, proxied }: Admitted, route: TcpRoute, how: TcpArrival): void {
-    const connection = new TcpConnection(this, socket, { ip, port, ticket, proxied, ...how }, route);
+    const connection = new TcpConnection(this.#tcpConnections, socket, { ip, port, ticket, proxied, ...how }, route);
     this.#connections.add(connection);
     connection.start();
   }
 
-  tcpClosed(connection: TcpConnection, ticket: number): void {
-    this.#left(connection, ticket);
-  }
-
-  arrivalFailed(arrival: Arrival, reason: string): void {
-    if (reason !== '') this.#dependencies.handshakeFailed(this.name, reason);
-    this.#left(arrival, arrival.admitted.ticket);
-  }
-
-  switchToHttp2(routing: HttpRouting, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {
+  #switchToHttp2(routing: HttpRouting, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {
     const { client, ticket, canRefit } = connection;
     const successor = new Http2Connection(routing, socket, client, ticket, canRefit);
     this.#connections.delete(connection);
     this.#connections.add(successor);
     successor.skipPreface(PREFACE_HEAD.length);
     successor.onRead(chunk, chunk.length);
-    if (this.isDraining) successor.drain();
-  }
-
-  closed(connection: DownstreamConnection): void {
-    this.#left(connection, connection.ticket);
+    if (this.#state.isDraining) successor.drain();
   }
 
   #left(connection: OpenConnection, ticket: number): void {
@@ -341,9 +322,10 @@ export class StreamEntryPoint implements ArrivalOwner, HttpRoutingOwner, Proxied
 
   /** Goes on accepting. Every answer says that it is the last, and idle connections go after `patienceMs` of DownstreamContext. */
   leave(patienceMs: number): void {
-    if (this.isDraining) return;
-    this.isDraining = true;
-    this.patienceMs = patienceMs;
+    const state = this.#state;
+    if (state.isDraining) return;
+    state.isDraining = true;
+    state.patienceMs = patienceMs;
     for (const connection of this.#connections) connection.drain();
   }
 
