@@ -5,9 +5,9 @@ import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { AccessLog } from '../../observe/access-log.ts';
 import type { ConnectionMetrics, ConnectionSeries } from '../../observe/connection-metrics.ts';
 import type { TcpEnd } from '../tcp/tcp-end.ts';
-import type { TcpObservation, TcpServiceObservation } from '../tcp/tcp-observer.ts';
+import type { TcpObservation, TcpServiceObservation } from '../tcp/tcp-observation.ts';
 import type { UdpEnd } from '../udp/udp-end.ts';
-import type { DropReason, UdpObservation } from '../udp/udp-observer.ts';
+import type { DropReason, UdpObservation } from '../udp/udp-observation.ts';
 
 const NOTHING: TcpServiceObservation = { received: () => {}, sent: () => {} };
 

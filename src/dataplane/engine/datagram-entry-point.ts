@@ -9,7 +9,7 @@ import { descriptors } from '../net/descriptors.ts';
 import { adoptDatagrams, stopDatagrams } from '../net/datagram-handle.ts';
 import type { Resolver } from '../upstream/name/resolver.ts';
 import { UDP_ENDS } from '../udp/udp-end.ts';
-import type { DatagramDropped } from '../udp/udp-observer.ts';
+import type { DatagramDropped } from '../udp/udp-observation.ts';
 import type { UdpGeneration } from '../udp/udp-generation.ts';
 import { UdpSession, type UdpClient, type UdpSessionOwner } from '../udp/udp-session.ts';
 

@@ -16,7 +16,7 @@ import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
 import type { TcpRoute } from './tcp-routing.ts';
 import { TcpLeg } from './tcp-leg.ts';
-import type { TcpServiceObservation } from './tcp-observer.ts';
+import type { TcpServiceObservation } from './tcp-observation.ts';
 
 /** Servers that are tried before the client is given up. */
 const MAX_SERVERS = 5;

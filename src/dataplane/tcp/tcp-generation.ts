@@ -15,7 +15,7 @@ import type { KeyedCounts } from '../net/count/keyed-counts.ts';
 import type { TcpContext } from './tcp-endpoint.ts';
 import type { TcpRouting, TcpRoute } from './tcp-routing.ts';
 import { createTcpGate, type TcpGate } from './tcp-gate.ts';
-import type { TcpObservation } from './tcp-observer.ts';
+import type { TcpObservation } from './tcp-observation.ts';
 import { TcpService, type TcpServiceSurroundings } from './tcp-service.ts';
 
 /** What a delta does to the routings of entry points. */

@@ -5,7 +5,7 @@ import { TcpRouteTable } from '../match/tcp-route-table.ts';
 import type { TcpConnectionInfo } from '../match/tcp-matcher.ts';
 import type { HostCoverage } from '../match/route-table.ts';
 import type { TcpGate } from './tcp-gate.ts';
-import type { TcpObservation } from './tcp-observer.ts';
+import type { TcpObservation } from './tcp-observation.ts';
 import type { TcpService } from './tcp-service.ts';
 
 /** A router, compiled. */

@@ -8,7 +8,7 @@ import type { LivePart } from '../live/live-part.ts';
 import { StagedMap } from '../live/staged-map.ts';
 import type { FailureTrace } from '../upstream/failure-trace.ts';
 import type { Resolver } from '../upstream/name/resolver.ts';
-import type { UdpObservation } from './udp-observer.ts';
+import type { UdpObservation } from './udp-observation.ts';
 import { UdpService } from './udp-service.ts';
 
 export interface UdpRoute {
