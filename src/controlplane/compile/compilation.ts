@@ -7,8 +7,7 @@ import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import type { ConfigDocument } from '../config/document/document.ts';
 import { bySection, type ObjectKind, type ObjectOptions, type ObjectSection } from '../config/routing/object-kinds.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing/routing-config.ts';
-import { DanglingReferences } from './dangling.ts';
-import type { DiagnosticCode } from '../../model/diagnostic-codes.ts';
+import { DanglingReferences } from './reference/dangling.ts';
 
 /** One object on its way through the stages. */
 export interface Compiled<T> {
@@ -98,7 +97,7 @@ export class Findings {
   report(
     about: Compiled<unknown>,
     severity: Severity,
-    code: DiagnosticCode,
+    code: string,
     text: string,
     option: readonly PathSegment[] = [],
     details: { expected?: string; received?: string; place?: { line: number; column: number }; keeps?: true } = {},

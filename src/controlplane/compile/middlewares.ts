@@ -4,7 +4,7 @@ import { SERVICE_OPTIONS } from '../../dataplane/middleware/registry.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { MiddlewareOptions } from '../config/routing/routing-options.ts';
 import { qualify, type Compiled, type Findings } from './compilation.ts';
-import { MAX_DEPTH, walkGraph } from './graph.ts';
+import { MAX_DEPTH, walkGraph } from './reference/graph.ts';
 
 /** Stages one chain may unfold to: chains of chains double with every level. */
 const MAX_STAGES = 1_000;

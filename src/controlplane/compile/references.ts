@@ -8,7 +8,7 @@ import type { MiddlewareOptions } from '../config/routing/routing-options.ts';
 import type { ServiceOptions } from '../config/routing/service-options.ts';
 import type { PathSegment } from '../../schema/decode-context.ts';
 import { type Compiled, type Findings } from './compilation.ts';
-import { MAX_DEPTH, walkGraph } from './graph.ts';
+import { MAX_DEPTH, walkGraph } from './reference/graph.ts';
 import type { CompiledMiddlewares } from './middlewares.ts';
 
 export interface ReferenceInputs {

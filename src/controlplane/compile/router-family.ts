@@ -4,7 +4,7 @@
 import { DISABLED_STATUS, type RouteSpec } from '../../model/route.ts';
 import { routerOptions, type RouterOptions } from '../config/routing/routing-options.ts';
 import { qualify, type Compiled, type Findings } from './compilation.ts';
-import { MAX_DEPTH, walkGraph, type Graph } from './graph.ts';
+import { MAX_DEPTH, walkGraph, type Graph } from './reference/graph.ts';
 import { salvage } from './salvage.ts';
 
 export class RouterFamily {

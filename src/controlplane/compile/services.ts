@@ -17,7 +17,7 @@ import { transportSpec, type TransportOptions } from '../config/routing/transpor
 import { qualify, type Compiled, type Findings } from './compilation.ts';
 import { LastMade } from './last-made.ts';
 import { childrenOnce, reportServers, type ServerProblem } from './layer4/plain-services.ts';
-import { parseServer } from './server-url.ts';
+import { parseServer } from './service/server-url.ts';
 import { resolveTransport } from './transport-reference.ts';
 
 export interface ServiceInputs {

@@ -6,7 +6,7 @@ import { DISABLED_STATUS } from '../../../model/route.ts';
 import type { ChildSpec } from '../../../model/service.ts';
 import type { PathSegment } from '../../../schema/decode-context.ts';
 import { qualify, type Compiled, type Findings } from '../compilation.ts';
-import { MAX_DEPTH, walkGraph } from '../graph.ts';
+import { MAX_DEPTH, walkGraph } from '../reference/graph.ts';
 
 export interface HostPort {
   /** Without brackets. */

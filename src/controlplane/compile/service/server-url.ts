@@ -1,8 +1,7 @@
 // Server URLs taken apart.
 
-import { hideUser } from '../../core/hide-secrets.ts';
-import type { ServerSpec } from '../../model/service.ts';
-import type { DiagnosticCode } from '../../model/diagnostic-codes.ts';
+import { hideUser } from '../../../core/hide-secrets.ts';
+import type { ServerSpec } from '../../../model/service.ts';
 
 const SCHEMES: Readonly<Record<string, { readonly scheme: ServerSpec['scheme']; readonly port: number }>> = {
   'http:': { scheme: 'http', port: 80 },
@@ -11,7 +10,7 @@ const SCHEMES: Readonly<Record<string, { readonly scheme: ServerSpec['scheme']; 
   'h2c:': { scheme: 'h2c', port: 80 },
 };
 
-type Say = (severity: 'error' | 'warning', code: DiagnosticCode, message: string) => void;
+type Say = (severity: 'error' | 'warning', code: string, message: string) => void;
 
 /** Null when the URL cannot be used, which `say` has been told. */
 export function parseServer(

@@ -1,8 +1,8 @@
 // What to say about references to nothing. A file may have thousands of them beside thousands of names: what is looked up for one
 // is kept for the others, and the search for names that are nearly right has a bound. A hint is worth that much and no more.
 
-import { didYouMean } from '../../core/did-you-mean.ts';
-import type { ObjectKind } from '../config/routing/object-kinds.ts';
+import { didYouMean } from '../../../core/did-you-mean.ts';
+import type { ObjectKind } from '../../config/routing/object-kinds.ts';
 
 /** Names compared in one compilation: some tenths of a second. */
 const MAX_COMPARED = 200_000;
