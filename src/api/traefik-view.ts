@@ -2,7 +2,7 @@
 // defaults filled in and secrets hidden.
 
 import { statusOf, shownOptions } from '../controlplane/pipeline/diff.ts';
-import { qualify, type Compiled } from '../controlplane/compile/compilation.ts';
+import { qualify, type Compiled } from '../controlplane/compile/compiled.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing/object-kinds.ts';
 import type { EntryPointSpec } from '../model/entry-point.ts';

@@ -3,15 +3,15 @@
 
 import { canonicalHost } from '../../dataplane/http/message/host.ts';
 import { normalisePath, normaliseQuery, type NormalPath } from '../../dataplane/http/request-target.ts';
-import { isOverTls } from '../compile/tls.ts';
 import { notesOfElsewhere, type UnplacedRouter } from './explain-elsewhere.ts';
 import { tcpRouterBefore } from './explain-tcp.ts';
+import { comparePlaced } from '../../dataplane/match/candidate.ts';
 import { compileRule } from '../../dataplane/match/compile-rule.ts';
 import type { MatchRequest } from '../../dataplane/match/matcher.ts';
 import { queryOf } from '../../dataplane/match/query.ts';
 import { parseRule, type MatcherNode, type RuleNode } from '../../dataplane/match/rule.ts';
 import type { EntryPointSpec } from '../../model/entry-point.ts';
-import type { RouteSpec } from '../../model/route.ts';
+import { isOverTls, type RouteSpec } from '../../model/route.ts';
 import { childrenOf } from '../../model/service.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 
@@ -146,10 +146,7 @@ function candidatesOf(routes: readonly RouteSpec[]): readonly Candidate[] {
   return routes
     .map((spec) => ({ spec, rule: parseRule(spec.rule).rule }))
     .filter((one): one is Candidate => one.rule !== null)
-    .toSorted(
-      ({ spec: a }, { spec: b }) =>
-        b.priority - a.priority || a.providerRank - b.providerRank || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
-    );
+    .toSorted((a, b) => comparePlaced(a.spec, b.spec));
 }
 
 function describe(

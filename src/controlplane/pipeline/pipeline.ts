@@ -14,8 +14,8 @@ import type { ServiceSpec } from '../../model/service.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import { pinnedPart } from '../../model/snapshot-sections.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
-import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
+import { CompileMemory } from '../compile/compile-memory.ts';
 import { danglingNames } from '../compile/consistent.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
@@ -32,8 +32,6 @@ import { ProviderRuns } from './provider-runs.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 import { decodeForms, WrittenForms } from './written-forms.ts';
 
-/** Rules kept parsed beyond those in use before the cache is dropped. */
-const MAX_RULES = 200_000;
 /** Of names that lead nowhere, so many are told. */
 const MAX_DANGLING = 10;
 /** What is on disk is there by then; a source that answers later than this may never do. */
@@ -85,7 +83,7 @@ export class Pipeline {
   readonly #applied = new Map<string, number>();
   /** Providers with a change that has not been applied. */
   readonly #received = new Set<string>();
-  #ruleErrors = new Map<string, RuleProblems>();
+  readonly #memory = new CompileMemory();
   #result: CompileResult | null = null;
   readonly #lastGood = new LastGood();
   #savedRevision = 0;
@@ -205,7 +203,7 @@ export class Pipeline {
     const merged = new Map(this.#configs);
     for (const config of configs) merged.set(config.provider, config);
     await this.#parseRules(configs);
-    return compile(this.#install, [...merged.values()], this.#options.internalServices, this.#ruleErrors);
+    return compile(this.#install, [...merged.values()], this.#options.internalServices, this.#memory);
   }
 
   /** Goes back to an earlier snapshot, which stays until `release`. `from` says who asks. False when there is none of that version. */
@@ -415,10 +413,9 @@ export class Pipeline {
 
   /** Between rules that take long the main thread answers others. */
   async #parseRules(configs: readonly RoutingConfig[]): Promise<void> {
-    if (this.#ruleErrors.size > MAX_RULES) this.#ruleErrors = new Map();
     const { clock } = this.#options;
     let since = clock.now();
-    for (const _ of parseRulesAhead(configs, this.#ruleErrors)) {
+    for (const _ of parseRulesAhead(configs, this.#memory)) {
       if (clock.now() - since < SLICE_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));
       since = clock.now();
@@ -447,7 +444,7 @@ export class Pipeline {
   #compileKeeping(configs: readonly RoutingConfig[]): CompileResult {
     const { internalServices, lastGoodForms } = this.#options;
     const compileAll = (all: readonly RoutingConfig[]): CompileResult =>
-      compile(this.#install, all, internalServices, this.#ruleErrors);
+      compile(this.#install, all, internalServices, this.#memory);
     const first = compileAll(configs);
     const restored = this.#install.keepLastGood ? this.#lastGood.restore(configs, first) : null;
     let result = first;

@@ -4,7 +4,7 @@
 
 import { describeError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import type { CompiledObjects } from '../compile/compilation.ts';
+import type { CompiledObjects } from '../compile/compiled.ts';
 import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';

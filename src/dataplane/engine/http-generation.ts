@@ -3,7 +3,7 @@
 // positions, routes their composed chains.
 
 import type { EntryPointSpec } from '../../model/entry-point.ts';
-import type { RouteSpec } from '../../model/route.ts';
+import { isOverTls, type RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/message/sync.ts';
@@ -310,7 +310,7 @@ function answerDisabled(status: number): Handler {
 /** Routers above others stand on entry points; each is for TLS or for plain requests. */
 function isServedBy(spec: RouteSpec, entryPoint: EntryPointSpec, isSecure: boolean): boolean {
   if (spec.parents.length > 0 || !spec.entryPoints.includes(entryPoint.name)) return false;
-  return (spec.tls ?? entryPoint.tls !== null) === isSecure;
+  return isOverTls(spec, entryPoint) === isSecure;
 }
 
 /** What compiled routes have of their entry point. */

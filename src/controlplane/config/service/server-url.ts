@@ -2,6 +2,7 @@
 
 import { hideUser } from '../../../core/hide-secrets.ts';
 import type { ServerSpec } from '../../../model/service.ts';
+import type { SayOfServer } from './define.ts';
 
 const SCHEMES: Readonly<Record<string, { readonly scheme: ServerSpec['scheme']; readonly port: number }>> = {
   'http:': { scheme: 'http', port: 80 },
@@ -10,12 +11,10 @@ const SCHEMES: Readonly<Record<string, { readonly scheme: ServerSpec['scheme']; 
   'h2c:': { scheme: 'h2c', port: 80 },
 };
 
-type Say = (severity: 'error' | 'warning', code: string, message: string) => void;
-
 /** Null when the URL cannot be used, which `say` has been told. */
 export function parseServer(
   given: { url: string; weight: number; preservePath: boolean },
-  say: Say,
+  say: SayOfServer,
 ): ServerSpec | null {
   const { url: text, weight, preservePath } = given;
   // What stands before an @ may be a password.

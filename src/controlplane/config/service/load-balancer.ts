@@ -1,14 +1,13 @@
-// Options of services as people write them.
+// The service `loadBalancer`: its options, and what the data plane runs of them.
 
 import { hideUser } from '../../../core/hide-secrets.ts';
 import { fieldNameError, fieldValue } from '../../../dataplane/middleware/option-types.ts';
+import type { HealthCheckSpec } from '../../../model/service.ts';
 import {
   boolean,
   checked,
-  defaultsOf,
   duration,
   integer,
-  later,
   list,
   needless,
   object,
@@ -16,19 +15,20 @@ import {
   optional,
   own,
   required,
-  secret,
   string,
   withDefault,
   type Infer,
   type Schema,
 } from '../../../schema/schema.ts';
 import { forgivingList, forgivingRecord } from '../../../schema/forgiving.ts';
-import { scheduleFields } from '../check-options.ts';
-import { checkPath } from '../check-path.ts';
 import { statusRange } from '../../../schema/status-range.ts';
+import { scheduleFields, scheduleSpec } from '../check-options.ts';
+import { checkPath } from '../check-path.ts';
+import { defineService, weight, type HttpServices } from './define.ts';
+import { parseServer } from './server-url.ts';
+import { sticky, stickyCookie } from './sticky-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
-const weight = integer({ min: 0, max: 1_000_000, clamp: 'above' });
 
 /** A user in it has no effect, and must not be seen. */
 const serverUrl: Schema<string> = {
@@ -44,59 +44,6 @@ const server = object({
   weight: withDefault(weight, 1, 'Share of the requests; 0 gets none but those of sticky clients.'),
   preservePath: flag(false, 'Put the path of the URL before the path of the request.'),
 });
-
-/** What may stand in an attribute of Set-Cookie (RFC 6265 §4.1.1). */
-const cookieAttribute = string({
-  pattern: /^[\x20-\x3a\x3c-\x7e]*$/,
-  expected: 'text without ";" and control characters',
-});
-
-const cookie = checked(
-  object({
-    name: optional(
-      string({ pattern: /./, expected: 'a name' }),
-      'Name of the cookie; one made of the service’s name when left out. Characters that no cookie’s name may have become `_`.',
-    ),
-    secure: flag(false, 'The browser sends it over TLS only.'),
-    httpOnly: flag(false, 'Scripts of the page cannot read it.'),
-    sameSite: optional(oneOf('none', 'lax', 'strict'), 'Whether the browser sends it with requests from other sites.'),
-    maxAge: withDefault(
-      integer({ min: -1, max: 2_147_483_647, clamp: 'both' }),
-      0,
-      'Seconds the browser keeps it; 0: until it is closed. -1 deletes it.',
-    ),
-    path: withDefault(cookieAttribute, '/', 'Paths it is sent with.'),
-    domain: optional(cookieAttribute, 'Hosts it is sent to; the one that answered when left out.'),
-    secret: own(
-      optional(
-        secret(),
-        'Key of the values. Give the same to every router in front of these servers; without it the process has one of its own, which outlives a restart only with `state`.',
-      ),
-    ),
-  }),
-  ({ sameSite, secure }, context) => {
-    if (sameSite !== 'none' || secure) return;
-    context.at('sameSite', () =>
-      context.report(
-        'warning',
-        'option-without-effect',
-        'browsers drop a cookie with sameSite none that is not secure; add "secure: true"',
-      ),
-    );
-  },
-);
-
-const sticky = checked(
-  object({ cookie: optional(cookie, 'The cookie; an empty section has all defaults.') }),
-  (value, context) => {
-    if (value.cookie !== undefined) return;
-    context.report(
-      'warning',
-      'option-without-effect',
-      'no client is kept anywhere without a cookie; write "cookie: {}" below',
-    );
-  },
-);
 
 /** Fields of a check, of which `Host` has an option of its own. */
 const checkFields = checked(forgivingRecord(fieldValue, fieldNameError), (fields, context) => {
@@ -188,37 +135,49 @@ const loadBalancer = object({
   ),
 });
 
-export type LoadBalancerOptions = Infer<typeof loadBalancer>;
-export type StickyOptions = Infer<typeof sticky>;
-
-const child = object({
-  name: required(string(), 'The service; `name` or `name@provider`.'),
-  weight: withDefault(weight, 1, 'Its share; 0 gets nothing but sticky clients.'),
+export const loadBalancerService = defineService<HttpServices, Infer<typeof loadBalancer>, Infer<typeof server>>({
+  kind: 'loadBalancer',
+  doc: 'Balances over servers.',
+  options: loadBalancer,
+  servers: {
+    option: 'url',
+    schema: server,
+    of: ({ servers }) => servers,
+    read: parseServer,
+    without: 'requests are answered 503',
+  },
+  compile: (options, { name, servers, transport, qualify }) => ({
+    kind: 'loadBalancer',
+    name,
+    strategy: options.strategy,
+    servers,
+    passHostHeader: options.passHostHeader,
+    transport: transport(options.serversTransport),
+    sticky: stickyCookie(name, options.sticky),
+    healthCheck: options.healthCheck === undefined ? null : healthCheckSpec(options.healthCheck),
+    passiveHealthCheck:
+      options.passiveHealthCheck === undefined
+        ? null
+        : {
+            failureWindowMs: options.passiveHealthCheck.failureWindow,
+            maxFailedAttempts: options.passiveHealthCheck.maxFailedAttempts,
+          },
+    slowStartMs: options.slowStart,
+    middlewares: options.middlewares.map(qualify),
+  }),
 });
-const followHealth = object({});
 
-const weighted = object({
-  services: required(list(child), 'Services to divide requests between.'),
-  sticky: optional(sticky, 'Keeps a client at the service it was sent to first.'),
-  healthCheck: optional(
-    followHealth,
-    'An empty section: children that are down get nothing, and with all of them down it is down itself. Each needs a health check.',
-  ),
-});
-
-const highestRandomWeight = object({
-  services: required(list(child), 'Services to divide clients between.'),
-  healthCheck: optional(followHealth, 'As of `weighted`.'),
-});
-
-export const serviceOptions = object({
-  loadBalancer: optional(loadBalancer, 'Balances over servers.'),
-  weighted: optional(weighted, 'Divides requests between services by weight.'),
-  highestRandomWeight: optional(highestRandomWeight, 'Divides clients between services by their address.'),
-  mirroring: later('Copies requests.', 'refused'),
-  failover: later('Second service when the first is down.', 'refused'),
-});
-export type ServiceOptions = Infer<typeof serviceOptions>;
-
-/** What an empty `cookie:` stands for. */
-export const cookieDefaults = defaultsOf(cookie);
+function healthCheckSpec(options: Infer<typeof healthCheck>): HealthCheckSpec {
+  return {
+    mode: options.mode,
+    scheme: options.scheme ?? null,
+    path: options.path ?? '/',
+    method: options.method.toUpperCase(),
+    hostname: options.hostname ?? '',
+    port: options.port ?? 0,
+    headers: options.headers,
+    followRedirects: options.followRedirects,
+    status: [options.status ?? [200, 399]],
+    ...scheduleSpec(options),
+  };
+}

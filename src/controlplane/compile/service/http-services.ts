@@ -1,0 +1,33 @@
+// Services of HTTP, with those that the program brings along.
+
+import type { ServiceSpec } from '../../../model/service.ts';
+import { transportSpec } from '../../config/routing/transport-options.ts';
+import type { HttpServices } from '../../config/service/define.ts';
+import { HTTP_SERVICES } from '../../config/service/registry.ts';
+import { DISABLED_STATUS } from '../../../model/route.ts';
+import type { Compilation } from '../compilation.ts';
+import type { CompiledMiddlewares } from '../middlewares.ts';
+import { ServiceGraph } from './service-graph.ts';
+import { compileServices, type ServiceFamily } from './services.ts';
+import { resolveTransport } from './transports.ts';
+
+/** Those that can be used. Middlewares that ask another one are disabled with it. */
+export function compileHttpServices(
+  compilation: Compilation,
+  middlewares: CompiledMiddlewares,
+  internalServices: Readonly<Record<string, ServiceSpec>>,
+): ReadonlyMap<string, ServiceSpec> {
+  const family: ServiceFamily<HttpServices> = {
+    section: 'services',
+    definitions: HTTP_SERVICES,
+    lostShare: `its share of the requests is answered ${DISABLED_STATUS}`,
+    transport(service, reference, option) {
+      const own = resolveTransport(compilation, 'serversTransports', service, reference, option);
+      return own === null ? compilation.install.serversTransport : transportSpec(own.name, own.options);
+    },
+  };
+  const nodes = compileServices(compilation, family);
+  const services = new ServiceGraph(compilation, family, nodes, { middlewares, given: internalServices }).resolve();
+  for (const [name, spec] of Object.entries(internalServices)) services.set(name, spec);
+  return services;
+}
