@@ -3,44 +3,18 @@
 
 import type { ServiceSpec } from '../../model/service.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';
-import type { Exchange, Handler } from '../http/exchange.ts';
-import type { UpstreamContext } from '../upstream/connection-owner.ts';
-import { DividingService } from './dividing-service.ts';
-import { FixedService } from './fixed-service.ts';
-import { LoadBalancer } from './load-balancer.ts';
+import type { Handler } from '../http/exchange.ts';
+import type { ChildService, ServiceOfKind, ServiceSurroundings } from './service-kind.ts';
+import { createService } from './service-registry.ts';
 import { ServiceLiveness } from './service-liveness.ts';
 
-/** One kind of service. */
-export interface ServiceKind {
-  /** Something in it can answer. */
-  readonly isUp: boolean;
-  handle(exchange: Exchange): void | Promise<void>;
-  /** Health of a server may have changed. */
-  refresh(): void;
-  /** One of its servers has authenticated the client's connection. */
-  isBound(bonds: ClientBonds): boolean;
-  /** No route uses it any longer: what is in flight finishes. */
-  retire(): void;
-}
-
-/** What a service needs of its surroundings. */
-export interface ServiceSurroundings {
-  readonly upstream: UpstreamContext;
-  /** Key of sticky cookies without one of their own. */
-  readonly secret: Uint8Array;
-  /** Services by qualified name, for those that hand requests on. */
-  readonly service: (name: string) => LiveService | undefined;
-  /** Puts the stages of these names in front. */
-  readonly compose: (middlewares: readonly string[], service: Handler) => Handler;
-}
-
-export class LiveService {
+export class LiveService implements ChildService {
   readonly name: string;
   /** Runs the service's own stages, then the service. */
   readonly handle: Handler;
   readonly #surroundings: ServiceSurroundings;
   readonly #liveness = new ServiceLiveness();
-  #kind: ServiceKind | null = null;
+  #kind: ServiceOfKind | null = null;
   #spec: ServiceSpec | null = null;
   #handler: Handler = () => {};
 
@@ -57,15 +31,20 @@ export class LiveService {
 
   /** Middlewares in front of it; empty for most. */
   get middlewares(): readonly string[] {
-    return this.#spec?.kind === 'loadBalancer' ? this.#spec.middlewares : [];
+    const spec = this.#spec;
+    return spec !== null && 'middlewares' in spec ? spec.middlewares : [];
   }
 
   /** Takes over a specification from the next request on. `rows` are its servers' in the endpoint table. */
   update(spec: ServiceSpec, rows: readonly number[]): void {
-    const previous = this.#spec?.kind === spec.kind ? this.#kind : null;
-    if (previous === null) this.#kind?.retire();
+    let kind = this.#spec?.kind === spec.kind ? this.#kind : null;
+    if (kind === null) {
+      this.#kind?.retire();
+      kind = createService(spec.kind, spec.name, this.#surroundings, () => this.#liveness.noteHealth(this.isUp));
+    }
     this.#spec = spec;
-    this.#kind = this.#updateKind(previous, spec, rows);
+    this.#kind = kind;
+    kind.update(spec, rows);
     this.recompose();
     this.#liveness.noteHealth(this.isUp);
   }
@@ -97,29 +76,5 @@ export class LiveService {
   /** Calls when it comes up or goes down; returns the way to stop. */
   watch(changed: () => void): () => void {
     return this.#liveness.watch(changed);
-  }
-
-  #updateKind(previous: ServiceKind | null, spec: ServiceSpec, rows: readonly number[]): ServiceKind {
-    switch (spec.kind) {
-      case 'loadBalancer': {
-        const { upstream, secret } = this.#surroundings;
-        const service = previous instanceof LoadBalancer ? previous : new LoadBalancer(spec.name, upstream, secret);
-        service.update(spec, rows);
-        return service;
-      }
-      case 'weighted':
-      case 'highestRandomWeight': {
-        const service =
-          previous instanceof DividingService
-            ? previous
-            : new DividingService(this.#surroundings.service, this.#surroundings.secret, () =>
-                this.#liveness.noteHealth(this.isUp),
-              );
-        service.update(spec);
-        return service;
-      }
-      case 'fixed':
-        return new FixedService(spec);
-    }
   }
 }
