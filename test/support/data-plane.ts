@@ -80,6 +80,7 @@ const NO_SECTIONS: SnapshotSections = {
   tcpServices: {},
   udpRoutes: {},
   udpServices: {},
+  endpointSets: {},
 };
 
 export function snapshotOf(sections: Partial<SnapshotSections>): Snapshot {

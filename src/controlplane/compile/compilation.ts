@@ -4,7 +4,8 @@
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
-import { collect, type CompiledObjects } from './compiled.ts';
+import { providedKey, type ProvidedEndpoint, type ServiceSection } from '../config/routing/provided-endpoints.ts';
+import { collect, type Compiled, type CompiledObjects } from './compiled.ts';
 import type { CompileMemory } from './compile-memory.ts';
 import { Findings } from './findings.ts';
 import { References } from './reference/references.ts';
@@ -28,6 +29,12 @@ export class Compilation {
   /** Those of decoding, then those of the steps. */
   get diagnostics(): readonly Diagnostic[] {
     return [...this.#configs.flatMap((config) => config.diagnostics), ...this.findings.diagnostics];
+  }
+
+  /** Endpoints that the provider of a service gives it. */
+  providedTo({ provider, object }: Compiled<unknown>, section: ServiceSection): readonly ProvidedEndpoint[] {
+    const config = this.#configs.find((one) => one.provider === provider && one.endpoints !== undefined);
+    return config?.endpoints?.get(providedKey(section, object.name)) ?? [];
   }
 
   /** The place of a provider in the order of precedence. */

@@ -4,7 +4,6 @@
 import type { WantedCertificate } from '../../model/certificate.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
-import type { ServiceSpec } from '../../model/service.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing/routing-config.ts';
 import { Compilation } from './compilation.ts';
@@ -13,6 +12,7 @@ import { CompileMemory } from './compile-memory.ts';
 import { compileEntryPoints } from './entry-points.ts';
 import { compileTcp, warnShadowedHttp } from './layer4/tcp.ts';
 import { compileUdp } from './layer4/udp.ts';
+import { NO_INTERNAL_SERVICES, type InternalServices } from './internal-services.ts';
 import { CompiledMiddlewares } from './middlewares.ts';
 import { compileRoutes } from './routes.ts';
 import { compileHttpServices } from './service/http-services.ts';
@@ -33,7 +33,7 @@ export interface CompileResult extends CompiledObjects {
 export function compile(
   install: InstallConfig,
   published: readonly RoutingConfig[],
-  internalServices: Readonly<Record<string, ServiceSpec>> = {},
+  internal: InternalServices = NO_INTERNAL_SERVICES,
   memory: CompileMemory = new CompileMemory(),
 ): CompileResult {
   const compilation = new Compilation(install, published, memory);
@@ -43,14 +43,14 @@ export function compile(
   // Middlewares before services: a service has stages in front of it; what a stage asks of services is looked at with these.
   const middlewares = new CompiledMiddlewares(compilation);
   // Services before whatever refuses a middleware: one that asks a service which cannot be used is disabled with it.
-  const services = compileHttpServices(compilation, middlewares, internalServices);
+  const { services, endpointSets } = compileHttpServices(compilation, middlewares, internal);
   // Entry points before routers: one with a stage that cannot be used disables those that stand on it.
   const entryPoints = compileEntryPoints(compilation, middlewares, tlsOptions);
   const routes = compileRoutes(compilation, { middlewares, services, tlsOptions, entryPoints });
   // TCP has middlewares and services of its own; HTTP routers are known, so that one that gets nothing can be told of.
   const tcp = compileTcp(compilation, tlsOptions);
   warnShadowedHttp(compilation, tcp, routes, entryPoints.specs);
-  const udp = compileUdp(compilation);
+  const { endpointSets: udpEndpointSets, ...udp } = compileUdp(compilation);
   // What follows is made of the routers in force.
   const wantedCertificates = compileWantedCertificates(compilation, routes, tcp.sections.tcpRoutes);
   const tlsHosts = compileTlsHosts(compilation, routes, entryPoints.specs);
@@ -70,6 +70,7 @@ export function compile(
       tlsHosts,
       ...tcp.sections,
       ...udp,
+      endpointSets: { ...endpointSets, ...tcp.endpointSets, ...udpEndpointSets },
     },
     diagnostics: compilation.diagnostics,
     unreadable: compilation.findings.unreadable,

@@ -5,6 +5,7 @@ import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
 import type { DiagnosticCode } from '../../model/diagnostic-codes.ts';
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import type { ConfigDocument } from '../config/document/document.ts';
+import type { Place } from '../config/routing/provided-endpoints.ts';
 import type { RoutingObject } from '../config/routing/routing-config.ts';
 import type { Compiled } from './compiled.ts';
 
@@ -40,15 +41,22 @@ export class Findings {
     code: DiagnosticCode,
     text: string,
     option: readonly PathSegment[] = [],
-    details: { expected?: string; received?: string; place?: { line: number; column: number }; keeps?: true } = {},
+    details: {
+      expected?: string;
+      received?: string;
+      place?: { line: number; column: number };
+      /** Where it was said, when that is not in the object's document. */
+      at?: Place;
+      keeps?: true;
+    } = {},
   ): void {
-    const { place: known, keeps = false, ...rest } = details;
+    const { place: known, keeps = false, at, ...rest } = details;
     const message = hideSecrets(text);
     const path = [...about.object.path, ...option];
     const place = known ?? about.object.document.locate(path) ?? { line: 0, column: 0 };
     (severity === 'error' && !keeps ? about.errors : about.warnings).push(message);
     const { source } = about.object.document;
-    const diagnostic = { severity, code, message, source, path: formatPath(path), ...place, ...rest };
+    const diagnostic = { severity, code, message, source, path: formatPath(path), ...place, ...rest, ...at };
     this.diagnostics.push(diagnostic);
     if (severity !== 'error' || keeps || OF_REFERENCES.has(code)) return;
     const said = this.unreadable.get(about.object);

@@ -24,7 +24,8 @@ test.each<[unknown, unknown, boolean]>([
   [[1], [1, 2], false],
   [{ a: 1 }, { a: 1, b: undefined }, false],
   [{ a: undefined }, { b: undefined }, false],
-  [{ a: 1, b: [{}] }, { b: [{}], a: 1 }, true],
+  [{ a: 1, b: [{}] }, { a: 1, b: [{}] }, true],
+  [{ a: 1, b: 1 }, { b: 1, a: 1 }, false],
 ])('%j and %j', (a, b, same) => {
   expect(isSame(a, b)).toBe(same);
 });

@@ -12,7 +12,10 @@ export class LastMade<Options extends object, Spec> {
   }
 }
 
-/** Whether two plain values say the same, whole: no field can be forgotten. Parts that are one object are not looked into. */
+/**
+ * Whether two plain values say the same, whole and in the same order, as their texts would: no field can be forgotten. Parts that
+ * are one object are not looked into.
+ */
 export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -21,7 +24,8 @@ export function isSame(a: unknown, b: unknown): boolean {
   }
   if (Array.isArray(b)) return false;
   const names = Object.keys(a);
-  if (names.length !== Object.keys(b).length) return false;
+  const others = Object.keys(b);
+  if (names.length !== others.length) return false;
   const [first, second] = [a, b] as readonly Readonly<Record<string, unknown>>[]; // Plain objects, as specifications are.
-  return names.every((name) => Object.hasOwn(second!, name) && isSame(first![name], second![name]));
+  return names.every((name, index) => name === others[index] && isSame(first![name], second![name]));
 }

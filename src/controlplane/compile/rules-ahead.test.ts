@@ -6,6 +6,7 @@ import { decodeInstall } from '../config/install/install-config.ts';
 import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile } from './compile.ts';
 import { CompileMemory } from './compile-memory.ts';
+import { NO_INTERNAL_SERVICES } from './internal-services.ts';
 import { parseRulesAhead } from './rules-ahead.ts';
 
 test('one step a rule that is not known, and none left for the compiler', () => {
@@ -30,7 +31,7 @@ tcp:
   const known = [HTTP_RULES, TCP_RULES].map((language) => memory.problems(language));
   const before = structuredClone(known);
   const install = decodeInstall('in.yml', 'entryPoints: { web: { address: ":0" } }').value!;
-  const { diagnostics } = compile(install, [config], {}, memory);
+  const { diagnostics } = compile(install, [config], NO_INTERNAL_SERVICES, memory);
   expect(known).toEqual(before);
   expect(diagnostics.filter(({ code }) => code === 'rule-syntax')).toHaveLength(1);
 });

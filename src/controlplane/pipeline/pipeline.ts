@@ -10,13 +10,13 @@ import type { Publisher } from '../../model/message/publisher.ts';
 import type { HistoryEntry, HistorySections, WrittenPlaces, WrittenSnapshot } from '../../model/history.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
-import type { ServiceSpec } from '../../model/service.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import { pinnedPart } from '../../model/snapshot-sections.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
 import { CompileMemory } from '../compile/compile-memory.ts';
 import { danglingNames } from '../compile/consistent.ts';
+import type { InternalServices } from '../compile/internal-services.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
@@ -46,7 +46,7 @@ export interface PipelineOptions {
   readonly events: EventBus;
   readonly history: SnapshotHistory;
   /** By qualified name; see internal-services.ts. */
-  readonly internalServices: Readonly<Record<string, ServiceSpec>>;
+  readonly internalServices: InternalServices;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
   /** How long the start waits for each provider's first configuration: half a minute when left out, null for no limit. */
@@ -355,8 +355,9 @@ export class Pipeline {
       const spec = sections.middlewares[name];
       if (spec !== undefined) middlewares[name] ??= spec;
     }
-    const services = { ...pinned.services, ...internalServices };
-    return { ...sections, ...pinnedPart(pinned), middlewares, services };
+    const services = { ...pinned.services, ...internalServices.services };
+    const endpointSets = { ...pinned.endpointSets, ...internalServices.endpointSets };
+    return { ...sections, ...pinnedPart(pinned), middlewares, services, endpointSets };
   }
 
   /** Nothing has been in force before: a pin that cannot be kept is released, and at worst nothing is routed. */
@@ -508,7 +509,15 @@ function compileFailed(error: unknown, source: string): Diagnostic {
 }
 
 function countChanges(delta: SnapshotDelta): { changed: number; removed: number } {
+  // Endpoints are part of the services that name their set.
+  const { endpointSets: _, ...changed } = delta.changed;
+  const { endpointSets: __, ...removed } = delta.removed;
   const count = (sections: object): number =>
     Object.values(sections).reduce((sum: number, section: object) => sum + Object.keys(section).length, 0);
-  return { changed: count(delta.changed), removed: count(delta.removed) };
+  const specs: readonly object[] = [changed.services, changed.tcpServices, changed.udpServices].flatMap((section) =>
+    Object.values(section ?? {}),
+  );
+  const counted = new Set(specs.map((spec) => ('endpointSet' in spec ? spec.endpointSet : '')));
+  const byEndpoints = Object.keys(delta.endpoints ?? {}).filter((set) => !counted.has(set));
+  return { changed: count(changed) + byEndpoints.length, removed: count(removed) };
 }

@@ -1,9 +1,12 @@
 // A service as routes and other services see it: a stable object per name, whose specification changes under it. It says
 // whether it is up, and tells those who asked when that changes.
 
+import type { EndpointPatch, HttpEndpointSpec } from '../../model/endpoint-set.ts';
+import type { RowsByKey } from '../../model/message/sync.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';
 import type { Handler } from '../http/exchange.ts';
+import type { GivenEndpoints } from '../live/endpoint-sets.ts';
 import type { ChildService, ServiceOfKind, ServiceSurroundings } from './service-kind.ts';
 import { createService } from './service-registry.ts';
 import { ServiceLiveness } from './service-liveness.ts';
@@ -35,8 +38,8 @@ export class LiveService implements ChildService {
     return spec !== null && 'middlewares' in spec ? spec.middlewares : [];
   }
 
-  /** Takes over a specification from the next request on. `rows` are its servers' in the endpoint table. */
-  update(spec: ServiceSpec, rows: readonly number[]): void {
+  /** Takes over a specification from the next request on, and all endpoints of its set. */
+  update(spec: ServiceSpec, given: GivenEndpoints<HttpEndpointSpec>): void {
     let kind = this.#spec?.kind === spec.kind ? this.#kind : null;
     if (kind === null) {
       this.#kind?.retire();
@@ -44,8 +47,14 @@ export class LiveService implements ChildService {
     }
     this.#spec = spec;
     this.#kind = kind;
-    kind.update(spec, rows);
+    kind.update(spec, given);
     this.recompose();
+    this.#liveness.noteHealth(this.isUp);
+  }
+
+  /** Single endpoints change. */
+  patch(patch: EndpointPatch<HttpEndpointSpec>, rows: RowsByKey): void {
+    this.#kind?.patch?.(patch, rows);
     this.#liveness.noteHealth(this.isUp);
   }
 

@@ -2,9 +2,12 @@
 // `service-registry.ts` has under its name; what it is in configuration is the definition of the same kind in
 // `controlplane/config/service`.
 
+import type { EndpointPatch, HttpEndpointSpec } from '../../model/endpoint-set.ts';
+import type { RowsByKey } from '../../model/message/sync.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
+import type { GivenEndpoints } from '../live/endpoint-sets.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
 
 /** A service as those that hand requests on to it see it; the same object for as long as its name is there. */
@@ -22,8 +25,10 @@ export interface ChildService {
 export interface ServiceOfKind<Spec = ServiceSpec> {
   /** Something in it can answer. */
   readonly isUp: boolean;
-  /** Takes over a specification from the next request on. `rows` are its servers' in the endpoint table. */
-  update(spec: Spec, rows: readonly number[]): void;
+  /** Takes over a specification from the next request on, and all endpoints of its set. */
+  update(spec: Spec, given: GivenEndpoints<HttpEndpointSpec>): void;
+  /** Single endpoints change; left out by a kind that has none of its own. */
+  patch?(patch: EndpointPatch<HttpEndpointSpec>, rows: RowsByKey): void;
   handle(exchange: Exchange): void | Promise<void>;
   /** Health of a server may have changed. */
   refresh(): void;

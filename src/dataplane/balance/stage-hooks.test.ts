@@ -1,6 +1,7 @@
 // Whether the hooks of an exchange serve those they are for: a retry on status, a counter of requests in progress and a copy of
 // request bodies, each as a stage of a few lines, over real sockets, for both protocols on both sides.
 
+import { WRITTEN_FACTS, type HttpEndpointSpec } from '../../model/endpoint-set.ts';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
@@ -152,19 +153,20 @@ async function balancer(upstream: Protocol, names: readonly string[]): Promise<L
     } as unknown as UpstreamContext['resolver'],
   };
   const scheme = upstream === 'HTTP/2' ? 'h2c' : 'http';
-  const servers = [];
+  const endpoints: HttpEndpointSpec[] = [];
   for (const name of names) {
     const port = await origin(upstream, name);
     const url = `${scheme}://127.0.0.1:${port}`;
-    servers.push({ url, scheme, host: '127.0.0.1', port, path: '', preservePath: false, weight: 1 } as const);
+    const server = { url, scheme, host: '127.0.0.1', port, path: '', preservePath: false, weight: 1 } as const;
+    endpoints.push({ ...server, ...WRITTEN_FACTS, key: url });
   }
   const cookie = { name: 'to', secure: false, httpOnly: false, sameSite: null, maxAgeSeconds: 0, path: '/', domain: '', secret: 'k' }; // prettier-ignore
   const spec: LoadBalancerSpec = {
-    kind: 'loadBalancer', name: 's', strategy: 'wrr', servers, passHostHeader: true, transport: TRANSPORT, sticky: cookie,
+    kind: 'loadBalancer', name: 's', strategy: 'wrr', endpointSet: 's', passHostHeader: true, transport: TRANSPORT, sticky: cookie,
     healthCheck: null, passiveHealthCheck: null, slowStartMs: 0, middlewares: [],
   }; // prettier-ignore
   const service = new LoadBalancer('s', context as UpstreamContext, new Uint8Array(32)); // The part that is used.
-  service.update(spec, []);
+  service.update(spec, { endpoints, rows: {} });
   stops.push(async () => service.retire());
   return service;
 }

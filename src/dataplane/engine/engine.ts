@@ -22,6 +22,7 @@ import { FailureTrace } from '../upstream/failure-trace.ts';
 import { Resolver } from '../upstream/name/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
+import { EndpointSets, type StagedEndpointSets } from '../live/endpoint-sets.ts';
 import { buildParts, type LivePart } from '../live/live-part.ts';
 import { runAtOnce, runInSlices } from '../live/slices.ts';
 import { tcpServiceOf } from '../../model/tcp.ts';
@@ -49,7 +50,7 @@ export interface EngineOptions {
   readonly tcpInstrument: ConnectionInstrument;
   readonly udpInstrument: ConnectionInstrument;
   /** Failed requests have ejected a server of a service. */
-  readonly ejected: (service: string, serverUrl: string) => void;
+  readonly ejected: (service: string, endpoint: string) => void;
   /** Servers fail, or answer again. */
   readonly serversFailed: (reports: readonly FailureReport[]) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
@@ -67,6 +68,7 @@ function closeOneOf(places: Iterable<RestingPlace>): boolean {
 /** What the parts build with. */
 interface BuildContext extends EntryPointPlan {
   readonly rows: EndpointRows;
+  readonly endpointSets: StagedEndpointSets;
 }
 
 export class Engine {
@@ -77,6 +79,7 @@ export class Engine {
   readonly #parts: readonly LivePart<BuildContext>[];
   readonly #upstream: UpstreamContext;
   readonly #trace: FailureTrace;
+  readonly #endpointSets = new EndpointSets();
   readonly #resources: WorkerResources;
   readonly #tls: TlsStore;
   readonly #challenges = new Challenges();
@@ -98,9 +101,9 @@ export class Engine {
       workerSlots: options.workerSlots,
       budget: tables.of(connectionBudget),
       table: tables.of(endpointTable),
-      ejected: (service, serverUrl) => {
+      ejected: (service, endpoint) => {
         this.refreshHealth([service]);
-        options.ejected(service, serverUrl);
+        options.ejected(service, endpoint);
       },
       trace: this.#trace,
       keepOriginHeaders: instrument.needsOriginHeaders,
@@ -169,8 +172,11 @@ export class Engine {
   }
 
   *#build(delta: SnapshotDelta, rows: EndpointRows, opened: EntryPointRows): Generator<void, () => void> {
-    const commit = yield* buildParts(this.#parts, delta, { rows, ...this.entryPoints.plan(delta, opened) });
+    const endpointSets = this.#endpointSets.stage(delta);
+    const context = { rows, endpointSets, ...this.entryPoints.plan(delta, opened) };
+    const commit = yield* buildParts(this.#parts, delta, context);
     return () => {
+      endpointSets.commit();
       commit();
       this.#version = delta.version;
       this.#digest = delta.digest;

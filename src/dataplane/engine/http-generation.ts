@@ -13,6 +13,7 @@ import type { ServiceSurroundings } from '../balance/service-kind.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
 import { disabledFailure, FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
+import type { StagedEndpointSets } from '../live/endpoint-sets.ts';
 import type { LivePart } from '../live/live-part.ts';
 import { OBJECTS_PER_STEP } from '../live/slices.ts';
 import { StagedMap } from '../live/staged-map.ts';
@@ -32,6 +33,7 @@ export type ObserveRoute = (spec: RouteSpec, entryPoint: EntryPointSpec) => unkn
 /** What a delta comes with. */
 export interface HttpBuildContext {
   readonly rows: EndpointRows;
+  readonly endpointSets: StagedEndpointSets;
   readonly httpRoutings: HttpRoutingChanges;
 }
 
@@ -81,7 +83,7 @@ export class HttpGeneration implements LivePart<HttpBuildContext> {
   readonly #routeSpecs = new Map<string, RouteSpec>();
   readonly #children = new Map<string, Set<string>>();
   readonly #middlewares: LiveMiddlewares;
-  readonly #services: LiveServices<ServiceSpec, LiveService>;
+  readonly #services: LiveServices<'http', ServiceSpec, LiveService>;
   readonly #compiled = new Map<HttpRouting, CompiledRoutes>();
 
   constructor(upstream: UpstreamContext, resources: WorkerResources, observe: ObserveRoute) {
@@ -95,7 +97,11 @@ export class HttpGeneration implements LivePart<HttpBuildContext> {
           service,
         ),
     };
-    this.#services = new LiveServices((name) => new LiveService(name, surroundings));
+    this.#services = new LiveServices({
+      protocol: 'http',
+      keyOf: (name) => name,
+      create: (name) => new LiveService(name, surroundings),
+    });
     this.#middlewares = new LiveMiddlewares({
       ...resources,
       service: (name) => (exchange) => this.#callByName(name, exchange),
@@ -108,12 +114,13 @@ export class HttpGeneration implements LivePart<HttpBuildContext> {
     this.#services.get(service)?.refresh();
   }
 
-  *build(delta: SnapshotDelta, { rows, httpRoutings }: HttpBuildContext): Generator<void, () => void> {
+  *build(delta: SnapshotDelta, { rows, endpointSets, httpRoutings }: HttpBuildContext): Generator<void, () => void> {
     const middlewares = yield* this.#middlewares.build(delta);
     const commitServices = yield* this.#services.build({
       changed: delta.changed.services,
       removed: delta.removed.services,
-      rowsOf: (name) => rows[name] ?? [],
+      endpointSets,
+      rows,
     });
     for (const spec of Object.values<ServiceSpec>(delta.changed.services ?? {})) this.#checkReferences(spec);
     const { added, removed: left, changed: specs } = httpRoutings;

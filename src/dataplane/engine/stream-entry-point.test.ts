@@ -16,6 +16,7 @@ import {
   tcpRouteSpec,
 } from '../../../test/support/data-plane.ts';
 import { certificateFor, tlsGet } from '../../../test/support/tls-client.ts';
+import { WRITTEN_FACTS } from '../../model/endpoint-set.ts';
 import { DEFAULT_UPSTREAM_TLS } from '../../model/service.ts';
 import { ACME_TLS } from './challenges.ts';
 import type { Engine } from './engine.ts';
@@ -84,7 +85,7 @@ async function serve(web: string): Promise<void> {
         tcp: {
           kind: 'tcpLoadBalancer',
           name: 'tcp',
-          servers: [{ url: `127.0.0.1:${serverPort}`, host: '127.0.0.1', port: serverPort, isSecure: false }],
+          endpointSet: 'tcp',
           transport: {
             dialTimeoutMs: 30_000,
             dialKeepAliveMs: 15_000,
@@ -95,6 +96,13 @@ async function serve(web: string): Promise<void> {
           },
           healthCheck: null,
           passiveHealthCheck: null,
+        },
+      },
+      endpointSets: {
+        tcp: {
+          protocol: 'tcp',
+          name: 'tcp',
+          endpoints: [{ url: 's', host: '127.0.0.1', port: serverPort, isSecure: false, ...WRITTEN_FACTS, key: 's' }],
         },
       },
     }),

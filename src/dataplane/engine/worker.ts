@@ -131,7 +131,7 @@ const engine = new Engine({
     init.observe.metrics.enabled ? new ConnectionMetrics(metrics, init.observe.metrics, 'udp') : null,
     accessLog,
   ),
-  ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
+  ejected: (service, endpoint) => send({ kind: 'ejected', service, endpoint }),
   serversFailed: (reports) => send({ kind: 'failures', reports }),
   handlerFailed(exchange, error) {
     const unreported = failureLines.admit(performance.now());

@@ -5,6 +5,7 @@ import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/message/sync.ts';
 import { tcpServiceKey, type TcpMiddlewareSpec, type TcpRouteSpec, type TcpServiceSpec } from '../../model/tcp.ts';
 import { LiveServices } from '../balance/live-services.ts';
+import type { StagedEndpointSets } from '../live/endpoint-sets.ts';
 import type { LivePart } from '../live/live-part.ts';
 import { OBJECTS_PER_STEP } from '../live/slices.ts';
 import { StagedMap } from '../live/staged-map.ts';
@@ -29,6 +30,7 @@ export interface TcpRoutingChanges {
 /** What a delta comes with. */
 export interface TcpBuildContext {
   readonly rows: EndpointRows;
+  readonly endpointSets: StagedEndpointSets;
   readonly tcpRoutings: TcpRoutingChanges;
   /** An entry point as it will be. */
   readonly specOf: (entryPoint: string) => EntryPointSpec;
@@ -47,13 +49,17 @@ export class TcpGeneration implements LivePart<TcpBuildContext> {
   readonly #routings = new Set<TcpRouting>();
   readonly #inFlight: KeyedCounts;
   readonly #observe: ObserveTcpRoute;
-  readonly #services: LiveServices<TcpServiceSpec, TcpService>;
+  readonly #services: LiveServices<'tcp', TcpServiceSpec, TcpService>;
   readonly #gates = new Map<string, TcpGate>();
   readonly #specs = new Map<string, TcpRouteSpec>();
 
   constructor(context: TcpContext, inFlight: KeyedCounts, observe: ObserveTcpRoute) {
     const surroundings: TcpServiceSurroundings = { context, service: (name) => this.#services.find(name) };
-    this.#services = new LiveServices((name) => new TcpService(name, surroundings));
+    this.#services = new LiveServices({
+      protocol: 'tcp',
+      keyOf: tcpServiceKey,
+      create: (name) => new TcpService(name, surroundings),
+    });
     this.#inFlight = inFlight;
     this.#observe = observe;
   }
@@ -63,7 +69,10 @@ export class TcpGeneration implements LivePart<TcpBuildContext> {
     this.#services.get(service)?.refresh();
   }
 
-  *build(delta: SnapshotDelta, { rows, tcpRoutings, specOf }: TcpBuildContext): Generator<void, () => void> {
+  *build(
+    delta: SnapshotDelta,
+    { rows, endpointSets, tcpRoutings, specOf }: TcpBuildContext,
+  ): Generator<void, () => void> {
     const gates = new StagedMap(this.#gates);
     for (const spec of Object.values<TcpMiddlewareSpec>(delta.changed.tcpMiddlewares ?? {})) {
       gates.set(spec.name, createTcpGate(spec, this.#inFlight));
@@ -71,7 +80,8 @@ export class TcpGeneration implements LivePart<TcpBuildContext> {
     const commitServices = yield* this.#services.build({
       changed: delta.changed.tcpServices,
       removed: delta.removed.tcpServices,
-      rowsOf: (name) => rows[tcpServiceKey(name)] ?? [],
+      endpointSets,
+      rows,
     });
     const specs = new StagedMap(this.#specs);
     const removed = delta.removed.tcpRoutes ?? [];

@@ -2,8 +2,9 @@
 
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { UdpRouteSpec, UdpServiceSpec } from '../../model/udp.ts';
+import { udpServiceKey, type UdpRouteSpec, type UdpServiceSpec } from '../../model/udp.ts';
 import { LiveServices } from '../balance/live-services.ts';
+import type { StagedEndpointSets } from '../live/endpoint-sets.ts';
 import type { LivePart } from '../live/live-part.ts';
 import { StagedMap } from '../live/staged-map.ts';
 import type { FailureTrace } from '../upstream/failure-trace.ts';
@@ -21,6 +22,7 @@ export interface UdpRoute {
 
 /** What a delta comes with. */
 export interface UdpBuildContext {
+  readonly endpointSets: StagedEndpointSets;
   /** An entry point as it will be. */
   readonly specOf: (entryPoint: string) => EntryPointSpec;
 }
@@ -31,7 +33,7 @@ export type ObserveUdpRoute = (spec: UdpRouteSpec, entryPoint: EntryPointSpec) =
 export class UdpGeneration implements LivePart<UdpBuildContext> {
   readonly resolver: Resolver;
   readonly #observe: ObserveUdpRoute;
-  readonly #services: LiveServices<UdpServiceSpec, UdpService>;
+  readonly #services: LiveServices<'udp', UdpServiceSpec, UdpService>;
   readonly #specs = new Map<string, UdpRouteSpec>();
   #routes: ReadonlyMap<string, UdpRoute> = new Map();
   readonly #listeners = new Set<() => void>();
@@ -39,7 +41,11 @@ export class UdpGeneration implements LivePart<UdpBuildContext> {
   constructor(resolver: Resolver, trace: FailureTrace, observe: ObserveUdpRoute) {
     this.resolver = resolver;
     const surroundings = { resolver, trace, service: (name: string) => this.#services.get(name) };
-    this.#services = new LiveServices((name) => new UdpService(name, surroundings));
+    this.#services = new LiveServices({
+      protocol: 'udp',
+      keyOf: udpServiceKey,
+      create: (name) => new UdpService(name, surroundings),
+    });
     this.#observe = observe;
   }
 
@@ -57,14 +63,20 @@ export class UdpGeneration implements LivePart<UdpBuildContext> {
   }
 
   /** Sessions stay with their server for as long as the router and the server are there. */
-  *build({ changed, removed }: SnapshotDelta, { specOf }: UdpBuildContext): Generator<void, () => void> {
+  *build({ changed, removed }: SnapshotDelta, { endpointSets, specOf }: UdpBuildContext): Generator<void, () => void> {
     const entryPoints = new Set(Object.keys(changed.entryPoints ?? {}));
     const parts = [changed.udpServices, changed.udpRoutes, removed.udpServices, removed.udpRoutes];
-    if (entryPoints.size === 0 && parts.every((part) => Object.keys(part ?? {}).length === 0)) return () => {};
+    if (
+      entryPoints.size === 0 &&
+      !endpointSets.hasPatches &&
+      parts.every((part) => Object.keys(part ?? {}).length === 0)
+    )
+      return () => {};
     const commitServices = yield* this.#services.build({
       changed: changed.udpServices,
       removed: removed.udpServices,
-      rowsOf: () => [],
+      endpointSets,
+      rows: {},
     });
     const specs = new StagedMap(this.#specs);
     for (const name of removed.udpRoutes ?? []) specs.delete(name);

@@ -5,6 +5,7 @@ import { isTcpCatchAll, TCP_RULES } from '../../../dataplane/match/tcp-matcher.t
 import type { EntryPointSpec } from '../../../model/entry-point.ts';
 import { isOverTls, type RouteSpec } from '../../../model/route.ts';
 import type { SnapshotSections } from '../../../model/snapshot.ts';
+import { tcpServiceKey } from '../../../model/tcp.ts';
 import type { CertificateSpec } from '../../../model/tls.ts';
 import { tcpCertificateOwner, tcpTransportSpec } from '../../config/routing/tcp-options.ts';
 import type { TcpServices } from '../../config/service/define.ts';
@@ -18,6 +19,7 @@ import { compileTcpMiddlewares, compileTcpRoutes } from './tcp-routes.ts';
 
 export interface CompiledTcp {
   readonly sections: Pick<SnapshotSections, 'tcpRoutes' | 'tcpMiddlewares' | 'tcpServices'>;
+  readonly endpointSets: SnapshotSections['endpointSets'];
   /** Shown to servers. */
   readonly certificates: ReadonlyMap<string, CertificateSpec>;
 }
@@ -26,6 +28,8 @@ export function compileTcp(compilation: Compilation, tlsOptions: CompiledTlsOpti
   const { install, objects } = compilation;
   const family: ServiceFamily<TcpServices> = {
     section: 'tcpServices',
+    protocol: 'tcp',
+    setOf: tcpServiceKey,
     definitions: TCP_SERVICES,
     lostShare: 'what would be its share goes nowhere',
     transport(service, reference, option) {
@@ -33,7 +37,8 @@ export function compileTcp(compilation: Compilation, tlsOptions: CompiledTlsOpti
       return own === null ? install.tcpServersTransport : tcpTransportSpec(own.name, own.options);
     },
   };
-  const services = new ServiceGraph(compilation, family, compileServices(compilation, family)).resolve();
+  const graph = new ServiceGraph(compilation, family, compileServices(compilation, family));
+  const { services, endpointSets } = graph.resolve();
   const middlewares = compileTcpMiddlewares(compilation);
   const routes = compileTcpRoutes(compilation, { middlewares, services, tlsOptions });
   const certificates = new Map<string, CertificateSpec>();
@@ -47,6 +52,7 @@ export function compileTcp(compilation: Compilation, tlsOptions: CompiledTlsOpti
       tcpMiddlewares: Object.fromEntries(middlewares),
       tcpServices: Object.fromEntries(services),
     },
+    endpointSets,
     certificates,
   };
 }

@@ -1,7 +1,7 @@
 // The UDP part of a configuration, compiled: services with their servers taken apart, and one router for each entry point.
 
 import type { SnapshotSections } from '../../../model/snapshot.ts';
-import type { UdpRouteSpec } from '../../../model/udp.ts';
+import { udpServiceKey, type UdpRouteSpec } from '../../../model/udp.ts';
 import { udpRouterOptions, type UdpRouterOptions } from '../../config/routing/udp-options.ts';
 import type { UdpServices } from '../../config/service/define.ts';
 import { UDP_SERVICES } from '../../config/service/registry.ts';
@@ -14,15 +14,23 @@ import { compileServices, type ServiceFamily } from '../service/services.ts';
 
 const FAMILY: ServiceFamily<UdpServices> = {
   section: 'udpServices',
+  protocol: 'udp',
+  setOf: udpServiceKey,
   definitions: UDP_SERVICES,
   lostShare: 'what would be its share goes nowhere',
   transport: () => null,
 };
 
-export function compileUdp(compilation: Compilation): Pick<SnapshotSections, 'udpRoutes' | 'udpServices'> {
-  const services = new ServiceGraph(compilation, FAMILY, compileServices(compilation, FAMILY)).resolve();
+export function compileUdp(
+  compilation: Compilation,
+): Pick<SnapshotSections, 'udpRoutes' | 'udpServices' | 'endpointSets'> {
+  const { services, endpointSets } = new ServiceGraph(
+    compilation,
+    FAMILY,
+    compileServices(compilation, FAMILY),
+  ).resolve();
   const routes = compileRoutes(compilation, services);
-  return { udpRoutes: Object.fromEntries(routes), udpServices: Object.fromEntries(services) };
+  return { udpRoutes: Object.fromEntries(routes), udpServices: Object.fromEntries(services), endpointSets };
 }
 
 function compileRoutes(

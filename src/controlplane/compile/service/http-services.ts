@@ -1,13 +1,13 @@
 // Services of HTTP, with those that the program brings along.
 
-import type { ServiceSpec } from '../../../model/service.ts';
 import { transportSpec } from '../../config/routing/transport-options.ts';
 import type { HttpServices } from '../../config/service/define.ts';
 import { HTTP_SERVICES } from '../../config/service/registry.ts';
 import { DISABLED_STATUS } from '../../../model/route.ts';
 import type { Compilation } from '../compilation.ts';
 import type { CompiledMiddlewares } from '../middlewares.ts';
-import { ServiceGraph } from './service-graph.ts';
+import type { InternalServices } from '../internal-services.ts';
+import { ServiceGraph, type ResolvedServices } from './service-graph.ts';
 import { compileServices, type ServiceFamily } from './services.ts';
 import { resolveTransport } from './transports.ts';
 
@@ -15,10 +15,12 @@ import { resolveTransport } from './transports.ts';
 export function compileHttpServices(
   compilation: Compilation,
   middlewares: CompiledMiddlewares,
-  internalServices: Readonly<Record<string, ServiceSpec>>,
-): ReadonlyMap<string, ServiceSpec> {
+  internal: InternalServices,
+): ResolvedServices<HttpServices> {
   const family: ServiceFamily<HttpServices> = {
     section: 'services',
+    protocol: 'http',
+    setOf: (service) => service,
     definitions: HTTP_SERVICES,
     lostShare: `its share of the requests is answered ${DISABLED_STATUS}`,
     transport(service, reference, option) {
@@ -27,7 +29,8 @@ export function compileHttpServices(
     },
   };
   const nodes = compileServices(compilation, family);
-  const services = new ServiceGraph(compilation, family, nodes, { middlewares, given: internalServices }).resolve();
-  for (const [name, spec] of Object.entries(internalServices)) services.set(name, spec);
-  return services;
+  const graph = new ServiceGraph(compilation, family, nodes, { middlewares, given: internal.services });
+  const { services, endpointSets } = graph.resolve();
+  for (const [name, spec] of Object.entries(internal.services)) services.set(name, spec);
+  return { services, endpointSets: { ...endpointSets, ...internal.endpointSets } };
 }

@@ -2,6 +2,7 @@
 // services, services that stages ask. One that cannot be used makes unusable what names it, which may go on in any direction, so
 // it is repeated until nothing changes.
 
+import type { EndpointSetSpec } from '../../../model/endpoint-set.ts';
 import { DISABLED_STATUS } from '../../../model/route.ts';
 import type { ChildSpec } from '../../../model/service.ts';
 import type { ServiceProtocol } from '../../config/service/define.ts';
@@ -19,6 +20,12 @@ interface Followed {
   readonly followsHealth?: boolean;
   readonly healthCheck?: object | null;
   readonly passiveHealthCheck?: object | null;
+}
+
+/** Services that can be used by name, and the endpoints of those that have any. */
+export interface ResolvedServices<P extends ServiceProtocol> {
+  readonly services: Map<string, P['spec']>;
+  readonly endpointSets: Record<string, EndpointSetSpec>;
 }
 
 export class ServiceGraph<P extends ServiceProtocol> {
@@ -47,13 +54,15 @@ export class ServiceGraph<P extends ServiceProtocol> {
     this.#given = given;
   }
 
-  /** Follows all references; what is wrong is reported. The specifications of those that can be used, by name. */
-  resolve(): Map<string, P['spec']> {
+  /** Follows all references; what is wrong is reported. */
+  resolve(): ResolvedServices<P> {
     this.#noteUses();
     this.#refuseCycles();
     do this.#dropUnusable();
     while (this.#refuseWithoutHealth());
-    return new Map([...this.#nodes].map(([name, node]) => [name, this.#finish(node)]));
+    const services = new Map([...this.#nodes].map(([name, node]) => [name, this.#finish(node)]));
+    const sets = [...this.#nodes.values()].flatMap(({ endpoints }) => endpoints ?? []);
+    return { services, endpointSets: Object.fromEntries(sets.map((set) => [set.name, set])) };
   }
 
   #isUsable(name: string): boolean {

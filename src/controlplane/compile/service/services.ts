@@ -1,22 +1,21 @@
 // Services of a protocol in the data plane's terms, each by the definition of its kind. Who hands on to whom is followed
 // afterwards; see service-graph.ts.
 
-import { indexInSource } from '../../../schema/forgiving.ts';
 import type { PathSegment } from '../../../schema/decode-context.ts';
-import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
+import type { EndpointProtocol, EndpointSetSpec } from '../../../model/endpoint-set.ts';
 import type { ChildSpec } from '../../../model/service.ts';
-import type {
-  ServiceDefinition,
-  ServiceProtocol,
-  ServiceReference,
-  WrittenServers,
-} from '../../config/service/define.ts';
+import type { ServiceSection } from '../../config/routing/provided-endpoints.ts';
+import type { ServiceDefinition, ServiceProtocol, ServiceReference } from '../../config/service/define.ts';
 import type { ServiceOptions } from '../../config/service/registry.ts';
 import type { Compilation } from '../compilation.ts';
 import { qualify, type Compiled } from '../compiled.ts';
+import { compileEndpointSet } from './endpoint-sets.ts';
 
 export interface ServiceFamily<P extends ServiceProtocol> {
-  readonly section: 'services' | 'tcpServices' | 'udpServices';
+  readonly section: ServiceSection;
+  readonly protocol: EndpointProtocol;
+  /** The name of the set of a service's endpoints. */
+  readonly setOf: (service: string) => string;
   readonly definitions: readonly ServiceDefinition<P>[];
   /** What becomes of the share of a service that cannot be used. */
   readonly lostShare: string;
@@ -35,6 +34,8 @@ export interface ServiceNode<P extends ServiceProtocol> {
   /** In the order of `children`, each the first that names it. */
   readonly references: readonly ServiceReference[];
   readonly spec: P['spec'];
+  /** Null for one without endpoints of its own. */
+  readonly endpoints: EndpointSetSpec | null;
 }
 
 export function compileServices<P extends ServiceProtocol>(
@@ -64,48 +65,22 @@ function compileService<P extends ServiceProtocol>(
   const { kind, servers: written } = definition;
   const { findings, memory } = compilation;
   const options = all[kind]!;
-  const servers = written === undefined ? [] : readServers(service, kind, options, written, compilation);
+  const { section, protocol } = family;
+  const endpointSet = family.setOf(name);
+  const endpoints =
+    written === undefined
+      ? null
+      : compileEndpointSet(endpointSet, service, { section, protocol, kind, options, written }, compilation);
   const { children, references } = childrenOnce(service, kind, definition.references?.(options) ?? [], compilation);
   const spec = definition.compile(options, {
     name,
-    servers,
+    endpointSet,
     children,
     transport: (reference) => family.transport(service, reference, [kind, 'serversTransport']),
     qualify: (reference) => qualify(reference, provider),
     warn: (code, message, option) => findings.report(service, 'warning', code, message, [kind, ...option]),
   });
-  return { service, kind, references, spec: memory.services.keep(options, spec) as P['spec'] };
-}
-
-/** Those that can be used. One that cannot costs itself while another one is left. */
-function readServers<P extends ServiceProtocol>(
-  service: Compiled<unknown>,
-  kind: string,
-  options: object,
-  written: WrittenServers<P, object, unknown>,
-  { findings }: Compilation,
-): readonly P['server'][] {
-  const { option, without } = written;
-  const given = written.of(options);
-  if (given.length === 0) {
-    findings.report(service, 'warning', 'no-servers', `the service has no servers: ${without}`, [kind]);
-  }
-  const servers: P['server'][] = [];
-  const unusable: { readonly code: DiagnosticCode; readonly message: string; readonly at: readonly PathSegment[] }[] =
-    [];
-  for (const [index, one] of given.entries()) {
-    const at = [kind, 'servers', indexInSource(given, index), option];
-    const server = written.read(one, (severity, code, message) => {
-      if (severity === 'error') unusable.push({ code, message, at });
-      else findings.report(service, severity, code, message, at);
-    });
-    if (server !== null) servers.push(server);
-  }
-  for (const { code, message, at } of unusable) {
-    if (servers.length === 0) findings.report(service, 'error', code, message, at);
-    else findings.report(service, 'warning', code, `${message}; this server is left out`, at);
-  }
-  return servers;
+  return { service, kind, references, spec: memory.services.keep(options, spec) as P['spec'], endpoints };
 }
 
 /** Of one that is named again the weights are added. */

@@ -12,7 +12,7 @@ import { integer, list, object, required, string, withDefault, type Schema } fro
 
 /** What services of a protocol are made of. */
 export interface ServiceProtocol {
-  readonly server: object;
+  readonly server: { readonly url: string };
   readonly spec: object;
   readonly transport: object | null;
 }
@@ -64,8 +64,8 @@ export interface WrittenServers<P extends ServiceProtocol, Options, Given> {
 export interface ServiceContext<P extends ServiceProtocol> {
   /** Qualified. */
   readonly name: string;
-  /** Those of the options that can be used. */
-  readonly servers: readonly P['server'][];
+  /** Name of the set of its endpoints, which are its servers and those that its provider gives it. */
+  readonly endpointSet: string;
   /** What `references` has named: qualified, each once. */
   readonly children: readonly ChildSpec[];
   /** The transport that the option `serversTransport` names; the usual one for none, or one that cannot be used. */

@@ -146,11 +146,11 @@ export const loadBalancerService = defineService<HttpServices, Infer<typeof load
     read: parseServer,
     without: 'requests are answered 503',
   },
-  compile: (options, { name, servers, transport, qualify }) => ({
+  compile: (options, { name, endpointSet, transport, qualify }) => ({
     kind: 'loadBalancer',
     name,
     strategy: options.strategy,
-    servers,
+    endpointSet,
     passHostHeader: options.passHostHeader,
     transport: transport(options.serversTransport),
     sticky: stickyCookie(name, options.sticky),

@@ -89,12 +89,12 @@ export const tcpLoadBalancerService = defineService<TcpServices, Infer<typeof lo
     },
     without: 'connections are closed',
   },
-  compile(options, { name, servers, transport }) {
+  compile(options, { name, endpointSet, transport }) {
     const { proxyProtocol: header, terminationDelay, healthCheck: check } = options;
     return {
       kind: 'tcpLoadBalancer',
       name,
-      servers,
+      endpointSet,
       transport: {
         ...transport(options.serversTransport),
         ...(header === undefined ? {} : { proxyProtocol: header.version === 1 ? 1 : 2 }),

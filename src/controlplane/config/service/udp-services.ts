@@ -30,7 +30,7 @@ export const udpLoadBalancerService = defineService<UdpServices, Infer<typeof lo
     },
     without: WITHOUT,
   },
-  compile: (_, { name, servers }) => ({ kind: 'udpLoadBalancer', name, servers }),
+  compile: (_, { name, endpointSet }) => ({ kind: 'udpLoadBalancer', name, endpointSet }),
 });
 
 const weighted = object({
