@@ -18,9 +18,11 @@ import { CompileMemory } from '../compile/compile-memory.ts';
 import { danglingNames } from '../compile/consistent.ts';
 import type { InternalServices } from '../compile/internal-services.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
+import { compileEndpointPatches, type ProviderEndpoints } from '../compile/service/endpoint-patches.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import { OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
+import { isWhole, patchRouting, type RoutingPatch } from '../config/routing/patch-routing.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
@@ -28,6 +30,7 @@ import { createProviders } from '../providers/registry.ts';
 import { DisabledLog } from './disabled-log.ts';
 import { LastGood } from './last-good.ts';
 import { differencesBetween, isSame, pinDiagnostic, pinStatus, writtenPlaces, type PinStatus } from './pin.ts';
+import { PendingChanges } from './pending-changes.ts';
 import { ProviderRuns } from './provider-runs.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 import { decodeForms, WrittenForms } from './written-forms.ts';
@@ -85,6 +88,9 @@ export class Pipeline {
   readonly #received = new Set<string>();
   readonly #memory = new CompileMemory();
   #result: CompileResult | null = null;
+  /** What was compiled last is what is in force, all of it. */
+  #isNewest = false;
+  readonly #pending = new PendingChanges();
   readonly #lastGood = new LastGood();
   #savedRevision = 0;
   /** With last good forms in the place of what cannot be read. */
@@ -111,7 +117,7 @@ export class Pipeline {
     this.#disabled = new DisabledLog(options.log);
     this.#changes = new SerialRunner(options.log, 'a change could not be put into force');
     const { log, patienceMs = START_PATIENCE_MS } = options;
-    this.#runs = new ProviderRuns({ log, patienceMs, received: (config) => this.#receive(config) });
+    this.#runs = new ProviderRuns({ log, patienceMs, received: (provider, change) => this.#receive(provider, change) });
     options.history.compileForms = (snapshot) => this.#compileForms(snapshot);
     for (const form of options.lastGoodForms?.saved ?? []) this.#remember(form);
     this.#providers = [...(options.providers ?? providersOf(options)), ...(options.moreProviders ?? [])];
@@ -146,7 +152,10 @@ export class Pipeline {
     const { history } = this.#options;
     // Without its content, it is better not to say that it is in force.
     if (history.pinned !== null && history.get(history.pinned) === null) history.pin(null);
-    const built = this.#builder.build(this.#firstSections())!;
+    const first = this.#firstSections();
+    this.#isNewest &&= first === this.result.sections;
+    this.#pending.take();
+    const built = this.#builder.build(first)!;
     this.#isStarted = true;
     this.#received.clear();
     this.#noteSnapshot(built.snapshot);
@@ -230,7 +239,7 @@ export class Pipeline {
 
   /** Takes a provider's configuration from somewhere else than its own watch: the API, an embedding program. */
   async replace(config: RoutingConfig): Promise<void> {
-    this.#receive(config);
+    this.#receive(config.provider, config);
     this.#apply();
     await this.#changes.settled;
   }
@@ -277,11 +286,18 @@ export class Pipeline {
     await this.#changes.settled;
   }
 
-  #receive(config: RoutingConfig): void {
-    this.#configs.set(config.provider, config);
-    this.#received.add(config.provider);
+  #receive(provider: string, change: RoutingConfig | RoutingPatch): void {
+    const before = this.#configs.get(provider);
+    if (isWhole(change) || before === undefined) {
+      if (isWhole(change)) this.#configs.set(provider, change);
+      this.#pending.compileAll();
+    } else {
+      this.#configs.set(provider, patchRouting(before, change));
+      this.#pending.note(provider, change);
+    }
+    this.#received.add(provider);
     if (!this.#isStarted || this.#publisher === null) return;
-    const since = this.#options.clock.now() - (this.#applied.get(config.provider) ?? Number.NEGATIVE_INFINITY);
+    const since = this.#options.clock.now() - (this.#applied.get(provider) ?? Number.NEGATIVE_INFINITY);
     // The first change at once, then one per period: the newest.
     this.#schedule(this.#install.providersThrottleMs - since);
   }
@@ -303,6 +319,7 @@ export class Pipeline {
 
   async #applyAnew(): Promise<void> {
     this.#isDue = true;
+    this.#pending.compileAll();
     await this.#changes.run(() => this.#applyDue());
   }
 
@@ -320,15 +337,35 @@ export class Pipeline {
       const now = this.#options.clock.now();
       for (const provider of this.#received) this.#applied.set(provider, now);
       this.#received.clear();
+      const endpoints = this.#pending.take();
+      if (endpoints !== null && (await this.#applyEndpoints(endpoints))) continue;
       await this.#parseRules([...this.#configs.values()]);
       const before = this.#result;
       const after = this.#compile();
       this.#tellHeldBack(before, after);
       const wanted = this.#wanted();
-      if (!this.#holdsTogether(wanted)) continue;
+      const holdsTogether = this.#holdsTogether(wanted);
+      this.#isNewest &&= holdsTogether && wanted === after.sections;
+      if (!holdsTogether) continue;
       const built = this.#builder.build(wanted);
       if (built?.delta != null) await this.#publish(built.snapshot, built.delta);
     }
+  }
+
+  /** False when more has to be done than to change endpoints of what is in force. */
+  async #applyEndpoints(changes: readonly ProviderEndpoints[]): Promise<boolean> {
+    const patches = this.#isNewest ? compileEndpointPatches(this.result, changes) : null;
+    if (patches === null) return false;
+    this.#inForce = this.#inForce.map((config) => {
+      const { endpoints } = this.#configs.get(config.provider) ?? config;
+      return endpoints === config.endpoints || endpoints === undefined ? config : { ...config, endpoints };
+    });
+    const built = this.#builder.patch(patches);
+    if (built === null) return true;
+    const { endpointSets } = built.snapshot;
+    this.#result = { ...this.result, sections: { ...this.result.sections, endpointSets } };
+    await this.#publish(built.snapshot, built.delta!);
+    return true;
   }
 
   #pinned(): HistoryEntry | null {
@@ -428,8 +465,10 @@ export class Pipeline {
     let compiled: CompileResult;
     try {
       compiled = this.#compileKeeping([...this.#configs.values()]);
+      this.#isNewest = true;
     } catch (error) {
       this.#options.log.error('the configuration cannot be compiled', { error: describeError(error) });
+      this.#isNewest = false;
       const before = this.#result ?? compile(this.#install, [], this.#options.internalServices);
       const said = before.diagnostics.filter(({ code }) => code !== 'compile-failed');
       compiled = { ...before, diagnostics: [...said, compileFailed(error, this.#install.source)] };

@@ -5,14 +5,13 @@ import { isTcpCatchAll, TCP_RULES } from '../../../dataplane/match/tcp-matcher.t
 import type { EntryPointSpec } from '../../../model/entry-point.ts';
 import { isOverTls, type RouteSpec } from '../../../model/route.ts';
 import type { SnapshotSections } from '../../../model/snapshot.ts';
-import { tcpServiceKey } from '../../../model/tcp.ts';
 import type { CertificateSpec } from '../../../model/tls.ts';
 import { tcpCertificateOwner, tcpTransportSpec } from '../../config/routing/tcp-options.ts';
 import type { TcpServices } from '../../config/service/define.ts';
-import { TCP_SERVICES } from '../../config/service/registry.ts';
 import type { Compilation } from '../compilation.ts';
 import { resolveTransport } from '../service/transports.ts';
 import { ServiceGraph } from '../service/service-graph.ts';
+import { SERVICE_SECTIONS } from '../service/service-sections.ts';
 import { compileServices, type ServiceFamily } from '../service/services.ts';
 import { clientCertificates, type CompiledTlsOptions } from '../tls.ts';
 import { compileTcpMiddlewares, compileTcpRoutes } from './tcp-routes.ts';
@@ -27,10 +26,7 @@ export interface CompiledTcp {
 export function compileTcp(compilation: Compilation, tlsOptions: CompiledTlsOptions): CompiledTcp {
   const { install, objects } = compilation;
   const family: ServiceFamily<TcpServices> = {
-    section: 'tcpServices',
-    protocol: 'tcp',
-    setOf: tcpServiceKey,
-    definitions: TCP_SERVICES,
+    ...SERVICE_SECTIONS.tcpServices,
     lostShare: 'what would be its share goes nowhere',
     transport(service, reference, option) {
       const own = resolveTransport(compilation, 'tcpServersTransports', service, reference, option);

@@ -1,22 +1,19 @@
 // The UDP part of a configuration, compiled: services with their servers taken apart, and one router for each entry point.
 
 import type { SnapshotSections } from '../../../model/snapshot.ts';
-import { udpServiceKey, type UdpRouteSpec } from '../../../model/udp.ts';
+import type { UdpRouteSpec } from '../../../model/udp.ts';
 import { udpRouterOptions, type UdpRouterOptions } from '../../config/routing/udp-options.ts';
 import type { UdpServices } from '../../config/service/define.ts';
-import { UDP_SERVICES } from '../../config/service/registry.ts';
 import type { Compilation } from '../compilation.ts';
 import type { Compiled } from '../compiled.ts';
 import { entryPointsFor, resolveEntryPoints } from '../router-places.ts';
 import { salvage } from '../salvage.ts';
 import { ServiceGraph } from '../service/service-graph.ts';
+import { SERVICE_SECTIONS } from '../service/service-sections.ts';
 import { compileServices, type ServiceFamily } from '../service/services.ts';
 
 const FAMILY: ServiceFamily<UdpServices> = {
-  section: 'udpServices',
-  protocol: 'udp',
-  setOf: udpServiceKey,
-  definitions: UDP_SERVICES,
+  ...SERVICE_SECTIONS.udpServices,
   lostShare: 'what would be its share goes nowhere',
   transport: () => null,
 };

@@ -2,12 +2,12 @@
 
 import { transportSpec } from '../../config/routing/transport-options.ts';
 import type { HttpServices } from '../../config/service/define.ts';
-import { HTTP_SERVICES } from '../../config/service/registry.ts';
 import { DISABLED_STATUS } from '../../../model/route.ts';
 import type { Compilation } from '../compilation.ts';
 import type { CompiledMiddlewares } from '../middlewares.ts';
 import type { InternalServices } from '../internal-services.ts';
 import { ServiceGraph, type ResolvedServices } from './service-graph.ts';
+import { SERVICE_SECTIONS } from './service-sections.ts';
 import { compileServices, type ServiceFamily } from './services.ts';
 import { resolveTransport } from './transports.ts';
 
@@ -18,10 +18,7 @@ export function compileHttpServices(
   internal: InternalServices,
 ): ResolvedServices<HttpServices> {
   const family: ServiceFamily<HttpServices> = {
-    section: 'services',
-    protocol: 'http',
-    setOf: (service) => service,
-    definitions: HTTP_SERVICES,
+    ...SERVICE_SECTIONS.services,
     lostShare: `its share of the requests is answered ${DISABLED_STATUS}`,
     transport(service, reference, option) {
       const own = resolveTransport(compilation, 'serversTransports', service, reference, option);

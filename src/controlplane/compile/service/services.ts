@@ -2,21 +2,16 @@
 // afterwards; see service-graph.ts.
 
 import type { PathSegment } from '../../../schema/decode-context.ts';
-import type { EndpointProtocol, EndpointSetSpec } from '../../../model/endpoint-set.ts';
+import type { EndpointSetSpec } from '../../../model/endpoint-set.ts';
 import type { ChildSpec } from '../../../model/service.ts';
-import type { ServiceSection } from '../../config/routing/provided-endpoints.ts';
 import type { ServiceDefinition, ServiceProtocol, ServiceReference } from '../../config/service/define.ts';
 import type { ServiceOptions } from '../../config/service/registry.ts';
 import type { Compilation } from '../compilation.ts';
 import { qualify, type Compiled } from '../compiled.ts';
 import { compileEndpointSet } from './endpoint-sets.ts';
+import { definitionOf, type ServiceSectionRow } from './service-sections.ts';
 
-export interface ServiceFamily<P extends ServiceProtocol> {
-  readonly section: ServiceSection;
-  readonly protocol: EndpointProtocol;
-  /** The name of the set of a service's endpoints. */
-  readonly setOf: (service: string) => string;
-  readonly definitions: readonly ServiceDefinition<P>[];
+export interface ServiceFamily<P extends ServiceProtocol> extends ServiceSectionRow<P> {
   /** What becomes of the share of a service that cannot be used. */
   readonly lostShare: string;
   /** The transport of this name, or the usual one; what is wrong with the reference is reported at the option. */
@@ -45,8 +40,7 @@ export function compileServices<P extends ServiceProtocol>(
   const nodes = new Map<string, ServiceNode<P>>();
   for (const service of compilation.objects[family.section].values()) {
     const options = service.object.value;
-    // Exactly one kind is there: decoding has seen to it.
-    const definition = family.definitions.find(({ kind }) => options?.[kind] !== undefined);
+    const definition = definitionOf(family.definitions, options);
     if (options === null || definition === undefined) continue;
     const node = compileService(service, options, definition, family, compilation);
     if (service.errors.length === 0) nodes.set(service.name, node);
