@@ -34,7 +34,7 @@ export class Compilation {
   /** Endpoints that the provider of a service gives it. */
   providedTo({ provider, object }: Compiled<unknown>, section: ServiceSection): readonly ProvidedEndpoint[] {
     const config = this.#configs.find((one) => one.provider === provider && one.endpoints !== undefined);
-    return config?.endpoints?.get(providedKey(section, object.name)) ?? [];
+    return config?.endpoints?.get(providedKey(section, object.name))?.endpoints ?? [];
   }
 
   /** The place of a provider in the order of precedence. */

@@ -4,7 +4,6 @@
 
 import {
   endpointDifference,
-  patchEndpoints,
   type EndpointPatch,
   type EndpointSetSpec,
   type EndpointSpec,
@@ -19,6 +18,9 @@ type Sets = SnapshotSections['endpointSets'];
 type PlainSection = Exclude<SectionName, 'endpointSets'>;
 
 const PLAIN_SECTIONS = SECTION_NAMES.filter((name): name is PlainSection => name !== 'endpointSets');
+
+/** The places of so many endpoints are not looked up for the first of them that changes. */
+const LARGE_SET = 1_000;
 
 export interface BuiltSnapshot {
   readonly snapshot: Snapshot;
@@ -37,6 +39,11 @@ export class SnapshotBuilder {
   readonly #lastVersion: number;
   #previous: Snapshot | null = null;
   readonly #digest = new ContentDigest();
+  /** Where each endpoint stands, of sets that are large or have changed: to look for it would cost more than everything else. */
+  readonly #places = new Map<
+    string,
+    { readonly endpoints: readonly unknown[]; readonly places: Map<string, number> }
+  >();
 
   /** `lastVersion` is that of an earlier life of the process: numbers go on from there. */
   constructor(lastVersion = 0) {
@@ -73,14 +80,15 @@ export class SnapshotBuilder {
     const endpoints: Record<string, EndpointPatch> = {};
     for (const [name, { changed, removed }] of Object.entries(patches)) {
       const set = sets[name]!;
-      const known = knownOf(set, [...changed.map(({ key }) => key), ...removed]);
+      const places = this.#placesOf(set);
+      const known = (key: string): EndpointSpec | undefined => set.endpoints[places.get(key) ?? -1];
       const patch = {
-        changed: changed.filter((one) => !isSame(known.get(one.key), one)),
-        removed: removed.filter((key) => known.has(key)),
+        changed: changed.filter((one) => !isSame(known(one.key), one)),
+        removed: removed.filter((key) => places.has(key)),
       };
       if (patch.changed.length === 0 && patch.removed.length === 0) continue;
       endpoints[name] = patch;
-      sets[name] = this.#patchSet(set, patch, known);
+      sets[name] = this.#patchSet(set, patch);
     }
     return this.#next({ ...previous, endpointSets: sets }, { changed: {}, removed: {}, endpoints });
   }
@@ -135,6 +143,7 @@ export class SnapshotBuilder {
       if (old === undefined) {
         changed[name] = set;
         this.#digestSet('add', set);
+        if (set.endpoints.length >= LARGE_SET) this.#placesOf(set);
       } else if (old.endpoints !== set.endpoints) {
         const patch = endpointDifference<EndpointSpec>(old.endpoints, set.endpoints, isSame);
         const isOther = patch.changed.length > 0 || patch.removed.length > 0;
@@ -143,7 +152,10 @@ export class SnapshotBuilder {
       }
     }
     const removed = Object.keys(before).filter((name) => !Object.hasOwn(objects, name));
-    for (const name of removed) this.#digestSet('remove', before[name]!);
+    for (const name of removed) {
+      this.#digestSet('remove', before[name]!);
+      this.#places.delete(name);
+    }
     return { objects, changed, removed, endpoints };
   }
 
@@ -152,24 +164,40 @@ export class SnapshotBuilder {
     for (const endpoint of endpoints) this.#digest[what](['endpointSets', name, endpoint.key], endpoint);
   }
 
-  /** Endpoints that stay are the same objects, at their places. */
-  #patchSet(
-    set: EndpointSetSpec,
-    patch: EndpointPatch,
-    known: ReadonlyMap<string, EndpointSpec> = knownOf(set, [...patch.changed.map(({ key }) => key), ...patch.removed]),
-  ): EndpointSetSpec {
-    const at = (key: string): readonly string[] => ['endpointSets', set.name, key];
-    for (const [key, endpoint] of known) this.#digest.remove(at(key), endpoint);
-    for (const endpoint of patch.changed) this.#digest.add(at(endpoint.key), endpoint);
-    // A patch has endpoints of its set's protocol.
-    return { ...set, endpoints: patchEndpoints<EndpointSpec>(set.endpoints, patch) } as EndpointSetSpec;
+  /** Endpoints that stay are the same objects; the last one takes the place of one that is gone. */
+  #patchSet(set: EndpointSetSpec, { changed, removed }: EndpointPatch): EndpointSetSpec {
+    const { name } = set;
+    const places = this.#placesOf(set);
+    const endpoints: EndpointSpec[] = [...set.endpoints];
+    for (const key of removed) {
+      const place = places.get(key)!;
+      this.#digest.remove(['endpointSets', name, key], endpoints[place]!);
+      const last = endpoints.pop()!;
+      places.delete(key);
+      if (last.key === key) continue;
+      endpoints[place] = last;
+      places.set(last.key, place);
+    }
+    for (const endpoint of changed) {
+      const { key } = endpoint;
+      const place = places.get(key) ?? endpoints.length;
+      const before = endpoints[place];
+      if (before !== undefined) this.#digest.remove(['endpointSets', name, key], before);
+      this.#digest.add(['endpointSets', name, key], endpoint);
+      endpoints[place] = endpoint;
+      places.set(key, place);
+    }
+    const patched = { ...set, endpoints } as EndpointSetSpec; // A patch has endpoints of its set's protocol.
+    this.#places.set(name, { endpoints: patched.endpoints, places });
+    return patched;
   }
-}
 
-/** Those of the keys that the set has. */
-function knownOf({ endpoints }: EndpointSetSpec, keys: readonly string[]): Map<string, EndpointSpec> {
-  const wanted = new Set(keys);
-  const known = new Map<string, EndpointSpec>();
-  for (const endpoint of endpoints) if (wanted.has(endpoint.key)) known.set(endpoint.key, endpoint);
-  return known;
+  /** By key; those that are kept are of the set as it was built last. */
+  #placesOf({ name, endpoints }: EndpointSetSpec): Map<string, number> {
+    const known = this.#places.get(name);
+    if (known?.endpoints === endpoints) return known.places;
+    const places = new Map(endpoints.map(({ key }, place) => [key, place]));
+    this.#places.set(name, { endpoints, places });
+    return places;
+  }
 }

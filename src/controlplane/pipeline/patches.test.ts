@@ -14,7 +14,7 @@ import type { ConfigDocument } from '../config/document/document.ts';
 import { decodeInstall } from '../config/install/install-config.ts';
 import { OBJECT_KINDS, type ObjectSection } from '../config/routing/object-kinds.ts';
 import type { RoutingPatch } from '../config/routing/patch-routing.ts';
-import { providedKey, type ProvidedEndpoint } from '../config/routing/provided-endpoints.ts';
+import { providedKey, ProvidedSet, type ProvidedEndpoint } from '../config/routing/provided-endpoints.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider, Publish } from '../providers/define.ts';
 import { Pipeline } from './pipeline.ts';
@@ -208,7 +208,7 @@ test('patches one after the other come to what everything published whole comes 
       }
       patched.pipeline.resume();
       await patched.pipeline.reload();
-      const provided = [...endpoints].map(([key, of]) => [key, [...of.values()]] as const);
+      const provided = [...endpoints].map(([key, of]) => [key, new ProvidedSet([...of.values()])] as const);
       const whole = await run({ ...decode(objects), endpoints: new Map(provided) });
       const said = ({ pipeline }: typeof whole): unknown =>
         new Set(pipeline.diagnostics.map(({ code, path, message }) => `${code} ${path} ${message}`));

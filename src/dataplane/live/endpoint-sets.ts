@@ -2,11 +2,10 @@
 // endpoints where a set was there before; one that is new, or names another set, takes all of it.
 
 import {
-  endpointsOf,
   patchEndpoints,
   type EndpointPatch,
   type EndpointProtocol,
-  type EndpointSetSpec,
+  type EndpointSpec,
   type EndpointsOf,
 } from '../../model/endpoint-set.ts';
 import type { RowsByKey } from '../../model/message/sync.ts';
@@ -29,34 +28,47 @@ export interface StagedEndpointSets {
   commit(): void;
 }
 
+interface LiveSet {
+  readonly protocol: EndpointProtocol;
+  readonly endpoints: Map<string, EndpointSpec>;
+}
+
 export class EndpointSets {
-  readonly #sets = new Map<string, EndpointSetSpec>();
+  readonly #sets = new Map<string, LiveSet>();
 
   /** What the delta makes of them; seen by nobody else until it is committed. */
   stage({ changed, removed, endpoints: patches = {} }: SnapshotDelta): StagedEndpointSets {
     const sets = new StagedMap(this.#sets);
-    for (const set of Object.values(changed.endpointSets ?? {})) sets.set(set.name, set);
-    for (const name of removed.endpointSets ?? []) sets.delete(name);
-    for (const [name, patch] of Object.entries(patches)) {
-      const set = sets.get(name);
-      if (set === undefined) throw new Error(`endpoints of ${name} change, which is not in the snapshot`);
-      sets.set(name, patchSet(set, patch));
+    for (const { name, protocol, endpoints } of Object.values(changed.endpointSets ?? {})) {
+      sets.set(name, { protocol, endpoints: new Map(endpoints.map((one) => [one.key, one])) });
     }
+    for (const name of removed.endpointSets ?? []) sets.delete(name);
+    for (const name of Object.keys(patches)) {
+      if (!sets.has(name)) throw new Error(`endpoints of ${name} change, which is not in the snapshot`);
+    }
+    let isCommitted = false;
+    const isOf = (set: string, protocol: EndpointProtocol): boolean => sets.get(set)?.protocol === protocol;
     return {
-      of: (set, protocol) => endpointsOf(sets.get(set), protocol),
+      of<P extends EndpointProtocol>(set: string, protocol: P): readonly EndpointsOf[P][] {
+        if (!isOf(set, protocol)) return [];
+        const endpoints = [...sets.get(set)!.endpoints.values()];
+        const patch = isCommitted ? undefined : patches[set];
+        // Endpoints are of the protocol of their set.
+        return (patch === undefined ? endpoints : patchEndpoints(endpoints, patch)) as EndpointsOf[P][];
+      },
       patchOf: <P extends EndpointProtocol>(set: string, protocol: P) =>
-        // A set keeps its protocol, and a patch is of its set.
-        (sets.get(set)?.protocol === protocol ? patches[set] : undefined) as EndpointPatch<EndpointsOf[P]> | undefined,
+        // As above.
+        (isOf(set, protocol) ? patches[set] : undefined) as EndpointPatch<EndpointsOf[P]> | undefined,
       hasPatches: Object.keys(patches).length > 0,
-      commit: () => sets.commit(),
+      commit: () => {
+        isCommitted = true;
+        sets.commit();
+        for (const [name, patch] of Object.entries(patches)) {
+          const { endpoints } = this.#sets.get(name)!;
+          for (const key of patch.removed) endpoints.delete(key);
+          for (const endpoint of patch.changed) endpoints.set(endpoint.key, endpoint);
+        }
+      },
     };
   }
-}
-
-function patchSet(set: EndpointSetSpec, patch: EndpointPatch): EndpointSetSpec {
-  // Endpoints of a patch are of the protocol of its set.
-  return {
-    ...set,
-    endpoints: patchEndpoints<EndpointPatch['changed'][number]>(set.endpoints, patch),
-  } as EndpointSetSpec;
 }

@@ -1,10 +1,9 @@
 // What a provider says of single objects and endpoints, put into the configuration that it has published before.
 
-import { patchEndpoints } from '../../../model/endpoint-set.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { formatPath } from '../../../schema/decode-context.ts';
 import { bySection, type ObjectSection } from './object-kinds.ts';
-import { providedKey, type ProvidedEndpoint, type ServiceSection } from './provided-endpoints.ts';
+import { providedKey, ProvidedSet, type ProvidedEndpoint, type ServiceSection } from './provided-endpoints.ts';
 import type { RoutingConfig, RoutingObject, RoutingSections } from './routing-config.ts';
 
 /** Of one service; keys that are removed need not be there. */
@@ -36,11 +35,9 @@ export function patchRouting(config: RoutingConfig, patch: RoutingPatch): Routin
   const patched = objects === undefined && removed.length === 0 ? config : patchObjects(config, objects, removed);
   if (endpoints.length === 0) return patched;
   const provided = new Map(patched.endpoints);
-  for (const { section, service, ...change } of endpoints) {
+  for (const { section, service, changed, removed: gone } of endpoints) {
     const key = providedKey(section, service);
-    const left = patchEndpoints<ProvidedEndpoint>(provided.get(key) ?? [], change);
-    if (left.length === 0) provided.delete(key);
-    else provided.set(key, left);
+    provided.set(key, (provided.get(key) ?? new ProvidedSet([])).patched(changed, gone));
   }
   return { ...patched, endpoints: provided };
 }
