@@ -14,6 +14,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   schema: 1,
   model: 1,
   observe: 1,
+  'dataplane/live': 1,
   'dataplane/net': 2,
   'dataplane/tls': 2,
   'dataplane/http': 3,

@@ -13,7 +13,7 @@ import { isLoopback, type AdminConfig } from '../controlplane/config/install/ins
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import { MAX_FILE_BYTES } from '../controlplane/config/document/document.ts';
 import { listenError, type BoundSocket } from '../dataplane/net/listening-socket.ts';
-import type { ListenAddress } from '../model/entrypoint.ts';
+import type { ListenAddress } from '../model/entry-point.ts';
 import {
   hasToken,
   isReading,

@@ -3,7 +3,7 @@
 
 import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import type { DiagnosticCode } from '../model/diagnostic-codes.ts';
 

@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs';
 import { SystemClock } from '../core/clock.ts';
 import { ApplicationLog } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import type { ListenAddress } from '../model/entrypoint.ts';
+import type { ListenAddress } from '../model/entry-point.ts';
 import { internalSocket } from '../model/service.ts';
 import { namesOf, type Counted } from '../model/snapshot-sections.ts';
 import { AdminServer } from '../api/admin-server.ts';

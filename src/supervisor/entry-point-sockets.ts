@@ -3,7 +3,7 @@
 // is gone.
 
 import { SignalboxError } from '../core/errors.ts';
-import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
 import type { ListenerInit, NewSockets } from '../model/message/sync.ts';
 import { MAX_ENTRY_POINTS, type EntryPointCounts } from '../dataplane/net/count/entry-point-counts.ts';

@@ -24,6 +24,7 @@ function snapshot(version: number, wish: string): Snapshot {
     tcpServices: {},
     udpRoutes: {},
     udpServices: {},
+    endpointSets: {},
   };
 }
 

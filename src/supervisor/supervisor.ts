@@ -10,7 +10,7 @@ import type { Log } from '../core/log.ts';
 import { selfSigned } from '../core/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import type { Staple } from '../model/message/staple.ts';
-import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { Publisher, PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
@@ -32,7 +32,7 @@ import { ChallengeSender } from './challenge-sender.ts';
 import { bindOwn, EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
 import type { MemoryBounds } from './memory-watch.ts';
 import { StapleSender } from './staple-sender.ts';
-import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
+import { EndpointRows } from './endpoint-rows.ts';
 import { FailureLog } from './failure-log.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
@@ -177,8 +177,8 @@ export class Supervisor implements Publisher, WorkerListener {
 
   async #startAll(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot;
-    this.#rows.assign(servicesIn(snapshot));
-    this.#health.update(servicesIn(snapshot), []);
+    this.#rows.assignAll(snapshot);
+    this.#health.start(snapshot);
     for (const spec of Object.values(snapshot.entryPoints)) {
       await this.#sockets.prepare(spec);
       if (this.#isStopping) {
@@ -244,8 +244,8 @@ export class Supervisor implements Publisher, WorkerListener {
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
     this.#snapshot = snapshot;
     const sockets = this.#sockets.apply(delta);
-    const { rows, release } = this.#rows.apply(delta);
-    this.#health.update(servicesIn(delta.changed), removedServices(delta));
+    const { rows, release } = this.#rows.apply(delta, snapshot);
+    this.#health.update(delta, snapshot);
     const nacks: string[] = [];
     let acked = 0;
     await Promise.all(
@@ -384,7 +384,7 @@ export class Supervisor implements Publisher, WorkerListener {
         return;
       }
       case 'ejected':
-        this.#health.ejected(message.service, message.serverUrl);
+        this.#health.ejected(message.service, message.endpoint);
         return;
       case 'failures':
         for (const report of message.reports) this.#failures.take(report);

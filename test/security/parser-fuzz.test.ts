@@ -10,8 +10,8 @@ import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { decodeInstall } from '../../src/controlplane/config/install/install-config.ts';
 import { BODY_NONE, type BodySink } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
+import { entryPointSettings, entryPointState } from '../../src/dataplane/downstream/entry-point-state.ts';
 import { Http1Connection, type Http1DownstreamContext } from '../../src/dataplane/downstream/http1-connection.ts';
-import { Http1RequestParser } from '../../src/dataplane/http1/request-parser.ts';
 import { respond } from '../../src/dataplane/http/respond.ts';
 
 interface Seen {
@@ -59,13 +59,9 @@ function handle(exchange: Exchange): void {
 beforeAll(async () => {
   const spec = decodeInstall('', 'entryPoints: { web: { address: ":0" } }').value!.entryPoints['web']!;
   const context: Http1DownstreamContext = {
-    spec,
+    entryPoint: entryPointState(entryPointSettings(spec, { finished: () => {} })),
     wheel,
-    parser: new Http1RequestParser(spec),
-    observer: { finished: () => {} },
     handler: handle,
-    isDraining: false,
-    patienceMs: 0,
     closed: () => {},
     switchToHttp2: (_, socket) => socket.destroy(),
     handlerFailed: (_, error) => {

@@ -8,18 +8,9 @@ import { disabledFailure, FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import type { Candidate, Picker } from './define.ts';
 import { createHrw } from './hrw.ts';
-import { StickyCookie } from './sticky.ts';
+import type { ChildService } from './service-kind.ts';
+import { StickyCookie } from './sticky-cookie.ts';
 import { createWrr } from './wrr.ts';
-
-/** A child as it is handed requests; see live-service.ts. */
-export interface ChildService {
-  readonly name: string;
-  readonly isUp: boolean;
-  readonly handle: (exchange: Exchange) => void | Promise<void>;
-  watch(changed: () => void): () => void;
-  /** One of its servers has authenticated the client's connection. */
-  isBound(bonds: ClientBonds): boolean;
-}
 
 interface Child {
   readonly service: ChildService;

@@ -14,8 +14,9 @@ export function beginExchange(downstream: Downstream, client: ClientInfo, contex
   const exchange = new Exchange(downstream, client);
   exchange.startMs = performance.now();
   exchange.startWallMs = Date.now();
-  exchange.entryPointName = context.spec.name;
-  exchange.observer = context.observer;
+  const { spec, observer } = context.entryPoint.settings;
+  exchange.entryPointName = spec.name;
+  exchange.observer = observer;
   context.wheel.touch(exchange.startMs);
   return exchange;
 }

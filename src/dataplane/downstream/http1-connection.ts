@@ -12,6 +12,7 @@ import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
 import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
+import type { DownstreamTimeouts } from '../../model/entry-point.ts';
 import { PREFACE } from '../http2/protocol.ts';
 import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
 import { resetSocket } from '../net/reset.ts';
@@ -23,7 +24,7 @@ import { FAILURES, type Failure } from '../http/failure.ts';
 import { FORBIDDEN_IN_HEAD } from '../http1/field-block.ts';
 import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HEAD_REFUSED, HeadReader } from '../http1/head-reader.ts';
 import type { HeaderList } from '../http/message/header-list.ts';
-import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from '../http1/request-parser.ts';
+import { KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from '../http1/request-parser.ts';
 import { MessageWriter } from '../http1/message-writer.ts';
 import {
   downstreamFraming,
@@ -52,7 +53,6 @@ const MAX_DRAIN_BYTES = 256 * 1024;
 const DRAIN_MS = 30_000;
 
 export interface Http1DownstreamContext extends DownstreamContext {
-  readonly parser: Http1RequestParser;
   /**
    * The client has begun with the preface of HTTP/2: the first `PREFACE_HEAD.length` bytes are read, `chunk` follows.
    * The connection given lets go of the socket.
@@ -123,11 +123,19 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
     context.wheel.touch(performance.now());
     this.openedMs = context.wheel.nowMs;
     this.deadline = new Deadline(() => this.expired());
-    this.writer = new MessageWriter(socket, context.wheel, context.spec.timeouts.writeIdleMs, () =>
+    this.writer = new MessageWriter(socket, context.wheel, context.entryPoint.settings.spec.timeouts.writeIdleMs, () =>
       this.clientGone(FAILURES.clientStalled),
     );
     readPlainly(socket, this, this.reading);
-    this.arm(context.isDraining && context.patienceMs > 0 ? context.patienceMs : context.spec.timeouts.headerMs);
+    this.arm(
+      context.entryPoint.isDraining && context.entryPoint.patienceMs > 0
+        ? context.entryPoint.patienceMs
+        : context.entryPoint.settings.spec.timeouts.headerMs,
+    );
+  }
+
+  private get timeouts(): DownstreamTimeouts {
+    return this.context.entryPoint.settings.spec.timeouts;
   }
 
   private arm(ms: number): void {
@@ -183,7 +191,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
   /** Returns the index behind the head, or `end` when it is incomplete or refused. */
   private readHead(chunk: Buffer, start: number, end: number): number {
     const head = this.head;
-    const limits = this.context.spec.limits;
+    const limits = this.context.entryPoint.settings.spec.limits;
     let at = start;
     if (!head.isPartial) {
       // RFC 9112 §2.2: an empty line before a request is ignored. One, however it arrives.
@@ -214,7 +222,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
         const isInFields = head.hasLine;
         head.reset();
         this.refuse(isInFields ? FAILURES.badHeader : FAILURES.badRequestLine);
-      } else if (!wasPartial) this.arm(this.context.spec.timeouts.headerMs);
+      } else if (!wasPartial) this.arm(this.timeouts.headerMs);
     } else if (outcome === HEAD_MALFORMED) this.refuse(FAILURES.badHeader);
     else if (outcome === HEAD_REFUSED) this.refuse(FAILURES.memoryFull);
     else {
@@ -253,7 +261,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
       return end;
     }
     const exchange = this.open();
-    const parser = context.parser;
+    const { parser, spec } = context.entryPoint.settings;
     const failure = parser.parse(head.text, 0, head.length, exchange);
     head.text = '';
     if (failure !== null) {
@@ -264,18 +272,18 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
       respondFailure(exchange, failure);
       return end;
     }
-    const limits = context.spec.limits;
+    const { limits, timeouts } = spec;
     exchange.maxRequestBytes = limits.maxBodyBytes;
     this.isLastOfClient =
       parser.keepAlive === KEEP_ALIVE_CLOSE ||
       (exchange.minorVersion === 0 && parser.keepAlive !== KEEP_ALIVE_REQUESTED);
     this.keepAlive =
-      !context.isDraining &&
+      !context.entryPoint.isDraining &&
       !this.isLastOfClient &&
       (limits.keepAliveMaxRequests === 0 || this.served < limits.keepAliveMaxRequests) &&
       (limits.keepAliveMaxTimeMs === 0 || exchange.startMs - this.openedMs < limits.keepAliveMaxTimeMs);
     this.body.begin(exchange.requestFraming, exchange.requestLength);
-    this.armTotal(this.body.isDone ? context.spec.timeouts.writeTotalMs : context.spec.timeouts.readTotalMs);
+    this.armTotal(this.body.isDone ? timeouts.writeTotalMs : timeouts.readTotalMs);
     runExchange(exchange, context);
     return bodyStart;
   }
@@ -358,7 +366,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
 
   resumeBody(): void {
     if (this.bodySink === null || this.body.isDone) return;
-    this.arm(this.context.spec.timeouts.readIdleMs);
+    this.arm(this.timeouts.readIdleMs);
     this.proceed();
   }
 
@@ -383,10 +391,10 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
     if (body.isDone) {
       this.reading.useShared();
       this.context.wheel.disarm(this.deadline);
-      this.armTotal(this.context.spec.timeouts.writeTotalMs);
+      this.armTotal(this.timeouts.writeTotalMs);
       sink.end(body.trailers);
     } else if (body.isSinkReady) {
-      this.arm(this.context.spec.timeouts.readIdleMs);
+      this.arm(this.timeouts.readIdleMs);
       sink.flush();
     } else {
       this.context.wheel.disarm(this.deadline);
@@ -420,7 +428,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
     // knows, is not worth reading. The client has to be told: it may have its next request ready (RFC 9112 §9.6).
     if (
       framing === BODY_CLOSE ||
-      this.context.isDraining ||
+      this.context.entryPoint.isDraining ||
       (!this.body.isDone && (exchange.expectsContinue || !this.body.isRestWithin(MAX_DRAIN_BYTES)))
     ) {
       this.keepAlive = false;
@@ -442,7 +450,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
   write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean {
     const exchange = this.exchange;
     if (exchange === null) return true;
-    if (this.state === STATE_TUNNEL) this.arm(this.context.spec.timeouts.tunnelIdleMs);
+    if (this.state === STATE_TUNNEL) this.arm(this.timeouts.tunnelIdleMs);
     exchange.responseBytes += this.writer.write(chunk, start, end, owner);
     return this.writer.hasRoom();
   }
@@ -518,14 +526,14 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
     this.state = STATE_HEAD;
     this.bodySink = null;
     this.reading.useShared();
-    if (this.context.isDraining) {
+    if (this.context.entryPoint.isDraining) {
       // Said before the drain began, the answer did not tell the client to go elsewhere.
-      if (this.context.patienceMs > 0) this.arm(this.context.patienceMs);
+      if (this.context.entryPoint.patienceMs > 0) this.arm(this.context.entryPoint.patienceMs);
       else {
         this.close();
         return;
       }
-    } else this.arm(this.context.spec.timeouts.idleMs);
+    } else this.arm(this.timeouts.idleMs);
     if (this.held !== null || this.isPaused) this.proceed();
   }
 
@@ -538,14 +546,14 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
     this.keepAlive = false;
     this.writer.begin(renderSwitchingHead(exchange), BODY_CLOSE, 0);
     this.writer.flush();
-    this.arm(this.context.spec.timeouts.tunnelIdleMs);
+    this.arm(this.timeouts.tunnelIdleMs);
     this.proceed();
   }
 
   private feedTunnel(chunk: Buffer, start: number, end: number): void {
     this.tunnelReads++;
     if (this.exchange !== null) this.exchange.requestBytes += end - start;
-    this.arm(this.context.spec.timeouts.tunnelIdleMs);
+    this.arm(this.timeouts.tunnelIdleMs);
     if (!this.tunnel!.write(chunk, start, end, null)) this.pause();
   }
 
@@ -657,7 +665,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
 
   drain(): void {
     if (this.state !== STATE_HEAD || this.head.isPartial) return;
-    if (this.context.patienceMs > 0) this.arm(this.context.patienceMs);
+    if (this.context.entryPoint.patienceMs > 0) this.arm(this.context.entryPoint.patienceMs);
     else this.close();
   }
 
@@ -700,7 +708,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
   /** The client goes on sending what nobody wants; while draining, its time is not prolonged. */
   private lingerOn(): void {
     const { nowMs } = this.context.wheel;
-    if (!this.context.isDraining) this.arm(Math.max(1, Math.min(LINGER_MS, this.lingerUntilMs - nowMs)));
+    if (!this.context.entryPoint.isDraining) this.arm(Math.max(1, Math.min(LINGER_MS, this.lingerUntilMs - nowMs)));
   }
 
   /** The client is given up: what it has not taken is forgotten at once. */

@@ -8,7 +8,7 @@
 import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
-import type { Http2Spec } from '../../model/entrypoint.ts';
+import type { Http2Spec } from '../../model/entry-point.ts';
 import type { FieldReceiver } from '../http2/hpack/hpack-decoder.ts';
 import {
   DEFAULT_HEADER_TABLE_BYTES,
@@ -36,7 +36,6 @@ import { resetSocket } from '../net/reset.ts';
 import type { ClientInfo } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { Http2TrailerReader } from '../http2/trailers.ts';
-import type { Http2RequestReader } from '../http2/request-reader.ts';
 import { type DownstreamStreamOwner, Http2Stream } from './http2-stream.ts';
 import {
   LINGER_MS,
@@ -57,9 +56,6 @@ const STREAM_WINDOW = 256 * 1024;
 const CONNECTION_WINDOW = 1024 * 1024;
 /** At the latest; the wheel keeps its time only while it has something to do. */
 const HEARTBEAT_MS = 30_000;
-export interface Http2DownstreamContext extends DownstreamContext {
-  readonly requestReader: Http2RequestReader;
-}
 
 export class Http2Connection
   extends Http2Session<Http2Stream>
@@ -67,7 +63,7 @@ export class Http2Connection
 {
   readonly client: ClientInfo;
   readonly ticket: number;
-  readonly context: Http2DownstreamContext;
+  readonly context: DownstreamContext;
   private readonly reading = new Reading();
   /** As announced to this client: options that change meanwhile are for others. */
   private readonly announced: Http2Spec;
@@ -96,14 +92,9 @@ export class Http2Connection
    * Over any connected socket: plain, or TLS whose ALPN has chosen h2. `canRefit` says that the socket is a plain one whose
    * reads may be made faster. Bytes that were read before go to `onRead` after construction.
    */
-  constructor(
-    context: Http2DownstreamContext,
-    socket: net.Socket,
-    client: ClientInfo,
-    ticket: number,
-    canRefit = false,
-  ) {
-    const { spec, wheel } = context;
+  constructor(context: DownstreamContext, socket: net.Socket, client: ClientInfo, ticket: number, canRefit = false) {
+    const { wheel } = context;
+    const { spec } = context.entryPoint.settings;
     wheel.touch(performance.now());
     super(socket, wheel, {
       isServer: false,
@@ -125,7 +116,7 @@ export class Http2Connection
   }
 
   private sendSettings(): void {
-    const { spec } = this.context;
+    const { spec } = this.context.entryPoint.settings;
     const settings: Setting[] = [
       [SETTINGS_MAX_CONCURRENT_STREAMS, spec.http2.maxConcurrentStreams],
       [SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW],
@@ -177,7 +168,7 @@ export class Http2Connection
     }
     if (this.prefaceAt === PREFACE.length) {
       this.state = STATE_OPEN;
-      if (this.context.isDraining) this.drain();
+      if (this.context.entryPoint.isDraining) this.drain();
       this.armIdle();
     }
     return at;
@@ -210,7 +201,7 @@ export class Http2Connection
     }
     if (this.headAtMs !== NEVER && this.framesSeen === this.reader.frames) return;
     this.framesSeen = this.reader.frames;
-    const { headerMs } = this.context.spec.timeouts;
+    const { headerMs } = this.context.entryPoint.settings.spec.timeouts;
     if (headerMs <= 0) return;
     this.headAtMs = this.wheel.nowMs + headerMs;
     this.watch(this.headAtMs);
@@ -236,7 +227,7 @@ export class Http2Connection
   }
 
   protected decode(block: Buffer, start: number, end: number, fields: FieldReceiver): number {
-    const { limits } = this.context.spec;
+    const { limits } = this.context.entryPoint.settings.spec;
     return this.decoder.decode(block, start, end, fields, limits.maxHeaderBytes, limits.maxHeaderCount);
   }
 
@@ -270,7 +261,7 @@ export class Http2Connection
   }
 
   private readRequest(streamId: number, block: Buffer, start: number, end: number, endStream: boolean): number {
-    const { requestReader } = this.context;
+    const { requestReader } = this.context.entryPoint.settings;
     const stream = new Http2Stream(this, streamId, this.settings.initialWindow);
     const exchange = stream.begin(this.client);
     requestReader.begin(exchange);
@@ -290,7 +281,7 @@ export class Http2Connection
   }
 
   private isUsedUp(nowMs: number): boolean {
-    const { keepAliveMaxRequests, keepAliveMaxTimeMs } = this.context.spec.limits;
+    const { keepAliveMaxRequests, keepAliveMaxTimeMs } = this.context.entryPoint.settings.spec.limits;
     return (
       (keepAliveMaxRequests > 0 && this.served >= keepAliveMaxRequests) ||
       (keepAliveMaxTimeMs > 0 && nowMs - this.openedMs >= keepAliveMaxTimeMs)
@@ -411,14 +402,14 @@ export class Http2Connection
   }
 
   private armIdle(): void {
-    const { idleMs } = this.context.spec.timeouts;
+    const { idleMs } = this.context.entryPoint.settings.spec.timeouts;
     if (idleMs <= 0) return;
     this.idleAtMs = this.wheel.nowMs + idleMs;
     this.watch(this.idleAtMs);
   }
 
   protected armStall(): void {
-    const { writeIdleMs } = this.context.spec.timeouts;
+    const { writeIdleMs } = this.context.entryPoint.settings.spec.timeouts;
     if (writeIdleMs <= 0) return;
     this.stallAtMs = this.wheel.nowMs + writeIdleMs;
     this.watch(this.stallAtMs);
@@ -474,7 +465,7 @@ export class Http2Connection
   drain(): void {
     if (this.state === STATE_OPENING) {
       // In patience it is served until it is open, and goes then.
-      if (this.context.patienceMs === 0) this.close();
+      if (this.context.entryPoint.patienceMs === 0) this.close();
       return;
     }
     if (this.state !== STATE_OPEN) return;
@@ -523,7 +514,7 @@ export class Http2Connection
 
   /** The client goes on sending what nobody wants; while draining, its time is not prolonged. */
   private lingerOn(): void {
-    if (this.context.isDraining) return;
+    if (this.context.entryPoint.isDraining) return;
     this.idleAtMs = Math.min(this.wheel.nowMs + LINGER_MS, this.lingerUntilMs);
   }
 

@@ -117,11 +117,8 @@ const resources: WorkerResources = {
     }),
 };
 const engine = new Engine({
-  snapshot: init.snapshot,
-  entryPointRows: init.entryPointRows,
   tables,
   resources,
-  rows: init.rows,
   workerSlots: init.workerSlots,
   socketDirectory: init.socketDirectory,
   tls: init.shared.tls,
@@ -134,7 +131,7 @@ const engine = new Engine({
     init.observe.metrics.enabled ? new ConnectionMetrics(metrics, init.observe.metrics, 'udp') : null,
     accessLog,
   ),
-  ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
+  ejected: (service, endpoint) => send({ kind: 'ejected', service, endpoint }),
   serversFailed: (reports) => send({ kind: 'failures', reports }),
   handlerFailed(exchange, error) {
     const unreported = failureLines.admit(performance.now());
@@ -188,7 +185,7 @@ async function listen(listeners: readonly ListenerInit[], handles: readonly obje
 
 async function start(): Promise<void> {
   takeNormalPriority();
-  engine.start();
+  engine.start(init.snapshot, init.rows, init.entryPointRows);
   await listen(init.listeners, await duplicateSockets(init.listeners));
   send({ kind: 'ready', version: engine.version, thread: threadNumber() });
 }
@@ -201,7 +198,7 @@ async function apply(delta: SnapshotDelta, rows: EndpointRows, sockets: NewSocke
   try {
     // While the main thread waits for the answer, their descriptors are what they were.
     const handles = await duplicateSockets(sockets.listeners);
-    await engine.apply(delta, rows, sockets.rows);
+    await engine.advance(delta, rows, sockets.rows);
     await listen(sockets.listeners, handles).catch(listenFailed);
     await engine.entryPoints.doorsClosed();
     send({ kind: 'ack', version: delta.version, digest: delta.digest, buildMs: performance.now() - begin });

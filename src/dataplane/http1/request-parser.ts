@@ -2,7 +2,7 @@
 // the same way. Anything ambiguous is a failure; nothing is repaired. The head comes as one latin1 string, since V8 finds
 // a delimiter in a string faster than JavaScript finds it in bytes: bench/micro/http1-parser.mjs.
 
-import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
+import type { DownstreamLimits, EntryPointSpec } from '../../model/entry-point.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';

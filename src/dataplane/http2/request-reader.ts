@@ -2,7 +2,7 @@
 // to an HTTP/1.1 server behind is refused here. Two kinds of refusal: a malformed request resets its stream, since the peer
 // breaks the protocol; one that is merely unacceptable gets an answer.
 
-import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
+import type { DownstreamLimits, EntryPointSpec } from '../../model/entry-point.ts';
 import {
   type Field,
   FIELD_AUTHORITY,

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { selfSigned } from '../../core/self-signed.ts';
+import type { SnapshotDelta } from '../../model/snapshot.ts';
 import { DEFAULT_TLS_OPTIONS, type CertificateSpec, type TlsOptionsSpec } from '../../model/tls.ts';
+import { runAtOnce } from '../live/slices.ts';
 import { TlsStore } from './tls-store.ts';
 
 const OPTIONS: TlsOptionsSpec = {
@@ -15,6 +17,10 @@ const OPTIONS: TlsOptionsSpec = {
   sniStrict: false,
   sessionTickets: true,
 };
+
+function change(store: TlsStore, changed: SnapshotDelta['changed'], removed: SnapshotDelta['removed'] = {}): void {
+  runAtOnce(store.build({ baseVersion: 0, version: 1, digest: '', changed, removed }))();
+}
 
 const made = selfSigned({ commonName: 'a', hosts: ['a'], nowMs: Date.now(), days: 1 });
 
@@ -37,7 +43,7 @@ test('ten thousand certificates cost nothing until they are used, and their cont
     fallback: { certificate: made.certificate, key: made.key },
   });
   const hosts = Array.from({ length: 10_000 }, (_, index) => `h${index}.example`);
-  store.apply({
+  change(store, {
     certificates: Object.fromEntries(hosts.map((host) => [host, certificate(host)])),
     tlsOptions: { [OPTIONS.name]: OPTIONS },
   });
@@ -58,7 +64,7 @@ test('an answer of the authority goes with its certificate alone', () => {
     fallback: { certificate: made.certificate, key: made.key },
   });
   const other = { ...certificate('a.example'), name: 'other', keyType: 'rsa' };
-  store.apply({
+  change(store, {
     certificates: { 'a.example': certificate('a.example'), 'b.example': certificate('b.example') },
     tlsOptions: { [OPTIONS.name]: OPTIONS },
   });
@@ -66,9 +72,9 @@ test('an answer of the authority goes with its certificate alone', () => {
   expect(store.choose('web', 'a.example', '')?.staple).toEqual(Buffer.from('good'));
   expect(store.choose('web', 'b.example', '')?.staple).toBe(null);
   // With two, the handshake chooses later.
-  store.apply({ certificates: { other } });
+  change(store, { certificates: { other } });
   expect(store.choose('web', 'a.example', '')?.staple).toBe(null);
-  store.apply({}, { certificates: ['other'] });
+  change(store, {}, { certificates: ['other'] });
   store.setStaples([{ certificate: 'a.example', response: null }]);
   expect(store.choose('web', 'a.example', '')?.staple).toBe(null);
 });

@@ -31,7 +31,7 @@ export interface UpstreamContext {
   /** Endpoints that have, or had, connections without a request. */
   readonly resting: Set<RestingPlace>;
   /** Requests have shown that a server is down: this worker and the others must know. */
-  readonly ejected: (service: string, serverUrl: string) => void;
+  readonly ejected: (service: string, endpoint: string) => void;
   /** Null where failures are told of in another way, as of checks. */
   readonly trace: FailureTrace | null;
   /** Someone wants the origin's fields as they came, after middlewares have changed them. */

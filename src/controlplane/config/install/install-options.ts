@@ -39,7 +39,7 @@ import { statusRange } from '../../../schema/status-range.ts';
 import { LATER_PROVIDERS, PROVIDERS } from '../../providers/registry.ts';
 import type { INSTALL_SECTIONS } from '../document/document-kind.ts';
 import { certificatesResolversSection } from './certificates-resolver-options.ts';
-import { entryPointOptions } from './entrypoint-options.ts';
+import { entryPointOptions } from './entry-point-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
 

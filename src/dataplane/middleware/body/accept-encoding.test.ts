@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EncodingChooser } from './accept-encoding.ts';
+import { EncodingChooser } from './encoding-chooser.ts';
 
 const chooser = new EncodingChooser(['gzip', 'br']);
 

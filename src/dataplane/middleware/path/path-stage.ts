@@ -1,6 +1,6 @@
 // What the path middlewares share: prefixes in the two forms of a path, and giving a request another path.
 
-import type { PathPolicy } from '../../../model/entrypoint.ts';
+import type { PathPolicy } from '../../../model/entry-point.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { string, type Schema } from '../../../schema/schema.ts';
 import type { Exchange } from '../../http/exchange.ts';
