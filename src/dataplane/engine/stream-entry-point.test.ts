@@ -14,23 +14,12 @@ import {
   rowsOf,
   snapshotOf,
   tcpRouteSpec,
+  tlsOptionsSpec,
 } from '../../../test/support/data-plane.ts';
 import { certificateFor, tlsGet } from '../../../test/support/tls-client.ts';
 import { DEFAULT_UPSTREAM_TLS } from '../../model/service.ts';
 import { ACME_TLS } from './challenges.ts';
 import type { Engine } from './engine.ts';
-
-const OPTIONS = {
-  name: 'default',
-  minVersion: 'TLSv1.2',
-  maxVersion: 'TLSv1.3',
-  ciphers: '',
-  curves: 'auto',
-  protocols: ['h2', 'http/1.1'],
-  clientAuth: { mode: 'none', authorities: [] },
-  sniStrict: false,
-  sessionTickets: true,
-} as const;
 
 let engine: Engine;
 let port: number;
@@ -72,7 +61,7 @@ async function serve(web: string): Promise<void> {
         proxied: routeSpec('proxied', 'ClientIP(`10.1.2.3`) && PathPrefix(`/`)', 'proxied'),
       },
       services: Object.fromEntries(['plain', 'secure', 'proxied'].map((name) => [name, fixedSpec(name, name)])),
-      tlsOptions: { default: OPTIONS, strict: { ...OPTIONS, name: 'strict', sniStrict: true } },
+      tlsOptions: { default: tlsOptionsSpec('default'), strict: tlsOptionsSpec('strict', { sniStrict: true }) },
       tlsHosts: { s: { name: 'web/strict.example', entryPoint: 'web', host: 'strict.example', options: 'strict' } },
       tcpRoutes: {
         pass: tcpRouteSpec('pass', 'HostSNI(`pass.example`)', 'tcp', { tls: { passthrough: true, options: '' } }),
