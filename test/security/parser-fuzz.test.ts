@@ -11,7 +11,8 @@ import { decodeInstall } from '../../src/controlplane/config/install/install-con
 import { BODY_NONE, type BodySink } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
 import { entryPointSettings, entryPointState } from '../../src/dataplane/downstream/entry-point-state.ts';
-import { Http1Connection, type Http1DownstreamContext } from '../../src/dataplane/downstream/http1-connection.ts';
+import { Http1Connection } from '../../src/dataplane/downstream/http1-connection.ts';
+import type { Http1DownstreamContext } from '../../src/dataplane/downstream/http1-socket.ts';
 import { respond } from '../../src/dataplane/http/respond.ts';
 
 interface Seen {
