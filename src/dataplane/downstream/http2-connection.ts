@@ -142,7 +142,7 @@ export class Http2Connection extends Http2Socket implements DownstreamStreamOwne
     return stream.endRequest(null) ? NO_ERROR : this.breakStream(stream, PROTOCOL_ERROR);
   }
 
-  onPriority(streamId: number, dependsOn: number): number {
+  override onPriority(streamId: number, dependsOn: number): number {
     const stream = this.streams.get(streamId);
     if (dependsOn < 0 || dependsOn === streamId) {
       const code = dependsOn < 0 ? FRAME_SIZE_ERROR : PROTOCOL_ERROR;

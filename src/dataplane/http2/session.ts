@@ -99,7 +99,6 @@ export abstract class Http2Session<Stream extends IncomingStream> implements Fra
     dependsOn: number,
   ): number;
   abstract onDataFrame(streamId: number, length: number): number;
-  abstract onPriority(streamId: number, dependsOn: number): number;
   abstract onReset(streamId: number, code: number): number;
   abstract onGoaway(lastStreamId: number): number;
 
@@ -189,6 +188,11 @@ export abstract class Http2Session<Stream extends IncomingStream> implements Fra
   onPing(isAck: boolean, payload: Buffer, start: number): number {
     if (isAck) this.pingAnswered(payload, start);
     else this.output.ping(true, payload, start);
+    return this.chargeControl(1);
+  }
+
+  /** Priorities have no effect here (RFC 9113 §5.3.2). */
+  onPriority(_streamId: number, _dependsOn: number): number {
     return this.chargeControl(1);
   }
 

@@ -14,13 +14,19 @@ import { WEBSOCKET } from '../http/message/upgrade.ts';
 import type { Reading } from '../net/fixed-read.ts';
 import { attemptFailed, type AttemptOwner, isRepeatable } from './attempts.ts';
 import { Bond, type BondOwner } from './bond.ts';
-import type { ConnectionOwner, RestingPlace, UpstreamContext, UpstreamSession } from './connection-owner.ts';
+import type {
+  ConnectionOwner,
+  RestingPlace,
+  SharedConnectionOwner,
+  UpstreamContext,
+  UpstreamSession,
+} from './connection-owner.ts';
 import { AddressOrder } from './address-order.ts';
 import { failureReason } from './failure-reason.ts';
 import type { TracedServer } from './failure-trace.ts';
 import { Dial, type DialOwner } from './dial.ts';
 import { UpstreamHttp1Connection } from './http1-connection.ts';
-import { UpstreamHttp2Connection, type SharedConnectionOwner } from './http2-connection.ts';
+import { UpstreamHttp2Connection } from './http2-connection.ts';
 import type { Address } from './name/address.ts';
 import type { AddressFollower } from './name/resolver.ts';
 import { KeepAliveAge } from './keep-alive-age.ts';
@@ -55,7 +61,7 @@ const MEAN_LASTS_MS = 10_000;
 export class Endpoint
   implements
     ConnectionOwner<UpstreamHttp1Connection>,
-    SharedConnectionOwner,
+    SharedConnectionOwner<UpstreamHttp2Connection>,
     DialOwner,
     WaiterOwner,
     BondOwner<UpstreamHttp1Connection>,

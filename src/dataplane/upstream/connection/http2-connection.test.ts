@@ -10,7 +10,8 @@ import { Exchange, type Downstream } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { Reading } from '../net/fixed-read.ts';
-import { UpstreamHttp2Connection, type SharedConnectionOwner } from './http2-connection.ts';
+import type { SharedConnectionOwner } from './connection-owner.ts';
+import { UpstreamHttp2Connection } from './http2-connection.ts';
 
 /** Takes everything at once, and keeps it. */
 class FakeSocket extends EventEmitter {
@@ -71,11 +72,14 @@ interface Lab {
 function lab(): Lab {
   const clock = new ManualClock();
   const wheel = new TimerWheel(clock);
-  const owner: SharedConnectionOwner = {
+  const owner: SharedConnectionOwner<UpstreamHttp2Connection> = {
     server: SERVER,
     transport: TRANSPORT,
     // What a connection uses of it.
-    context: { wheel, keepOriginHeaders: false } as unknown as SharedConnectionOwner['context'],
+    context: {
+      wheel,
+      keepOriginHeaders: false,
+    } as unknown as SharedConnectionOwner<UpstreamHttp2Connection>['context'],
     tlsSession: null,
     ready: () => {},
     finished: () => void made.inFlight--,
