@@ -131,8 +131,6 @@ const LONG = new Set([
   'controlplane/pipeline/pipeline.ts',
   'dataplane/http/exchange.ts',
   'dataplane/upstream/endpoint.ts',
-  'dataplane/upstream/http1-connection.ts',
-  'dataplane/upstream/http2-connection.ts',
   'schema/schema.ts',
   'supervisor/supervisor.ts',
 ]);

@@ -1,6 +1,6 @@
 // What a connection of HTTP/2 is on either side, RFC 9113: its two header compressions, settings, windows, and what the peer
 // may cost. It answers what concerns the connection alone; who opens streams, what frames mean to them, how long anything may
-// take and how it all ends is the side's, which extends it: downstream/http2-connection.ts and upstream/http2-connection.ts.
+// take and how it all ends is the side's, which extends it: downstream/http2-connection.ts and upstream/connection/http2-connection.ts.
 //
 //   OPENING ──the peer has introduced itself──▶ OPEN ──▶ LEAVING (streams finish) ──▶ OVER (last words are on their way)
 //      └───────────────────────────────────────────┴──connection error──▶ GOAWAY ──▶ OVER

@@ -21,12 +21,12 @@ import type {
   UpstreamContext,
   UpstreamSession,
 } from './connection-owner.ts';
-import { AddressOrder } from './address-order.ts';
+import { AddressOrder } from './dial/address-order.ts';
 import { failureReason } from './failure-reason.ts';
 import type { TracedServer } from './failure-trace.ts';
-import { Dial, type DialOwner } from './dial.ts';
-import { UpstreamHttp1Connection } from './http1-connection.ts';
-import { UpstreamHttp2Connection } from './http2-connection.ts';
+import { Dial, type DialOwner } from './dial/dial.ts';
+import { UpstreamHttp1Connection } from './connection/http1-connection.ts';
+import { UpstreamHttp2Connection } from './connection/http2-connection.ts';
 import type { Address } from './name/address.ts';
 import type { AddressFollower } from './name/resolver.ts';
 import { KeepAliveAge } from './keep-alive-age.ts';

@@ -3,7 +3,7 @@
 
 import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { UpstreamHttp1Connection } from './http1-connection.ts';
+import type { UpstreamHttp1Connection } from './connection/http1-connection.ts';
 
 /** A connection that has served a moment ago is not about to be closed. */
 export const RESTED_MS = 1_000;

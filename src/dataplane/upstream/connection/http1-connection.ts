@@ -14,20 +14,20 @@ import {
   type BodySink,
   type BodySource,
   type ChunkOwner,
-} from '../http/body.ts';
-import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../http/client-bonds.ts';
-import type { Exchange, TunnelEnd } from '../http/exchange.ts';
-import { FAILURES } from '../http/failure.ts';
-import { InterimLimit } from '../http/interim-limit.ts';
-import type { HeaderList } from '../http/message/header-list.ts';
-import { hasNoBody } from '../http/message/status.ts';
-import { isOffered, WEBSOCKET } from '../http/message/upgrade.ts';
-import { BodyReader } from '../http1/body-reader.ts';
-import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_REFUSED, HEAD_TOO_LARGE } from '../http1/head-reader.ts';
-import { renderRequestHead } from '../http1/request-head.ts';
-import { readPlainly, type Reading } from '../net/fixed-read.ts';
-import type { Bond } from './bond.ts';
-import type { ConnectionOwner } from './connection-owner.ts';
+} from '../../http/body.ts';
+import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../../http/client-bonds.ts';
+import type { Exchange, TunnelEnd } from '../../http/exchange.ts';
+import { FAILURES } from '../../http/failure.ts';
+import { InterimLimit } from '../../http/interim-limit.ts';
+import type { HeaderList } from '../../http/message/header-list.ts';
+import { hasNoBody } from '../../http/message/status.ts';
+import { isOffered, WEBSOCKET } from '../../http/message/upgrade.ts';
+import { BodyReader } from '../../http1/body-reader.ts';
+import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_REFUSED, HEAD_TOO_LARGE } from '../../http1/head-reader.ts';
+import { renderRequestHead } from '../../http1/request-head.ts';
+import { readPlainly, type Reading } from '../../net/fixed-read.ts';
+import type { Bond } from '../bond.ts';
+import type { ConnectionOwner } from '../connection-owner.ts';
 import { STATE_AWAIT, STATE_BODY, STATE_DEAD, STATE_IDLE, STATE_TUNNEL, UpstreamHttp1Socket } from './http1-socket.ts';
 
 export class UpstreamHttp1Connection extends UpstreamHttp1Socket implements BodySink, BodySource, TunnelEnd {

@@ -2,15 +2,15 @@
 // write that fails behind an answer that is still to be read. What is said over it is http1-connection.ts, which extends it.
 
 import type net from 'node:net';
-import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
-import type { Exchange } from '../http/exchange.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
-import { HeadReader } from '../http1/head-reader.ts';
-import { MessageWriter } from '../http1/message-writer.ts';
-import type { Reading, ReadTarget } from '../net/fixed-read.ts';
-import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
-import type { Bond } from './bond.ts';
-import type { ConnectionOwner } from './connection-owner.ts';
+import { Deadline, type TimerWheel } from '../../../core/timer-wheel.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { FAILURES, type Failure } from '../../http/failure.ts';
+import { HeadReader } from '../../http1/head-reader.ts';
+import { MessageWriter } from '../../http1/message-writer.ts';
+import type { Reading, ReadTarget } from '../../net/fixed-read.ts';
+import { hearOut, LAST_WORDS_MS } from '../../net/last-words.ts';
+import type { Bond } from '../bond.ts';
+import type { ConnectionOwner } from '../connection-owner.ts';
 
 export const STATE_IDLE = 0;
 export const STATE_AWAIT = 1;

@@ -2,15 +2,15 @@ import { EventEmitter } from 'node:events';
 import type net from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ManualClock } from '../../core/clock.ts';
-import { TimerWheel } from '../../core/timer-wheel.ts';
-import { DEFAULT_UPSTREAM_TLS, type ServerSpec, type UpstreamTransportSpec } from '../../model/service.ts';
-import { BODY_CHUNKED, BODY_NONE } from '../http/body.ts';
-import { Exchange, type Downstream } from '../http/exchange.ts';
-import { FAILURES } from '../http/failure.ts';
-import { respondFailure } from '../http/respond.ts';
-import { Reading } from '../net/fixed-read.ts';
-import type { SharedConnectionOwner } from './connection-owner.ts';
+import { ManualClock } from '../../../core/clock.ts';
+import { TimerWheel } from '../../../core/timer-wheel.ts';
+import { DEFAULT_UPSTREAM_TLS, type ServerSpec, type UpstreamTransportSpec } from '../../../model/service.ts';
+import { BODY_CHUNKED, BODY_NONE } from '../../http/body.ts';
+import { Exchange, type Downstream } from '../../http/exchange.ts';
+import { FAILURES } from '../../http/failure.ts';
+import { respondFailure } from '../../http/respond.ts';
+import { Reading } from '../../net/fixed-read.ts';
+import type { SharedConnectionOwner } from '../connection-owner.ts';
 import { UpstreamHttp2Connection } from './http2-connection.ts';
 
 /** Takes everything at once, and keeps it. */

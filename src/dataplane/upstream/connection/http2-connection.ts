@@ -1,17 +1,17 @@
 // One HTTP/2 connection to a server: life cycle, what frames mean to streams, and what the server may cost; the rest is the
-// session's (http2/session.ts). The streams (upstream/http2-stream.ts) carry exchanges. It takes requests once the server's
+// session's (http2/session.ts). The streams (upstream/connection/http2-stream.ts) carry exchanges. It takes requests once the server's
 // SETTINGS have come, so that none is sent that the server would refuse.
 //
 //   OPENING ──SETTINGS──▶ OPEN ──GOAWAY, ids used up, or not wanted any more──▶ LEAVING (streams finish) ──▶ OVER
 //      └────────────────────┴──connection error──▶ GOAWAY ──▶ OVER; streams break off
 
 import type net from 'node:net';
-import { Deadline } from '../../core/timer-wheel.ts';
-import type { Exchange } from '../http/exchange.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
-import { MAX_TRAILERS } from '../http/message/trailer.ts';
-import { Http2TrailerReader } from '../http2/trailers.ts';
-import type { FieldReceiver } from '../http2/hpack/hpack-decoder.ts';
+import { Deadline } from '../../../core/timer-wheel.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { FAILURES, type Failure } from '../../http/failure.ts';
+import { MAX_TRAILERS } from '../../http/message/trailer.ts';
+import { Http2TrailerReader } from '../../http2/trailers.ts';
+import type { FieldReceiver } from '../../http2/hpack/hpack-decoder.ts';
 import {
   DEFAULT_HEADER_TABLE_BYTES,
   ENHANCE_YOUR_CALM,
@@ -24,7 +24,7 @@ import {
   SETTINGS_ENABLE_PUSH,
   SETTINGS_MAX_HEADER_LIST_SIZE,
   STREAM_CLOSED,
-} from '../http2/protocol.ts';
+} from '../../http2/protocol.ts';
 import {
   Http2Session,
   MAX_PENDING_BYTES,
@@ -32,13 +32,13 @@ import {
   STATE_OPEN,
   STATE_OPENING,
   STATE_OVER,
-} from '../http2/session.ts';
-import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
-import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
-import type { SharedConnectionOwner } from './connection-owner.ts';
+} from '../../http2/session.ts';
+import { hearOut, LAST_WORDS_MS } from '../../net/last-words.ts';
+import { readPlainly, type Reading, type ReadTarget } from '../../net/fixed-read.ts';
+import type { SharedConnectionOwner } from '../connection-owner.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { type UpstreamStreamOwner, UpstreamHttp2Stream } from './http2-stream.ts';
-import { Http2ResponseReader } from '../http2/response-reader.ts';
+import { Http2ResponseReader } from '../../http2/response-reader.ts';
 
 /**
  * What all streams may be ahead together. Credit goes back when bytes arrive, whoever they are for: streams bound what is held,

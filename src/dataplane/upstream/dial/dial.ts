@@ -3,17 +3,17 @@
 
 import type net from 'node:net';
 import type tls from 'node:tls';
-import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
-import { isOwnFault } from '../net/descriptors.ts';
-import { connectFixed, Reading, type ReadTarget } from '../net/fixed-read.ts';
-import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
+import { Deadline, type TimerWheel } from '../../../core/timer-wheel.ts';
+import { FAILURES, type Failure } from '../../http/failure.ts';
+import { isOwnFault } from '../../net/descriptors.ts';
+import { connectFixed, Reading, type ReadTarget } from '../../net/fixed-read.ts';
+import { isUntrusted, pinProblem } from '../../tls/upstream-tls.ts';
 import { AddressRace, type AddressTry, type RaceOwner } from './address-race.ts';
 import type { AddressOrder } from './address-order.ts';
-import type { UpstreamPeer } from './connection-owner.ts';
+import type { UpstreamPeer } from '../connection-owner.ts';
 import { reasonOf } from './dial-reason.ts';
-import type { Address } from './name/address.ts';
-import type { Waiter, WaitingRoom } from './waiter.ts';
+import type { Address } from '../name/address.ts';
+import type { Waiter, WaitingRoom } from '../waiter.ts';
 
 const HTTP1 = ['http/1.1'];
 const EITHER = ['h2', 'http/1.1'];
