@@ -73,7 +73,7 @@ beforeAll(async () => {
     new Http1Connection(
       context,
       socket,
-      { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null },
+      { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null, identity: null },
       0,
       true,
     );

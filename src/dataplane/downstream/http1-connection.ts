@@ -10,7 +10,8 @@
 // Pipelined bytes are held, and reading pauses, until the request before them is answered. Every wait has a deadline.
 
 import { BODY_CLOSE, type ChunkOwner } from '../http/body.ts';
-import type { Downstream, Exchange, TunnelEnd } from '../http/exchange.ts';
+import type { Downstream, Exchange } from '../http/exchange.ts';
+import type { TunnelEnd } from '../http/body.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/message/header-list.ts';
 import {

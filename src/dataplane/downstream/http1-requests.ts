@@ -5,7 +5,8 @@
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
 import { BODY_NONE, type BodySink } from '../http/body.ts';
-import type { ClientInfo, Downstream, Exchange } from '../http/exchange.ts';
+import type { Downstream, Exchange } from '../http/exchange.ts';
+import type { ClientInfo } from '../http/client-info.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { BodyReader } from '../http1/body-reader.ts';

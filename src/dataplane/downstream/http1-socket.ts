@@ -8,7 +8,7 @@ import type net from 'node:net';
 import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { DownstreamTimeouts } from '../../model/entry-point.ts';
-import type { ClientInfo } from '../http/exchange.ts';
+import type { ClientInfo } from '../http/client-info.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { MessageWriter } from '../http1/message-writer.ts';
 import { Reading, refit, type ReadTarget } from '../net/fixed-read.ts';

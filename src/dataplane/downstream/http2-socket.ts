@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { Http2Spec } from '../../model/entry-point.ts';
-import type { ClientInfo } from '../http/exchange.ts';
+import type { ClientInfo } from '../http/client-info.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import type { FieldReceiver } from '../http2/hpack/hpack-decoder.ts';
 import {

@@ -8,7 +8,8 @@ import { Http1Connection } from '../downstream/http1-connection.ts';
 import { PREFACE_HEAD } from '../downstream/http1-requests.ts';
 import type { Http1Socket } from '../downstream/http1-socket.ts';
 import { Http2Connection } from '../downstream/http2-connection.ts';
-import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
+import type { Exchange, ExchangeObserver } from '../http/exchange.ts';
+import { identityOf, type ClientInfo } from '../http/client-info.ts';
 import { listenOn } from '../net/accept-queue.ts';
 import { closeDoor } from '../net/close-door.ts';
 import { CONNECTION_REFUSED, type ConnectionLimits } from '../net/count/connection-limits.ts';
@@ -270,6 +271,7 @@ export class StreamEntryPoint {
       tls: session,
       isTrusted: spec.forwardedHeaders.insecure || trusted.has(ip),
       bonds: null,
+      identity: identityOf(session),
     };
   }
 

@@ -3,11 +3,12 @@
 
 import { performance } from 'node:perf_hooks';
 import { BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } from './body.ts';
-import { Exchange, type ClientInfo, type Downstream, type ResponseSink } from './exchange.ts';
+import { Exchange, type Downstream, type ResponseSink } from './exchange.ts';
+import type { ClientInfo } from './client-info.ts';
 import { FAILURES, type Failure } from './failure.ts';
 
 /** On behalf of no client. */
-const NOBODY: ClientInfo = { ip: '', port: 0, scheme: 'http', tls: null, isTrusted: true, bonds: null };
+const NOBODY: ClientInfo = { ip: '', port: 0, scheme: 'http', tls: null, isTrusted: true, bonds: null, identity: null };
 
 export interface SubrequestInit {
   readonly method: string;
@@ -50,6 +51,7 @@ export class Subrequest implements Downstream, BodySource {
       exchange.appendForwardedFor = false;
       return;
     }
+    exchange.identity = like.identity;
     exchange.host = like.host;
     exchange.authority = like.authority;
     exchange.entryPointName = like.entryPointName;

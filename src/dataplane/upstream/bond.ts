@@ -4,7 +4,8 @@
 
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { CREDENTIALS_OF_REQUEST, type BoundConnection, ClientBonds, credentialsOf } from '../http/client-bonds.ts';
-import type { ClientInfo, Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { ClientInfo } from '../http/client-info.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { Waiter, type WaiterOwner } from './waiter.ts';

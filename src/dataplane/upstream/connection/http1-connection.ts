@@ -16,7 +16,8 @@ import {
   type ChunkOwner,
 } from '../../http/body.ts';
 import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../../http/client-bonds.ts';
-import type { Exchange, TunnelEnd } from '../../http/exchange.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import type { TunnelEnd } from '../../http/body.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { InterimLimit } from '../../http/interim-limit.ts';
 import type { HeaderList } from '../../http/message/header-list.ts';

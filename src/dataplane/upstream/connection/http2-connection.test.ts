@@ -123,7 +123,15 @@ function lab(): Lab {
         abort: (failure) => end(failure.flag),
         resumeBody: () => {},
       };
-      const client = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+      const client = {
+        ip: '127.0.0.1',
+        port: 1,
+        scheme: 'http',
+        tls: null,
+        isTrusted: false,
+        bonds: null,
+        identity: null,
+      } as const;
       const exchange = new Exchange(downstream as Downstream, client); // The part that is used.
       exchange.method = 'POST';
       exchange.forwardPath = exchange.path = '/';

@@ -8,7 +8,8 @@
 
 import { Deadline } from '../../../core/timer-wheel.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } from '../../http/body.ts';
-import type { Exchange, TunnelEnd } from '../../http/exchange.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import type { TunnelEnd } from '../../http/body.ts';
 import { FAILURES, type Failure } from '../../http/failure.ts';
 import type { HeaderList } from '../../http/message/header-list.ts';
 import { writeTrailers } from '../../http2/trailers.ts';
