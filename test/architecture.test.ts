@@ -129,7 +129,6 @@ const LONG = new Set([
   'app/standalone.ts',
   'controlplane/config/install/install-config.ts',
   'controlplane/pipeline/pipeline.ts',
-  'dataplane/upstream/endpoint.ts',
   'schema/schema.ts',
   'supervisor/supervisor.ts',
 ]);

@@ -45,13 +45,11 @@ export interface UpstreamSession {
   readonly ticket: Buffer;
 }
 
-/** What an endpoint knows of its server. */
+/** A server, and how it is spoken to. */
 export interface UpstreamPeer {
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
   readonly context: UpstreamContext;
-  /** The last one the server gave, to be resumed; null for none. */
-  tlsSession: UpstreamSession | null;
 }
 
 /** The endpoint as its connections see it, whatever they speak. */

@@ -80,7 +80,6 @@ function lab(): Lab {
       wheel,
       keepOriginHeaders: false,
     } as unknown as SharedConnectionOwner<UpstreamHttp2Connection>['context'],
-    tlsSession: null,
     ready: () => {},
     finished: () => void made.inFlight--,
     widened: () => {},
