@@ -5,6 +5,8 @@ import type { ServiceSpec } from '../../model/service.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
+import { ServiceCount } from './count/service-count.ts';
+import type { ServiceTable } from './count/service-table.ts';
 import { DividingService } from './dividing-service.ts';
 import { FixedService } from './fixed-service.ts';
 import { LoadBalancer } from './load-balancer.ts';
@@ -30,6 +32,7 @@ export interface ServiceSurroundings {
   readonly secret: Uint8Array;
   /** Services by qualified name, for those that hand requests on. */
   readonly service: (name: string) => LiveService | undefined;
+  readonly counts: ServiceTable;
   /** Puts the stages of these names in front. */
   readonly compose: (middlewares: readonly string[], service: Handler) => Handler;
 }
@@ -39,6 +42,7 @@ export class LiveService {
   /** Runs the service's own stages, then the service. */
   readonly handle: Handler;
   readonly #surroundings: ServiceSurroundings;
+  readonly #count: ServiceCount;
   readonly #liveness = new ServiceLiveness();
   #kind: ServiceKind | null = null;
   #spec: ServiceSpec | null = null;
@@ -47,8 +51,13 @@ export class LiveService {
   constructor(name: string, surroundings: ServiceSurroundings) {
     this.name = name;
     this.#surroundings = surroundings;
+    const count = new ServiceCount(surroundings.counts, name);
+    this.#count = count;
     // A field: routes keep it while what it calls changes.
-    this.handle = (exchange) => this.#handler(exchange);
+    this.handle = (exchange) => {
+      count.enter(exchange);
+      return this.#handler(exchange);
+    };
   }
 
   get isUp(): boolean {
@@ -92,6 +101,7 @@ export class LiveService {
     this.#kind = null;
     this.#spec = null;
     this.#liveness.retire();
+    this.#count.retire();
   }
 
   /** Calls when it comes up or goes down; returns the way to stop. */
@@ -112,9 +122,7 @@ export class LiveService {
         const service =
           previous instanceof DividingService
             ? previous
-            : new DividingService(this.#surroundings.service, this.#surroundings.secret, () =>
-                this.#liveness.noteHealth(this.isUp),
-              );
+            : new DividingService(this.#surroundings, () => this.#liveness.noteHealth(this.isUp));
         service.update(spec);
         return service;
       }

@@ -15,6 +15,7 @@ import {
 } from './body.ts';
 import type { ClientIdentity, ClientInfo } from './client-info.ts';
 import { ExchangeRecord } from './exchange-record.ts';
+import { added, NO_HOOKS } from './hook-list.ts';
 import type { Failure } from './failure.ts';
 import { HeaderList } from './message/header-list.ts';
 import { KeptBody } from './kept-body.ts';
@@ -84,14 +85,6 @@ export interface AttemptSender {
   sendAttempt(exchange: Exchange): void;
 }
 
-const NO_HOOKS: readonly never[] = [];
-
-function added<H>(hooks: readonly H[], hook: H): readonly H[] {
-  if (hooks === NO_HOOKS) return [hook];
-  (hooks as H[]).push(hook); // Made here, and nobody else's.
-  return hooks;
-}
-
 export class Exchange extends ExchangeRecord implements AccessRecord {
   readonly downstream: Downstream;
   readonly client: ClientInfo;
@@ -151,6 +144,8 @@ export class Exchange extends ExchangeRecord implements AccessRecord {
   /** Who asks: by the connection's certificate, or as an authenticating middleware has found; null while nobody knows. */
   identity: ClientIdentity | null;
   observer: ExchangeObserver | null = null;
+  /** Services that the request has entered; null for none. */
+  counted: ExchangeObserver | null = null;
   /** What the observer chose for this route; it alone knows the type. */
   observed: unknown = null;
 
@@ -253,8 +248,8 @@ export class Exchange extends ExchangeRecord implements AccessRecord {
   }
 
   /**
-   * In the order of registration: the stage next to the client first. False when one threw, which is answered: a failed attempt is
-   * followed by the next one inside the read callback of a connection that others may share.
+   * In the order of registration: the stage next to the client first. False when one threw, which is answered, since others may share
+   * the connection whose read callback this is in.
    */
   runAttemptHooks(): boolean {
     try {
@@ -381,6 +376,7 @@ export class Exchange extends ExchangeRecord implements AccessRecord {
         this.downstream.handlerFailed(this, error);
       }
     }
+    if (this.counted !== null) this.counted.finished(this);
     this.observer?.finished(this);
   }
 
