@@ -20,6 +20,8 @@ export interface SubrequestInit {
 
 /** Gets the answer: its head, its body, and one of `end` and `abort`. Nothing after `cancel`. */
 export interface Taker extends ResponseSink {
+  /** An interim answer has come, which is passed on to nobody. */
+  interim?(): void;
   /** A stage in front of the service threw: a defect. The answer follows. */
   handlerFailed(error: unknown): void;
 }
@@ -127,7 +129,9 @@ export class Subrequest implements Downstream, BodySource {
   }
 
   resumeBody(): void {}
-  sendInformational(): void {}
+  sendInformational(): void {
+    this.taker.interim?.();
+  }
   /** Nobody has asked for another protocol. */
   startTunnel(exchange: Exchange): void {
     exchange.dropSource();

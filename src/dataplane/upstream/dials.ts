@@ -136,6 +136,12 @@ export class Dials implements DialOwner, WaiterOwner {
     this.dials.delete(dial as Dialing); // What shared connections know of a dial.
   }
 
+  /** Some wait for what this process lacks. */
+  get isStarved(): boolean {
+    for (const dial of this.dials) if (dial.isStarved) return true;
+    return false;
+  }
+
   /** A request whose dial waits for a descriptor takes the connection that another one has done with. */
   feedStarving(connection: UpstreamHttp1Connection): boolean {
     for (const dial of this.dials) {

@@ -69,6 +69,11 @@ export class Endpoint implements UpstreamPeer, AddressFollower, AttemptOwner, Re
     return this.statistics.load;
   }
 
+  /** A connection is wanted that this process has no means for. */
+  get isStarved(): boolean {
+    return this.dials.isStarved;
+  }
+
   get responseMs(): number {
     return this.statistics.responseMs;
   }
