@@ -129,12 +129,6 @@ const LONG = new Set([
   'app/standalone.ts',
   'controlplane/config/install/install-config.ts',
   'controlplane/pipeline/pipeline.ts',
-  'dataplane/downstream/http1-connection.ts',
-  'dataplane/downstream/http2-connection.ts',
-  'dataplane/http/exchange.ts',
-  'dataplane/upstream/endpoint.ts',
-  'dataplane/upstream/http1-connection.ts',
-  'dataplane/upstream/http2-connection.ts',
   'schema/schema.ts',
   'supervisor/supervisor.ts',
 ]);

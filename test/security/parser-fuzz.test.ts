@@ -11,7 +11,8 @@ import { decodeInstall } from '../../src/controlplane/config/install/install-con
 import { BODY_NONE, type BodySink } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
 import { entryPointSettings, entryPointState } from '../../src/dataplane/downstream/entry-point-state.ts';
-import { Http1Connection, type Http1DownstreamContext } from '../../src/dataplane/downstream/http1-connection.ts';
+import { Http1Connection } from '../../src/dataplane/downstream/http1-connection.ts';
+import type { Http1DownstreamContext } from '../../src/dataplane/downstream/http1-socket.ts';
 import { respond } from '../../src/dataplane/http/respond.ts';
 
 interface Seen {
@@ -72,7 +73,7 @@ beforeAll(async () => {
     new Http1Connection(
       context,
       socket,
-      { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null },
+      { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null, identity: null },
       0,
       true,
     );

@@ -98,7 +98,15 @@ export function readAsProduct(pieces: readonly Buffer[]): Reading {
       throw error;
     },
   };
-  const client = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+  const client = {
+    ip: '127.0.0.1',
+    port: 1,
+    scheme: 'http',
+    tls: null,
+    isTrusted: false,
+    bonds: null,
+    identity: null,
+  } as const;
   // The connection uses the part of a socket that MemorySocket has.
   const connection = new Http1Connection(context, socket as unknown as net.Socket, client, 0, false);
   for (const piece of pieces) if (piece.length > 0) connection.onRead(piece, piece.length);

@@ -10,11 +10,18 @@ import { Instrument } from '../../src/dataplane/engine/instrument.ts';
 import { SHARED_TABLES } from '../../src/dataplane/engine/shared-tables.ts';
 import { PasswordVerifier } from '../../src/dataplane/middleware/auth/password-verifier.ts';
 import { bindSocket } from '../../src/dataplane/net/listening-socket.ts';
+import { WRITTEN_FACTS } from '../../src/model/endpoint-set.ts';
 import type { EntryPointSpec } from '../../src/model/entry-point.ts';
 import type { RouteSpec } from '../../src/model/route.ts';
-import type { FixedServiceSpec } from '../../src/model/service.ts';
+import {
+  DEFAULT_UPSTREAM_TLS,
+  type FixedServiceSpec,
+  type LoadBalancerSpec,
+  type UpstreamTransportSpec,
+} from '../../src/model/service.ts';
 import type { Snapshot, SnapshotSections } from '../../src/model/snapshot.ts';
 import type { TcpRouteSpec } from '../../src/model/tcp.ts';
+import type { TlsOptionsSpec } from '../../src/model/tls.ts';
 
 const OBSERVE = {
   metrics: {
@@ -140,4 +147,41 @@ export async function listen(engine: Engine, name: string): Promise<number> {
   const { handle, address } = await bindSocket(name, { host: '127.0.0.1', port: 0, protocol: 'tcp' });
   await engine.entryPoints.listen(name, handle);
   return address.port;
+}
+
+/** What a service gives its servers when nobody says anything of it. */
+export const TRANSPORT: UpstreamTransportSpec = {
+  dialTimeoutMs: 0, responseHeaderTimeoutMs: 0, idleConnTimeoutMs: 90_000, readIdleTimeoutMs: 0, pingTimeoutMs: 0,
+  writeIdleTimeoutMs: 0, maxIdleConnsPerHost: 10, maxConnsPerHost: 0, maxPendingRequests: 10, maxResponseHeaderBytes: 4096,
+  maxResponseHeaderCount: 20, isHttp2: false, tls: DEFAULT_UPSTREAM_TLS,
+}; // prettier-ignore
+
+/** One server on loopback, and a sticky cookie. */
+export function loadBalancer(name: string, port: number): Pick<SnapshotSections, 'services' | 'endpointSets'> {
+  const url = `http://127.0.0.1:${port}`;
+  const server = { url, scheme: 'http', host: '127.0.0.1', port, path: '', preservePath: false, weight: 1 } as const;
+  const sticky = {
+    name: 'to', secure: false, httpOnly: false, sameSite: null, maxAgeSeconds: 0, path: '/', domain: '', secret: 'k',
+  }; // prettier-ignore
+  const service: LoadBalancerSpec = {
+    kind: 'loadBalancer', name, strategy: 'wrr', endpointSet: name, passHostHeader: true, transport: TRANSPORT, sticky,
+    healthCheck: null, passiveHealthCheck: null, slowStartMs: 0, middlewares: [],
+  }; // prettier-ignore
+  const endpoints = [{ ...server, ...WRITTEN_FACTS, key: url }];
+  return { services: { [name]: service }, endpointSets: { [name]: { protocol: 'http', name, endpoints } } };
+}
+
+export function tlsOptionsSpec(name: string, rest: Partial<TlsOptionsSpec> = {}): TlsOptionsSpec {
+  return {
+    name,
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    ciphers: '',
+    curves: 'auto',
+    protocols: ['h2', 'http/1.1'],
+    clientAuth: { mode: 'none', authorities: [] },
+    sniStrict: false,
+    sessionTickets: true,
+    ...rest,
+  };
 }

@@ -7,6 +7,7 @@ import type { ServiceSpec } from '../../model/service.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';
 import type { Handler } from '../http/exchange.ts';
 import type { GivenEndpoints } from '../live/endpoint-sets.ts';
+import { ServiceCount } from './count/service-count.ts';
 import type { ChildService, ServiceOfKind, ServiceSurroundings } from './service-kind.ts';
 import { createService } from './service-registry.ts';
 import { ServiceLiveness } from './service-liveness.ts';
@@ -16,6 +17,7 @@ export class LiveService implements ChildService {
   /** Runs the service's own stages, then the service. */
   readonly handle: Handler;
   readonly #surroundings: ServiceSurroundings;
+  readonly #count: ServiceCount;
   readonly #liveness = new ServiceLiveness();
   #kind: ServiceOfKind | null = null;
   #spec: ServiceSpec | null = null;
@@ -24,8 +26,13 @@ export class LiveService implements ChildService {
   constructor(name: string, surroundings: ServiceSurroundings) {
     this.name = name;
     this.#surroundings = surroundings;
+    const count = new ServiceCount(surroundings.counts, name);
+    this.#count = count;
     // A field: routes keep it while what it calls changes.
-    this.handle = (exchange) => this.#handler(exchange);
+    this.handle = (exchange) => {
+      count.enter(exchange);
+      return this.#handler(exchange);
+    };
   }
 
   get isUp(): boolean {
@@ -80,6 +87,7 @@ export class LiveService implements ChildService {
     this.#kind = null;
     this.#spec = null;
     this.#liveness.retire();
+    this.#count.retire();
   }
 
   /** Calls when it comes up or goes down; returns the way to stop. */

@@ -9,6 +9,7 @@ import type { ClientBonds } from '../http/client-bonds.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
 import type { GivenEndpoints } from '../live/endpoint-sets.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
+import type { ServiceTable } from './count/service-table.ts';
 
 /** A service as those that hand requests on to it see it; the same object for as long as its name is there. */
 export interface ChildService {
@@ -45,6 +46,7 @@ export interface ServiceSurroundings {
   readonly secret: Uint8Array;
   /** Services by qualified name, for those that hand requests on. */
   readonly service: (name: string) => ChildService | undefined;
+  readonly counts: ServiceTable;
   /** Puts the stages of these names in front. */
   readonly compose: (middlewares: readonly string[], service: Handler) => Handler;
 }

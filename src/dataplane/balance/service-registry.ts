@@ -11,8 +11,8 @@ type SpecOf<K> = Extract<ServiceSpec, { readonly kind: K }>;
 
 const LIVE_SERVICES: { readonly [K in ServiceSpec['kind']]: CreateService<SpecOf<K>> } = {
   loadBalancer: (name, { upstream, secret }) => new LoadBalancer(name, upstream, secret),
-  weighted: (_, { service, secret }, healthChanged) => new DividingService(service, secret, healthChanged),
-  highestRandomWeight: (_, { service, secret }, healthChanged) => new DividingService(service, secret, healthChanged),
+  weighted: (_, surroundings, healthChanged) => new DividingService(surroundings, healthChanged),
+  highestRandomWeight: (_, surroundings, healthChanged) => new DividingService(surroundings, healthChanged),
   fixed: () => new FixedService(),
 };
 

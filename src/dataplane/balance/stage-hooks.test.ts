@@ -186,7 +186,15 @@ function entryPoint(downstream: Protocol, stages: readonly Stage[], service: Han
       throw error;
     },
   };
-  const client = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+  const client = {
+    ip: '127.0.0.1',
+    port: 1,
+    scheme: 'http',
+    tls: null,
+    isTrusted: false,
+    bonds: null,
+    identity: null,
+  } as const;
   const Connection = downstream === 'HTTP/2' ? Http2Connection : Http1Connection;
   return listen(
     net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

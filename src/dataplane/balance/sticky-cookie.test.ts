@@ -30,6 +30,7 @@ function request(cookie?: string): Exchange {
     tls: null,
     isTrusted: false,
     bonds: null,
+    identity: null,
   });
   if (cookie !== undefined) exchange.requestHeaders.append('Cookie', cookie);
   return exchange;

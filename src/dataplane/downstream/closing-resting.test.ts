@@ -11,7 +11,15 @@ import { Http1Connection } from './http1-connection.ts';
 import { respond } from '../http/respond.ts';
 import { NEWCOMER_MS } from './downstream-connection.ts';
 
-const CLIENT = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+const CLIENT = {
+  ip: '127.0.0.1',
+  port: 1,
+  scheme: 'http',
+  tls: null,
+  isTrusted: false,
+  bonds: null,
+  identity: null,
+} as const;
 
 function context() {
   const spec = decodeInstall('', 'entryPoints: { web: { address: ":0" } }').value!.entryPoints['web']!;

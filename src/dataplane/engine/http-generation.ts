@@ -7,6 +7,7 @@ import { isOverTls, type RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/message/sync.ts';
+import { serviceTable } from '../balance/count/service-table.ts';
 import { LiveService } from '../balance/live-service.ts';
 import { LiveServices } from '../balance/live-services.ts';
 import type { ServiceSurroundings } from '../balance/service-kind.ts';
@@ -90,6 +91,7 @@ export class HttpGeneration implements LivePart<HttpBuildContext> {
     const surroundings: ServiceSurroundings = {
       upstream,
       secret: resources.secret,
+      counts: resources.table(serviceTable),
       service: (name) => this.#services.find(name),
       compose: (names, service) =>
         composeChain(

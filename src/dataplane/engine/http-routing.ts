@@ -7,7 +7,7 @@ import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';
 import { removeNominated, setForwardedHeaders } from '../http/forwarded-headers.ts';
-import type { Http1Connection, Http1DownstreamContext } from '../downstream/http1-connection.ts';
+import type { Http1DownstreamContext, Http1Socket } from '../downstream/http1-socket.ts';
 import type { EntryPointState } from '../downstream/entry-point-state.ts';
 import type { DownstreamConnection } from '../downstream/downstream-connection.ts';
 import { respondFailure } from '../http/respond.ts';
@@ -23,7 +23,7 @@ export interface HttpRoutingOptions {
   /** Of the entry point; null for the plain routing. */
   readonly hosts: TlsHosts | null;
   readonly handlerFailed: (exchange: Exchange, error: unknown) => void;
-  readonly switchToHttp2: (connection: Http1Connection, socket: net.Socket, chunk: Buffer) => void;
+  readonly switchToHttp2: (connection: Http1Socket, socket: net.Socket, chunk: Buffer) => void;
   readonly closed: (connection: DownstreamConnection) => void;
 }
 

@@ -14,24 +14,13 @@ import {
   rowsOf,
   snapshotOf,
   tcpRouteSpec,
+  tlsOptionsSpec,
 } from '../../../test/support/data-plane.ts';
 import { certificateFor, tlsGet } from '../../../test/support/tls-client.ts';
 import { WRITTEN_FACTS } from '../../model/endpoint-set.ts';
 import { DEFAULT_UPSTREAM_TLS } from '../../model/service.ts';
 import { ACME_TLS } from './challenges.ts';
 import type { Engine } from './engine.ts';
-
-const OPTIONS = {
-  name: 'default',
-  minVersion: 'TLSv1.2',
-  maxVersion: 'TLSv1.3',
-  ciphers: '',
-  curves: 'auto',
-  protocols: ['h2', 'http/1.1'],
-  clientAuth: { mode: 'none', authorities: [] },
-  sniStrict: false,
-  sessionTickets: true,
-} as const;
 
 let engine: Engine;
 let port: number;
@@ -73,7 +62,7 @@ async function serve(web: string): Promise<void> {
         proxied: routeSpec('proxied', 'ClientIP(`10.1.2.3`) && PathPrefix(`/`)', 'proxied'),
       },
       services: Object.fromEntries(['plain', 'secure', 'proxied'].map((name) => [name, fixedSpec(name, name)])),
-      tlsOptions: { default: OPTIONS, strict: { ...OPTIONS, name: 'strict', sniStrict: true } },
+      tlsOptions: { default: tlsOptionsSpec('default'), strict: tlsOptionsSpec('strict', { sniStrict: true }) },
       tlsHosts: { s: { name: 'web/strict.example', entryPoint: 'web', host: 'strict.example', options: 'strict' } },
       tcpRoutes: {
         pass: tcpRouteSpec('pass', 'HostSNI(`pass.example`)', 'tcp', { tls: { passthrough: true, options: '' } }),

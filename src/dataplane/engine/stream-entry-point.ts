@@ -4,9 +4,12 @@ import net from 'node:net';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entry-point.ts';
 import { entryPointSettings, entryPointState, type EntryPointState } from '../downstream/entry-point-state.ts';
-import { Http1Connection, PREFACE_HEAD } from '../downstream/http1-connection.ts';
+import { Http1Connection } from '../downstream/http1-connection.ts';
+import { PREFACE_HEAD } from '../downstream/http1-requests.ts';
+import type { Http1Socket } from '../downstream/http1-socket.ts';
 import { Http2Connection } from '../downstream/http2-connection.ts';
-import type { ClientInfo, Exchange, ExchangeObserver } from '../http/exchange.ts';
+import type { Exchange, ExchangeObserver } from '../http/exchange.ts';
+import { identityOf, type ClientInfo } from '../http/client-info.ts';
 import { listenOn } from '../net/accept-queue.ts';
 import { closeDoor } from '../net/close-door.ts';
 import { CONNECTION_REFUSED, type ConnectionLimits } from '../net/count/connection-limits.ts';
@@ -268,6 +271,7 @@ export class StreamEntryPoint {
       tls: session,
       isTrusted: spec.forwardedHeaders.insecure || trusted.has(ip),
       bonds: null,
+      identity: identityOf(session),
     };
   }
 
@@ -277,7 +281,7 @@ export class StreamEntryPoint {
     connection.start();
   }
 
-  #switchToHttp2(routing: HttpRouting, connection: Http1Connection, socket: net.Socket, chunk: Buffer): void {
+  #switchToHttp2(routing: HttpRouting, connection: Http1Socket, socket: net.Socket, chunk: Buffer): void {
     const { client, ticket, canRefit } = connection;
     const successor = new Http2Connection(routing, socket, client, ticket, canRefit);
     this.#connections.delete(connection);

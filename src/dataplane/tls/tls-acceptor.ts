@@ -27,6 +27,8 @@ export interface TlsSession {
   readonly isResumed: boolean;
   /** Distinguished name in the client's certificate, RFC 4514; '' without one. */
   readonly clientSubject: string;
+  /** One of the authorities that the options name has issued it. */
+  readonly isClientVerified: boolean;
 }
 
 export interface TlsHandshake {
@@ -161,6 +163,8 @@ function sessionOf(secure: tls.TLSSocket, handshake: TlsHandshake): TlsSession {
     protocol: secure.alpnProtocol === false || secure.alpnProtocol === null ? '' : secure.alpnProtocol,
     isResumed: secure.isSessionReused(),
     clientSubject: mode === 'none' ? '' : subjectOf(secure),
+    // Another one would not have come so far.
+    isClientVerified: mode === 'verifyIfGiven' || mode === 'requireAndVerify',
   };
 }
 

@@ -4,7 +4,7 @@ import type { EndpointPatch, UdpEndpointSpec } from '../../model/endpoint-set.ts
 import type { UdpServerSpec, UdpServiceSpec } from '../../model/udp.ts';
 import { createWrr, type TurnPicker } from '../balance/wrr.ts';
 import type { GivenEndpoints } from '../live/endpoint-sets.ts';
-import { AddressOrder } from '../upstream/address-order.ts';
+import { AddressOrder } from '../upstream/dial/address-order.ts';
 import type { FailureTrace, TracedServer } from '../upstream/failure-trace.ts';
 import type { Resolver } from '../upstream/name/resolver.ts';
 

@@ -31,7 +31,6 @@ import {
 import { GrpcProbe } from './grpc-probe.ts';
 import { HttpProbe } from './http-probe.ts';
 import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './probe.ts';
-import { Http2Probe } from './http2-probe.ts';
 import { TcpProbe } from './tcp-probe.ts';
 
 /** A server that is new is checked within this time, or its interval if that is shorter. */
@@ -323,9 +322,7 @@ function createProbe(service: ServedService, server: ServedEndpoint, context: Pr
   }
   const spec = service.healthCheck!;
   const target = server as HttpEndpointSpec; // As above.
-  if (spec.mode === 'grpc') return new GrpcProbe(spec, target, tls, context);
-  const isHttp2 = target.scheme === 'h2c' && spec.scheme === null;
-  return new (isHttp2 ? Http2Probe : HttpProbe)(spec, target, tls, context);
+  return new (spec.mode === 'grpc' ? GrpcProbe : HttpProbe)(spec, target, tls, context);
 }
 
 /** Of servers that are spoken to over TLS by a word of their own: their address does not say so. */

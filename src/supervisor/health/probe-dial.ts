@@ -6,7 +6,7 @@ import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { isOwnFault } from '../../dataplane/net/descriptors.ts';
 import { connectFixed, Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
 import { isUntrusted, pinProblem } from '../../dataplane/tls/upstream-tls.ts';
-import { AddressRace, type AddressTry, type RaceOwner } from '../../dataplane/upstream/address-race.ts';
+import { AddressRace, type AddressTry, type RaceOwner } from '../../dataplane/upstream/dial/address-race.ts';
 import type { Address } from '../../dataplane/upstream/name/address.ts';
 import type { UpstreamTlsSpec } from '../../model/service.ts';
 import type { ProbeContext } from './probe.ts';

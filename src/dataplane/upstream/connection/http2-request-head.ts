@@ -1,15 +1,15 @@
 // Writes the header block of a request for a server, RFC 9113 §8.3.1: the same request that request-head.ts renders for
 // HTTP/1.1. A WebSocket handshake becomes an extended CONNECT (RFC 8441).
 
-import { BODY_CHUNKED, BODY_LENGTH } from '../http/body.ts';
-import type { Exchange } from '../http/exchange.ts';
-import { forwardedForLine } from '../http/forwarded-headers.ts';
-import { BODY_METHODS } from '../http/message/request-method.ts';
-import { serverTarget } from '../http/server-target.ts';
-import type { FrameMark } from '../http2/frame-output.ts';
-import type { HeaderBlockWriter } from '../http2/header-block-writer.ts';
-import { maxEncodedBytes } from '../http2/hpack/hpack-encoder.ts';
-import type { ServerSpec } from '../../model/service.ts';
+import { BODY_CHUNKED, BODY_LENGTH } from '../../http/body.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { forwardedForLine } from '../../http/forwarded-headers.ts';
+import { BODY_METHODS } from '../../http/message/request-method.ts';
+import { serverTarget } from '../../http/server-target.ts';
+import type { FrameMark } from '../../http2/frame-output.ts';
+import type { HeaderBlockWriter } from '../../http2/header-block-writer.ts';
+import { maxEncodedBytes } from '../../http2/hpack/hpack-encoder.ts';
+import type { ServerSpec } from '../../../model/service.ts';
 
 /** For the fields of fixed size that are added to those of the list. */
 const ADDED_BYTES = 256;

@@ -3,17 +3,17 @@
 
 import type net from 'node:net';
 import type tls from 'node:tls';
-import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
-import { isOwnFault } from '../net/descriptors.ts';
-import { connectFixed, Reading, type ReadTarget } from '../net/fixed-read.ts';
-import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
+import { Deadline, type TimerWheel } from '../../../core/timer-wheel.ts';
+import { FAILURES, type Failure } from '../../http/failure.ts';
+import { isOwnFault } from '../../net/descriptors.ts';
+import { connectFixed, Reading, type ReadTarget } from '../../net/fixed-read.ts';
+import { isUntrusted, pinProblem } from '../../tls/upstream-tls.ts';
 import { AddressRace, type AddressTry, type RaceOwner } from './address-race.ts';
 import type { AddressOrder } from './address-order.ts';
-import type { UpstreamPeer } from './connection-owner.ts';
+import type { UpstreamPeer, UpstreamSession } from '../connection-owner.ts';
 import { reasonOf } from './dial-reason.ts';
-import type { Address } from './name/address.ts';
-import type { Waiter, WaitingRoom } from './waiter.ts';
+import type { Address } from '../name/address.ts';
+import type { Waiter, WaiterQueue } from '../waiter.ts';
 
 const HTTP1 = ['http/1.1'];
 const EITHER = ['h2', 'http/1.1'];
@@ -21,6 +21,8 @@ const EITHER = ['h2', 'http/1.1'];
 /** The endpoint as its dials see it. */
 export interface DialOwner extends UpstreamPeer {
   readonly addressOrder: AddressOrder;
+  /** The last one the server gave, to be resumed; null for none. */
+  tlsSession: UpstreamSession | null;
   /**
    * The socket is the owner's now; `isHttp2` is what the server speaks, and `address` where it is. The dial waits on until
    * `settle` or `fail`.
@@ -30,7 +32,7 @@ export interface DialOwner extends UpstreamPeer {
   dialFailed(dial: Dial, failure: Failure, reason: string): void;
 }
 
-export class Dial implements RaceOwner, WaitingRoom {
+export class Dial implements RaceOwner, WaiterQueue {
   /** Its connection may serve several requests at once. */
   readonly mayBeShared: boolean;
   readonly waiters: Waiter[] = [];

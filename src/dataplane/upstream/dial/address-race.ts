@@ -2,9 +2,9 @@
 // (RFC 8305 §5): an address that swallows packets costs a quarter of a second in place of the whole timeout. Who is
 // connected first ends the others that are not; whoever is ready to be used has won.
 
-import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
-import { descriptors } from '../net/descriptors.ts';
-import type { Address } from './name/address.ts';
+import { Deadline, type TimerWheel } from '../../../core/timer-wheel.ts';
+import { descriptors } from '../../net/descriptors.ts';
+import type { Address } from '../name/address.ts';
 
 /** RFC 8305 §5, "Connection Attempt Delay". */
 export const ATTEMPT_DELAY_MS = 250;

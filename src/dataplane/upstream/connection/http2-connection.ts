@@ -1,17 +1,17 @@
 // One HTTP/2 connection to a server: life cycle, what frames mean to streams, and what the server may cost; the rest is the
-// session's (http2/session.ts). The streams (upstream/http2-stream.ts) carry exchanges. It takes requests once the server's
+// session's (http2/session.ts). The streams (upstream/connection/http2-stream.ts) carry exchanges. It takes requests once the server's
 // SETTINGS have come, so that none is sent that the server would refuse.
 //
 //   OPENING ──SETTINGS──▶ OPEN ──GOAWAY, ids used up, or not wanted any more──▶ LEAVING (streams finish) ──▶ OVER
 //      └────────────────────┴──connection error──▶ GOAWAY ──▶ OVER; streams break off
 
 import type net from 'node:net';
-import { Deadline } from '../../core/timer-wheel.ts';
-import type { Exchange } from '../http/exchange.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
-import { MAX_TRAILERS } from '../http/message/trailer.ts';
-import { Http2TrailerReader } from '../http2/trailers.ts';
-import type { FieldReceiver } from '../http2/hpack/hpack-decoder.ts';
+import { Deadline } from '../../../core/timer-wheel.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { FAILURES, type Failure } from '../../http/failure.ts';
+import { MAX_TRAILERS } from '../../http/message/trailer.ts';
+import { Http2TrailerReader } from '../../http2/trailers.ts';
+import type { FieldReceiver } from '../../http2/hpack/hpack-decoder.ts';
 import {
   DEFAULT_HEADER_TABLE_BYTES,
   ENHANCE_YOUR_CALM,
@@ -24,7 +24,7 @@ import {
   SETTINGS_ENABLE_PUSH,
   SETTINGS_MAX_HEADER_LIST_SIZE,
   STREAM_CLOSED,
-} from '../http2/protocol.ts';
+} from '../../http2/protocol.ts';
 import {
   Http2Session,
   MAX_PENDING_BYTES,
@@ -32,12 +32,13 @@ import {
   STATE_OPEN,
   STATE_OPENING,
   STATE_OVER,
-} from '../http2/session.ts';
-import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
-import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
-import type { ResponseOwner } from './connection-owner.ts';
+} from '../../http2/session.ts';
+import { hearOut, LAST_WORDS_MS } from '../../net/last-words.ts';
+import { readPlainly, type Reading, type ReadTarget } from '../../net/fixed-read.ts';
+import type { SharedConnectionOwner } from '../connection-owner.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import { type UpstreamStreamOwner, UpstreamHttp2Stream } from './http2-stream.ts';
-import { Http2ResponseReader } from '../http2/response-reader.ts';
+import { Http2ResponseReader } from '../../http2/response-reader.ts';
 
 /**
  * What all streams may be ahead together. Credit goes back when bytes arrive, whoever they are for: streams bound what is held,
@@ -50,41 +51,25 @@ const MAX_STREAMS = 1000;
 const LINGER_MS = 2_000;
 /** That many requests reset, and none answered in between. */
 const MAX_RESETS_IN_A_ROW = 10;
-const HEALTH_PING = Buffer.from('health..', 'latin1');
-
-/** The endpoint as its shared connections see it. */
-export interface SharedConnectionOwner extends ResponseOwner {
-  /** It takes requests now. */
-  ready(connection: UpstreamHttp2Connection): void;
-  /** A request is over. */
-  finished(connection: UpstreamHttp2Connection): void;
-  /** It may take more requests than before. */
-  widened(connection: UpstreamHttp2Connection): void;
-  /** It takes no more requests; those in progress go on. */
-  leaving(connection: UpstreamHttp2Connection): void;
-  /** It is gone; the requests in progress break off next. */
-  gone(connection: UpstreamHttp2Connection, failure: Failure): void;
-}
 
 export class UpstreamHttp2Connection
   extends Http2Session<UpstreamHttp2Stream>
   implements UpstreamStreamOwner, ReadTarget
 {
-  readonly endpoint: SharedConnectionOwner;
+  readonly endpoint: SharedConnectionOwner<UpstreamHttp2Connection>;
   private readonly response = new Http2ResponseReader();
   /** Without requests for too long, or with too much to write. */
   private readonly deadline: Deadline;
   /** Nothing heard for too long; null when nobody asks. */
-  private readonly health: Deadline | null;
+  private readonly health: SilenceWatch | null;
   private nextId = 1;
   private served = 0;
-  private isAsked = false;
   private resetsInARow = 0;
   /** A write has failed: nothing more is sent, what the server has said before is read. */
   private isBroken = false;
 
   /** Over a connected socket that `reading` reads: plain, or TLS whose ALPN has chosen h2. */
-  constructor(endpoint: SharedConnectionOwner, socket: net.Socket, reading: Reading) {
+  constructor(endpoint: SharedConnectionOwner<UpstreamHttp2Connection>, socket: net.Socket, reading: Reading) {
     const { transport, context } = endpoint;
     super(socket, context.wheel, {
       isServer: true,
@@ -94,7 +79,7 @@ export class UpstreamHttp2Connection
     });
     this.endpoint = endpoint;
     this.deadline = new Deadline(() => this.expired());
-    this.health = transport.readIdleTimeoutMs > 0 ? new Deadline(() => this.silent()) : null;
+    this.health = SilenceWatch.of(endpoint, this.output, () => this.lose(FAILURES.upstreamReadTimeout));
     readPlainly(socket, this, reading);
     hearOut(socket, () => {
       this.isBroken = true;
@@ -155,10 +140,7 @@ export class UpstreamHttp2Connection
 
   onRead(chunk: Buffer, length: number): void {
     if (this.state === STATE_OVER) return;
-    if (this.health !== null) {
-      this.isAsked = false;
-      this.wheel.arm(this.health, this.endpoint.transport.readIdleTimeoutMs);
-    }
+    this.health?.heard();
     this.feed(chunk, 0, length);
   }
 
@@ -176,7 +158,7 @@ export class UpstreamHttp2Connection
       return;
     }
     this.state = STATE_OPEN;
-    if (this.health !== null) this.wheel.arm(this.health, this.endpoint.transport.readIdleTimeoutMs);
+    this.health?.heard();
     this.rest();
     this.endpoint.ready(this);
   }
@@ -267,10 +249,6 @@ export class UpstreamHttp2Connection
     return NO_ERROR;
   }
 
-  onPriority(): number {
-    return this.chargeControl(1);
-  }
-
   onReset(streamId: number, code: number): number {
     const stream = this.streams.get(streamId);
     if (stream === undefined) return this.checkLateFrame(streamId);
@@ -345,18 +323,6 @@ export class UpstreamHttp2Connection
     } else if (this.streams.size === 0) this.leave();
   }
 
-  /** Nothing has been heard for a while: asks whether the server is there, then gives it up. */
-  private silent(): void {
-    if (this.state === STATE_OVER) return;
-    if (this.isAsked) {
-      this.lose(FAILURES.upstreamReadTimeout);
-      return;
-    }
-    this.isAsked = true;
-    this.output.ping(false, HEALTH_PING, 0);
-    this.wheel.arm(this.health!, this.endpoint.transport.pingTimeoutMs);
-  }
-
   // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   protected override written(): void {
@@ -405,7 +371,7 @@ export class UpstreamHttp2Connection
   private stop(): void {
     this.state = STATE_OVER;
     this.reader.stop();
-    if (this.health !== null) this.wheel.remove(this.health);
+    this.health?.stop();
   }
 
   /** The server cannot be asked any longer. */

@@ -2,15 +2,16 @@ import { EventEmitter } from 'node:events';
 import type net from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ManualClock } from '../../core/clock.ts';
-import { TimerWheel } from '../../core/timer-wheel.ts';
-import { DEFAULT_UPSTREAM_TLS, type ServerSpec, type UpstreamTransportSpec } from '../../model/service.ts';
-import { BODY_CHUNKED, BODY_NONE } from '../http/body.ts';
-import { Exchange, type Downstream } from '../http/exchange.ts';
-import { FAILURES } from '../http/failure.ts';
-import { respondFailure } from '../http/respond.ts';
-import { Reading } from '../net/fixed-read.ts';
-import { UpstreamHttp2Connection, type SharedConnectionOwner } from './http2-connection.ts';
+import { ManualClock } from '../../../core/clock.ts';
+import { TimerWheel } from '../../../core/timer-wheel.ts';
+import { DEFAULT_UPSTREAM_TLS, type ServerSpec, type UpstreamTransportSpec } from '../../../model/service.ts';
+import { BODY_CHUNKED, BODY_NONE } from '../../http/body.ts';
+import { Exchange, type Downstream } from '../../http/exchange.ts';
+import { FAILURES } from '../../http/failure.ts';
+import { respondFailure } from '../../http/respond.ts';
+import { Reading } from '../../net/fixed-read.ts';
+import type { SharedConnectionOwner } from '../connection-owner.ts';
+import { UpstreamHttp2Connection } from './http2-connection.ts';
 
 /** Takes everything at once, and keeps it. */
 class FakeSocket extends EventEmitter {
@@ -71,12 +72,14 @@ interface Lab {
 function lab(): Lab {
   const clock = new ManualClock();
   const wheel = new TimerWheel(clock);
-  const owner: SharedConnectionOwner = {
+  const owner: SharedConnectionOwner<UpstreamHttp2Connection> = {
     server: SERVER,
     transport: TRANSPORT,
     // What a connection uses of it.
-    context: { wheel, keepOriginHeaders: false } as unknown as SharedConnectionOwner['context'],
-    tlsSession: null,
+    context: {
+      wheel,
+      keepOriginHeaders: false,
+    } as unknown as SharedConnectionOwner<UpstreamHttp2Connection>['context'],
     ready: () => {},
     finished: () => void made.inFlight--,
     widened: () => {},
@@ -119,7 +122,15 @@ function lab(): Lab {
         abort: (failure) => end(failure.flag),
         resumeBody: () => {},
       };
-      const client = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+      const client = {
+        ip: '127.0.0.1',
+        port: 1,
+        scheme: 'http',
+        tls: null,
+        isTrusted: false,
+        bonds: null,
+        identity: null,
+      } as const;
       const exchange = new Exchange(downstream as Downstream, client); // The part that is used.
       exchange.method = 'POST';
       exchange.forwardPath = exchange.path = '/';

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
-import { ManualClock } from '../../core/clock.ts';
-import { TimerWheel } from '../../core/timer-wheel.ts';
+import { ManualClock } from '../../../core/clock.ts';
+import { TimerWheel } from '../../../core/timer-wheel.ts';
 import { AddressRace, ATTEMPT_DELAY_MS, type AddressTry } from './address-race.ts';
-import type { Address } from './name/address.ts';
+import type { Address } from '../name/address.ts';
 
 let clock: ManualClock;
 let wheel: TimerWheel;

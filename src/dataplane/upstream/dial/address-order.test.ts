@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { AddressOrder } from './address-order.ts';
-import type { Address } from './name/address.ts';
+import type { Address } from '../name/address.ts';
 
 const LIST: readonly Address[] = ['a', 'b', 'c'].map((host) => ({ host, family: 4 }));
 const shown = (addresses: readonly Address[]): string => addresses.map(({ host }) => host).join('');

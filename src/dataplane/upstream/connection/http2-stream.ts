@@ -6,22 +6,23 @@
 //   extended CONNECT: after a 2xx both are a tunnel
 //   over before both have ended: RST_STREAM
 
-import { Deadline } from '../../core/timer-wheel.ts';
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } from '../http/body.ts';
-import type { Exchange, TunnelEnd } from '../http/exchange.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
-import type { HeaderList } from '../http/message/header-list.ts';
-import { writeTrailers } from '../http2/trailers.ts';
-import { InterimLimit } from '../http/interim-limit.ts';
-import { hasNoBody } from '../http/message/status.ts';
-import { webSocketAccept } from '../http/message/websocket.ts';
-import { IncomingStream, type StreamOwner } from '../http2/incoming-stream.ts';
-import { CANCEL, DEFAULT_WINDOW, PROTOCOL_ERROR } from '../http2/protocol.ts';
-import { ReceiveWindow } from '../http2/receive-window.ts';
-import type { ResponseOwner } from './connection-owner.ts';
-import { KEPT_FOR_REFUSAL_BYTES } from './attempts.ts';
+import { Deadline } from '../../../core/timer-wheel.ts';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } from '../../http/body.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import type { TunnelEnd } from '../../http/body.ts';
+import { FAILURES, type Failure } from '../../http/failure.ts';
+import type { HeaderList } from '../../http/message/header-list.ts';
+import { writeTrailers } from '../../http2/trailers.ts';
+import { InterimLimit } from '../../http/interim-limit.ts';
+import { hasNoBody } from '../../http/message/status.ts';
+import { webSocketAccept } from '../../http/message/websocket.ts';
+import { IncomingStream, type StreamOwner } from '../../http2/incoming-stream.ts';
+import { CANCEL, DEFAULT_WINDOW, PROTOCOL_ERROR } from '../../http2/protocol.ts';
+import { ReceiveWindow } from '../../http2/receive-window.ts';
+import type { ResponseOwner } from '../connection-owner.ts';
+import { KEPT_FOR_REFUSAL_BYTES } from '../attempts.ts';
 import { writeRequestHead } from './http2-request-head.ts';
-import type { Http2ResponseReader } from '../http2/response-reader.ts';
+import type { Http2ResponseReader } from '../../http2/response-reader.ts';
 
 /** What a response may be ahead of a client that keeps up; others get the first window. */
 const MAX_STREAM_WINDOW = 512 * 1024;

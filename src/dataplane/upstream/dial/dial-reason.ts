@@ -1,6 +1,6 @@
 // Why a server could not be connected to, in words for a log: the address and what the system or OpenSSL said of it.
 
-import type { Address } from './name/address.ts';
+import type { Address } from '../name/address.ts';
 
 /** What system errors mean for somebody who reads them at night. */
 const MEANINGS: ReadonlyMap<string, string> = new Map([

@@ -1,12 +1,11 @@
 // One connection to a server: writes a request, reads its response, and is kept for the next one when both ended where
 // they said. It owns the upstream side's framing; anything unexpected destroys it, and a destroyed connection never
-// returns to the endpoint's idle list.
+// returns to the endpoint's idle list. How it ends is http1-socket.ts.
 //
 //   IDLE ◀──▶ AWAIT (request sent or being sent) ──head──▶ BODY ──▶ IDLE | DEAD
 //               └──101──▶ TUNNEL ──▶ DEAD
 
 import type net from 'node:net';
-import { Deadline } from '../../core/timer-wheel.ts';
 import {
   BODY_CLOSE,
   BODY_LENGTH,
@@ -15,94 +14,51 @@ import {
   type BodySink,
   type BodySource,
   type ChunkOwner,
-} from '../http/body.ts';
-import { BodyReader } from '../http1/body-reader.ts';
-import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../http/client-bonds.ts';
-import type { Exchange, TunnelEnd } from '../http/exchange.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
-import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_REFUSED, HEAD_TOO_LARGE, HeadReader } from '../http1/head-reader.ts';
-import type { HeaderList } from '../http/message/header-list.ts';
-import { InterimLimit } from '../http/interim-limit.ts';
-import { MessageWriter } from '../http1/message-writer.ts';
-import { hasNoBody } from '../http/message/status.ts';
-import { isOffered, WEBSOCKET } from '../http/message/upgrade.ts';
-import { hearOut, LAST_WORDS_MS } from '../net/last-words.ts';
-import { readPlainly, type Reading, type ReadTarget } from '../net/fixed-read.ts';
-import type { Bond } from './bond.ts';
-import type { ConnectionOwner } from './connection-owner.ts';
-import { renderRequestHead } from '../http1/request-head.ts';
+} from '../../http/body.ts';
+import { CREDENTIALS_OF_CONNECTION, credentialsOf } from '../../http/client-bonds.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import type { TunnelEnd } from '../../http/body.ts';
+import { FAILURES } from '../../http/failure.ts';
+import { InterimLimit } from '../../http/interim-limit.ts';
+import type { HeaderList } from '../../http/message/header-list.ts';
+import { hasNoBody } from '../../http/message/status.ts';
+import { isOffered, WEBSOCKET } from '../../http/message/upgrade.ts';
+import { BodyReader } from '../../http1/body-reader.ts';
+import { HEAD_COMPLETE, HEAD_PARTIAL, HEAD_REFUSED, HEAD_TOO_LARGE } from '../../http1/head-reader.ts';
+import { renderRequestHead } from '../../http1/request-head.ts';
+import { readPlainly, type Reading } from '../../net/fixed-read.ts';
+import type { Bond } from '../bond.ts';
+import type { ConnectionOwner } from '../connection-owner.ts';
+import { STATE_AWAIT, STATE_BODY, STATE_DEAD, STATE_IDLE, STATE_TUNNEL, UpstreamHttp1Socket } from './http1-socket.ts';
 
-const STATE_IDLE = 0;
-const STATE_AWAIT = 1;
-const STATE_BODY = 2;
-const STATE_TUNNEL = 3;
-const STATE_DEAD = 4;
-
-export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource, TunnelEnd {
-  private readonly endpoint: ConnectionOwner<UpstreamHttp1Connection>;
-  private readonly socket: net.Socket;
-  private readonly reading: Reading;
-  private readonly head = new HeadReader();
+export class UpstreamHttp1Connection extends UpstreamHttp1Socket implements BodySink, BodySource, TunnelEnd {
+  declare protected readonly endpoint: ConnectionOwner<UpstreamHttp1Connection>;
+  bond: Bond<UpstreamHttp1Connection> | null = null;
   private readonly body = new BodyReader(true);
-  private readonly deadline: Deadline;
-  private readonly writer: MessageWriter;
-  private state = STATE_IDLE;
-  private exchange: Exchange | null = null;
-  private served = 0;
-  private isPaused = false;
-  private requestDone = true;
-  private hasInterim = false;
   /** Made with the first interim response. */
   private interim: InterimLimit | null = null;
-  /** The server said something: trying again could do things twice. */
-  private hasAnswered = false;
   private framing: BodyFraming = BODY_NONE;
   private keepAlive = true;
-  /** A write has failed: nothing more is sent, what the server has said before is read. */
-  private isBroken = false;
-  private hasHeardOut = false;
-  private hasReadEnd = false;
-  /** Then: it had ended its side in order. */
-  private hasEndedFirst = false;
   /** The server has changed its protocol before the request was complete: what it has said in it. */
   private earlyTunnel: Buffer | null = null;
-  /** The client it belongs to; null for a connection that serves anybody. */
-  bond: Bond<UpstreamHttp1Connection> | null = null;
   /** It authenticates a user who has another connection: this one is not used again. */
   private isSpent = false;
-  /** When it was released last. */
-  idleSinceMs: number;
   /** The age at which the server says it closes; -1 for nothing. */
   announcedAgeMs = -1;
-  /** For how long it had rested when the present request came. */
-  private restedMs = 0;
 
-  /** Over a connected socket that `reading` reads. */
   constructor(endpoint: ConnectionOwner<UpstreamHttp1Connection>, socket: net.Socket, reading: Reading) {
-    this.endpoint = endpoint;
-    this.socket = socket;
-    this.reading = reading;
-    this.idleSinceMs = endpoint.context.wheel.nowMs;
-    this.deadline = new Deadline(() => this.expired());
-    this.writer = new MessageWriter(socket, endpoint.context.wheel, endpoint.transport.writeIdleTimeoutMs, () =>
-      this.breakOff(FAILURES.upstreamWriteTimeout),
-    );
+    super(endpoint, socket, reading);
     readPlainly(socket, this, reading);
   }
 
   // ── request ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** It can take a request, as far as this side knows. */
-  get isOpen(): boolean {
-    return this.state === STATE_IDLE;
-  }
 
   start(exchange: Exchange): void {
     const { writer } = this;
     if (this.bond === null && credentialsOf(exchange.requestHeaders) === CREDENTIALS_OF_CONNECTION) {
       this.bind(exchange);
     }
-    this.restedMs = this.endpoint.context.wheel.nowMs - this.idleSinceMs;
+    this.restedMs = this.wheel.nowMs - this.idleSinceMs;
     this.exchange = exchange;
     exchange.responseSource = this;
     this.state = STATE_AWAIT;
@@ -112,15 +68,12 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
     if (exchange.requestFraming === BODY_NONE) {
       this.requestDone = true;
       writer.flush();
-      this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
+      this.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
       return;
     }
     this.requestDone = false;
-    this.endpoint.context.wheel.disarm(this.deadline);
-    if (!this.hasHeardOut) {
-      this.hasHeardOut = true;
-      hearOut(this.socket, (hasEnded) => this.writeFailed(hasEnded));
-    }
+    this.wheel.disarm(this.deadline);
+    this.hearOut();
     exchange.readBody(this);
     if (this.exchange === exchange) writer.flush();
   }
@@ -154,20 +107,8 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
       this.unpause();
       this.beginTunnel(this.exchange!, bytes, 0, bytes.length);
     } else if (this.state === STATE_AWAIT) {
-      this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
+      this.wheel.arm(this.deadline, this.endpoint.transport.responseHeaderTimeoutMs);
     }
-  }
-
-  /** The server has broken off, in most cases behind an answer. */
-  private writeFailed(hasEnded: boolean): void {
-    this.isBroken = true;
-    this.hasEndedFirst = hasEnded;
-    this.requestDone = false;
-    this.writer.dispose();
-    // After the end nothing more is to be heard: it was a reset.
-    if (this.hasReadEnd) this.lost(FAILURES.upstreamReset);
-    else if (this.state === STATE_AWAIT) this.endpoint.context.wheel.arm(this.deadline, LAST_WORDS_MS);
-    else if (this.state !== STATE_BODY) this.lost(FAILURES.upstreamReset);
   }
 
   /** The request will not be completed: the server must not take it for whole. */
@@ -231,7 +172,7 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
       }
       this.hasInterim = true;
       this.interim ??= new InterimLimit();
-      if (!this.interim.allow(context.wheel.nowMs)) {
+      if (!this.interim.allow(this.wheel.nowMs)) {
         this.breakOff(FAILURES.upstreamBadResponse);
         return;
       }
@@ -243,7 +184,6 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
 
   private beginResponse(exchange: Exchange, chunk: Buffer, at: number, end: number): void {
     const parser = this.endpoint.context.parser;
-    const wheel = this.endpoint.context.wheel;
     exchange.status = parser.status;
     exchange.reason = parser.reason;
     exchange.originStatus = parser.status;
@@ -270,7 +210,7 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
     if (body.remaining > end - at || this.framing !== BODY_LENGTH) this.reading.useSlabs();
     if (at < end) this.readBody(chunk, at, end);
     else {
-      wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+      this.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
       exchange.responseSink.flush();
     }
   }
@@ -294,9 +234,9 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
     }
     sink.flush();
     if (this.exchange !== exchange) return;
-    if (body.isSinkReady) this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+    if (body.isSinkReady) this.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
     else {
-      this.endpoint.context.wheel.disarm(this.deadline);
+      this.wheel.disarm(this.deadline);
       this.pause();
     }
   }
@@ -308,7 +248,7 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
     this.served++;
     this.reading.useShared();
     exchange.responseSource = null;
-    this.endpoint.context.wheel.disarm(this.deadline);
+    this.wheel.disarm(this.deadline);
     // Back to the endpoint first: ending the response may begin the client's next request, which can use it.
     if (extra === 0 && this.keepAlive && this.requestDone && this.framing !== BODY_CLOSE) {
       this.state = STATE_IDLE;
@@ -339,7 +279,7 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
     exchange.originStatus = 101;
     if (this.endpoint.context.keepOriginHeaders) exchange.originHeaders = exchange.responseHeaders.clone();
     this.state = STATE_TUNNEL;
-    this.endpoint.context.wheel.disarm(this.deadline);
+    this.wheel.disarm(this.deadline);
     this.writer.begin('', BODY_CLOSE, 0);
     if (!exchange.runResponseHooks() || this.exchange !== exchange) return;
     exchange.downstream.startTunnel(exchange, this);
@@ -353,7 +293,7 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
   /** The client has room again. */
   resume(): void {
     if (this.state === STATE_BODY) {
-      this.endpoint.context.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
+      this.wheel.arm(this.deadline, this.endpoint.transport.readIdleTimeoutMs);
       this.reading.useSlabs();
     }
     this.unpause();
@@ -371,27 +311,6 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
     this.socket.end();
   }
 
-  /** Kept without a request, for at most that long. */
-  rest(ms: number): void {
-    this.endpoint.context.wheel.arm(this.deadline, ms);
-  }
-
-  private pause(): void {
-    if (this.isPaused) return;
-    this.isPaused = true;
-    // Memory for the next read would wait with it, for as long as a client that does not read.
-    this.reading.useShared();
-    this.socket.pause();
-  }
-
-  private unpause(): void {
-    if (!this.isPaused) return;
-    this.isPaused = false;
-    this.socket.resume();
-  }
-
-  // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
   onDrain(): void {
     this.writer.drained();
     if (this.exchange === null) return;
@@ -399,100 +318,9 @@ export class UpstreamHttp1Connection implements ReadTarget, BodySink, BodySource
     else this.exchange.downstream.resumeBody();
   }
 
-  /**
-   * libuv says the same of a reset that comes with the last bytes as of an orderly end, and half a body would pass for the
-   * whole. The kernel knows: after a reset even a write of nothing fails, and `onClose` gets the error. A Unix socket fails
-   * like that after any end, and has no resets.
-   */
-  onEnd(): void {
-    const { exchange, socket } = this;
-    if (exchange === null) {
-      this.closedAtRest();
-      return;
-    }
-    if (this.isBroken) {
-      // The failed write has taken the news of a reset away: only an end that came before it is one.
-      if (this.hasEndedFirst) this.ended(exchange);
-      else this.lost(FAILURES.upstreamReset);
-      return;
-    }
-    // A tunnel whose other direction has ended takes no write; it has nothing that could pass for whole either.
-    if (socket.writableEnded || this.endpoint.server.host.startsWith('@')) {
-      this.ended(exchange);
-      return;
-    }
-    this.hasReadEnd = true;
-    if (socket.writableLength === 0) socket.write('');
-    setImmediate(() => {
-      if (this.exchange === exchange && socket.errored === null) this.ended(exchange);
-    });
-  }
-
-  private ended(exchange: Exchange): void {
+  protected ended(exchange: Exchange): void {
     if (this.state === STATE_TUNNEL) exchange.downstream.end(null);
     else if (this.state === STATE_BODY && this.framing === BODY_CLOSE) this.complete(exchange, 0, null);
     else this.lost(FAILURES.upstreamClosed);
-  }
-
-  /** The server has closed it, which it will do with others of that age. */
-  private closedAtRest(): void {
-    if (this.state === STATE_IDLE && this.served > 0) {
-      this.endpoint.closedByServer(this.endpoint.context.wheel.nowMs - this.idleSinceMs);
-    }
-    this.destroy();
-  }
-
-  onClose(error: Error | null): void {
-    if (this.exchange === null) this.closedAtRest();
-    else this.lost(error === null ? FAILURES.upstreamClosed : FAILURES.upstreamReset);
-  }
-
-  /** The connection ended while something was owed, or while idle. */
-  private lost(failure: Failure): void {
-    if (this.state === STATE_DEAD) return;
-    this.breakOff(failure);
-  }
-
-  /** Ends the exchange with the failure: by an answer when none has begun, visibly otherwise. */
-  private breakOff(failure: Failure): void {
-    const exchange = this.exchange;
-    const isUntouched = this.state === STATE_AWAIT && !this.head.isPartial && !this.hasAnswered && !this.hasInterim;
-    // On another connection the client would be somebody else.
-    const wasReused = this.served > 0 && this.bond === null;
-    if (isUntouched && this.served > 0 && failure.isEndOfConnection) this.endpoint.closedByServer(this.restedMs);
-    this.exchange = null;
-    this.destroy(exchange !== null);
-    if (exchange === null) return;
-    exchange.attempt.failed(failure, isUntouched, wasReused, false);
-    this.endpoint.failed(exchange);
-  }
-
-  private expired(): void {
-    switch (this.state) {
-      case STATE_AWAIT:
-        this.breakOff(this.isBroken ? FAILURES.upstreamReset : FAILURES.upstreamResponseTimeout);
-        return;
-      case STATE_BODY:
-        this.breakOff(FAILURES.upstreamReadTimeout);
-        return;
-      case STATE_IDLE:
-        this.endpoint.outlived(this.endpoint.context.wheel.nowMs - this.idleSinceMs);
-        this.destroy();
-        return;
-      default:
-    }
-  }
-
-  /** `wasBusy`: it counts among the endpoint's requests in flight. */
-  destroy(wasBusy = this.exchange !== null): void {
-    if (this.state === STATE_DEAD) return;
-    this.state = STATE_DEAD;
-    this.exchange = null;
-    const wheel = this.endpoint.context.wheel;
-    wheel.remove(this.deadline);
-    this.writer.dispose();
-    this.head.reset();
-    this.socket.destroy();
-    this.endpoint.closed(this, wasBusy);
   }
 }

@@ -1,7 +1,7 @@
 // In which order the addresses of one server are tried: by turns, and last of all those that did not answer lately. An
 // address that swallows packets would otherwise cost every second connection the delay before the next one is tried.
 
-import type { Address } from './name/address.ts';
+import type { Address } from '../name/address.ts';
 
 /** For this long an address that failed stands behind the others. */
 const SHUNNED_MS = 30_000;
