@@ -13,7 +13,7 @@ import {
 import type { AdminConfig } from '../config/install/install-config.ts';
 import { INTERNAL_PROVIDER } from '../config/install/internal-routing.ts';
 
-export const INTERNAL_SERVICES = ['api', 'dashboard', 'ping', 'prometheus', 'rest'] as const;
+const INTERNAL_SERVICES = ['api', 'dashboard', 'ping', 'prometheus', 'rest'] as const;
 export type InternalService = (typeof INTERNAL_SERVICES)[number];
 
 /** Generous: the peer is this program, and event streams stay open. */

@@ -120,7 +120,7 @@ function domainsOfRule({ rule: text }: Ruled, language: RuleLanguage | undefined
 }
 
 /** Arguments of `Host` and `HostSNI` that are not negated; patterns and `*` are no names. */
-export function domainsIn(rule: RuleNode): readonly string[] {
+function domainsIn(rule: RuleNode): readonly string[] {
   const found = new Set<string>();
   const visit = (node: RuleNode): void => {
     if (node.kind !== 'matcher') for (const child of node.nodes) visit(child);

@@ -26,7 +26,7 @@ import { type NormalPath, setOriginForm } from '../http/request-target.ts';
 import { passableUpgrade, WEBSOCKET } from '../http/message/upgrade.ts';
 
 /** What the connection does after this request. */
-export const KEEP_ALIVE_DEFAULT = 0;
+const KEEP_ALIVE_DEFAULT = 0;
 export const KEEP_ALIVE_CLOSE = 1;
 export const KEEP_ALIVE_REQUESTED = 2;
 

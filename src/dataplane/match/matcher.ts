@@ -131,7 +131,7 @@ function checkQuery(matcher: string, index: number): (args: readonly string[]) =
 }
 
 /** Host of a rule in the form requests have it: lower case, no trailing dot, IPv6 in brackets and its shortest form. */
-export function canonicalRuleHost(host: string): string {
+function canonicalRuleHost(host: string): string {
   const lower = host.toLowerCase();
   // With a port, or with a scheme, it is the host of no request.
   if (/^[^[\]:]*:[^:]*$/.test(lower)) return lower;

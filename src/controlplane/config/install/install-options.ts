@@ -43,7 +43,7 @@ import { entryPointOptions } from './entry-point-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
 
-export const DEFAULT_PRECEDENCE: readonly string[] = [
+const DEFAULT_PRECEDENCE: readonly string[] = [
   'install', 'kubernetesgateway', 'kubernetescrd', 'kubernetes', 'kubernetesingressnginx', 'swarm', 'docker', 'file', 'redis',
   'knative', 'consul', 'consulcatalog', 'nomad', 'etcd', 'ecs', 'http', 'zookeeper', 'rest',
 ]; // prettier-ignore

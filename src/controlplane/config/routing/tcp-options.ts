@@ -95,7 +95,6 @@ export const tcpMiddlewareOptions = object({
     'Limits how many connections an address has open.',
   ),
 });
-export type TcpMiddlewareOptions = Infer<typeof tcpMiddlewareOptions>;
 
 const transportTls = object({
   ...trustFields,

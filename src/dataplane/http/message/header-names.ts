@@ -15,7 +15,7 @@ export const H_TRAILER = 8;
 export const H_HOP_BY_HOP = 9;
 /** X-Forwarded-* and their kin: only trusted peers may set them. */
 export const H_FORWARDED = 10;
-export const H_DATE = 11;
+const H_DATE = 11;
 /** WWW-Authenticate. */
 export const H_CHALLENGE = 12;
 

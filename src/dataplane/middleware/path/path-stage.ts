@@ -72,7 +72,7 @@ export function setPath(exchange: Exchange, routing: string, forward: string): v
 }
 
 /** A path that an origin would resolve to another one. */
-export function isNormalPath(path: string): boolean {
+function isNormalPath(path: string): boolean {
   return !/\/\.\.?(?:\/|$)|\/\//.test(path);
 }
 

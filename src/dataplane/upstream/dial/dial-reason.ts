@@ -20,7 +20,7 @@ const MEANINGS: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'there is no such socket'],
 ]);
 
-export function showAddress({ host }: Address, port: number): string {
+function showAddress({ host }: Address, port: number): string {
   if (host.startsWith('/')) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
