@@ -117,7 +117,6 @@ export interface PathPolicy {
   readonly allowEncoded: {
     readonly slash: boolean;
     readonly backSlash: boolean;
-    readonly nullCharacter: boolean;
     readonly semicolon: boolean;
     readonly percent: boolean;
     readonly questionMark: boolean;

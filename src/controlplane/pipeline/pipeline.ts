@@ -2,7 +2,7 @@
 // handed to the data plane, one change at a time.
 
 import type { Clock } from '../../core/clock.ts';
-import { describeError } from '../../core/errors.ts';
+import { describeError, messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { SerialRunner } from '../../core/serial.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
@@ -535,7 +535,7 @@ function providersOf({ install, log, clock }: PipelineOptions): readonly Provide
 }
 
 function compileFailed(error: unknown, source: string): Diagnostic {
-  const what = error instanceof Error ? error.message : String(error);
+  const what = messageOf(error);
   return {
     severity: 'error',
     code: 'compile-failed',

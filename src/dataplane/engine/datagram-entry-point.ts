@@ -12,6 +12,7 @@ import { UDP_ENDS } from '../udp/udp-end.ts';
 import type { DatagramDropped } from '../udp/udp-observation.ts';
 import type { UdpGeneration } from '../udp/udp-generation.ts';
 import { UdpSession, type UdpClient, type UdpSessionOwner } from '../udp/udp-session.ts';
+import { unmapped } from '../../core/ip.ts';
 
 export interface DatagramEntryPointDependencies {
   readonly wheel: TimerWheel;
@@ -98,7 +99,7 @@ export class DatagramEntryPoint implements UdpSessionOwner {
   #admit({ address, port }: RemoteInfo): UdpClient | null {
     const { limits, row } = this.#dependencies;
     if (this.#sessions.size >= this.spec.udp.maxSessions || !descriptors.hasRoomForServer()) return null;
-    const ip = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+    const ip = unmapped(address);
     const ticket = limits.tryOpen(row, ip, this.spec.limits);
     return ticket < 0 ? null : { address, port, ip, ticket };
   }

@@ -27,6 +27,7 @@ import type { Admitted, ArrivalContext, ArrivalOutcome, Arriving, TcpArrival } f
 import type { Challenges } from './challenges.ts';
 import { HttpRouting } from './http-routing.ts';
 import { ProxiedArrival } from './proxied-arrival.ts';
+import { unmapped } from '../../core/ip.ts';
 
 /** Tells of handshakes that came to nothing. */
 export type HandshakeFailed = (entryPoint: string, reason: string) => void;
@@ -152,7 +153,7 @@ export class StreamEntryPoint {
       return;
     }
     turns.accepted();
-    const ip = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+    const ip = unmapped(address);
     const port = socket.remotePort ?? 0;
     const { limits } = this.spec;
     const isProxy = this.#isProxy(ip);

@@ -33,6 +33,7 @@ import { LineLimit } from './line-limit.ts';
 import { Instrument } from './instrument.ts';
 import { ConnectionInstrument } from './connection-instrument.ts';
 import { SHARED_TABLES } from './shared-tables.ts';
+import { messageOf } from '../../core/errors.ts';
 
 const ACCESS_LOG_FLUSH_MS = 100;
 const MAX_FAILURE_LINES_PER_SECOND = 100;
@@ -203,7 +204,7 @@ async function apply(delta: SnapshotDelta, rows: EndpointRows, sockets: NewSocke
     await engine.entryPoints.doorsClosed();
     send({ kind: 'ack', version: delta.version, digest: delta.digest, buildMs: performance.now() - begin });
   } catch (error) {
-    send({ kind: 'nack', version: delta.version, reason: error instanceof Error ? error.message : String(error) });
+    send({ kind: 'nack', version: delta.version, reason: messageOf(error) });
   }
 }
 

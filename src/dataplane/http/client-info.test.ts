@@ -9,7 +9,6 @@ const SESSION: TlsSession = {
   version: '1.3',
   cipher: 'TLS_AES_128_GCM_SHA256',
   protocol: 'h2',
-  isResumed: false,
   clientSubject: 'CN=alice',
   isClientVerified: true,
 };

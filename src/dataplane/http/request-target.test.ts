@@ -9,7 +9,6 @@ const ALLOW: PathPolicy = {
   allowEncoded: {
     slash: true,
     backSlash: true,
-    nullCharacter: true,
     semicolon: true,
     percent: true,
     questionMark: true,

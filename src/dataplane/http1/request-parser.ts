@@ -24,6 +24,7 @@ import { canonicalHost } from '../http/message/host.ts';
 import { refuseMethod } from '../http/message/request-method.ts';
 import { type NormalPath, setOriginForm } from '../http/request-target.ts';
 import { passableUpgrade, WEBSOCKET } from '../http/message/upgrade.ts';
+import { DECIMAL } from '../http/message/grammar.ts';
 
 /** What the connection does after this request. */
 const KEEP_ALIVE_DEFAULT = 0;
@@ -31,7 +32,6 @@ export const KEEP_ALIVE_CLOSE = 1;
 export const KEEP_ALIVE_REQUESTED = 2;
 
 const ABSOLUTE_FORM = /^(https?):\/\/([^/?#]*)([/?].*)?$/i;
-const DECIMAL = /^[0-9]{1,16}$/;
 
 export class Http1RequestParser {
   /** One of KEEP_ALIVE_*, of the head parsed last. */

@@ -30,8 +30,8 @@ import { canonicalHost } from '../http/message/host.ts';
 import { refuseMethod } from '../http/message/request-method.ts';
 import { type NormalPath, setOriginForm } from '../http/request-target.ts';
 import { passableUpgrade, WEBSOCKET } from '../http/message/upgrade.ts';
+import { DECIMAL } from '../http/message/grammar.ts';
 
-const DECIMAL = /^[0-9]{1,16}$/;
 /** Beside the numbers of header-names.ts. */
 const TAG_COOKIE = 100;
 /** Generated for the server behind; a client of HTTP/2 has no use for them (RFC 8441 §5). */

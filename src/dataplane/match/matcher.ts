@@ -4,6 +4,7 @@ import { domainToASCII } from 'node:url';
 import { formatIp, IpSet, parseIp, parseNetwork } from '../../core/ip.ts';
 import { compilePattern, patternError } from './pattern.ts';
 import { queryOf, type QueryParams } from './query.ts';
+import { TOKEN } from '../http/message/grammar.ts';
 
 /** What rules look at. The data plane's Exchange has this shape. */
 export interface MatchRequest {
@@ -111,8 +112,6 @@ export function checkPattern(index: number): (args: readonly string[]) => string
     return patternError(pattern);
   };
 }
-
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 function checkHeaderName([name = '']: readonly string[]): string | null {
   return TOKEN.test(name) ? null : `"${name}" cannot be the name of a header`;

@@ -16,6 +16,7 @@ import type { Address } from '../upstream/name/address.ts';
 import { SSL_REQUEST, SSL_REQUEST_ACCEPTED } from './postgres.ts';
 import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
+import { messageOf } from '../../core/errors.ts';
 
 const STATE_CONNECT = 0;
 const STATE_ASK = 1;
@@ -96,10 +97,7 @@ export class TcpDial implements RaceOwner {
         const { ALPNProtocols: _, ...options } = endpoint.context.tls.optionsFor(spec, endpoint.server.host, []);
         this.secure = options;
       } catch (error) {
-        this.fail(
-          TCP_ENDS.upstreamTls,
-          `TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        this.fail(TCP_ENDS.upstreamTls, `TLS cannot be used: ${messageOf(error)}`);
         return;
       }
     }

@@ -350,7 +350,6 @@ export function entryPointSpec(
       allowEncoded: {
         slash: allow.allowEncodedSlash,
         backSlash: allow.allowEncodedBackSlash,
-        nullCharacter: allow.allowEncodedNullCharacter,
         semicolon: allow.allowEncodedSemicolon,
         percent: allow.allowEncodedPercent,
         questionMark: allow.allowEncodedQuestionMark,

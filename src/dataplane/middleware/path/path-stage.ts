@@ -13,7 +13,6 @@ const AS_WRITTEN: PathPolicy = {
   allowEncoded: {
     slash: true,
     backSlash: true,
-    nullCharacter: true,
     semicolon: true,
     percent: true,
     questionMark: true,

@@ -14,6 +14,7 @@ import type { UpstreamPeer, UpstreamSession } from '../connection-owner.ts';
 import { reasonOf } from './dial-reason.ts';
 import type { Address } from '../name/address.ts';
 import type { Waiter, WaiterQueue } from '../waiter.ts';
+import { messageOf } from '../../../core/errors.ts';
 
 const HTTP1 = ['http/1.1'];
 const EITHER = ['h2', 'http/1.1'];
@@ -70,10 +71,7 @@ export class Dial implements RaceOwner, WaiterQueue {
         const protocols = this.mayBeShared ? EITHER : HTTP1;
         this.secure = owner.context.tls.optionsFor(owner.transport.tls, owner.server.host, protocols);
       } catch (error) {
-        this.fail(
-          FAILURES.upstreamTls,
-          `TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        this.fail(FAILURES.upstreamTls, `TLS cannot be used: ${messageOf(error)}`);
         return;
       }
     }
