@@ -110,19 +110,7 @@ export interface InstallInput {
         };
       };
       /** TLS for every router of the entry point that does not say anything about it itself. */
-      readonly tls?: {
-        /** TLS options: `name` or `name@provider`; the default ones when left out. */
-        readonly options?: string;
-        /** Certificates resolver that gets its certificates. */
-        readonly certResolver?: string;
-        /** Certificates to get, by their names; one for the hosts in the rule when left out. */
-        readonly domains?: ReadonlyArray<{
-          /** Main name of the certificate. */
-          readonly main: string;
-          /** Further names. */
-          readonly sans?: ReadonlyArray<string> | string;
-        }> | string;
-      };
+      readonly tls?: TlsSection;
     };
     /** What is reported. */
     readonly observability?: {
@@ -289,20 +277,7 @@ export interface InstallInput {
   /** Connections to servers, where a service names no transport of its own. */
   readonly serversTransport?: {
     /** Timeouts towards servers. */
-    readonly forwardingTimeouts?: {
-      /** Connecting to a server, all its addresses together; then 504. */
-      readonly dialTimeout?: number | string;
-      /** From the end of a request to the head of the response; then 504. 0 is no limit. */
-      readonly responseHeaderTimeout?: number | string;
-      /** Kept connection without a request. */
-      readonly idleConnTimeout?: number | string;
-      /** HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off. */
-      readonly readIdleTimeout?: number | string;
-      /** Longest time a server may take no byte of a request body. */
-      readonly writeIdleTimeout?: number | string;
-      /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
-      readonly pingTimeout?: number | string;
-    };
+    readonly forwardingTimeouts?: ForwardingTimeoutsSection;
     /** Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second. */
     readonly maxIdleConnsPerHost?: number | string;
     /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
@@ -496,19 +471,7 @@ export interface RouterInput {
     readonly metrics?: boolean | string;
   };
   /** Take requests that come over TLS, and no others. */
-  readonly tls?: {
-    /** TLS options: `name` or `name@provider`; the default ones when left out. */
-    readonly options?: string;
-    /** Certificates resolver that gets its certificates. */
-    readonly certResolver?: string;
-    /** Certificates to get, by their names; one for the hosts in the rule when left out. */
-    readonly domains?: ReadonlyArray<{
-      /** Main name of the certificate. */
-      readonly main: string;
-      /** Further names. */
-      readonly sans?: ReadonlyArray<string> | string;
-    }> | string;
-  };
+  readonly tls?: TlsSection;
   /** Routers above this one: it is offered the requests they match, after their middlewares. The topmost ones own entry points. */
   readonly parentRefs?: ReadonlyArray<string> | string;
   /** Syntax of the rule; `core.defaultRuleSyntax` when left out. */
@@ -535,24 +498,7 @@ export interface ServiceInput {
     /** Keeps a client at the server it was sent to first, by a cookie. */
     readonly sticky?: {
       /** The cookie; an empty section has all defaults. */
-      readonly cookie?: {
-        /** Name of the cookie; one made of the service’s name when left out. Characters that no cookie’s name may have become `_`. */
-        readonly name?: string;
-        /** The browser sends it over TLS only. */
-        readonly secure?: boolean | string;
-        /** Scripts of the page cannot read it. */
-        readonly httpOnly?: boolean | string;
-        /** Whether the browser sends it with requests from other sites. */
-        readonly sameSite?: 'none' | 'NONE' | 'lax' | 'LAX' | 'strict' | 'STRICT';
-        /** Seconds the browser keeps it; 0: until it is closed. -1 deletes it. */
-        readonly maxAge?: number | string;
-        /** Paths it is sent with. */
-        readonly path?: string;
-        /** Hosts it is sent to; the one that answered when left out. */
-        readonly domain?: string;
-        /** Key of the values. Give the same to every router in front of these servers; without it the process has one of its own, which outlives a restart only with `state`. */
-        readonly secret?: string;
-      };
+      readonly cookie?: CookieSection;
     };
     /** Asks every server regularly; those that fail get no requests. */
     readonly healthCheck?: {
@@ -611,33 +557,11 @@ export interface ServiceInput {
   /** Divides requests between services by weight. */
   readonly weighted?: {
     /** Services to divide requests between. */
-    readonly services: ReadonlyArray<{
-      /** The service; `name` or `name@provider`. */
-      readonly name: string;
-      /** Its share; 0 gets nothing but sticky clients. */
-      readonly weight?: number | string;
-    }> | string;
+    readonly services: ReadonlyArray<ServicesSection> | string;
     /** Keeps a client at the service it was sent to first. */
     readonly sticky?: {
       /** The cookie; an empty section has all defaults. */
-      readonly cookie?: {
-        /** Name of the cookie; one made of the service’s name when left out. Characters that no cookie’s name may have become `_`. */
-        readonly name?: string;
-        /** The browser sends it over TLS only. */
-        readonly secure?: boolean | string;
-        /** Scripts of the page cannot read it. */
-        readonly httpOnly?: boolean | string;
-        /** Whether the browser sends it with requests from other sites. */
-        readonly sameSite?: 'none' | 'NONE' | 'lax' | 'LAX' | 'strict' | 'STRICT';
-        /** Seconds the browser keeps it; 0: until it is closed. -1 deletes it. */
-        readonly maxAge?: number | string;
-        /** Paths it is sent with. */
-        readonly path?: string;
-        /** Hosts it is sent to; the one that answered when left out. */
-        readonly domain?: string;
-        /** Key of the values. Give the same to every router in front of these servers; without it the process has one of its own, which outlives a restart only with `state`. */
-        readonly secret?: string;
-      };
+      readonly cookie?: CookieSection;
     };
     /** An empty section: children that are down get nothing, and with all of them down it is down itself. Each needs a health check. */
     readonly healthCheck?: {
@@ -646,12 +570,7 @@ export interface ServiceInput {
   /** Divides clients between services by their address. */
   readonly highestRandomWeight?: {
     /** Services to divide clients between. */
-    readonly services: ReadonlyArray<{
-      /** The service; `name` or `name@provider`. */
-      readonly name: string;
-      /** Its share; 0 gets nothing but sticky clients. */
-      readonly weight?: number | string;
-    }> | string;
+    readonly services: ReadonlyArray<ServicesSection> | string;
     /** As of `weighted`. */
     readonly healthCheck?: {
     };
@@ -839,14 +758,7 @@ export interface MiddlewareInput {
     /** Addresses and networks that may pass. */
     readonly sourceRange: ReadonlyArray<string> | string;
     /** Which address counts as the client’s; that of the connection when left out. With `depth` or `excludedIPs`, a request whose `X-Forwarded-For` does not hold it is refused. */
-    readonly ipStrategy?: {
-      /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
-      readonly depth?: number | string;
-      /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
-      readonly excludedIPs?: ReadonlyArray<string> | string;
-      /** Count all IPv6 addresses of a network of this prefix length as one. */
-      readonly ipv6Subnet?: number | string;
-    };
+    readonly ipStrategy?: IpStrategySection;
     /** Status for everybody else. */
     readonly rejectStatusCode?: number | string;
   };
@@ -855,14 +767,7 @@ export interface MiddlewareInput {
     /** Addresses and networks that may pass. */
     readonly sourceRange: ReadonlyArray<string> | string;
     /** Which address counts as the client’s; that of the connection when left out. With `depth` or `excludedIPs`, a request whose `X-Forwarded-For` does not hold it is refused. */
-    readonly ipStrategy?: {
-      /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
-      readonly depth?: number | string;
-      /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
-      readonly excludedIPs?: ReadonlyArray<string> | string;
-      /** Count all IPv6 addresses of a network of this prefix length as one. */
-      readonly ipv6Subnet?: number | string;
-    };
+    readonly ipStrategy?: IpStrategySection;
   };
   /** Answers every request the same, while a service is being worked on. */
   readonly maintenance?: {
@@ -879,14 +784,7 @@ export interface MiddlewareInput {
       /** Addresses and networks that reach the service. */
       readonly sourceRange?: ReadonlyArray<string> | string;
       /** Which address counts as the client’s; that of the connection when left out. */
-      readonly ipStrategy?: {
-        /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
-        readonly depth?: number | string;
-        /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
-        readonly excludedIPs?: ReadonlyArray<string> | string;
-        /** Count all IPv6 addresses of a network of this prefix length as one. */
-        readonly ipv6Subnet?: number | string;
-      };
+      readonly ipStrategy?: IpStrategySection;
     };
   };
   /** A middleware of your own, in TypeScript or JavaScript. */
@@ -944,20 +842,7 @@ export interface MiddlewareInput {
 
 export interface TransportInput {
   /** Timeouts towards servers. */
-  readonly forwardingTimeouts?: {
-    /** Connecting to a server, all its addresses together; then 504. */
-    readonly dialTimeout?: number | string;
-    /** From the end of a request to the head of the response; then 504. 0 is no limit. */
-    readonly responseHeaderTimeout?: number | string;
-    /** Kept connection without a request. */
-    readonly idleConnTimeout?: number | string;
-    /** HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off. */
-    readonly readIdleTimeout?: number | string;
-    /** Longest time a server may take no byte of a request body. */
-    readonly writeIdleTimeout?: number | string;
-    /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
-    readonly pingTimeout?: number | string;
-  };
+  readonly forwardingTimeouts?: ForwardingTimeoutsSection;
   /** Kept connections to one server, over all workers. A burst leaves up to twice as many for half a second. */
   readonly maxIdleConnsPerHost?: number | string;
   /** Open connections to one server, over all workers; further requests wait. 0 is no limit. */
@@ -977,19 +862,9 @@ export interface TransportInput {
   /** Name sent to servers and looked for in their certificates; that of the server when left out. */
   readonly serverName?: string;
   /** Certificates for servers that ask for one. */
-  readonly certificates?: ReadonlyArray<{
-    /** Certificate and those of its issuers: a path, or the PEM itself. */
-    readonly certFile: string;
-    /** Its private key: a path, or the PEM itself. */
-    readonly keyFile: string;
-  }> | string;
+  readonly certificates?: ReadonlyArray<CertificatesSection> | string;
   /** Subject alternative names of which a server’s certificate must have one. */
-  readonly peerCertSANs?: ReadonlyArray<{
-    /** Type of the name; `DNSName` is the same as `DNS`. */
-    readonly type?: 'DNS' | 'URI' | 'DNSName';
-    /** The name. */
-    readonly value: string;
-  }> | string;
+  readonly peerCertSANs?: ReadonlyArray<PeerCertSANsSection> | string;
   /** A URI that a server’s certificate must have as subject alternative name. */
   readonly peerCertURI?: string;
   /** Cipher suites up to TLS 1.2, by their names in Go. */
@@ -1020,12 +895,7 @@ export interface TcpRouterInput {
     /** Certificates resolver that gets its certificates. */
     readonly certResolver?: string;
     /** Certificates to get, by their names; one for the hosts in the rule when left out. */
-    readonly domains?: ReadonlyArray<{
-      /** Main name of the certificate. */
-      readonly main: string;
-      /** Further names. */
-      readonly sans?: ReadonlyArray<string> | string;
-    }> | string;
+    readonly domains?: ReadonlyArray<DomainsSection> | string;
   };
   /** Syntax of the rule; `core.defaultRuleSyntax` when left out. */
   readonly ruleSyntax?: 'v2' | 'V2' | 'v3' | 'V3';
@@ -1078,12 +948,7 @@ export interface TcpServiceInput {
   /** Divides connections between services by weight. */
   readonly weighted?: {
     /** TCP services to divide connections between. */
-    readonly services: ReadonlyArray<{
-      /** The service; `name` or `name@provider`. */
-      readonly name: string;
-      /** Its share; 0 gets nothing. */
-      readonly weight?: number | string;
-    }> | string;
+    readonly services: ReadonlyArray<ServicesSection2> | string;
     /** An empty section: children that are down get nothing, and with all of them down it is down itself. Each needs a health check. */
     readonly healthCheck?: {
     };
@@ -1130,19 +995,9 @@ export interface TcpTransportInput {
     /** Name sent to servers and looked for in their certificates; that of the server when left out. */
     readonly serverName?: string;
     /** Certificates for servers that ask for one. */
-    readonly certificates?: ReadonlyArray<{
-      /** Certificate and those of its issuers: a path, or the PEM itself. */
-      readonly certFile: string;
-      /** Its private key: a path, or the PEM itself. */
-      readonly keyFile: string;
-    }> | string;
+    readonly certificates?: ReadonlyArray<CertificatesSection> | string;
     /** Subject alternative names of which a server’s certificate must have one. */
-    readonly peerCertSANs?: ReadonlyArray<{
-      /** Type of the name; `DNSName` is the same as `DNS`. */
-      readonly type?: 'DNS' | 'URI' | 'DNSName';
-      /** The name. */
-      readonly value: string;
-    }> | string;
+    readonly peerCertSANs?: ReadonlyArray<PeerCertSANsSection> | string;
     /** A URI that a server’s certificate must have as subject alternative name. */
     readonly peerCertURI?: string;
   };
@@ -1170,12 +1025,7 @@ export interface UdpServiceInput {
   /** Divides sessions between services by weight. */
   readonly weighted?: {
     /** UDP services to divide sessions between. */
-    readonly services: ReadonlyArray<{
-      /** The service; `name` or `name@provider`. */
-      readonly name: string;
-      /** Its share; 0 gets nothing. */
-      readonly weight?: number | string;
-    }> | string;
+    readonly services: ReadonlyArray<ServicesSection2> | string;
   };
 }
 
@@ -1216,22 +1066,99 @@ export interface TlsOptionsInput {
 
 export interface TlsStoreInput {
   /** For clients that name no host, or one that no certificate has. */
-  readonly defaultCertificate?: {
-    /** Certificate and those of its issuers: a path, or the PEM itself. */
-    readonly certFile: string;
-    /** Its private key: a path, or the PEM itself. */
-    readonly keyFile: string;
-  };
+  readonly defaultCertificate?: CertificatesSection;
   /** The same, from a certificates resolver. */
   readonly defaultGeneratedCert?: {
     /** Certificates resolver that gets it. */
     readonly resolver: string;
     /** What it is for. */
-    readonly domain: {
-      /** Main name of the certificate. */
-      readonly main: string;
-      /** Further names. */
-      readonly sans?: ReadonlyArray<string> | string;
-    };
+    readonly domain: DomainsSection;
   };
+}
+
+export interface DomainsSection {
+  /** Main name of the certificate. */
+  readonly main: string;
+  /** Further names. */
+  readonly sans?: ReadonlyArray<string> | string;
+}
+
+export interface TlsSection {
+  /** TLS options: `name` or `name@provider`; the default ones when left out. */
+  readonly options?: string;
+  /** Certificates resolver that gets its certificates. */
+  readonly certResolver?: string;
+  /** Certificates to get, by their names; one for the hosts in the rule when left out. */
+  readonly domains?: ReadonlyArray<DomainsSection> | string;
+}
+
+export interface CookieSection {
+  /** Name of the cookie; one made of the service’s name when left out. Characters that no cookie’s name may have become `_`. */
+  readonly name?: string;
+  /** The browser sends it over TLS only. */
+  readonly secure?: boolean | string;
+  /** Scripts of the page cannot read it. */
+  readonly httpOnly?: boolean | string;
+  /** Whether the browser sends it with requests from other sites. */
+  readonly sameSite?: 'none' | 'NONE' | 'lax' | 'LAX' | 'strict' | 'STRICT';
+  /** Seconds the browser keeps it; 0: until it is closed. -1 deletes it. */
+  readonly maxAge?: number | string;
+  /** Paths it is sent with. */
+  readonly path?: string;
+  /** Hosts it is sent to; the one that answered when left out. */
+  readonly domain?: string;
+  /** Key of the values. Give the same to every router in front of these servers; without it the process has one of its own, which outlives a restart only with `state`. */
+  readonly secret?: string;
+}
+
+export interface ServicesSection {
+  /** The service; `name` or `name@provider`. */
+  readonly name: string;
+  /** Its share; 0 gets nothing but sticky clients. */
+  readonly weight?: number | string;
+}
+
+export interface IpStrategySection {
+  /** Take the entry at this position of `X-Forwarded-For`, counted from the right; 0 takes the address of the connection. */
+  readonly depth?: number | string;
+  /** Take the first entry of `X-Forwarded-For` from the right that is not in these networks: list your proxies here. */
+  readonly excludedIPs?: ReadonlyArray<string> | string;
+  /** Count all IPv6 addresses of a network of this prefix length as one. */
+  readonly ipv6Subnet?: number | string;
+}
+
+export interface ForwardingTimeoutsSection {
+  /** Connecting to a server, all its addresses together; then 504. */
+  readonly dialTimeout?: number | string;
+  /** From the end of a request to the head of the response; then 504. 0 is no limit. */
+  readonly responseHeaderTimeout?: number | string;
+  /** Kept connection without a request. */
+  readonly idleConnTimeout?: number | string;
+  /** HTTP/1.1: longest pause in a response body; then 504, or the answer breaks off. HTTP/2: after so long without a frame the server is asked with a PING. 0 is off. */
+  readonly readIdleTimeout?: number | string;
+  /** Longest time a server may take no byte of a request body. */
+  readonly writeIdleTimeout?: number | string;
+  /** HTTP/2: a server that has not answered a PING for so long is gone, with all its requests. */
+  readonly pingTimeout?: number | string;
+}
+
+export interface CertificatesSection {
+  /** Certificate and those of its issuers: a path, or the PEM itself. */
+  readonly certFile: string;
+  /** Its private key: a path, or the PEM itself. */
+  readonly keyFile: string;
+}
+
+export interface PeerCertSANsSection {
+  /** Type of the name; `DNSName` is the same as `DNS`. */
+  readonly type?: 'DNS' | 'URI' | 'DNSName';
+  /** The name. */
+  readonly value: string;
+}
+
+export interface ServicesSection2 {
+  /** The service; `name` or `name@provider`. */
+  readonly name: string;
+  /** Its share; 0 gets nothing. */
+  readonly weight?: number | string;
 }
