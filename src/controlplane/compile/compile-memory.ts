@@ -3,14 +3,19 @@
 
 import type { RuleLanguage } from '../../dataplane/match/rule.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
+import type { EndpointFacts, EndpointSetSpec } from '../../model/endpoint-set.ts';
 import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
 import type { TcpMiddlewareSpec, TcpRouteSpec } from '../../model/tcp.ts';
 import type { CertificateSpec } from '../../model/tls.ts';
 import type { UdpRouteSpec } from '../../model/udp.ts';
+import type { ProvidedEndpoint } from '../config/routing/provided-endpoints.ts';
 import { LastMade } from './last-made.ts';
 
 /** Problems kept of rules of one language before they are forgotten, those in use among them. */
 const MAX_RULES = 100_000;
+
+/** A server with what is known of it as an endpoint; of which protocol, its set says. */
+export type ReadEndpoint = EndpointFacts & { readonly url: string; readonly weight?: number };
 
 /** Hosts that can be read off a rule; `isWhole` is false when it also takes requests for others. */
 export interface RuleHosts {
@@ -25,6 +30,13 @@ export class CompileMemory {
   readonly tcpRoutes = new LastMade<object, TcpRouteSpec>();
   readonly tcpMiddlewares = new LastMade<object, TcpMiddlewareSpec>();
   readonly udpRoutes = new LastMade<object, UdpRouteSpec>();
+  /** Sets of services with nothing but servers of their own, by the options of the service. */
+  readonly endpointSets = new WeakMap<object, EndpointSetSpec>();
+  /** What endpoints that providers give were read as, by the servers of the kind of service they were read for. */
+  readonly providedEndpoints = new WeakMap<
+    ProvidedEndpoint,
+    { readonly written: object; readonly endpoint: ReadEndpoint }
+  >();
   readonly certificates = new LastMade<object, CertificateSpec>();
   readonly ruleHosts = new Derived<RouteSpec, RuleHosts>();
   readonly ruleDomains = new Derived<object, readonly string[]>();

