@@ -57,8 +57,9 @@ export class EntryPoints implements LivePart<EntryPointPlan> {
   /** `opened` are those whose socket is new, with their rows: also one that moved to another address. Changes nothing yet. */
   plan(delta: SnapshotDelta, opened: EntryPointRows): EntryPointPlan {
     const changed = Object.values(delta.changed.entryPoints ?? {});
-    const fresh = changed.filter(({ name }) => name in opened).map((spec) => this.#create(spec, opened));
-    const staying = changed.filter(({ name }) => !(name in opened));
+    const isFresh = ({ name }: EntryPointSpec): boolean => name in opened || this.#get(name) === undefined;
+    const fresh = changed.filter(isFresh).map((spec) => this.#create(spec, opened));
+    const staying = changed.filter((spec) => !isFresh(spec));
     const gone = [...(delta.removed.entryPoints ?? []), ...fresh.map(({ spec }) => spec.name)];
     const leaving = gone.flatMap((name) => this.#get(name) ?? []);
     return {

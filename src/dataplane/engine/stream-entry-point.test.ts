@@ -127,7 +127,7 @@ async function ask2(authority: string, options: http2.SecureClientSessionOptions
 
 /** Every connection has been given back. */
 async function nothingIsLeft(): Promise<void> {
-  await expect.poll(() => engine.entryPoints.streams.get('web')!.openConnections, { timeout: 0 }).toBe(0);
+  await expect.poll(() => engine.entryPoints.streams.get('web')!.openConnections).toBe(0);
 }
 
 test('HTTP in plain, in both versions', async () => {
@@ -217,7 +217,7 @@ test('who must speak for its client, and does not, is refused', async () => {
   expect(await ask('PROXY TCP4 nonsense\r\n')).toBe('');
   await nothingIsLeft();
   net.connect(port, '127.0.0.1').end('PROXY TC');
-  await expect.poll(() => failures.length, { timeout: 0 }).toBe(3);
+  await expect.poll(() => failures.length).toBe(3);
   await nothingIsLeft();
   expect(failures).toEqual(['web: header missing', 'web: header malformed', 'web: header cut_off']);
 });
@@ -246,7 +246,7 @@ test('one that drains ends what has not asked, and waits for the rest', async ()
   const asking = net.connect(port, '127.0.0.1');
   asking.write('GET / HTTP/1.1\r\n');
   const gone = once(silent.resume(), 'close');
-  await expect.poll(() => engine.entryPoints.streams.get('web')!.openConnections, { timeout: 0 }).toBe(2);
+  await expect.poll(() => engine.entryPoints.streams.get('web')!.openConnections).toBe(2);
   const drained = engine.drain(0, false);
   await gone;
   asking.destroy();

@@ -33,5 +33,8 @@ test('a request is its connection’s, until a middleware knows better; the acce
   expect([exchange.clientUser, exchange.tlsClientSubject]).toEqual(['', 'CN=alice']);
   exchange.identity = { name: 'bob', proof: 'password', claims: {} };
   expect([exchange.clientUser, exchange.tlsClientSubject]).toEqual(['bob', 'CN=alice']);
-  expect(exchangeOf(null).clientUser).toBe('');
+  const other = exchangeOf(null);
+  expect(other.clientUser).toBe('');
+  other.clientUser = 'carol';
+  expect(other.identity).toEqual({ name: 'carol', proof: 'password', claims: {} });
 });

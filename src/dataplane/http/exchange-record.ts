@@ -57,4 +57,9 @@ export abstract class ExchangeRecord {
   get clientUser(): AccessRecord['clientUser'] {
     return this.identity?.proof === 'password' ? this.identity.name : '';
   }
+
+  /** For plugins that authenticate and know of a name alone. */
+  set clientUser(name: string) {
+    this.identity = name === '' ? null : { name, proof: 'password', claims: {} };
+  }
 }
