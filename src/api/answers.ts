@@ -8,6 +8,7 @@ import {
   listedOf,
   OBJECT_KINDS,
 } from '../controlplane/config/routing/object-kinds.ts';
+import { ERROR_CODES, type ErrorCode } from '../core/errors.ts';
 import { DIAGNOSTIC_CODES, type DiagnosticCode } from '../model/diagnostic-codes.ts';
 import { COUNTED_NAMES } from '../model/snapshot-sections.ts';
 import {
@@ -98,7 +99,9 @@ export type Overview = AnswerOf<typeof overview>;
 
 export const diagnostic = shape({
   severity: oneOf(['error', 'warning']),
-  code: oneOf(Object.keys(DIAGNOSTIC_CODES) as readonly DiagnosticCode[]), // Keys of that object.
+  code: oneOf([...Object.keys(DIAGNOSTIC_CODES), ...Object.keys(ERROR_CODES)] as readonly (
+    DiagnosticCode | ErrorCode
+  )[]), // Of these.
   message: text,
   source: text,
   path: text,

@@ -35,7 +35,6 @@ export const DIAGNOSTIC_CODES = {
   'bad-server-url': 'The URL of a server cannot be used.',
   'path-ignored': 'The path in a server’s URL has no effect without preservePath.',
   'bad-certificate': 'A certificate and its key cannot be used.',
-  'plugin-load': 'A plugin cannot be loaded, so that what is written with it cannot be judged.',
   'not-in-runtime': 'OpenSSL of this Node.js lacks what an option names; the rest of the option counts.',
   'tls-options-conflict':
     'Two routers want different TLS options for one host of an entry point; it gets the default ones.',

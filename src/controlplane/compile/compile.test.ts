@@ -76,7 +76,6 @@ test('the codes without a case here belong to files and runtimes', () => {
     'duplicate-object',
     'not-bound',
     'needs-restart',
-    'plugin-load',
     'not-in-runtime',
     'last-good',
     'pinned',

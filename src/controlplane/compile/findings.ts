@@ -2,7 +2,6 @@
 
 import { hideSecrets } from '../../core/hide-secrets.ts';
 import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
-import type { DiagnosticCode } from '../../model/diagnostic-codes.ts';
 import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
 import type { ConfigDocument } from '../config/document/document.ts';
 import type { Place } from '../config/routing/provided-endpoints.ts';
@@ -10,7 +9,7 @@ import type { RoutingObject } from '../config/routing/routing-config.ts';
 import type { Compiled } from './compiled.ts';
 
 /** What is wrong with what an object names, rather than with itself. */
-const OF_REFERENCES: ReadonlySet<DiagnosticCode> = new Set([
+const OF_REFERENCES: ReadonlySet<Diagnostic['code']> = new Set([
   'dangling-reference',
   'unusable-reference',
   'reference-cycle',
@@ -38,7 +37,7 @@ export class Findings {
   report(
     about: Compiled<unknown>,
     severity: Severity,
-    code: DiagnosticCode,
+    code: Diagnostic['code'],
     text: string,
     option: readonly PathSegment[] = [],
     details: {

@@ -2,7 +2,7 @@
 // itself while another one is left.
 
 import { WRITTEN_FACTS, type EndpointProtocol, type EndpointSetSpec } from '../../../model/endpoint-set.ts';
-import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
+import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { DecodeContext, type PathSegment } from '../../../schema/decode-context.ts';
 import { indexInSource } from '../../../schema/forgiving.ts';
 import { INVALID } from '../../../schema/invalid.ts';
@@ -25,7 +25,7 @@ export interface SetSource<P extends ServiceProtocol> {
 }
 
 interface Unusable {
-  readonly code: DiagnosticCode;
+  readonly code: Diagnostic['code'];
   readonly message: string;
   readonly option: readonly PathSegment[];
   readonly at?: Place;

@@ -92,7 +92,7 @@ function placed(error: unknown, document: ConfigDocument, path: readonly string[
   if (!(error instanceof SignalboxError)) return error;
   const place = { source: document.source, line: 0, column: 0, ...document.locate(path) };
   return new PluginLoadError(
-    { severity: 'error', code: 'plugin-load', message: error.message, path: formatPath(path), ...place },
+    { severity: 'error', code: 'ERR_PLUGIN_LOAD', message: error.message, path: formatPath(path), ...place },
     error,
   );
 }

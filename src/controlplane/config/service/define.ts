@@ -2,7 +2,7 @@
 // names, and what the data plane runs of it; how that is made live is the definition of the same kind on the other side
 // (`dataplane/balance/service-registry.ts`, and in the folders of TCP and UDP).
 
-import type { Severity } from '../../../model/diagnostic.ts';
+import type { Diagnostic, Severity } from '../../../model/diagnostic.ts';
 import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 import type { ChildSpec, ServerSpec, ServiceSpec, UpstreamTransportSpec } from '../../../model/service.ts';
 import type { TcpServerSpec, TcpServiceSpec, TcpTransportSpec } from '../../../model/tcp.ts';
@@ -46,7 +46,7 @@ export interface ServiceReference {
 }
 
 /** Tells of something; an error leaves the server out. */
-export type SayOfServer = (severity: Severity, code: DiagnosticCode, message: string) => void;
+export type SayOfServer = (severity: Severity, code: Diagnostic['code'], message: string) => void;
 
 /** Servers that stand in the options. */
 export interface WrittenServers<P extends ServiceProtocol, Options, Given> {
