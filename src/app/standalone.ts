@@ -42,19 +42,19 @@ import { Supervisor } from '../supervisor/supervisor.ts';
 import { DRAIN_PATIENCE_MS } from '../dataplane/engine/entry-points.ts';
 import { bindSocket, type BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { Inheritance } from '../model/message/takeover.ts';
-import type { Predecessor } from './predecessor.ts';
-import { yieldToWorkers } from './priority.ts';
-import { ServiceManager } from './service-manager.ts';
-import type { InheritedSockets } from './socket-activation.ts';
+import type { Predecessor } from './takeover/predecessor.ts';
+import { yieldToWorkers } from './process/priority.ts';
+import { ServiceManager } from './process/service-manager.ts';
+import type { InheritedSockets } from './takeover/socket-activation.ts';
 import { logDiagnostics } from './diagnostic-log.ts';
-import { Handover } from './handover.ts';
+import { Handover } from './takeover/handover.ts';
 import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.ts';
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
 import { processSamples } from './process-samples.ts';
-import { clearLeftDirectories, makeSocketDirectory } from './socket-directory.ts';
-import { standardError } from './standard-error.ts';
-import { killChildrenOf } from './stuck-thread.ts';
+import { clearLeftDirectories, makeSocketDirectory } from './process/socket-directory.ts';
+import { standardError } from './process/standard-error.ts';
+import { killChildrenOf } from './process/stuck-thread.ts';
 import { VERSION } from './version.ts';
 
 export interface StandaloneOptions {

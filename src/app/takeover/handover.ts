@@ -1,20 +1,20 @@
 // What a router gives up for its successor, in which order, and takes back when none comes to serve. The takeover itself is
 // takeover.ts; this is what it means for the parts of the process.
 
-import type { TakeoverSource } from '../api/sources.ts';
-import type { AdminServer } from '../api/admin-server.ts';
-import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
-import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
-import type { StateStore } from '../controlplane/store/define.ts';
-import type { StoredForms } from '../controlplane/store/stored-forms.ts';
-import type { StoredHistory } from '../controlplane/store/stored-history.ts';
-import type { Log } from '../core/log.ts';
-import type { SavedHistory } from '../model/history.ts';
-import type { Inheritance, ProcessCommand } from '../model/message/takeover.ts';
-import type { Supervisor } from '../supervisor/supervisor.ts';
-import type { InstallWatch } from './install-watch.ts';
-import type { ServiceManager } from './service-manager.ts';
+import type { TakeoverSource } from '../../api/sources.ts';
+import type { AdminServer } from '../../api/admin-server.ts';
+import type { AcmeManager } from '../../controlplane/acme/acme-manager.ts';
+import { INTERNAL_ENTRY_POINT } from '../../controlplane/config/install/internal-routing.ts';
+import type { Pipeline } from '../../controlplane/pipeline/pipeline.ts';
+import type { StateStore } from '../../controlplane/store/define.ts';
+import type { StoredForms } from '../../controlplane/store/stored-forms.ts';
+import type { StoredHistory } from '../../controlplane/store/stored-history.ts';
+import type { Log } from '../../core/log.ts';
+import type { SavedHistory } from '../../model/history.ts';
+import type { Inheritance, ProcessCommand } from '../../model/message/takeover.ts';
+import type { Supervisor } from '../../supervisor/supervisor.ts';
+import type { InstallWatch } from '../install-watch.ts';
+import type { ServiceManager } from '../process/service-manager.ts';
 import { ownCommand, Takeover } from './takeover.ts';
 
 export interface HandoverParts {
