@@ -125,7 +125,6 @@ test('no folder has more than twenty files', () => {
 const LONG = new Set([
   'api/admin-server.ts',
   'app/input-types.ts',
-  'app/standalone.ts',
   'controlplane/config/install/install-config.ts',
   'controlplane/pipeline/pipeline.ts',
   'dataplane/downstream/http1-connection.ts',

@@ -2,7 +2,6 @@
 // takeover.ts; this is what it means for the parts of the process.
 
 import type { TakeoverSource } from '../../api/sources.ts';
-import type { AdminServer } from '../../api/admin-server.ts';
 import type { AcmeManager } from '../../controlplane/acme/acme-manager.ts';
 import { INTERNAL_ENTRY_POINT } from '../../controlplane/config/install/internal-routing.ts';
 import type { Pipeline } from '../../controlplane/pipeline/pipeline.ts';
@@ -12,6 +11,7 @@ import type { StoredHistory } from '../../controlplane/store/stored-history.ts';
 import type { Log } from '../../core/log.ts';
 import type { SavedHistory } from '../../model/history.ts';
 import type { Inheritance, ProcessCommand } from '../../model/message/takeover.ts';
+import type { BoundSocket } from '../../dataplane/net/listening-socket.ts';
 import type { Supervisor } from '../../supervisor/supervisor.ts';
 import type { InstallWatch } from '../install-watch.ts';
 import type { ServiceManager } from '../process/service-manager.ts';
@@ -26,8 +26,8 @@ export interface HandoverParts {
   readonly manager: ServiceManager;
   readonly state: { readonly store: StateStore; readonly history: StoredHistory; readonly forms: StoredForms } | null;
   readonly secret: Uint8Array;
-  /** Made after this, since it answers whoever asks for a takeover. */
-  admin(): AdminServer;
+  /** Of the internal entry point; null when nothing listens there. */
+  internalSocket(): BoundSocket | null;
   /** What the provider `rest` was last given. */
   pushed(): string | null;
   handedOver(pid: number): void;
@@ -71,7 +71,7 @@ export class Handover implements TakeoverSource {
   #sockets(): ReadonlyMap<string, { readonly fd: number }> {
     const { supervisor } = this.#parts;
     const all = new Map([...supervisor.sockets].map(([name, { handle }]) => [name, handle]));
-    const internal = this.#parts.admin().boundSocket;
+    const internal = this.#parts.internalSocket();
     if (internal !== null) all.set(INTERNAL_ENTRY_POINT, internal.handle);
     return all;
   }
