@@ -5,7 +5,10 @@ import type { Clock } from '../core/clock.ts';
 import type { ApplicationLog, Log } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Inheritance } from '../model/message/takeover.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import { changedStaples, type Cells, type Challenges } from '../model/message/cells.ts';
+import type { Publisher, PublishResult } from '../model/message/publisher.ts';
+import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import { namesOf, type Counted } from '../model/snapshot-sections.ts';
 import { decodePushed } from '../api/operations/push.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
@@ -23,12 +26,12 @@ import type { Stapler } from '../controlplane/ocsp/stapler.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
 import { SnapshotHistory } from '../controlplane/pipeline/snapshot-history.ts';
 import type { EventBus } from '../observe/event-bus.ts';
-import type { DataPlane } from './edge.ts';
 import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.ts';
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
 import type { ShownDiagnostics } from './shown-diagnostics.ts';
 import type { State } from './state.ts';
+import { TicketKeyRotation } from './ticket-keys.ts';
 import { VERSION } from './version.ts';
 
 /** Kept to go back to when nothing else is configured. */
@@ -52,6 +55,17 @@ export async function loadCertificateParts({ certificatesResolvers, ocsp }: Inst
   };
 }
 
+/** Who binds what entry points need: a data plane, before it gets the snapshot that names them. */
+export interface EntryPointBinder {
+  /** What an entry point is bound to. */
+  addressOf(entryPoint: string): ListenAddress | null;
+  /** Binds what an entry point needs that is new or moves. Rejects with a SignalboxError. */
+  openEntryPoint(spec: EntryPointSpec): Promise<void>;
+}
+
+/** Whoever is silent for this long is no reason to keep an authority waiting: others may answer in its place. */
+const CHALLENGE_TIMEOUT_MS = 5_000;
+
 export interface ControlPlaneOptions {
   readonly install: InstallConfig;
   /** Where DNS providers of certificates resolvers find their credentials. */
@@ -67,12 +81,14 @@ export interface ControlPlaneOptions {
   /** Null without a predecessor. */
   readonly inheritance: Inheritance | null;
   readonly isSuccessor: boolean;
-  readonly dataPlane: DataPlane;
+  /** What data planes get; they follow it wherever they are. */
+  readonly cells: Cells;
+  readonly binder: EntryPointBinder;
   /** Changes would be lost: a successor has what this process had. */
   isHandingOver(): boolean;
 }
 
-export class ControlPlane {
+export class ControlPlane implements Publisher {
   readonly pipeline: Pipeline;
   readonly acme: AcmeManager | null;
   readonly stapler: Stapler | null;
@@ -81,12 +97,13 @@ export class ControlPlane {
   /** What the provider `rest` was last given. */
   pushed: string | null;
   readonly #options: ControlPlaneOptions;
+  readonly #ticketKeys: TicketKeyRotation;
   /** Requests are served: an authority that comes by is answered. */
   #isServing = false;
   #stopping: Promise<void> | null = null;
 
   constructor(options: ControlPlaneOptions) {
-    const { install, environment, parts, log, clock, events, dataPlane, source } = options;
+    const { install, environment, parts, log, clock, events, cells, source } = options;
     this.#options = options;
     this.pushed = options.inheritance?.rest ?? null;
     this.acme =
@@ -96,8 +113,8 @@ export class ControlPlane {
         clock,
         log,
         version: VERSION,
-        publishHttpChallenges: (challenges) => dataPlane.setHttpChallenges(challenges),
-        publishAlpnCertificates: (certificates) => dataPlane.setAlpnCertificates(certificates),
+        publishHttpChallenges: (http) => this.#challenge({ http }),
+        publishAlpnCertificates: (alpn) => this.#challenge({ alpn }),
         event: (event) => events.emit('certificate', event),
       }) ?? null;
     this.stapler =
@@ -105,8 +122,9 @@ export class ControlPlane {
         responderOverrides: install.ocsp?.responderOverrides ?? {},
         clock,
         log,
-        publish: (staples) => dataPlane.setStaples(staples),
+        publish: (changed) => cells.staples.set(changedStaples(cells.staples.value, changed), changed),
       }) ?? null;
+    this.#ticketKeys = new TicketKeyRotation(cells.ticketKeys, install.ticketKeyLifeMs);
     this.pipeline = this.#createPipeline();
     this.watch =
       source === null
@@ -150,9 +168,23 @@ export class ControlPlane {
     return this.#isServing;
   }
 
-  /** The first snapshot, of what the providers have. */
-  start(): Promise<Snapshot> {
-    return this.pipeline.start();
+  /** Settles when there is the first snapshot, of what the providers have. */
+  async start(): Promise<void> {
+    const snapshot = await this.pipeline.start();
+    this.#options.cells.snapshot.set(snapshot, null, snapshot.version);
+  }
+
+  async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
+    const { cells } = this.#options;
+    cells.snapshot.set(snapshot, delta, snapshot.version);
+    return { version: snapshot.version, ...(await cells.snapshot.delivered()) };
+  }
+
+  /** Settles when whoever an authority may come to has them. */
+  async #challenge(changed: Partial<Challenges>): Promise<void> {
+    const { challenges } = this.#options.cells;
+    challenges.set({ ...challenges.value, ...changed });
+    await challenges.delivered(CHALLENGE_TIMEOUT_MS);
   }
 
   /** The process ends while it starts: `start` waits for no provider any longer. */
@@ -164,7 +196,8 @@ export class ControlPlane {
   async follow(): Promise<void> {
     this.#isServing = true;
     this.#followCertificates(this.pipeline.result);
-    this.pipeline.attach(this.#options.dataPlane);
+    this.#ticketKeys.start();
+    this.pipeline.attach(this);
     await this.watch?.start();
   }
 
@@ -176,6 +209,7 @@ export class ControlPlane {
 
   async #stop(): Promise<void> {
     await this.watch?.stop();
+    this.#ticketKeys.stop();
     this.stapler?.stop();
     await this.pipeline.stop();
   }
@@ -209,7 +243,7 @@ export class ControlPlane {
 
   /** Puts another install configuration into force as far as a running process can; settles when it is. */
   async #replaceInstall(next: InstallConfig, diagnostics: readonly Diagnostic[]): Promise<void> {
-    const { log, dataPlane } = this.#options;
+    const { log, binder } = this.#options;
     log.setLevel(next.log.level);
     const before = this.pipeline.current.entryPoints;
     // The successor reads it; if it fails, it is read here once more.
@@ -217,8 +251,8 @@ export class ControlPlane {
     await changeEntryPoints(
       {
         inForce: () => this.pipeline.current.entryPoints,
-        boundTo: (name) => dataPlane.addressOf(name),
-        open: (spec) => dataPlane.openEntryPoint(spec),
+        boundTo: (name) => binder.addressOf(name),
+        open: (spec) => binder.openEntryPoint(spec),
         publish: (install, found) => this.pipeline.replaceInstall(install, found),
       },
       withLiveOptions(this.pipeline.install, next),

@@ -3,11 +3,12 @@
 
 import { SystemClock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
-import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
-import type { Publisher, PublishResult } from '../model/message/publisher.ts';
-import type { Staple } from '../model/message/staple.ts';
+import type { Following, Update } from '../core/latest-value.ts';
+import { SerialRunner } from '../core/serial.ts';
+import { isSameAddress, type EntryPointSpec, type ListenAddress } from '../model/entrypoint.ts';
+import type { Cells } from '../model/message/cells.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
+import { deltaBetween } from '../model/snapshot-delta.ts';
 import { namesOf } from '../model/snapshot-sections.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import { AccessLogWriter, FileSink, StandardOutputSink } from '../observe/access-log-writer.ts';
@@ -15,22 +16,10 @@ import type { EventBus } from '../observe/event-bus.ts';
 import { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { killChildrenOf } from './process/stuck-thread.ts';
+import type { EntryPointBinder } from './control-plane.ts';
 import type { SocketSource } from './takeover/socket-source.ts';
 
 const WORKER_URL = new URL('../dataplane/engine/worker.js', import.meta.url);
-
-/** The data plane as a control plane sees it, in its own process or elsewhere. */
-export interface DataPlane extends Publisher {
-  /** Settles when every worker answers certificate authorities with these tokens and no others. */
-  setHttpChallenges(challenges: HttpChallenges): Promise<void>;
-  /** Settles when every worker shows certificate authorities these certificates and no others. */
-  setAlpnCertificates(certificates: readonly AlpnCertificate[]): Promise<void>;
-  setStaples(changed: readonly Staple[]): void;
-  /** What an entry point is bound to. */
-  addressOf(entryPoint: string): ListenAddress | null;
-  /** Binds what an entry point needs that is new or moves. Rejects with a SignalboxError. */
-  openEntryPoint(spec: EntryPointSpec): Promise<void>;
-}
 
 export interface EdgeOptions {
   readonly install: InstallConfig;
@@ -42,22 +31,29 @@ export interface EdgeOptions {
   readonly socketDirectory: string;
   /** See SharedState.secret. */
   readonly secret: Uint8Array;
-  /** Of TLS session tickets, from the process before; null for fresh ones. */
-  readonly ticketKeys: Uint8Array | null;
+  /** Of a control plane, or of a link to one. */
+  readonly cells: Cells;
   /** The program's own when left out. */
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
 }
 
-export class Edge implements DataPlane {
+export class Edge implements EntryPointBinder {
   readonly metrics: MetricsAggregator;
   readonly supervisor: Supervisor;
   readonly #accessLog: AccessLogWriter | null;
+  readonly #cells: Cells;
+  readonly #changes: SerialRunner;
+  #following: Following | null = null;
+  /** Of which the workers run at least this. */
+  #running: Snapshot | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(options: EdgeOptions) {
     const { install, log, events } = options;
     const { accessLog } = install;
+    this.#cells = options.cells;
+    this.#changes = new SerialRunner(log, 'a snapshot cannot be applied; what was in force stays');
     this.metrics = new MetricsAggregator(install.metrics.buckets);
     this.#accessLog =
       accessLog === null
@@ -80,9 +76,8 @@ export class Edge implements DataPlane {
       metrics: this.metrics,
       accessLog: this.#accessLog,
       secret: options.secret,
-      ...(options.ticketKeys === null ? {} : { ticketKeys: options.ticketKeys }),
+      cells: options.cells,
       openSocket: (spec) => options.sockets.open(spec.name, spec.address, spec.reusePort),
-      ticketKeyLifeMs: install.ticketKeyLifeMs,
       maxBytesInProgress: install.maxBytesInProgress,
       healthChanged: (change) => events.emit('health', change),
       replaced: (worker, reason) => events.emit('worker', { worker, reason, restarts: this.supervisor.restarts }),
@@ -114,34 +109,47 @@ export class Edge implements DataPlane {
     this.#accessLog?.reopen();
   }
 
-  /** Settles when all workers listen. */
-  async start(snapshot: Snapshot): Promise<void> {
+  /** Settles when all workers listen, with the first snapshot; from then on they get what changes. */
+  async start(): Promise<void> {
+    const { snapshot } = this.#cells;
+    if (snapshot.value === null) throw new Error('there is no snapshot to start with');
+    const first = snapshot.value;
     try {
-      await this.supervisor.start(snapshot);
+      await this.supervisor.start(first);
     } catch (error) {
       // It has tidied up after itself.
       this.#stopping ??= Promise.resolve();
       throw error;
     }
-    this.#followNames(snapshot);
+    this.#started(first);
+    this.#following = snapshot.follow(
+      { take: (update) => void this.#changes.run(() => this.#apply(update)) },
+      first.version,
+    );
   }
 
-  async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
-    const result = await this.supervisor.publish(snapshot, delta);
-    this.#followNames(snapshot);
-    return result;
+  /** What cannot be applied leaves what was there before. */
+  async #apply({ version, value, change }: Update<Snapshot | null, SnapshotDelta>): Promise<void> {
+    if (value === null) return;
+    try {
+      const before = this.#running!; // Since the start.
+      const delta = change?.baseVersion === before.version ? change : deltaBetween(before, value);
+      if (delta !== change) await this.#openNew(before, delta);
+      const { acked, nacks } = await this.supervisor.publish(value, delta);
+      this.#started(value);
+      this.#following?.acknowledge(version, { acked, nacks });
+    } catch (error) {
+      this.#following?.refuse(version, [error instanceof Error ? error.message : String(error)]);
+      throw error;
+    }
   }
 
-  setHttpChallenges(challenges: HttpChallenges): Promise<void> {
-    return this.supervisor.setHttpChallenges(challenges);
-  }
-
-  setAlpnCertificates(certificates: readonly AlpnCertificate[]): Promise<void> {
-    return this.supervisor.setAlpnCertificates(certificates);
-  }
-
-  setStaples(changed: readonly Staple[]): void {
-    this.supervisor.setStaples(changed);
+  /** A control plane that sends a whole snapshot has not asked for what it needs. */
+  async #openNew(before: Snapshot, { changed }: SnapshotDelta): Promise<void> {
+    for (const spec of Object.values(changed.entryPoints ?? {})) {
+      const known = before.entryPoints[spec.name];
+      if (known === undefined || !isSameAddress(known.address, spec.address)) await this.openEntryPoint(spec);
+    }
   }
 
   addressOf(entryPoint: string): ListenAddress | null {
@@ -154,12 +162,13 @@ export class Edge implements DataPlane {
 
   /** As of Supervisor; the first call counts, and begins to drain at once. */
   stop(deadlineMs: number, patienceMs = 0, isShared = false): Promise<void> {
-    this.#stopping ??= this.supervisor.stop(deadlineMs, patienceMs, isShared);
+    this.#stopping ??= this.supervisor.stop(deadlineMs, patienceMs, isShared).finally(() => this.#following?.end());
     return this.#stopping;
   }
 
   /** Metrics of what is no more are forgotten. */
-  #followNames(snapshot: Snapshot): void {
+  #started(snapshot: Snapshot): void {
+    this.#running = snapshot;
     this.metrics.setLive({
       entryPoints: new Set(Object.keys(snapshot.entryPoints)),
       routers: new Set(namesOf(snapshot, 'routers')),

@@ -6,8 +6,8 @@ import { SystemClock } from '../core/clock.ts';
 import { ApplicationLog } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ListenAddress } from '../model/entrypoint.ts';
+import { createCells } from '../model/message/cells.ts';
 import type { Inheritance } from '../model/message/takeover.ts';
-import type { Snapshot } from '../model/snapshot.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import type { RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
@@ -29,6 +29,7 @@ import { Handover } from './takeover/handover.ts';
 import type { Predecessor } from './takeover/predecessor.ts';
 import type { InheritedSockets } from './takeover/socket-activation.ts';
 import { SocketSource } from './takeover/socket-source.ts';
+import { firstTicketKeys } from './ticket-keys.ts';
 
 export interface StandaloneOptions {
   readonly install: InstallConfig;
@@ -94,7 +95,6 @@ export class Standalone {
   readonly #manager: ServiceManager;
   /** Null in a program of somebody else's. */
   readonly #handover: Handover | null;
-  #snapshot: Snapshot | null = null;
   readonly #bound: BoundEntryPoint[] = [];
   #ending: Promise<void> | null = null;
 
@@ -116,6 +116,7 @@ export class Standalone {
     const isSuccessor = options.predecessor !== undefined;
     const startedAt = this.#clock.wall();
     const events = new EventBus(() => this.#clock.wall());
+    const cells = createCells(firstTicketKeys(inheritance?.ticketKeys ?? null));
     this.log = log;
     this.#options = options;
     this.#state = state;
@@ -135,7 +136,7 @@ export class Standalone {
       sockets: this.#sockets,
       socketDirectory: this.#socketDirectory,
       secret,
-      ticketKeys: inheritance === null ? null : Buffer.from(inheritance.ticketKeys, 'base64'),
+      cells,
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),
       ...(options.workerExecArgv === undefined ? {} : { workerExecArgv: options.workerExecArgv }),
     });
@@ -151,7 +152,8 @@ export class Standalone {
       state,
       inheritance,
       isSuccessor,
-      dataPlane: this.#edge,
+      cells,
+      binder: this.#edge,
       isHandingOver: () => this.#handover?.isUnderWay === true,
     });
     // A program that embeds the router tells its service manager itself.
@@ -163,6 +165,7 @@ export class Standalone {
             log,
             pipeline: this.#controlPlane.pipeline,
             supervisor: this.#edge.supervisor,
+            cells,
             acme: this.#controlPlane.acme,
             watch: this.#controlPlane.watch,
             manager: this.#manager,
@@ -199,9 +202,7 @@ export class Standalone {
       { name: 'access log', start: () => edge.openAccessLog(), stop: () => edge.closeAccessLog() },
       {
         name: 'control plane',
-        start: async () => {
-          this.#snapshot = await controlPlane.start();
-        },
+        start: () => controlPlane.start(),
         stop: () => controlPlane.stop(),
         stopMs: () => STOP_MS,
       },
@@ -223,10 +224,9 @@ export class Standalone {
   }
 
   async #startEdge(): Promise<void> {
-    const snapshot = this.#snapshot!; // Of the control plane, which has started.
-    await this.#edge.start(snapshot);
+    await this.#edge.start();
     yieldToWorkers();
-    for (const name of Object.keys(snapshot.entryPoints)) {
+    for (const name of Object.keys(this.#controlPlane.pipeline.current.entryPoints)) {
       this.#bound.push({ name, address: this.#edge.addressOf(name)! });
     }
   }

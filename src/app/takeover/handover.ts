@@ -10,6 +10,7 @@ import type { StoredForms } from '../../controlplane/store/stored-forms.ts';
 import type { StoredHistory } from '../../controlplane/store/stored-history.ts';
 import type { Log } from '../../core/log.ts';
 import type { SavedHistory } from '../../model/history.ts';
+import type { Cells } from '../../model/message/cells.ts';
 import type { Inheritance, ProcessCommand } from '../../model/message/takeover.ts';
 import type { BoundSocket } from '../../dataplane/net/listening-socket.ts';
 import type { Supervisor } from '../../supervisor/supervisor.ts';
@@ -21,6 +22,7 @@ export interface HandoverParts {
   readonly log: Log;
   readonly pipeline: Pipeline;
   readonly supervisor: Supervisor;
+  readonly cells: Cells;
   readonly acme: AcmeManager | null;
   readonly watch: InstallWatch | null;
   readonly manager: ServiceManager;
@@ -78,7 +80,7 @@ export class Handover implements TakeoverSource {
 
   /** Nothing changes here from now on, and nothing is written. */
   async #suspend(): Promise<Inheritance> {
-    const { pipeline, acme, state, supervisor, secret } = this.#parts;
+    const { pipeline, acme, state, cells, secret } = this.#parts;
     this.#isSuspended = true;
     await pipeline.pause();
     await acme?.stop();
@@ -86,7 +88,7 @@ export class Handover implements TakeoverSource {
     await state?.forms.flush();
     await state?.store.stop();
     return {
-      ticketKeys: Buffer.from(supervisor.ticketKeys).toString('base64'),
+      ticketKeys: Buffer.from(cells.ticketKeys.value).toString('base64'),
       secret: Buffer.from(secret).toString('base64'),
       rest: this.#parts.pushed(),
       history: state === null ? newestAndPinned(pipeline) : { entries: [], pinned: null },

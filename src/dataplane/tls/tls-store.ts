@@ -42,7 +42,9 @@ export class TlsStore {
     this.#contexts.setTicketKeys(ticketKeys);
   }
 
-  setStaples(changed: readonly Staple[]): void {
+  /** Those that have changed, or all that there are. */
+  setStaples(changed: readonly Staple[], isWhole = false): void {
+    if (isWhole) this.#staples.clear();
     for (const { certificate, response } of changed) {
       if (response === null) this.#staples.delete(certificate);
       else this.#staples.set(certificate, response);
