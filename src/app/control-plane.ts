@@ -9,6 +9,7 @@ import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import { changedStaples, type Cells, type Challenges } from '../model/message/cells.ts';
 import type { Publisher, PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
+import { changedSecrets, type Secrets } from '../model/tls.ts';
 import { namesOf, type Counted } from '../model/snapshot-sections.ts';
 import { decodePushed } from '../api/operations/push.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
@@ -65,6 +66,9 @@ export interface EntryPointBinder {
 
 /** Whoever is silent for this long is no reason to keep an authority waiting: others may answer in its place. */
 const CHALLENGE_TIMEOUT_MS = 5_000;
+
+/** Whoever is silent for this long gets the snapshot all the same, in its turn: what it was sent comes in order. */
+const SECRETS_TIMEOUT_MS = 30_000;
 
 export interface ControlPlaneOptions {
   readonly install: InstallConfig;
@@ -171,7 +175,18 @@ export class ControlPlane implements Publisher {
   /** Settles when there is the first snapshot, of what the providers have. */
   async start(): Promise<void> {
     const snapshot = await this.pipeline.start();
-    this.#options.cells.snapshot.set(snapshot, null, snapshot.version);
+    const { cells } = this.#options;
+    // What a snapshot names is there before it.
+    cells.secrets.set(this.pipeline.result.secrets);
+    cells.snapshot.set(snapshot, null, snapshot.version);
+  }
+
+  async publishSecrets(secrets: Secrets): Promise<PublishResult | null> {
+    const { cells } = this.#options;
+    const change = changedSecrets(cells.secrets.value, secrets);
+    if (change === null) return null;
+    cells.secrets.set(secrets, change);
+    return { version: cells.secrets.version, ...(await cells.secrets.delivered(SECRETS_TIMEOUT_MS)) };
   }
 
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
@@ -267,8 +282,7 @@ export class ControlPlane implements Publisher {
     if (!this.#isServing) return;
     this.#orderCertificates(result);
     // Those that clients get; not what is shown to servers.
-    const { certificates } = result.sections;
-    const shown = Object.values(certificates).filter(({ hosts, isDefault }) => isDefault || hosts.length > 0);
+    const shown = result.keyedCertificates.filter(({ hosts, isDefault }) => isDefault || hosts.length > 0);
     this.stapler?.setCertificates(shown);
   }
 

@@ -114,6 +114,7 @@ export class Edge implements EntryPointBinder {
     const { snapshot } = this.#cells;
     if (snapshot.value === null) throw new Error('there is no snapshot to start with');
     const first = snapshot.value;
+    this.#checkSecrets(first.certificates);
     try {
       await this.supervisor.start(first);
     } catch (error) {
@@ -135,6 +136,7 @@ export class Edge implements EntryPointBinder {
       const before = this.#running!; // Since the start.
       const delta = change?.baseVersion === before.version ? change : deltaBetween(before, value);
       if (delta !== change) await this.#openNew(before, delta);
+      this.#checkSecrets(delta.changed.certificates ?? {});
       const { acked, nacks } = await this.supervisor.publish(value, delta);
       this.#started(value);
       this.#following?.acknowledge(version, { acked, nacks });
@@ -142,6 +144,13 @@ export class Edge implements EntryPointBinder {
       this.#following?.refuse(version, [error instanceof Error ? error.message : String(error)]);
       throw error;
     }
+  }
+
+  /** Workers have the secrets of a snapshot before it, since they were sent before it. */
+  #checkSecrets(certificates: Snapshot['certificates']): void {
+    const { secrets } = this.#cells;
+    const missing = Object.keys(certificates).filter((name) => !Object.hasOwn(secrets.value, name));
+    if (missing.length > 0) throw new Error(`the snapshot names secrets that are not here: ${missing.join(', ')}`);
   }
 
   /** A control plane that sends a whole snapshot has not asked for what it needs. */

@@ -12,7 +12,7 @@ import { LatestValue, type Following, type Update } from '../core/latest-value.t
 import type { Cells } from '../model/message/cells.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
 import type { PluginModule } from '../model/plugin.ts';
-import type { Publisher, PublishResult } from '../model/message/publisher.ts';
+import type { PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import type { EndpointRows as EndpointRowsByService, FromWorker, ObserveInit } from '../model/message/sync.ts';
 import { accessLogBacklog } from '../observe/access-log-backlog.ts';
@@ -93,7 +93,7 @@ interface Followed {
   readonly cells: WorkerFollowing;
 }
 
-export class Supervisor implements Publisher, WorkerListener {
+export class Supervisor implements WorkerListener {
   readonly #options: SupervisorOptions;
   readonly #memory: SharedMemory;
   readonly #rows: EndpointRows;
@@ -148,7 +148,7 @@ export class Supervisor implements Publisher, WorkerListener {
       table: tables.of(endpointTable),
       rows: this.#rows,
       resolver: this.#resolver,
-      tls: new UpstreamTls((name) => this.#snapshot.value?.certificates[name] ?? null),
+      tls: new UpstreamTls((name) => options.cells.secrets.value[name] ?? null),
       clock: options.clock,
       wheel,
       log: options.log,

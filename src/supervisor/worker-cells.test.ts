@@ -4,6 +4,7 @@ import type { Staple } from '../model/message/staple.ts';
 import type { ToWorker } from '../model/message/sync.ts';
 import { WorkerCells } from './worker-cells.ts';
 
+const SECRETS = { web: { id: 'a', certificate: 'c', key: 'k', notBefore: 0, notAfter: 1 } };
 const KEYS = new Uint8Array(48);
 
 function receiver(): { readonly updates: CellUpdate[]; send(message: ToWorker): void } {
@@ -16,9 +17,11 @@ test('a worker begins with all that there is, and gets what changes from then on
   const staple: Staple = { certificate: 'a', response: new Uint8Array(1) };
   cells.staples.set(changedStaples(cells.staples.value, [staple]), [staple]);
   cells.challenges.set({ http: { token: 'answer' }, alpn: [] });
+  cells.secrets.set(SECRETS);
   const workers = new WorkerCells(cells);
   const following = workers.follow();
   expect(following.initial).toEqual([
+    { cell: 'secrets', version: 1, isWhole: true, changed: SECRETS, removed: [] },
     { cell: 'challenges', version: 1, value: { http: { token: 'answer' }, alpn: [] } },
     { cell: 'staples', version: 1, isWhole: true, staples: [staple] },
   ]);
@@ -28,10 +31,12 @@ test('a worker begins with all that there is, and gets what changes from then on
   cells.staples.set(changedStaples(cells.staples.value, [gone]), [gone]);
   cells.ticketKeys.set(new Uint8Array(48).fill(1));
   workers.healthChanged(['web@file']);
+  cells.secrets.set({}, { changed: {}, removed: ['web'] });
   expect(worker.updates).toEqual([
     { cell: 'staples', version: 2, isWhole: false, staples: [gone] },
     { cell: 'ticketKeys', version: 2, keys: new Uint8Array(48).fill(1) },
     { cell: 'health', version: 1, services: ['web@file'] },
+    { cell: 'secrets', version: 2, isWhole: false, changed: {}, removed: ['web'] },
   ]);
   expect(cells.staples.value.size).toBe(0);
 });

@@ -20,7 +20,19 @@ export class WorkerCells {
 
   follow(): WorkerFollowing {
     const following = new WorkerFollowing();
-    const { challenges, staples, ticketKeys } = this.#cells;
+    const { secrets, challenges, staples, ticketKeys } = this.#cells;
+    following.follows(
+      'secrets',
+      secrets.follow({
+        take: ({ version, value, change }) =>
+          following.take({
+            cell: 'secrets',
+            version,
+            isWhole: change === null,
+            ...(change ?? { changed: value, removed: [] }),
+          }),
+      }),
+    );
     following.follows(
       'ticketKeys',
       ticketKeys.follow(

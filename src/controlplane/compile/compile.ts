@@ -6,6 +6,7 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { ServiceSpec } from '../../model/service.ts';
+import type { KeyedCertificate, Secrets } from '../../model/tls.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import { INSTALL_PROVIDER } from '../providers/install/install-provider.ts';
@@ -16,6 +17,7 @@ import { entryPointsFor } from './entry-points.ts';
 import { CompiledMiddlewares } from './middlewares.ts';
 import { resolveReferences } from './references.ts';
 import { compileRoutes } from './routes.ts';
+import { separateSecrets } from './certificates/separate-secrets.ts';
 import { compileServices } from './services.ts';
 import { compileTcp, warnShadowedHttp } from './layer4/tcp.ts';
 import { compileUdp } from './layer4/udp.ts';
@@ -28,6 +30,10 @@ export interface CompileResult extends CompiledObjects {
   readonly diagnostics: readonly Diagnostic[];
   /** Errors of objects that decoded and are wrong by themselves all the same; see `Findings`. */
   readonly unreadable: ReadonlyMap<RoutingObject<unknown>, readonly Diagnostic[]>;
+  /** What certificates of the snapshot are made of, for those who serve it alone. */
+  readonly secrets: Secrets;
+  /** The same certificates with all that is known of them. */
+  readonly keyedCertificates: readonly KeyedCertificate[];
   /** What certificates resolvers are asked for. */
   readonly wantedCertificates: readonly WantedCertificate[];
 }
@@ -73,18 +79,21 @@ export function compile(
   warnShadowedHttp(objects, tcp, routes, entryPoints.specs, findings);
   const udp = compileUdp(install, objects, findings);
   const wanted = compileWantedCertificates(install, routes, tcp.sections.tcpRoutes, objects, findings);
+  // Keys of the one kind go by the names of their transports, those of the other by their purpose.
+  const ofTransports = [...compileClientCertificates(transports).values(), ...tcp.certificates.values()];
+  const separated = separateSecrets(compiledCertificates.values(), ofTransports);
   return {
     ...objects,
+    secrets: separated.secrets,
+    keyedCertificates: [...compiledCertificates.values(), ...ofTransports].toSorted((a, b) =>
+      a.name < b.name ? -1 : 1,
+    ),
     sections: {
       entryPoints: entryPoints.specs,
       routes: Object.fromEntries(routes),
       middlewares: Object.fromEntries(compiledMiddlewares.specs),
       services: Object.fromEntries(compiledServices),
-      certificates: Object.fromEntries([
-        ...compiledCertificates,
-        ...compileClientCertificates(transports),
-        ...tcp.certificates,
-      ]),
+      certificates: separated.specs,
       tlsOptions: Object.fromEntries(compiledTlsOptions.specs),
       tlsHosts: compileTlsHosts(routes, routers, entryPoints.specs, findings),
       ...tcp.sections,

@@ -4,7 +4,7 @@ import { indexTerms } from '../../dataplane/match/index-terms.ts';
 import { parseRule } from '../../dataplane/match/rule.ts';
 import type { EntryPointSpec } from '../../model/entrypoint.ts';
 import type { RouteSpec } from '../../model/route.ts';
-import { DEFAULT_TLS_OPTIONS, type CertificateSpec, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';
+import { DEFAULT_TLS_OPTIONS, type KeyedCertificate, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';
 import { ACME_PROVIDER } from '../config/install/certificates-resolver-options.ts';
 import { parseCertificate, type ParsedCertificate } from '../config/certificate.ts';
 import type { RouterOptions } from '../config/routing/routing-options.ts';
@@ -27,8 +27,8 @@ export function compileCertificates(
   certificates: ReadonlyMap<string, Compiled<CertificateOptions>>,
   stores: ReadonlyMap<string, Compiled<StoreOptions>>,
   findings: Findings,
-): ReadonlyMap<string, CertificateSpec> {
-  const specs = new Map<string, CertificateSpec>();
+): ReadonlyMap<string, KeyedCertificate> {
+  const specs = new Map<string, KeyedCertificate>();
   const add = (pair: { certFile: string; keyFile: string }, isDefault: boolean): void => {
     const parsed = parseCertificate(pair.certFile, pair.keyFile);
     if (typeof parsed === 'string') return; // Decoding has said so, and left no value.
@@ -92,8 +92,8 @@ function findGenerated(
 /** Those that transports show to servers; see `UpstreamTlsSpec.certificates`. */
 export function compileClientCertificates(
   transports: ReadonlyMap<string, Compiled<TransportOptions>>,
-): ReadonlyMap<string, CertificateSpec> {
-  const specs = new Map<string, CertificateSpec>();
+): ReadonlyMap<string, KeyedCertificate> {
+  const specs = new Map<string, KeyedCertificate>();
   for (const { name, object } of transports.values()) {
     for (const spec of clientCertificates(name, object.value?.certificates ?? [])) specs.set(spec.name, spec);
   }
@@ -104,7 +104,7 @@ export function compileClientCertificates(
 export function clientCertificates(
   transport: string,
   pairs: readonly { readonly certFile: string; readonly keyFile: string }[],
-): readonly CertificateSpec[] {
+): readonly KeyedCertificate[] {
   return pairs.flatMap((pair, index) => {
     const parsed = parseCertificate(pair.certFile, pair.keyFile);
     if (typeof parsed === 'string') return [];
@@ -113,10 +113,10 @@ export function clientCertificates(
 }
 
 /** Specifications made of each parsed certificate: a snapshot compares by identity first. */
-const ordinary = new WeakMap<ParsedCertificate, CertificateSpec>();
-const byDefault = new WeakMap<ParsedCertificate, CertificateSpec>();
+const ordinary = new WeakMap<ParsedCertificate, KeyedCertificate>();
+const byDefault = new WeakMap<ParsedCertificate, KeyedCertificate>();
 
-function specOf(parsed: ParsedCertificate, isDefault: boolean): CertificateSpec {
+function specOf(parsed: ParsedCertificate, isDefault: boolean): KeyedCertificate {
   const made = isDefault ? byDefault : ordinary;
   const before = made.get(parsed);
   if (before !== undefined) return before;

@@ -96,7 +96,7 @@ export class Engine {
       wheel,
       resolver: new Resolver({ socketDirectory: options.socketDirectory }),
       parser: new Http1ResponseParser(),
-      tls: new UpstreamTls((name) => this.#tls.certificate(name)),
+      tls: new UpstreamTls((name) => this.#tls.secret(name)),
       workerSlots: options.workerSlots,
       budget: tables.of(connectionBudget),
       table: tables.of(endpointTable),
@@ -201,6 +201,9 @@ export class Engine {
   /** The newest of what a control plane has beside the snapshot. */
   take(update: CellUpdate): void {
     switch (update.cell) {
+      case 'secrets':
+        this.#tls.setSecrets(update, update.isWhole);
+        return;
       case 'challenges':
         this.#challenges.set(update.value.http, update.value.alpn);
         return;

@@ -4,6 +4,7 @@
 import { LatestValue } from '../../core/latest-value.ts';
 import type { AlpnCertificate, HttpChallenges } from '../certificate.ts';
 import type { Snapshot, SnapshotDelta } from '../snapshot.ts';
+import type { Secrets, SecretsChange } from '../tls.ts';
 import type { Staple } from './staple.ts';
 
 /** What certificate authorities are answered with; an authority may come to any worker. */
@@ -18,6 +19,8 @@ export type Staples = ReadonlyMap<string, Staple>;
 export interface Cells {
   /** Null before the first. Its version is the snapshot's own. */
   readonly snapshot: LatestValue<Snapshot | null, SnapshotDelta>;
+  /** What certificates of the snapshot are made of. */
+  readonly secrets: LatestValue<Secrets, SecretsChange>;
   readonly challenges: LatestValue<Challenges>;
   readonly staples: LatestValue<Staples, readonly Staple[]>;
   /** 48 bytes: name, HMAC key and cipher key, as OpenSSL wants them. Tickets of one worker are good in another one. */
@@ -30,6 +33,7 @@ const KEPT_DELTAS = 64;
 export function createCells(ticketKeys: Uint8Array): Cells {
   return {
     snapshot: new LatestValue<Snapshot | null, SnapshotDelta>(null, { changes: KEPT_DELTAS }),
+    secrets: new LatestValue<Secrets, SecretsChange>({}),
     challenges: new LatestValue<Challenges>({ http: {}, alpn: [] }),
     staples: new LatestValue<Staples, readonly Staple[]>(new Map()),
     ticketKeys: new LatestValue(ticketKeys, { version: 1 }),
@@ -48,6 +52,7 @@ export function changedStaples(before: Staples, changed: readonly Staple[]): Sta
 
 /** What one worker is told of a cell. Those that name `isWhole` are changes unless it holds. */
 export type CellUpdate =
+  | ({ readonly cell: 'secrets'; readonly version: number; readonly isWhole: boolean } & SecretsChange)
   | { readonly cell: 'challenges'; readonly version: number; readonly value: Challenges }
   | {
       readonly cell: 'staples';

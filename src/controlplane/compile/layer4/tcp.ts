@@ -6,7 +6,7 @@ import { isTcpCatchAll, TCP_RULES } from '../../../dataplane/match/tcp-matcher.t
 import type { EntryPointSpec } from '../../../model/entrypoint.ts';
 import type { RouteSpec } from '../../../model/route.ts';
 import type { SnapshotSections } from '../../../model/snapshot.ts';
-import type { CertificateSpec } from '../../../model/tls.ts';
+import type { KeyedCertificate } from '../../../model/tls.ts';
 import type { InstallConfig } from '../../config/install/install-config.ts';
 import { tcpCertificateOwner } from '../../config/routing/tcp-options.ts';
 import type { CompiledObjects, Findings } from '../compilation.ts';
@@ -19,7 +19,7 @@ import { clientCertificates, isOverTls, type CompiledTlsOptions } from '../tls.t
 export interface CompiledTcp {
   readonly sections: Pick<SnapshotSections, 'tcpRoutes' | 'tcpMiddlewares' | 'tcpServices'>;
   /** Shown to servers. */
-  readonly certificates: ReadonlyMap<string, CertificateSpec>;
+  readonly certificates: ReadonlyMap<string, KeyedCertificate>;
 }
 
 /** `ruleErrors` are kept from run to run, those of all rule languages together. */
@@ -52,7 +52,7 @@ export function compileTcp(
     },
     findings,
   );
-  const certificates = new Map<string, CertificateSpec>();
+  const certificates = new Map<string, KeyedCertificate>();
   for (const { name, object } of transports.values()) {
     const pairs = object.value?.tls.certificates ?? [];
     for (const spec of clientCertificates(tcpCertificateOwner(name), pairs)) certificates.set(spec.name, spec);
