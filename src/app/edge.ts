@@ -36,6 +36,8 @@ export interface EdgeOptions {
   /** The program's own when left out. */
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
+  /** As of SupervisorOptions. */
+  readonly ejected?: (service: string, serverUrl: string) => void;
 }
 
 export class Edge implements EntryPointBinder {
@@ -79,10 +81,16 @@ export class Edge implements EntryPointBinder {
       cells: options.cells,
       openSocket: (spec) => options.sockets.open(spec.name, spec.address, spec.reusePort),
       maxBytesInProgress: install.maxBytesInProgress,
+      ...(options.ejected === undefined ? {} : { ejected: options.ejected }),
       healthChanged: (change) => events.emit('health', change),
       replaced: (worker, reason) => events.emit('worker', { worker, reason, restarts: this.supervisor.restarts }),
       freeThread: (thread) => killChildrenOf([thread]) > 0,
     });
+  }
+
+  /** What entry points are bound to. */
+  get addresses(): ReadonlyMap<string, ListenAddress> {
+    return new Map([...this.supervisor.sockets].map(([name, { address }]) => [name, address]));
   }
 
   /** Lines of the access log that nobody took. */

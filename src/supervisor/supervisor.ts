@@ -68,6 +68,8 @@ export interface SupervisorOptions {
   readonly secret: Uint8Array;
   /** Binds when left out. */
   readonly openSocket?: OpenSocket;
+  /** Failed requests of a worker have ejected a server. */
+  readonly ejected?: (service: string, serverUrl: string) => void;
   /** A server has come up or gone down. */
   healthChanged(change: HealthChange): void;
   /** A worker is gone and another takes its place. */
@@ -367,6 +369,7 @@ export class Supervisor implements WorkerListener {
       }
       case 'ejected':
         this.#health.ejected(message.service, message.serverUrl);
+        this.#options.ejected?.(message.service, message.serverUrl);
         return;
       case 'failures':
         for (const report of message.reports) this.#failures.take(report);
