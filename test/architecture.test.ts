@@ -14,6 +14,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   schema: 1,
   model: 1,
   observe: 1,
+  'dataplane/live': 1,
   'dataplane/net': 2,
   'dataplane/tls': 2,
   'dataplane/http': 3,
@@ -127,12 +128,6 @@ const LONG = new Set([
   'app/input-types.ts',
   'controlplane/config/install/install-config.ts',
   'controlplane/pipeline/pipeline.ts',
-  'dataplane/downstream/http1-connection.ts',
-  'dataplane/downstream/http2-connection.ts',
-  'dataplane/http/exchange.ts',
-  'dataplane/upstream/endpoint.ts',
-  'dataplane/upstream/http1-connection.ts',
-  'dataplane/upstream/http2-connection.ts',
   'schema/schema.ts',
   'supervisor/supervisor.ts',
 ]);
@@ -158,6 +153,42 @@ test('paths in comments and documents are those of files', () => {
   );
   expect(wrong).toEqual([]);
 });
+
+const EXPORT = /^export (?:abstract )?(?:async )?(function\*?|const|class|let|interface|type) (\w+)/gm;
+/** What a program or a plugin imports is used by these. */
+const PUBLIC = new Set(['index.ts', 'plugin.ts']);
+
+test('what a file exports, another one uses; a type may also be part of what its own file exports', () => {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const others = ['src', 'test', 'tools'].flatMap((folder) => everyText(join(root, folder)));
+  const users = new Map<string, Set<string>>();
+  for (const [file, text] of others) {
+    for (const [name] of text.matchAll(/\w+/g)) {
+      const known = users.get(name);
+      if (known === undefined) users.set(name, new Set([file]));
+      else known.add(file);
+    }
+  }
+  const unused = files
+    .filter((file) => !PUBLIC.has(relative(SRC, file)))
+    .flatMap((file) => {
+      const text = readFileSync(file, 'utf8');
+      return [...text.matchAll(EXPORT)]
+        .filter(([, kind, name]) => {
+          if (users.get(name!)!.size > 1) return false;
+          const isType = kind === 'interface' || kind === 'type';
+          return !isType || text.match(new RegExp(`\\b${name!}\\b`, 'g'))!.length === 1;
+        })
+        .map(([, , name]) => `${relative(SRC, file)} exports ${name!}`);
+    });
+  expect(unused).toEqual([]);
+});
+
+function everyText(directory: string): (readonly [file: string, text: string])[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(?:ts|mjs)$/.test(name))
+    .map((name) => [join(directory, name), readFileSync(join(directory, name), 'utf8')] as const);
+}
 
 test('the data plane never imports the control plane', () => {
   const wrong = imports.filter(

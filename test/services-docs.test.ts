@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseConfig } from '../src/controlplane/config/document/document.ts';
-import { serviceOptions } from '../src/controlplane/config/routing/service-options.ts';
+import { serviceOptions } from '../src/controlplane/config/service/registry.ts';
 import { BALANCERS } from '../src/dataplane/balance/registry.ts';
 import { NamedOrigin } from './support/named-origin.ts';
 import { RawClient } from './support/raw-client.ts';

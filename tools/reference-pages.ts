@@ -8,7 +8,7 @@ import { ERROR_CODES } from '../src/core/errors.ts';
 import { installOptions } from '../src/controlplane/config/install/install-options.ts';
 import { middlewareOptions, routerOptions } from '../src/controlplane/config/routing/routing-options.ts';
 import { OBJECT_KINDS, sectionsOf, type RoutingPart } from '../src/controlplane/config/routing/object-kinds.ts';
-import { serviceOptions } from '../src/controlplane/config/routing/service-options.ts';
+import { serviceOptions } from '../src/controlplane/config/service/registry.ts';
 import { namedTransportOptions } from '../src/controlplane/config/routing/transport-options.ts';
 import { PROVIDERS } from '../src/controlplane/providers/registry.ts';
 import { DIAGNOSTIC_CODES } from '../src/model/diagnostic-codes.ts';

@@ -13,7 +13,7 @@ export interface Refusal {
 }
 
 /** A field for the token where `Authorization` belongs to somebody else, such as a `basicAuth` before `api@internal`. */
-export const TOKEN_FIELD = 'signalbox-token';
+const TOKEN_FIELD = 'signalbox-token';
 
 export function isReading(method: string): boolean {
   return method === 'GET' || method === 'HEAD';

@@ -6,14 +6,14 @@ import { chmod, rename, stat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import net from 'node:net';
 import { listenOn } from '../dataplane/net/accept-queue.ts';
-import { SignalboxError } from '../core/errors.ts';
+import { SignalboxError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { InternalService } from '../controlplane/compile/internal-services.ts';
 import { isLoopback, type AdminConfig } from '../controlplane/config/install/install-config.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import { MAX_FILE_BYTES } from '../controlplane/config/document/document.ts';
 import { listenError, type BoundSocket } from '../dataplane/net/listening-socket.ts';
-import type { ListenAddress } from '../model/entrypoint.ts';
+import type { ListenAddress } from '../model/entry-point.ts';
 import {
   hasToken,
   isReading,
@@ -356,7 +356,7 @@ export class AdminServer {
       response.end(request.method === 'HEAD' ? undefined : answer.body);
     } catch (error) {
       if (!response.headersSent) response.writeHead(500, { 'Content-Type': 'application/json' });
-      response.end(`${JSON.stringify({ message: error instanceof Error ? error.message : String(error) })}\n`);
+      response.end(`${JSON.stringify({ message: messageOf(error) })}\n`);
     }
   }
 

@@ -17,7 +17,7 @@ export const SERVER_TIMES = {
 
 export const MAX_CONNECTIONS = 256;
 /** Of one client, where clients have addresses. */
-export const MAX_PER_ADDRESS = 64;
+const MAX_PER_ADDRESS = 64;
 
 interface Open {
   readonly address: string;

@@ -2,6 +2,7 @@
 // the options it came from; substituted values stand as they were written then.
 
 import type { HistoryEntry } from '../model/history.ts';
+import { endpointsOf } from '../model/endpoint-set.ts';
 import { childrenOf, type LoadBalancerSpec, type ServiceSpec, type StickyCookieSpec } from '../model/service.ts';
 import type { TcpServiceSpec } from '../model/tcp.ts';
 import type { UdpServiceSpec } from '../model/udp.ts';
@@ -58,15 +59,15 @@ export function pinnedServices(entry: HistoryEntry): readonly ShownObject[] {
   return Object.values(entry.services)
     .filter(({ name }) => !name.endsWith('@internal'))
     .map((spec) => ({
-      ...shown(entry, 'services', spec.name, serviceOptionsOf(spec)),
+      ...shown(entry, 'services', spec.name, serviceOptionsOf(spec, entry)),
       type: spec.kind.toLowerCase(),
     }));
 }
 
-function serviceOptionsOf(spec: ServiceSpec): object {
+function serviceOptionsOf(spec: ServiceSpec, entry: HistoryEntry): object {
   switch (spec.kind) {
     case 'loadBalancer':
-      return { loadBalancer: loadBalancerOf(spec) };
+      return { loadBalancer: loadBalancerOf(spec, entry) };
     case 'weighted':
       return { weighted: { services: children(spec), ...stickyOf(spec.sticky) } };
     case 'highestRandomWeight':
@@ -76,8 +77,9 @@ function serviceOptionsOf(spec: ServiceSpec): object {
   }
 }
 
-function loadBalancerOf(spec: LoadBalancerSpec): object {
-  const { servers, strategy, passHostHeader, sticky, healthCheck, passiveHealthCheck, slowStartMs, middlewares } = spec;
+function loadBalancerOf(spec: LoadBalancerSpec, { endpointSets }: HistoryEntry): object {
+  const servers = endpointsOf(endpointSets[spec.endpointSet], 'http');
+  const { strategy, passHostHeader, sticky, healthCheck, passiveHealthCheck, slowStartMs, middlewares } = spec;
   return {
     servers: servers.map(({ url, weight, preservePath }) => ({ url, weight, preservePath })),
     strategy,
@@ -140,7 +142,7 @@ export function pinnedTcpMiddlewares(entry: HistoryEntry): readonly ShownObject[
 
 export function pinnedTcpServices(entry: HistoryEntry): readonly ShownObject[] {
   return Object.values(entry.tcpServices).map((spec) => ({
-    ...shown(entry, 'tcpServices', spec.name, plainOptionsOf(spec)),
+    ...shown(entry, 'tcpServices', spec.name, plainOptionsOf(spec, entry)),
     type: spec.kind === 'tcpWeighted' ? 'weighted' : 'loadbalancer',
   }));
 }
@@ -154,16 +156,17 @@ export function pinnedUdpRouters(entry: HistoryEntry): readonly ShownObject[] {
 
 export function pinnedUdpServices(entry: HistoryEntry): readonly ShownObject[] {
   return Object.values(entry.udpServices).map((spec) => ({
-    ...shown(entry, 'udpServices', spec.name, plainOptionsOf(spec)),
+    ...shown(entry, 'udpServices', spec.name, plainOptionsOf(spec, entry)),
     type: spec.kind === 'udpWeighted' ? 'weighted' : 'loadbalancer',
   }));
 }
 
-function plainOptionsOf(spec: TcpServiceSpec | UdpServiceSpec): object {
+function plainOptionsOf(spec: TcpServiceSpec | UdpServiceSpec, { endpointSets }: HistoryEntry): object {
   if ('children' in spec) {
     return { weighted: { services: spec.children.map(({ service, weight }) => ({ name: service, weight })) } };
   }
-  const servers = spec.servers.map((server) => ({
+  const endpoints = endpointSets[spec.endpointSet]?.endpoints ?? [];
+  const servers = endpoints.map((server) => ({
     address: server.url,
     ...('isSecure' in server && server.isSecure ? { tls: true } : {}),
   }));

@@ -2,10 +2,10 @@
 // defaults filled in and secrets hidden.
 
 import { statusOf, shownOptions } from '../controlplane/pipeline/diff.ts';
-import { qualify, type Compiled } from '../controlplane/compile/compilation.ts';
+import { qualify, type Compiled } from '../controlplane/compile/compiled.ts';
 import type { CompileResult } from '../controlplane/compile/compile.ts';
 import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing/object-kinds.ts';
-import type { EntryPointSpec } from '../model/entrypoint.ts';
+import type { EntryPointSpec } from '../model/entry-point.ts';
 import type { ServerHealth } from '../model/server-health.ts';
 import { tcpServiceKey } from '../model/tcp.ts';
 import { defaultPriority } from '../dataplane/match/rule.ts';

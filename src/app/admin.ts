@@ -2,7 +2,7 @@
 // internal services that routers lead there.
 
 import type { ApplicationLog } from '../core/log.ts';
-import type { ListenAddress } from '../model/entrypoint.ts';
+import type { ListenAddress } from '../model/entry-point.ts';
 import { internalSocket } from '../model/service.ts';
 import { AdminServer } from '../api/admin-server.ts';
 import { configurationView } from '../api/configuration-view.ts';

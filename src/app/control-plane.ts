@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import type { ApplicationLog, Log } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Inheritance } from '../model/message/takeover.ts';
-import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import { changedStaples, type Cells, type Challenges } from '../model/message/cells.ts';
 import type { Publisher, PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';

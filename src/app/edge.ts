@@ -5,7 +5,7 @@ import { SystemClock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Following, Update } from '../core/latest-value.ts';
 import { SerialRunner } from '../core/serial.ts';
-import { isSameAddress, type EntryPointSpec, type ListenAddress } from '../model/entrypoint.ts';
+import { isSameAddress, type EntryPointSpec, type ListenAddress } from '../model/entry-point.ts';
 import type { Cells } from '../model/message/cells.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import { deltaBetween } from '../model/snapshot-delta.ts';
@@ -37,7 +37,7 @@ export interface EdgeOptions {
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
   /** As of SupervisorOptions. */
-  readonly ejected?: (service: string, serverUrl: string) => void;
+  readonly ejected?: (service: string, endpoint: string) => void;
 }
 
 export class Edge implements EntryPointBinder {

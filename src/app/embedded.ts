@@ -3,7 +3,7 @@
 
 import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import type { ListenAddress } from '../model/entrypoint.ts';
+import type { ListenAddress } from '../model/entry-point.ts';
 import { decodeInstallDocument } from '../controlplane/config/install/install-config.ts';
 import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';
 import { loadInstalledPlugins } from '../controlplane/config/install/plugins.ts';

@@ -3,7 +3,7 @@
 
 import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import { isSameAddress, type EntryPointSpec, type ListenAddress } from '../model/entrypoint.ts';
+import { isSameAddress, type EntryPointSpec, type ListenAddress } from '../model/entry-point.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import type { DiagnosticCode } from '../model/diagnostic-codes.ts';
 

@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs';
 import { SystemClock } from '../core/clock.ts';
 import { ApplicationLog } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import type { ListenAddress } from '../model/entrypoint.ts';
+import type { ListenAddress } from '../model/entry-point.ts';
 import { createCells } from '../model/message/cells.ts';
 import type { Inheritance } from '../model/message/takeover.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';

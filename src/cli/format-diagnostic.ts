@@ -7,7 +7,7 @@ const YELLOW = '\x1b[33m';
 const RESET = '\x1b[0m';
 
 /** Two lines: where, and what. */
-export function formatDiagnostic(diagnostic: Diagnostic, color: boolean): string {
+function formatDiagnostic(diagnostic: Diagnostic, color: boolean): string {
   const { severity, source, line, column, path, message } = diagnostic;
   const name = severity.padEnd(7);
   const shown = color ? `${severity === 'error' ? RED : YELLOW}${name}${RESET}` : name;

@@ -31,6 +31,11 @@ export class SignalboxError extends Error {
   }
 }
 
+/** What an error says, in one line or more; anything can be thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** For the log: with the stack, which says where. */
 export function describeError(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

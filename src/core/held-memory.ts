@@ -6,7 +6,7 @@ const MIB = 1024 * 1024;
 /** Well below where the supervisor warns of a worker, and replaces it. */
 export const DEFAULT_HELD_BYTES = 384 * MIB;
 
-export class HeldMemory {
+class HeldMemory {
   maxBytes: number;
   bytes = 0;
 

@@ -206,3 +206,8 @@ function parseGroups(text: string, mayEndWithIpv4: boolean): number[] | null {
   }
   return groups;
 }
+
+/** As a dual-stack socket reports an IPv4 client, without the IPv6 around it (RFC 4291 §2.5.5.2). */
+export function unmapped(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}

@@ -1,5 +1,7 @@
 // A router and a middleware as the data plane runs them.
 
+import type { EntryPointSpec } from './entry-point.ts';
+
 export interface RouteSpec {
   /** Qualified name, `shop@file`. */
   readonly name: string;
@@ -26,6 +28,11 @@ export interface RouteSpec {
    * a wider router.
    */
   readonly disabledStatus: number;
+}
+
+/** Whether a router takes requests over TLS on this entry point, or plain ones: it takes no others. */
+export function isOverTls(route: Pick<RouteSpec, 'tls'>, entryPoint: Pick<EntryPointSpec, 'tls'>): boolean {
+  return route.tls ?? entryPoint.tls !== null;
 }
 
 /** Of routers and of shares of services that cannot be served. */

@@ -73,7 +73,8 @@ export interface LoadBalancerSpec {
   readonly kind: 'loadBalancer';
   readonly name: string;
   readonly strategy: BalancingStrategy;
-  readonly servers: readonly ServerSpec[];
+  /** Name of the set of its endpoints. */
+  readonly endpointSet: string;
   readonly passHostHeader: boolean;
   readonly transport: UpstreamTransportSpec;
   readonly sticky: StickyCookieSpec | null;

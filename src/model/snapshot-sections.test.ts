@@ -7,7 +7,7 @@ function sections(): SnapshotSections {
   return Object.fromEntries(SECTION_NAMES.map((name) => [name, { [name]: {} }])) as unknown as SnapshotSections; // Nobody looks into the objects.
 }
 
-test('the order of the digest stays', () => {
+test('the order of the sections stays', () => {
   expect(SECTION_NAMES).toEqual([
     'entryPoints',
     'routes',
@@ -21,6 +21,7 @@ test('the order of the digest stays', () => {
     'tcpServices',
     'udpRoutes',
     'udpServices',
+    'endpointSets',
   ]);
 });
 

@@ -36,6 +36,8 @@ export const SNAPSHOT_SECTIONS = {
   tcpServices: { counted: 'services', fromPinned: true },
   udpRoutes: { counted: 'routers', fromPinned: true },
   udpServices: { counted: 'services', fromPinned: true },
+  // Endpoints are part of the services that name them.
+  endpointSets: { counted: null, fromPinned: true },
 } as const satisfies Readonly<Record<SectionName, SectionRow>>;
 
 type Rows = typeof SNAPSHOT_SECTIONS;
@@ -44,7 +46,7 @@ type PinnedName = { [S in SectionName]: Rows[S]['fromPinned'] extends true ? S :
 /** What a snapshot is gone back to with. */
 export type PinnedSections = Pick<SnapshotSections, PinnedName>;
 
-/** In the order of the digest. */
+/** In the order in which they are told. */
 export const SECTION_NAMES = Object.keys(SNAPSHOT_SECTIONS) as readonly SectionName[]; // Those of the table above.
 export const PINNED_NAMES = SECTION_NAMES.filter((name): name is PinnedName => SNAPSHOT_SECTIONS[name].fromPinned);
 

@@ -2,7 +2,8 @@
 // controlplane/compile produces them; supervisor sends them; dataplane/engine builds live objects from them.
 // Nothing in here may need more than structured clone to cross a thread or the network.
 
-import type { EntryPointSpec } from './entrypoint.ts';
+import type { EndpointPatch, EndpointSetSpec } from './endpoint-set.ts';
+import type { EntryPointSpec } from './entry-point.ts';
 import type { MiddlewareSpec, RouteSpec } from './route.ts';
 import type { ServiceSpec } from './service.ts';
 import type { TcpMiddlewareSpec, TcpRouteSpec, TcpServiceSpec } from './tcp.ts';
@@ -23,6 +24,8 @@ export interface SnapshotSections {
   readonly tcpServices: Readonly<Record<string, TcpServiceSpec>>;
   readonly udpRoutes: Readonly<Record<string, UdpRouteSpec>>;
   readonly udpServices: Readonly<Record<string, UdpServiceSpec>>;
+  /** Named by services; what is written in one is under its key, see `tcpServiceKey`. */
+  readonly endpointSets: Readonly<Record<string, EndpointSetSpec>>;
 }
 
 export interface Snapshot extends SnapshotSections {
@@ -32,11 +35,16 @@ export interface Snapshot extends SnapshotSections {
   readonly digest: string;
 }
 
-/** What changed between two snapshots: changed holds added and modified objects whole; removed holds names. */
+/**
+ * What changed between two snapshots: changed holds added and modified objects whole, removed holds names. A set of endpoints that
+ * was there before changes by single endpoints.
+ */
 export interface SnapshotDelta {
   readonly baseVersion: number;
   readonly version: number;
   readonly digest: string;
   readonly changed: { readonly [S in keyof SnapshotSections]?: SnapshotSections[S] };
   readonly removed: { readonly [S in keyof SnapshotSections]?: readonly string[] };
+  /** By set; left out where no endpoint changes. */
+  readonly endpoints?: Readonly<Record<string, EndpointPatch>>;
 }

@@ -57,7 +57,8 @@ export interface TcpHealthCheckSpec extends CheckSchedule {
 export interface TcpLoadBalancerSpec {
   readonly kind: 'tcpLoadBalancer';
   readonly name: string;
-  readonly servers: readonly TcpServerSpec[];
+  /** Name of the set of its endpoints. */
+  readonly endpointSet: string;
   readonly transport: TcpTransportSpec;
   readonly healthCheck: TcpHealthCheckSpec | null;
   /** Connections tell nothing of a server's health: a failed dial goes to the next one. */

@@ -25,7 +25,8 @@ export interface UdpServerSpec {
 export interface UdpLoadBalancerSpec {
   readonly kind: 'udpLoadBalancer';
   readonly name: string;
-  readonly servers: readonly UdpServerSpec[];
+  /** Name of the set of its endpoints. */
+  readonly endpointSet: string;
 }
 
 /** Divides sessions between services by their weights. */
@@ -33,6 +34,11 @@ export interface UdpWeightedSpec {
   readonly kind: 'udpWeighted';
   readonly name: string;
   readonly children: readonly ChildSpec[];
+}
+
+/** Where services of all protocols stand together; see `tcpServiceKey`. */
+export function udpServiceKey(name: string): string {
+  return `${name}@@udp`;
 }
 
 export type UdpServiceSpec = UdpLoadBalancerSpec | UdpWeightedSpec;

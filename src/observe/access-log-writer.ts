@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { WholeLines } from '../core/line-output.ts';
 import type { Log } from '../core/log.ts';
+import { messageOf } from '../core/errors.ts';
 
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 /** What a reader that takes nothing can hold up the end of the process. */
@@ -170,7 +171,7 @@ export class AccessLogWriter {
         this.dropped += chunk?.count ?? 0;
         if (!this.#failed) {
           this.#log.error('the access log cannot be written; lines are dropped until it can', {
-            error: error instanceof Error ? error.message : String(error),
+            error: messageOf(error),
           });
         }
         this.#failed = true;

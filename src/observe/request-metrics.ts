@@ -5,7 +5,7 @@ import type { HeaderView } from '../model/access-record.ts';
 import type { ObserveInit } from '../model/message/sync.ts';
 import type { Labels, WorkerMetrics } from './metrics.ts';
 
-export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
 const METHOD_INDEX = new Map<string, number>(METHODS.map((method, index) => [method, index + 1]));
 const PROTOCOLS = ['http', 'websocket', 'sse', 'grpc', 'grpc-web'] as const;
 const PROTOCOL_INDEX = new Map<string, number>(PROTOCOLS.map((protocol, index) => [protocol, index]));

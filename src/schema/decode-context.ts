@@ -72,7 +72,7 @@ export function formatPath(path: readonly PathSegment[]): string {
 }
 
 /** What a person calls the type of a value. */
-export function typeName(value: unknown): string {
+function typeName(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (value instanceof Written) return typeName(value.value);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { EntryPointSpec } from '../model/entrypoint.ts';
+import type { EntryPointSpec } from '../model/entry-point.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
 import {
   entryPointCounts,

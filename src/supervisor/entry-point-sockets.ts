@@ -2,8 +2,8 @@
 // needs it is published, and given up when no worker uses it any more; a row is given out again when its last connection
 // is gone.
 
-import { SignalboxError } from '../core/errors.ts';
-import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import { SignalboxError, messageOf } from '../core/errors.ts';
+import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import type { SnapshotDelta } from '../model/snapshot.ts';
 import type { ListenerInit, NewSockets } from '../model/message/sync.ts';
 import { MAX_ENTRY_POINTS, type EntryPointCounts } from '../dataplane/net/count/entry-point-counts.ts';
@@ -73,7 +73,7 @@ export class EntryPointSockets {
       for (const copy of copies as readonly SocketHandle[]) copy.close();
     } catch (error) {
       this.discard(name);
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new SignalboxError('ERR_LISTEN_FAILED', `entryPoints.${name}.address: ${reason}`, { cause: error });
     }
   }

@@ -25,6 +25,7 @@ function snapshot(version: number, wish: string): Snapshot {
     tcpServices: {},
     udpRoutes: {},
     udpServices: {},
+    endpointSets: {},
   };
 }
 

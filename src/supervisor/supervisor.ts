@@ -10,7 +10,7 @@ import { selfSigned } from '../core/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import { LatestValue, type Following, type Update } from '../core/latest-value.ts';
 import type { Cells } from '../model/message/cells.ts';
-import type { EntryPointSpec, ListenAddress } from '../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
@@ -29,7 +29,7 @@ import { Resolver } from '../dataplane/upstream/name/resolver.ts';
 import { DescriptorWatch, openDescriptors, socketLimit, systemLimit } from './descriptor-limit.ts';
 import { bindOwn, EntryPointSockets, type SocketChanges, type OpenSocket } from './entry-point-sockets.ts';
 import type { MemoryBounds } from './memory-watch.ts';
-import { EndpointRows, removedServices, servicesIn } from './endpoint-rows.ts';
+import { EndpointRows } from './endpoint-rows.ts';
 import { FailureLog } from './failure-log.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
@@ -69,7 +69,7 @@ export interface SupervisorOptions {
   /** Binds when left out. */
   readonly openSocket?: OpenSocket;
   /** Failed requests of a worker have ejected a server. */
-  readonly ejected?: (service: string, serverUrl: string) => void;
+  readonly ejected?: (service: string, endpoint: string) => void;
   /** A server has come up or gone down. */
   healthChanged(change: HealthChange): void;
   /** A worker is gone and another takes its place. */
@@ -185,8 +185,8 @@ export class Supervisor implements WorkerListener {
 
   async #startAll(snapshot: Snapshot): Promise<void> {
     this.#snapshot.set(snapshot, null, snapshot.version);
-    this.#rows.assign(servicesIn(snapshot));
-    this.#health.update(servicesIn(snapshot), []);
+    this.#rows.assignAll(snapshot);
+    this.#health.start(snapshot);
     for (const spec of Object.values(snapshot.entryPoints)) {
       await this.#sockets.prepare(spec);
       if (this.#isStopping) {
@@ -245,8 +245,8 @@ export class Supervisor implements WorkerListener {
 
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
     const sockets = this.#sockets.apply(delta);
-    const { rows, release } = this.#rows.apply(delta);
-    this.#health.update(servicesIn(delta.changed), removedServices(delta));
+    const { rows, release } = this.#rows.apply(delta, snapshot);
+    this.#health.update(delta, snapshot);
     this.#snapshot.set(snapshot, { delta, rows, sockets }, snapshot.version);
     const receipt = await this.#snapshot.delivered();
     release();
@@ -368,8 +368,8 @@ export class Supervisor implements WorkerListener {
         return;
       }
       case 'ejected':
-        this.#health.ejected(message.service, message.serverUrl);
-        this.#options.ejected?.(message.service, message.serverUrl);
+        this.#health.ejected(message.service, message.endpoint);
+        this.#options.ejected?.(message.service, message.endpoint);
         return;
       case 'failures':
         for (const report of message.reports) this.#failures.take(report);

@@ -10,8 +10,9 @@ import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { decodeInstall } from '../../src/controlplane/config/install/install-config.ts';
 import { BODY_NONE, type BodySink } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
-import { Http1Connection, type Http1DownstreamContext } from '../../src/dataplane/downstream/http1-connection.ts';
-import { Http1RequestParser } from '../../src/dataplane/http1/request-parser.ts';
+import { entryPointSettings, entryPointState } from '../../src/dataplane/downstream/entry-point-state.ts';
+import { Http1Connection } from '../../src/dataplane/downstream/http1-connection.ts';
+import type { Http1DownstreamContext } from '../../src/dataplane/downstream/http1-socket.ts';
 import { respond } from '../../src/dataplane/http/respond.ts';
 
 interface Seen {
@@ -59,13 +60,9 @@ function handle(exchange: Exchange): void {
 beforeAll(async () => {
   const spec = decodeInstall('', 'entryPoints: { web: { address: ":0" } }').value!.entryPoints['web']!;
   const context: Http1DownstreamContext = {
-    spec,
+    entryPoint: entryPointState(entryPointSettings(spec, { finished: () => {} })),
     wheel,
-    parser: new Http1RequestParser(spec),
-    observer: { finished: () => {} },
     handler: handle,
-    isDraining: false,
-    patienceMs: 0,
     closed: () => {},
     switchToHttp2: (_, socket) => socket.destroy(),
     handlerFailed: (_, error) => {
@@ -76,7 +73,7 @@ beforeAll(async () => {
     new Http1Connection(
       context,
       socket,
-      { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null },
+      { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null, identity: null },
       0,
       true,
     );

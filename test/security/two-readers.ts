@@ -6,13 +6,13 @@ import type net from 'node:net';
 import { Duplex } from 'node:stream';
 import { ManualClock } from '../../src/core/clock.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import { entryPointOptions, entryPointSpec } from '../../src/controlplane/config/install/entrypoint-options.ts';
+import { entryPointOptions, entryPointSpec } from '../../src/controlplane/config/install/entry-point-options.ts';
 import { BODY_NONE } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
+import { entryPointSettings, entryPointState } from '../../src/dataplane/downstream/entry-point-state.ts';
 import { Http1Connection } from '../../src/dataplane/downstream/http1-connection.ts';
-import { Http1RequestParser } from '../../src/dataplane/http1/request-parser.ts';
 import { respond } from '../../src/dataplane/http/respond.ts';
-import type { EntryPointSpec } from '../../src/model/entrypoint.ts';
+import type { EntryPointSpec } from '../../src/model/entry-point.ts';
 import { DecodeContext } from '../../src/schema/decode-context.ts';
 
 export interface ReadRequest {
@@ -57,7 +57,6 @@ function defaultSpec(): EntryPointSpec {
 }
 
 const SPEC = defaultSpec();
-const PARSER = new Http1RequestParser(SPEC);
 
 /** Feeds the pieces one after the other to a connection whose handler reads each body and answers 200. */
 export function readAsProduct(pieces: readonly Buffer[]): Reading {
@@ -69,16 +68,14 @@ export function readAsProduct(pieces: readonly Buffer[]): Reading {
     respond(exchange, 200, 'ok');
   };
   const context = {
-    spec: SPEC,
+    entryPoint: entryPointState(
+      entryPointSettings(SPEC, {
+        finished: (exchange) => {
+          if (exchange.failure !== null) refusal = exchange.failure.flag;
+        },
+      }),
+    ),
     wheel: new TimerWheel(new ManualClock()),
-    parser: PARSER,
-    isDraining: false,
-    patienceMs: 0,
-    observer: {
-      finished: (exchange: Exchange) => {
-        if (exchange.failure !== null) refusal = exchange.failure.flag;
-      },
-    },
     handler: (exchange: Exchange) => {
       if (exchange.requestFraming === BODY_NONE) {
         answer(exchange, '');
@@ -101,7 +98,15 @@ export function readAsProduct(pieces: readonly Buffer[]): Reading {
       throw error;
     },
   };
-  const client = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+  const client = {
+    ip: '127.0.0.1',
+    port: 1,
+    scheme: 'http',
+    tls: null,
+    isTrusted: false,
+    bonds: null,
+    identity: null,
+  } as const;
   // The connection uses the part of a socket that MemorySocket has.
   const connection = new Http1Connection(context, socket as unknown as net.Socket, client, 0, false);
   for (const piece of pieces) if (piece.length > 0) connection.onRead(piece, piece.length);

@@ -6,7 +6,7 @@ import type { Server, Socket } from 'node:net';
 import { SignalboxError } from '../../core/errors.ts';
 import type { Following } from '../../core/latest-value.ts';
 import type { Log, LogFields } from '../../core/log.ts';
-import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../../model/entry-point.ts';
 import type { Cells } from '../../model/message/cells.ts';
 import { fromEdge, toEdge, type FromEdge, type LinkedCell, type ToEdge } from '../../model/message/link/messages.ts';
 import type { HealthChange } from '../../model/server-health.ts';
@@ -22,7 +22,7 @@ export interface ControlLinkOptions {
   left?(edge: string): void;
   bound?(edge: string, entryPoint: string, address: ListenAddress): void;
   healthChanged?(edge: string, change: HealthChange): void;
-  ejected?(edge: string, service: string, serverUrl: string): void;
+  ejected?(edge: string, service: string, endpoint: string): void;
 }
 
 type Hello = Extract<FromEdge, { kind: 'hello' }>;
@@ -144,7 +144,7 @@ class RemoteEdge {
         this.#options.healthChanged?.(this.#name, message.change);
         return;
       case 'ejected':
-        this.#options.ejected?.(this.#name, message.service, message.serverUrl);
+        this.#options.ejected?.(this.#name, message.service, message.endpoint);
         return;
       case 'metrics':
         this.#measuring.get(message.id)?.(message.samples);

@@ -6,7 +6,7 @@ import net from 'node:net';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Log } from '../../core/log.ts';
 import type { Receipt } from '../../core/latest-value.ts';
-import type { EntryPointSpec, ListenAddress } from '../../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../../model/entry-point.ts';
 import { changedStaples, type Cells } from '../../model/message/cells.ts';
 import {
   fromEdge,

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Log } from '../../core/log.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import { createCells, type Cells } from '../../model/message/cells.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import { SECTION_NAMES } from '../../model/snapshot-sections.ts';

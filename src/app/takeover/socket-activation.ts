@@ -2,7 +2,7 @@
 // succeeds. An entry point gets the one with its name, or else the one with its address.
 
 import type { Log } from '../../core/log.ts';
-import type { ListenAddress } from '../../model/entrypoint.ts';
+import type { ListenAddress } from '../../model/entry-point.ts';
 import { adoptSocket } from '../../dataplane/net/inherited-socket.ts';
 import type { BoundSocket } from '../../dataplane/net/listening-socket.ts';
 

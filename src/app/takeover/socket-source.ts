@@ -1,7 +1,7 @@
 // Where listening sockets come from: passed by the service manager or by the process before, or bound here.
 
 import type { Log } from '../../core/log.ts';
-import type { ListenAddress } from '../../model/entrypoint.ts';
+import type { ListenAddress } from '../../model/entry-point.ts';
 import { bindSocket, type BoundSocket } from '../../dataplane/net/listening-socket.ts';
 import type { InheritedSockets } from './socket-activation.ts';
 

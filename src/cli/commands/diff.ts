@@ -2,7 +2,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SignalboxError } from '../../core/errors.ts';
+import { SignalboxError, messageOf } from '../../core/errors.ts';
 import { readNamedFile, unreadableReason } from '../../core/named-file.ts';
 import { isConfigFile, MAX_FILE_BYTES } from '../../controlplane/config/document/document.ts';
 import type { ObjectChange } from '../../controlplane/pipeline/diff.ts';
@@ -44,7 +44,7 @@ async function readFiles(path: string): Promise<{ path: string; text: string }[]
     );
   } catch (error) {
     if (error instanceof SignalboxError) throw error;
-    throw new SignalboxError('ERR_CONFIG_UNREADABLE', error instanceof Error ? error.message : String(error));
+    throw new SignalboxError('ERR_CONFIG_UNREADABLE', messageOf(error));
   }
 }
 

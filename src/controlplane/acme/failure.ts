@@ -1,5 +1,7 @@
 // Why a certificate could not be had, in the terms the schedule needs: whose fault it is and how long to wait.
 
+import { messageOf } from '../../core/errors.ts';
+
 export type FailureScope = 'certificate' | 'authority' | 'rate';
 
 export interface FailureDetails {
@@ -33,7 +35,7 @@ export class AcmeFailure extends Error {
 /** What anything that was thrown says about the next try. */
 export function asFailure(error: unknown): AcmeFailure {
   if (error instanceof AcmeFailure) return error;
-  return new AcmeFailure(error instanceof Error ? error.message : String(error), {
+  return new AcmeFailure(messageOf(error), {
     scope: 'certificate',
     cause: error,
   });

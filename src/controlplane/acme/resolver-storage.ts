@@ -7,6 +7,7 @@ import { inFormat, readDocument, type DocumentFormat } from '../store/documents.
 import { certificateKey } from '../compile/wanted-certificates.ts';
 import { certificateId, checkPair, readCertificate } from './certificate.ts';
 import type { CertificateFacts } from './schedule.ts';
+import { messageOf } from '../../core/errors.ts';
 
 export interface StoredAccount {
   /** PKCS #8 in PEM. */
@@ -62,7 +63,7 @@ export class ResolverStorage {
         checkPair(certPem, keyPem);
         found.push({ facts: readCertificate(certPem), certPem, keyPem });
       } catch (error) {
-        unusable(`${key}: ${error instanceof Error ? error.message : String(error)}`);
+        unusable(`${key}: ${messageOf(error)}`);
       }
     }
     return found;

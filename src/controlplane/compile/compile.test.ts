@@ -1,11 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { DIAGNOSTIC_CODES } from '../../model/diagnostic-codes.ts';
 import { parseConfig } from '../config/document/document.ts';
 import { decodeInstall } from '../config/install/install-config.ts';
 import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile, type CompileResult } from './compile.ts';
+import { CompileMemory } from './compile-memory.ts';
 import { danglingNames } from './consistent.ts';
 import { internalServices } from './internal-services.ts';
 import { SnapshotBuilder } from './snapshot-builder.ts';
@@ -20,36 +19,6 @@ function compiled(text: string): CompileResult & { said: string[] } {
   );
   return { ...result, said };
 }
-
-const GOLDEN = fileURLToPath(new URL('../../../test/golden/compile/', import.meta.url));
-
-test.each(readdirSync(GOLDEN).filter((name) => name.endsWith('.in.yaml')))('%s', (name) => {
-  const { sections, said } = compiled(readFileSync(GOLDEN + name, 'utf8'));
-  if (name.startsWith('udp')) {
-    const { udpRoutes, udpServices } = sections;
-    expect({ udpRoutes, udpServices, said }).toEqual(
-      JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')),
-    );
-    return;
-  }
-  if (name.startsWith('tcp')) {
-    const { tcpRoutes, tcpMiddlewares, tcpServices } = sections;
-    expect({ tcpRoutes, tcpMiddlewares, tcpServices, said }).toEqual(
-      JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')),
-    );
-    return;
-  }
-  const { routes, middlewares } = sections;
-  const services = Object.fromEntries(
-    Object.values(sections.services).map((service) => [
-      service.name,
-      name.startsWith('services') ? service : { ...service, transport: undefined },
-    ]),
-  );
-  const { tlsOptions, tlsHosts } = sections;
-  const actual = { routes, middlewares, services, ...(name.startsWith('tls') ? { tlsOptions, tlsHosts } : {}), said };
-  expect(actual).toEqual(JSON.parse(readFileSync(GOLDEN + name.replace('.in.yaml', '.out.json'), 'utf8')));
-});
 
 const EP = 'entryPoints: { web: { address: ":0" } }\n';
 const S = 's: { loadBalancer: { servers: [{ url: "http://a:1" }] } }';
@@ -191,9 +160,11 @@ http: { services: { h: { loadBalancer: { servers: [{ weight: 2 }, { url: "a:1" }
 tcp: { services: { t: { loadBalancer: { servers: [{ address: "a" }, { address: "a:1" }] } } } }
 udp: { services: { u: { loadBalancer: { servers: [{ address: "a" }, { address: "a:1" }] } } } }
 `);
-  expect(sections.services['h@install']).toMatchObject({ servers: [{ url: 'http://a:1' }] });
-  expect(sections.tcpServices['t@install']).toMatchObject({ servers: [{ url: 'a:1' }] });
-  expect(sections.udpServices['u@install']).toMatchObject({ servers: [{ url: 'a:1' }] });
+  expect(sections.endpointSets).toMatchObject({
+    'h@install': { protocol: 'http', endpoints: [{ url: 'http://a:1' }] },
+    't@install@@tcp': { protocol: 'tcp', endpoints: [{ url: 'a:1' }] },
+    'u@install@@udp': { protocol: 'udp', endpoints: [{ url: 'a:1' }] },
+  });
   expect(said.map((line) => line.split(' ').slice(0, 4).join(' '))).toEqual([
     'warning missing-option 3:52 http.services.h.loadBalancer.servers[0].url:',
     'warning bad-server-url 3:69 http.services.h.loadBalancer.servers[1].url:',
@@ -221,3 +192,34 @@ udp: { routers: { u: { entryPoints: [nowhere, dns], service: u } }, services: { 
     'warning dangling-reference there is no entry point "nowhere"; known: dns; it is left out here',
   ]);
 }); // prettier-ignore
+
+test('a server that is written twice is one endpoint with both shares; another one at its address has a key of its own', () => {
+  const { sections } = compiled(`${EP}
+http: { services: { s: { loadBalancer: { servers: [
+  { url: "http://a:1" }, { url: "http://b:1", weight: 2 }, { url: "http://a:1/p", preservePath: true },
+  { url: "http://a:1", weight: 3 }, { url: "http://b:1", preservePath: true }, { url: "http://b:1", weight: 5 }] } } } }
+tcp: { services: { s: { loadBalancer: { servers: [{ address: "a:1" }, { address: "a:1" }, { address: "a:1", tls: true }] } } } }
+`);
+  const { 's@install': http, 's@install@@tcp': tcp } = sections.endpointSets;
+  expect(http!.endpoints.map((one) => [one.key, 'weight' in one ? one.weight : 0])).toEqual([
+    ['http://a:1', 4],
+    ['http://b:1', 7],
+    ['http://a:1/p', 1],
+    ['http://b:1#2', 1],
+  ]);
+  expect(tcp!.endpoints.map(({ key }) => key)).toEqual(['a:1', 'a:1#2']);
+});
+
+test('the same configuration compiled with two memories shares no object that is made in compiling', () => {
+  const install = decodeInstall(
+    'in.yml',
+    `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s } }, services: { ${S} } }`,
+  );
+  const [value, routing] = [install.value!, install.value!.routing!];
+  const memory = new CompileMemory();
+  const first = compile(value, [routing], undefined, memory).sections;
+  expect(compile(value, [routing], undefined, memory).sections.routes['r@install']).toBe(first.routes['r@install']);
+  const other = compile(value, [routing]).sections;
+  expect(other.routes['r@install']).toEqual(first.routes['r@install']);
+  expect(other.routes['r@install']).not.toBe(first.routes['r@install']);
+});

@@ -1,6 +1,7 @@
 // Whether a snapshot holds together: every name in it is that of an object in it. Compiling sees to it; what does not hold together all
 // the same, by a defect or an old snapshot on the entry points of today, would end every worker that builds from it, one after the other.
 
+import type { EndpointProtocol } from '../../model/endpoint-set.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import { childrenOf } from '../../model/service.ts';
 
@@ -15,6 +16,10 @@ export function danglingNames(sections: SnapshotSections): readonly string[] {
   ): void => {
     for (const name of names) if (!Object.hasOwn(section, name)) dangling.push(`${who} names the ${what} ${name}`);
   };
+  const checkSet = (who: string, name: string, protocol: EndpointProtocol): void => {
+    const set = Object.hasOwn(sections.endpointSets, name) ? sections.endpointSets[name] : undefined;
+    if (set?.protocol !== protocol) dangling.push(`${who} names the set of ${protocol} endpoints ${name}`);
+  };
   const { middlewares, services, tcpMiddlewares, tcpServices, udpServices } = sections;
   for (const spec of Object.values(sections.entryPoints)) {
     check(`the entry point ${spec.name}`, 'middleware', middlewares, spec.middlewares);
@@ -28,6 +33,7 @@ export function danglingNames(sections: SnapshotSections): readonly string[] {
   for (const service of Object.values(services)) {
     check(`the service ${service.name}`, 'service', services, usable(childrenOf(service)));
     if (service.kind === 'loadBalancer') {
+      checkSet(`the service ${service.name}`, service.endpointSet, 'http');
       check(`the service ${service.name}`, 'middleware', middlewares, service.middlewares);
     }
   }
@@ -36,17 +42,17 @@ export function danglingNames(sections: SnapshotSections): readonly string[] {
     if (!route.isDisabled) check(`the TCP router ${route.name}`, 'TCP service', tcpServices, [route.service]);
   }
   for (const service of Object.values(tcpServices)) {
-    if ('children' in service) {
-      check(`the TCP service ${service.name}`, 'TCP service', tcpServices, usable(service.children));
-    }
+    const who = `the TCP service ${service.name}`;
+    if ('children' in service) check(who, 'TCP service', tcpServices, usable(service.children));
+    else checkSet(who, service.endpointSet, 'tcp');
   }
   for (const route of Object.values(sections.udpRoutes)) {
     if (!route.isDisabled) check(`the UDP router ${route.name}`, 'UDP service', udpServices, [route.service]);
   }
   for (const service of Object.values(udpServices)) {
-    if ('children' in service) {
-      check(`the UDP service ${service.name}`, 'UDP service', udpServices, usable(service.children));
-    }
+    const who = `the UDP service ${service.name}`;
+    if ('children' in service) check(who, 'UDP service', udpServices, usable(service.children));
+    else checkSet(who, service.endpointSet, 'udp');
   }
   return dangling;
 }

@@ -1,88 +1,87 @@
-// Which entry points routers of a transport can stand on, and those that one names.
+// Entry points with the stages that they put before those of every router, and the TLS options of those that begin it.
 
-import { didYouMean } from '../../core/did-you-mean.ts';
-import { indexInSource } from '../../schema/forgiving.ts';
-import type { InstallConfig } from '../config/install/install-config.ts';
-import type { Compiled, Findings } from './compilation.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
+import { INSTALL_PROVIDER } from '../providers/install/install-provider.ts';
+import type { Compilation } from './compilation.ts';
+import type { CompiledMiddlewares } from './middlewares.ts';
+import type { ReferenceProblem, Resolved } from './reference/references.ts';
+import type { CompiledTlsOptions } from './tls.ts';
 
-export interface KnownEntryPoints {
-  readonly transport: 'tcp' | 'udp';
-  readonly entryPoints: readonly string[];
-  /** Those of the other transport. */
-  readonly otherEntryPoints: readonly string[];
-  /** Of routers that name none. */
-  readonly defaultEntryPoints: readonly string[];
-  /** Routers on them are disabled: a middleware that would come first cannot be used. */
-  readonly brokenEntryPoints: ReadonlySet<string>;
+/** Names without a provider are the install file's own, or those of the routing files. */
+const PROVIDERS = [INSTALL_PROVIDER, 'file'] as const;
+
+export interface CompiledEntryPoints {
+  readonly specs: Readonly<Record<string, EntryPointSpec>>;
+  /** Those with a stage that cannot be used: routers on them are disabled rather than served without it. */
+  readonly broken: ReadonlySet<string>;
 }
 
-export function entryPointsFor(
-  transport: 'tcp' | 'udp',
-  install: Pick<InstallConfig, 'entryPoints' | 'defaultEntryPoints'>,
-  brokenEntryPoints: ReadonlySet<string> = new Set(),
-): KnownEntryPoints {
-  const all = Object.values(install.entryPoints);
-  const own = all.filter(({ address }) => address.protocol === transport).map(({ name }) => name);
-  return {
-    transport,
-    entryPoints: own,
-    otherEntryPoints: all.map(({ name }) => name).filter((name) => !own.includes(name)),
-    defaultEntryPoints: transport === 'udp' ? own : install.defaultEntryPoints,
-    brokenEntryPoints,
-  };
-}
-
-export function resolveEntryPoints(
-  router: Compiled<unknown>,
-  options: { readonly entryPoints: readonly string[] | undefined },
-  known: KnownEntryPoints,
-  findings: Findings,
-): readonly string[] {
-  const isNamed = options.entryPoints !== undefined && options.entryPoints.length > 0;
-  const used = isNamed ? options.entryPoints : known.defaultEntryPoints;
-  const broken = used.find((name) => known.brokenEntryPoints.has(name));
-  if (broken !== undefined) {
-    findings.report(
-      router,
-      'error',
-      'unusable-reference',
-      `a middleware of the entry point "${broken}" cannot be used`,
-    );
-  }
-  if (!isNamed) {
-    if (known.defaultEntryPoints.length === 0) {
-      findings.report(
-        router,
-        'error',
-        'no-entry-point',
-        known.transport === 'tcp'
-          ? 'there is no entry point to listen on; define one under "entryPoints"'
-          : 'there is no entry point for UDP; define one under "entryPoints", with an address such as ":53/udp"',
-      );
+export function compileEntryPoints(
+  compilation: Compilation,
+  middlewares: CompiledMiddlewares,
+  tlsOptions: CompiledTlsOptions,
+): CompiledEntryPoints {
+  const { install } = compilation;
+  const specs: Record<string, EntryPointSpec> = {};
+  const broken = new Set<string>();
+  for (const [name, spec] of Object.entries(install.entryPoints)) {
+    const stages: string[] = [];
+    for (const reference of spec.middlewares) {
+      const { name: qualified, problem } = resolveMiddleware(compilation, reference, name, middlewares);
+      if (problem === null) stages.push(...middlewares.resolve(qualified)!);
+      else {
+        broken.add(name);
+        const consequence = 'routers of this entry point are disabled rather than served without it';
+        report(compilation, `entryPoints.${name}.http.middlewares`, problem, consequence);
+      }
     }
-    return known.defaultEntryPoints;
+    const tls = compileTls(compilation, spec, tlsOptions);
+    if (!install.unboundEntryPoints.has(name)) specs[name] = { ...spec, middlewares: stages, tls };
   }
-  const usable = options.entryPoints.filter((name) => known.entryPoints.includes(name));
-  for (const [index, name] of options.entryPoints.entries()) {
-    if (known.entryPoints.includes(name)) continue;
-    // One file may serve several installations: the router stands on the entry points there are.
-    const isLost = usable.length === 0;
-    const message = isLost ? missingMessage(name, known) : `${missingMessage(name, known)}; it is left out here`;
-    findings.report(router, isLost ? 'error' : 'warning', 'dangling-reference', message, [
-      'entryPoints',
-      indexInSource(options.entryPoints, index),
-    ]);
-  }
-  return usable;
+  return { specs, broken };
 }
 
-function missingMessage(name: string, { transport, entryPoints, otherEntryPoints }: KnownEntryPoints): string {
-  if (otherEntryPoints.includes(name)) {
-    return transport === 'tcp'
-      ? `the entry point "${name}" is for UDP; this router needs one for TCP`
-      : `the entry point "${name}" is for TCP; this router needs one for UDP, whose address ends in "/udp"`;
-  }
-  const near = didYouMean(name, entryPoints);
-  const hint = near === null ? `; known: ${entryPoints.join(', ') || 'none'}` : `; did you mean "${near}"?`;
-  return `there is no entry point "${name}"${hint}`;
+function resolveMiddleware(
+  { objects, references }: Compilation,
+  reference: string,
+  entryPoint: string,
+  middlewares: CompiledMiddlewares,
+): Resolved {
+  const isDefined = (provider: string): boolean => objects.middlewares.has(`${reference}@${provider}`);
+  const provider = PROVIDERS.find(isDefined) ?? 'file';
+  const isUsable = (name: string): boolean => middlewares.resolve(name) !== null;
+  return references.resolve('middlewares', reference, { name: entryPoint, provider }, isUsable);
+}
+
+function compileTls(
+  compilation: Compilation,
+  { name, tls }: EntryPointSpec,
+  options: CompiledTlsOptions,
+): EntryPointSpec['tls'] {
+  if (tls === null) return null;
+  const [own, files] = PROVIDERS;
+  let found = options.resolve(tls.options, { name, provider: own });
+  if (found.problem !== null) found = options.resolve(tls.options, { name, provider: files });
+  const { name: resolved, problem } = found;
+  if (problem === null) return { options: resolved };
+  const consequence = 'handshakes for hosts of this entry point fail rather than go on without them';
+  report(compilation, `entryPoints.${name}.http.tls.options`, problem, consequence);
+  return { options: '' };
+}
+
+function report(
+  { install, findings }: Compilation,
+  path: string,
+  { message }: ReferenceProblem,
+  consequence: string,
+): void {
+  findings.diagnostics.push({
+    severity: 'error',
+    code: 'dangling-reference',
+    message: `${message}; ${consequence}`,
+    source: install.source,
+    path,
+    line: 0,
+    column: 0,
+  });
 }

@@ -2,11 +2,18 @@
 // `ping@internal`, `prometheus@internal`, `rest@internal` and `noop@internal`. All but the last are answered by the main
 // thread, behind Unix sockets that only this process can reach; to the data plane they are services like others.
 
-import { DEFAULT_UPSTREAM_TLS, type ServiceSpec, type UpstreamTransportSpec } from '../../model/service.ts';
+import { WRITTEN_FACTS, type EndpointSetSpec } from '../../model/endpoint-set.ts';
+import type { SnapshotSections } from '../../model/snapshot.ts';
+import {
+  DEFAULT_UPSTREAM_TLS,
+  type ServerSpec,
+  type ServiceSpec,
+  type UpstreamTransportSpec,
+} from '../../model/service.ts';
 import type { AdminConfig } from '../config/install/install-config.ts';
 import { INTERNAL_PROVIDER } from '../config/install/internal-routing.ts';
 
-export const INTERNAL_SERVICES = ['api', 'dashboard', 'ping', 'prometheus', 'rest'] as const;
+const INTERNAL_SERVICES = ['api', 'dashboard', 'ping', 'prometheus', 'rest'] as const;
 export type InternalService = (typeof INTERNAL_SERVICES)[number];
 
 /** Generous: the peer is this program, and event streams stay open. */
@@ -38,25 +45,32 @@ export function enabledInternalServices(admin: AdminConfig): readonly InternalSe
   return INTERNAL_SERVICES.filter((name) => isOn[name]);
 }
 
-export function internalServices(admin: AdminConfig): Readonly<Record<string, ServiceSpec>> {
+/** With their endpoints. */
+export type InternalServices = Pick<SnapshotSections, 'services' | 'endpointSets'>;
+
+export const NO_INTERNAL_SERVICES: InternalServices = { services: {}, endpointSets: {} };
+
+export function internalServices(admin: AdminConfig): InternalServices {
   const specs: Record<string, ServiceSpec> = {};
+  const sets: Record<string, EndpointSetSpec> = {};
   for (const service of enabledInternalServices(admin)) {
     const name = `${service}@${INTERNAL_PROVIDER}`;
+    const url = `internal:${service}`;
+    const server: ServerSpec = {
+      url,
+      scheme: 'http',
+      host: `@${service}`,
+      port: 0,
+      path: '',
+      preservePath: false,
+      weight: 1,
+    };
+    sets[name] = { protocol: 'http', name, endpoints: [{ ...server, ...WRITTEN_FACTS, key: url }] };
     specs[name] = {
       kind: 'loadBalancer',
       name,
       strategy: 'wrr',
-      servers: [
-        {
-          url: `internal:${service}`,
-          scheme: 'http',
-          host: `@${service}`,
-          port: 0,
-          path: '',
-          preservePath: false,
-          weight: 1,
-        },
-      ],
+      endpointSet: name,
       passHostHeader: true,
       transport: TRANSPORT,
       sticky: null,
@@ -69,5 +83,5 @@ export function internalServices(admin: AdminConfig): Readonly<Record<string, Se
   const noop = `noop@${INTERNAL_PROVIDER}`;
   // Never reached: what names it answers by itself. Traefik's status, so that a mistake looks the same.
   specs[noop] = { kind: 'fixed', name: noop, status: 418, body: "I'm a teapot\n" };
-  return specs;
+  return { services: specs, endpointSets: sets };
 }

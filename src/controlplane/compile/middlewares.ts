@@ -3,8 +3,10 @@
 import { SERVICE_OPTIONS } from '../../dataplane/middleware/registry.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { MiddlewareOptions } from '../config/routing/routing-options.ts';
-import { qualify, type Compiled, type Findings } from './compilation.ts';
-import { MAX_DEPTH, walkGraph } from './graph.ts';
+import type { Compilation } from './compilation.ts';
+import { qualify, type Compiled } from './compiled.ts';
+import { MAX_DEPTH, walkGraph } from './reference/graph.ts';
+import { asWritten } from './reference/references.ts';
 
 /** Stages one chain may unfold to: chains of chains double with every level. */
 const MAX_STAGES = 1_000;
@@ -13,13 +15,14 @@ export class CompiledMiddlewares {
   readonly specs = new Map<string, MiddlewareSpec>();
   readonly #chains = new Map<string, readonly string[]>();
   readonly #middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>;
-  readonly #findings: Findings;
+  readonly #compilation: Compilation;
   readonly #resolved = new Map<string, readonly string[] | null>();
   readonly #tooLong = new Set<string>();
 
-  constructor(middlewares: ReadonlyMap<string, Compiled<MiddlewareOptions>>, findings: Findings) {
+  constructor(compilation: Compilation) {
+    const { middlewares } = compilation.objects;
     this.#middlewares = middlewares;
-    this.#findings = findings;
+    this.#compilation = compilation;
     for (const middleware of middlewares.values()) {
       if (middleware.object.value === null) continue;
       const [kind, options] = Object.entries(middleware.object.value).find(([, value]) => value !== undefined)!;
@@ -29,7 +32,10 @@ export class CompiledMiddlewares {
           middleware.name,
           members.map((member) => qualify(member, middleware.provider)),
         );
-      } else this.specs.set(middleware.name, specOf(middleware, kind, options as MiddlewareSpec['options']));
+      } else {
+        const spec = specOf(middleware, kind, options as MiddlewareSpec['options']);
+        this.specs.set(middleware.name, compilation.memory.middlewares.keep(middleware.object.value, spec));
+      }
     }
     this.#checkMembers();
     this.#checkChains();
@@ -57,16 +63,14 @@ export class CompiledMiddlewares {
 
   /** Disables what asks a service that cannot be used; false when there was nothing to do. */
   dropWithout(isUsable: (service: string) => boolean): boolean {
+    const { findings } = this.#compilation;
     let hasDropped = false;
     for (const [name, spec] of this.specs) {
       for (const option of SERVICE_OPTIONS.get(spec.kind) ?? []) {
         const service = spec.options[option];
         if (typeof service !== 'string' || isUsable(service)) continue;
         const message = `the service "${service}" that it asks is not there or disabled`;
-        this.#findings.report(this.#middlewares.get(name)!, 'error', 'unusable-reference', message, [
-          spec.kind,
-          option,
-        ]);
+        findings.report(this.#middlewares.get(name)!, 'error', 'unusable-reference', message, [spec.kind, option]);
         this.specs.delete(name);
         hasDropped = true;
       }
@@ -80,44 +84,43 @@ export class CompiledMiddlewares {
 
   /** Dangling members and chains that contain themselves. */
   #checkMembers(): void {
+    const { findings, references } = this.#compilation;
     const graph = walkGraph(this.#chains);
     for (const [name, members] of this.#chains) {
       const chain = this.#middlewares.get(name)!;
       for (const [index, member] of members.entries()) {
-        const target = this.#middlewares.get(member);
-        if (target !== undefined) {
-          target.usedBy.add(name);
-          continue;
-        }
-        const written = member.endsWith(`@${chain.provider}`) ? member.slice(0, -chain.provider.length - 1) : member;
-        const message = this.#findings.dangling('middleware', written, chain.provider, this.#middlewares);
-        this.#findings.report(chain, 'error', 'dangling-reference', message, ['chain', 'middlewares', index]);
+        const written = asWritten(member, chain.provider);
+        // Whether it is in force is found out once all of them are known.
+        references.follow('middlewares', written, chain, ['chain', 'middlewares', index], (one) =>
+          this.#middlewares.has(one),
+        );
       }
       const cycle = graph.cycleOf(name);
       if (graph.isTooDeep(name)) {
         const message = `chains are nested more than ${MAX_DEPTH} deep`;
-        this.#findings.report(chain, 'error', 'invalid-value', message, ['chain', 'middlewares']);
+        findings.report(chain, 'error', 'invalid-value', message, ['chain', 'middlewares']);
       }
       if (cycle !== null) {
         const message = `the chain contains itself: ${cycle.join(' → ')}`;
-        this.#findings.report(chain, 'error', 'reference-cycle', message, ['chain', 'middlewares']);
+        findings.report(chain, 'error', 'reference-cycle', message, ['chain', 'middlewares']);
       }
     }
   }
 
   /** Chains that are too long, or have a member that cannot be used. */
   #checkChains(): void {
+    const { findings } = this.#compilation;
     for (const [name, members] of this.#chains) {
       const chain = this.#middlewares.get(name)!;
       this.resolve(name);
       if (this.#tooLong.delete(name)) {
         const message = `the chain stands for more than ${MAX_STAGES} middlewares`;
-        this.#findings.report(chain, 'error', 'invalid-value', message, ['chain', 'middlewares']);
+        findings.report(chain, 'error', 'invalid-value', message, ['chain', 'middlewares']);
       }
       const broken = members.find((member) => this.#middlewares.has(member) && this.resolve(member) === null);
       if (broken !== undefined && chain.errors.length === 0) {
         const message = `the member "${broken}" is disabled`;
-        this.#findings.report(chain, 'error', 'unusable-reference', message, ['chain', 'middlewares']);
+        findings.report(chain, 'error', 'unusable-reference', message, ['chain', 'middlewares']);
         this.#resolved.set(name, null);
       }
     }

@@ -3,8 +3,9 @@
 
 import { DISABLED_STATUS, type RouteSpec } from '../../model/route.ts';
 import { routerOptions, type RouterOptions } from '../config/routing/routing-options.ts';
-import { qualify, type Compiled, type Findings } from './compilation.ts';
-import { MAX_DEPTH, walkGraph, type Graph } from './graph.ts';
+import type { Compilation } from './compilation.ts';
+import { qualify, type Compiled } from './compiled.ts';
+import { MAX_DEPTH, walkGraph, type Graph } from './reference/graph.ts';
 import { salvage } from './salvage.ts';
 
 export class RouterFamily {
@@ -12,9 +13,11 @@ export class RouterFamily {
   readonly #children = new Map<string, string[]>();
   readonly #salvaged = new Map<string, RouterOptions | null>();
   readonly #graph: Graph;
+  readonly #compilation: Compilation;
 
-  constructor(routers: ReadonlyMap<string, Compiled<RouterOptions>>) {
+  constructor(routers: ReadonlyMap<string, Compiled<RouterOptions>>, compilation: Compilation) {
     this.#routers = routers;
+    this.#compilation = compilation;
     const parents = new Map<string, readonly string[]>();
     for (const router of routers.values()) parents.set(router.name, this.#parentsOf(router));
     this.#graph = walkGraph(parents);
@@ -44,15 +47,13 @@ export class RouterFamily {
   }
 
   /** Qualified names of the routers above; null when they give it no place. What is wrong with them is reported. */
-  resolve(router: Compiled<RouterOptions>, options: RouterOptions, findings: Findings): readonly string[] | null {
+  resolve(router: Compiled<RouterOptions>, options: RouterOptions): readonly string[] | null {
     const parents = this.#parentsOf(router);
     if (parents.length === 0) return parents;
-    for (const [index, parent] of parents.entries()) {
-      const target = this.#routers.get(parent);
-      target?.usedBy.add(router.name);
-      if (target !== undefined) continue;
-      const message = findings.dangling('router', options.parentRefs[index]!, router.provider, this.#routers);
-      findings.report(router, 'error', 'dangling-reference', message, ['parentRefs', index]);
+    const { findings, references } = this.#compilation;
+    for (const [index, reference] of options.parentRefs.entries()) {
+      // One that is disabled answers in the place of those below it.
+      references.follow('routers', reference, router, ['parentRefs', index], (name) => this.#routers.has(name));
     }
     const cycle = this.#graph.cycleOf(router.name);
     const isTooDeep = this.#graph.isTooDeep(router.name);
@@ -75,7 +76,7 @@ export class RouterFamily {
    * Routers below one that is disabled get no requests, which it answers itself; those below one without a place are out of
    * reach, and leave.
    */
-  disableOrphans(specs: Map<string, RouteSpec>, findings: Findings): void {
+  disableOrphans(specs: Map<string, RouteSpec>): void {
     for (let isChanged = true; isChanged;) {
       isChanged = false;
       for (const spec of specs.values()) {
@@ -86,7 +87,7 @@ export class RouterFamily {
         if (spec.disabledStatus > 0 && !isOutOfReach) continue;
         if (spec.disabledStatus === 0) {
           const message = `the router "${missing}" above it is disabled`;
-          findings.report(router, 'error', 'unusable-reference', message, ['parentRefs']);
+          this.#compilation.findings.report(router, 'error', 'unusable-reference', message, ['parentRefs']);
         }
         if (isOutOfReach) specs.delete(spec.name);
         else specs.set(spec.name, { ...spec, middlewares: [], service: '', disabledStatus: DISABLED_STATUS });

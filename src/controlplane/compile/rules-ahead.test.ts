@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
-import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
+import { HTTP_RULES } from '../../dataplane/match/rule.ts';
+import { TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
 import { parseConfig } from '../config/document/document.ts';
 import { decodeInstall } from '../config/install/install-config.ts';
 import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile } from './compile.ts';
+import { CompileMemory } from './compile-memory.ts';
+import { NO_INTERNAL_SERVICES } from './internal-services.ts';
 import { parseRulesAhead } from './rules-ahead.ts';
 
 test('one step a rule that is not known, and none left for the compiler', () => {
@@ -22,12 +25,13 @@ tcp:
 `,
     ),
   );
-  const known = new Map<string, RuleProblems>();
-  expect([...parseRulesAhead([config], known)]).toHaveLength(3);
-  expect([...parseRulesAhead([config], known)]).toHaveLength(0);
-  const before = new Map(known);
+  const memory = new CompileMemory();
+  expect([...parseRulesAhead([config], memory)]).toHaveLength(3);
+  expect([...parseRulesAhead([config], memory)]).toHaveLength(0);
+  const known = [HTTP_RULES, TCP_RULES].map((language) => memory.problems(language));
+  const before = structuredClone(known);
   const install = decodeInstall('in.yml', 'entryPoints: { web: { address: ":0" } }').value!;
-  const { diagnostics } = compile(install, [config], {}, known);
+  const { diagnostics } = compile(install, [config], NO_INTERNAL_SERVICES, memory);
   expect(known).toEqual(before);
   expect(diagnostics.filter(({ code }) => code === 'rule-syntax')).toHaveLength(1);
 });

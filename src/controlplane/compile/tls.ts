@@ -2,38 +2,40 @@
 
 import { indexTerms } from '../../dataplane/match/index-terms.ts';
 import { parseRule } from '../../dataplane/match/rule.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
-import type { RouteSpec } from '../../model/route.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
+import { isOverTls, type RouteSpec } from '../../model/route.ts';
 import { DEFAULT_TLS_OPTIONS, type KeyedCertificate, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';
 import { ACME_PROVIDER } from '../config/install/certificates-resolver-options.ts';
-import { parseCertificate, type ParsedCertificate } from '../config/certificate.ts';
-import type { RouterOptions } from '../config/routing/routing-options.ts';
+import { parseCertificate } from '../config/certificate.ts';
 import {
   tlsOptions,
   tlsOptionsSpec,
   type CertificateOptions,
   type StoreOptions,
-  type TlsOptions,
 } from '../config/routing/tls-options.ts';
 import { clientCertificateName, type TransportOptions } from '../config/routing/transport-options.ts';
 import { defaultsOf } from '../../schema/schema.ts';
-import { qualify, type Compiled, type Findings } from './compilation.ts';
+import type { Compilation } from './compilation.ts';
+import type { CompileMemory, RuleHosts } from './compile-memory.ts';
+import type { Compiled } from './compiled.ts';
+import type { Referrer, Resolved } from './reference/references.ts';
 import { canonicalDomain } from './wanted-certificates.ts';
 
 const DEFAULT_STORE = 'default';
 
 /** By name. The same pair from two places is one certificate. */
-export function compileCertificates(
-  certificates: ReadonlyMap<string, Compiled<CertificateOptions>>,
-  stores: ReadonlyMap<string, Compiled<StoreOptions>>,
-  findings: Findings,
-): ReadonlyMap<string, KeyedCertificate> {
+export function compileCertificates({
+  objects: { certificates, tlsStores: stores },
+  findings,
+  memory,
+}: Compilation): ReadonlyMap<string, KeyedCertificate> {
   const specs = new Map<string, KeyedCertificate>();
   const add = (pair: { certFile: string; keyFile: string }, isDefault: boolean): void => {
     const parsed = parseCertificate(pair.certFile, pair.keyFile);
     if (typeof parsed === 'string') return; // Decoding has said so, and left no value.
     const known = specs.get(parsed.name);
-    specs.set(parsed.name, specOf(parsed, isDefault || known?.isDefault === true));
+    const spec = { ...parsed, isDefault: isDefault || known?.isDefault === true };
+    specs.set(parsed.name, memory.certificates.keep(parsed, spec));
   };
   for (const { object } of certificates.values()) if (object.value !== null) add(object.value, false);
   let chosen: Compiled<StoreOptions> | null = null;
@@ -112,29 +114,15 @@ export function clientCertificates(
   });
 }
 
-/** Specifications made of each parsed certificate: a snapshot compares by identity first. */
-const ordinary = new WeakMap<ParsedCertificate, KeyedCertificate>();
-const byDefault = new WeakMap<ParsedCertificate, KeyedCertificate>();
-
-function specOf(parsed: ParsedCertificate, isDefault: boolean): KeyedCertificate {
-  const made = isDefault ? byDefault : ordinary;
-  const before = made.get(parsed);
-  if (before !== undefined) return before;
-  const spec = { ...parsed, isDefault };
-  made.set(parsed, spec);
-  return spec;
-}
-
 export class CompiledTlsOptions {
   readonly specs = new Map<string, TlsOptionsSpec>();
-  readonly #options: ReadonlyMap<string, Compiled<TlsOptions>>;
-  readonly #findings: Findings;
+  readonly #compilation: Compilation;
 
-  constructor(options: ReadonlyMap<string, Compiled<TlsOptions>>, findings: Findings) {
-    this.#options = options;
-    this.#findings = findings;
+  constructor(compilation: Compilation) {
+    this.#compilation = compilation;
+    const { findings, objects } = compilation;
     let isDefaultBroken = false;
-    for (const compiled of options.values()) {
+    for (const compiled of objects.tlsOptions.values()) {
       const { name, value } = compiled.object;
       const isDefault = name === DEFAULT_TLS_OPTIONS;
       if (isDefault && value === null) isDefaultBroken = true;
@@ -158,44 +146,19 @@ export class CompiledTlsOptions {
     }
   }
 
-  /** Qualified name of the options, or what is wrong with the reference. */
-  resolve(reference: string, provider: string, user: string): { name: string } | { problem: string } {
-    if (reference === '' || reference === DEFAULT_TLS_OPTIONS) return { name: DEFAULT_TLS_OPTIONS };
-    const name = qualify(reference, provider);
-    const target = this.#options.get(name);
-    target?.usedBy.add(user);
-    if (this.specs.has(name)) return { name };
-    return {
-      problem:
-        target === undefined
-          ? this.#findings.dangling('tlsOptions', reference, provider, this.#options)
-          : `the TLS options "${reference}" are disabled`,
-    };
+  /** Those that are meant, from now on used by `from`. */
+  resolve(reference: string, from: Referrer): Resolved {
+    if (reference === '' || reference === DEFAULT_TLS_OPTIONS) return { name: DEFAULT_TLS_OPTIONS, problem: null };
+    return this.#compilation.references.resolve('tlsOptions', reference, from, (name) => this.specs.has(name));
   }
 }
 
-/** Hosts that can be read off a rule; `isWhole` is false when it also takes requests for others. */
-interface RuleHosts {
-  readonly hosts: readonly string[];
-  readonly isWhole: boolean;
-}
-
-const hostsOfRoutes = new WeakMap<RouteSpec, RuleHosts>();
-
-function hostsOf(route: RouteSpec): RuleHosts {
-  let known = hostsOfRoutes.get(route);
-  if (known === undefined) {
+function hostsOf(route: RouteSpec, memory: CompileMemory): RuleHosts {
+  return memory.ruleHosts.of(route, () => {
     const { rule } = parseRule(route.rule);
     const hosts = rule === null ? [] : indexTerms(rule).terms.map((term) => term.host);
-    known = { hosts: hosts.filter((host) => host !== null), isWhole: !hosts.includes(null) };
-    hostsOfRoutes.set(route, known);
-  }
-  return known;
-}
-
-/** Over TLS on this entry point. */
-export function isOverTls(route: RouteSpec, entryPoint: EntryPointSpec): boolean {
-  return route.tls ?? entryPoint.tls !== null;
+    return { hosts: hosts.filter((host) => host !== null), isWhole: !hosts.includes(null) };
+  });
 }
 
 /**
@@ -203,10 +166,9 @@ export function isOverTls(route: RouteSpec, entryPoint: EntryPointSpec): boolean
  * one host cannot have different ones, and get the default ones (as in Traefik).
  */
 export function compileTlsHosts(
+  { objects: { routers }, findings, memory }: Compilation,
   routes: ReadonlyMap<string, RouteSpec>,
-  routers: ReadonlyMap<string, Compiled<RouterOptions>>,
   entryPoints: Readonly<Record<string, EntryPointSpec>>,
-  findings: Findings,
 ): Record<string, TlsHostSpec> {
   const chosen = new Map<string, { spec: TlsHostSpec; by: string }>();
   const conflicts = new Set<string>();
@@ -220,7 +182,7 @@ export function compileTlsHosts(
       const entryPoint = entryPoints[name];
       if (entryPoint === undefined || !isOverTls(route, entryPoint)) continue;
       const options = route.tls === null ? (entryPoint.tls?.options ?? DEFAULT_TLS_OPTIONS) : route.tlsOptions;
-      const { hosts, isWhole } = hostsOf(route);
+      const { hosts, isWhole } = hostsOf(route, memory);
       const router = routers.get(route.name);
       if (!isWhole && options !== DEFAULT_TLS_OPTIONS && router !== undefined) {
         findings.report(

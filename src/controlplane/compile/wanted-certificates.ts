@@ -10,24 +10,32 @@ import type { SnapshotSections } from '../../model/snapshot.ts';
 import { missingResolver, type AcmeResolverConfig } from '../config/install/certificates-resolver-options.ts';
 import type { CertificateDefaults, InstallConfig } from '../config/install/install-config.ts';
 import type { RouterOptions } from '../config/routing/routing-options.ts';
-import type { Compiled, CompiledObjects, Findings } from './compilation.ts';
+import type { Compilation } from './compilation.ts';
+import type { Compiled } from './compiled.ts';
+import type { Findings } from './findings.ts';
 
 /** Of the routers in force. What cannot be had is reported at the router and left out. */
 export function compileWantedCertificates(
-  install: Pick<InstallConfig, 'certificatesResolvers' | 'unusableResolvers' | 'entryPointCertificates'>,
+  { install, objects: { routers, tcpRouters, tlsStores }, findings, memory }: Compilation,
   routes: ReadonlyMap<string, RouteSpec>,
   tcpRoutes: SnapshotSections['tcpRoutes'],
-  { routers, tcpRouters, tlsStores }: Pick<CompiledObjects, 'routers' | 'tcpRouters' | 'tlsStores'>,
-  findings: Findings,
 ): readonly WantedCertificate[] {
   const resolvers = new Map(install.certificatesResolvers.map((resolver) => [resolver.name, resolver]));
   const asking: RouterWithTls[] = [];
   const asked = new Map<string, Compiled<unknown>>();
-  const ask = (name: string, router: Compiled<unknown> | undefined, wish: CertificateDefaults, route: Ruled): void => {
+  const ask = (
+    name: string,
+    router: Compiled<unknown> | undefined,
+    wish: CertificateDefaults,
+    route: Ruled,
+    language?: RuleLanguage,
+  ): void => {
     const { certResolver, domains } = wish;
     const missing = missingResolver(certResolver, [...resolvers.keys()], install.unusableResolvers);
-    if (missing === null) asking.push({ name, certResolver, domains, ruleDomains: () => domainsOfRule(route) });
-    else report(router, 'dangling-reference', missing, findings);
+    if (missing === null) {
+      const ruleDomains = (): readonly string[] => memory.ruleDomains.of(route, () => domainsOfRule(route, language));
+      asking.push({ name, certResolver, domains, ruleDomains });
+    } else report(router, 'dangling-reference', missing, findings);
     if (router !== undefined) asked.set(name, router);
   };
   for (const route of routes.values()) {
@@ -44,7 +52,7 @@ export function compileWantedCertificates(
     if (tls === undefined || tls === false || tls.passthrough || tls.certResolver === undefined) continue;
     // An HTTP router may have the same name.
     const { certResolver, domains } = tls;
-    ask(`${route.name} (tcp)`, router, { certResolver, domains }, { rule: route.rule, language: TCP_RULES });
+    ask(`${route.name} (tcp)`, router, { certResolver, domains }, route, TCP_RULES);
   }
   for (const store of tlsStores.values()) {
     const { defaultGeneratedCert, defaultCertificate } = store.object.value ?? {};
@@ -103,24 +111,16 @@ function unreachable({ name, dns, http, tls }: AcmeResolverConfig, domains: read
 /** What names hosts. */
 interface Ruled {
   readonly rule: string;
-  readonly language?: RuleLanguage;
 }
 
-const domainsOfRoutes = new WeakMap<Ruled, readonly string[]>();
-
-/** Hosts that the rule matches by name; parsed once per route. */
-function domainsOfRule(route: Ruled): readonly string[] {
-  let known = domainsOfRoutes.get(route);
-  if (known === undefined) {
-    const { rule } = parseRule(route.rule, route.language);
-    known = rule === null ? [] : domainsIn(rule);
-    domainsOfRoutes.set(route, known);
-  }
-  return known;
+/** Hosts that the rule matches by name. */
+function domainsOfRule({ rule: text }: Ruled, language: RuleLanguage | undefined): readonly string[] {
+  const { rule } = parseRule(text, language);
+  return rule === null ? [] : domainsIn(rule);
 }
 
 /** Arguments of `Host` and `HostSNI` that are not negated; patterns and `*` are no names. */
-export function domainsIn(rule: RuleNode): readonly string[] {
+function domainsIn(rule: RuleNode): readonly string[] {
   const found = new Set<string>();
   const visit = (node: RuleNode): void => {
     if (node.kind !== 'matcher') for (const child of node.nodes) visit(child);

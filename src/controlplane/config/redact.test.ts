@@ -4,7 +4,7 @@ import { DecodeContext } from '../../schema/decode-context.ts';
 import { installOptions } from './install/install-options.ts';
 import { redact, redactWritten } from './redact.ts';
 import { middlewareOptions } from './routing/routing-options.ts';
-import { serviceOptions } from './routing/service-options.ts';
+import { serviceOptions } from './service/registry.ts';
 import { WHOLE_FILE } from './install/whole-file.ts';
 
 const schema = object({

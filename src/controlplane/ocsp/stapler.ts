@@ -8,6 +8,7 @@ import type { Staple, StapleStatus } from '../../model/message/staple.ts';
 import type { KeyedCertificate } from '../../model/tls.ts';
 import { readOcspResponse } from './ocsp-response.ts';
 import { ocspRequest, ocspSubject, type OcspSubject } from './ocsp-subject.ts';
+import { messageOf } from '../../core/errors.ts';
 
 export interface StaplerOptions {
   /** URL or host of a responder to the URL that is asked in its place. */
@@ -147,7 +148,7 @@ export class Stapler {
       }
       problem = answer;
     } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
+      problem = messageOf(error);
     }
     if (this.#stopped.signal.aborted || this.#entries.get(entry.certificate) !== entry) return;
     this.#failed(entry, url, problem);

@@ -1,7 +1,7 @@
 // Why an object is disabled, followed to where it began: "the middleware is disabled" sends its reader on another search.
 
-import type { Compiled } from '../compile/compilation.ts';
-import { qualify } from '../compile/compilation.ts';
+import type { Compiled } from '../compile/compiled.ts';
+import { qualify } from '../compile/compiled.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
 

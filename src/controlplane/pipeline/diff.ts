@@ -2,7 +2,7 @@
 // hidden. It is what `check` and `diff` answer.
 
 import { isMap } from '../../schema/schema.ts';
-import type { Compiled } from '../compile/compilation.ts';
+import type { Compiled } from '../compile/compiled.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import {
   COMPARED_SECTIONS,

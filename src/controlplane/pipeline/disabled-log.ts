@@ -1,7 +1,7 @@
 // One line in the log for each router that cannot be served, with the cause, and one when it is served again.
 
 import type { Log } from '../../core/log.ts';
-import type { Compiled } from '../compile/compilation.ts';
+import type { Compiled } from '../compile/compiled.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import { causesOf } from './causes.ts';
 

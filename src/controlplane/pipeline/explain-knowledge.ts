@@ -2,7 +2,7 @@
 
 import type { ServerHealth } from '../../model/server-health.ts';
 import type { CompileResult } from '../compile/compile.ts';
-import type { Compiled } from '../compile/compilation.ts';
+import type { Compiled } from '../compile/compiled.ts';
 import { rawAt } from '../compile/salvage.ts';
 import { causesOf } from './causes.ts';
 import type { UnplacedRouter } from './explain-elsewhere.ts';

@@ -5,10 +5,10 @@ import { compareCandidates } from '../../dataplane/match/candidate.ts';
 import { indexTerms } from '../../dataplane/match/index-terms.ts';
 import { parseRule } from '../../dataplane/match/rule.ts';
 import { compileTcpRule, isTcpCatchAll, TCP_RULES, type TcpConnectionInfo } from '../../dataplane/match/tcp-matcher.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
+import { isOverTls } from '../../model/route.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { TcpRouteSpec } from '../../model/tcp.ts';
-import { isOverTls } from '../compile/tls.ts';
 
 /** What browsers and curl offer. */
 const HTTP_PROTOCOLS = ['h2', 'http/1.1'];

@@ -3,15 +3,16 @@
 
 import { canonicalHost } from '../../dataplane/http/message/host.ts';
 import { normalisePath, normaliseQuery, type NormalPath } from '../../dataplane/http/request-target.ts';
-import { isOverTls } from '../compile/tls.ts';
 import { notesOfElsewhere, type UnplacedRouter } from './explain-elsewhere.ts';
 import { tcpRouterBefore } from './explain-tcp.ts';
+import { comparePlaced } from '../../dataplane/match/candidate.ts';
 import { compileRule } from '../../dataplane/match/compile-rule.ts';
 import type { MatchRequest } from '../../dataplane/match/matcher.ts';
 import { queryOf } from '../../dataplane/match/query.ts';
 import { parseRule, type MatcherNode, type RuleNode } from '../../dataplane/match/rule.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
-import type { RouteSpec } from '../../model/route.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
+import { isOverTls, type RouteSpec } from '../../model/route.ts';
+import { endpointsOf } from '../../model/endpoint-set.ts';
 import { childrenOf } from '../../model/service.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 
@@ -146,10 +147,7 @@ function candidatesOf(routes: readonly RouteSpec[]): readonly Candidate[] {
   return routes
     .map((spec) => ({ spec, rule: parseRule(spec.rule).rule }))
     .filter((one): one is Candidate => one.rule !== null)
-    .toSorted(
-      ({ spec: a }, { spec: b }) =>
-        b.priority - a.priority || a.providerRank - b.providerRank || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
-    );
+    .toSorted((a, b) => comparePlaced(a.spec, b.spec));
 }
 
 function describe(
@@ -217,7 +215,7 @@ function describe(
 }
 
 function chainOf(
-  { middlewares, services }: SnapshotSections,
+  sections: SnapshotSections,
   knowledge: ExplainKnowledge,
   entryPoint: EntryPointSpec,
   taken: readonly Candidate[],
@@ -225,21 +223,21 @@ function chainOf(
   const stage = (name: string): { kind: string; name: string; detail: string } => ({
     kind: 'middleware',
     name,
-    detail: middlewares[name]?.kind ?? '',
+    detail: sections.middlewares[name]?.kind ?? '',
   });
   const last = taken.at(-1)!.spec;
   return [
     { kind: 'entryPoint', name: entryPoint.name },
     ...entryPoint.middlewares.map(stage),
     ...taken.flatMap(({ spec }) => [{ kind: 'router', name: spec.name }, ...spec.middlewares.map(stage)]),
-    ...serviceChain(last.service, services, stage, knowledge),
+    ...serviceChain(last.service, sections, stage, knowledge),
   ];
 }
 
 /** The service with its own stages before it, and the services it may hand the request on to after it. */
 function serviceChain(
   name: string,
-  services: SnapshotSections['services'],
+  sections: Pick<SnapshotSections, 'services' | 'endpointSets'>,
   stage: (name: string) => Explanation['chain'][number],
   knowledge: ExplainKnowledge,
   seen: Set<string> = new Set(),
@@ -247,9 +245,9 @@ function serviceChain(
   // Named by several, shown once: trees may join again, and would grow with every level.
   if (seen.has(name)) return [];
   seen.add(name);
-  const service = services[name];
+  const service = sections.services[name];
   if (service?.kind === 'loadBalancer') {
-    const detail = service.servers
+    const detail = endpointsOf(sections.endpointSets[service.endpointSet], 'http')
       .map(({ url }) => url + (knowledge.isUp(name, url) === false ? ' (down)' : ''))
       .join(', ');
     return [...service.middlewares.map(stage), { kind: 'service', name, detail }];
@@ -264,7 +262,7 @@ function serviceChain(
     .join(', ');
   return [
     { kind: 'service', name, ...(shares === '' ? {} : { detail: `one of ${shares}` }) },
-    ...children.flatMap((child) => serviceChain(child.service, services, stage, knowledge, seen)),
+    ...children.flatMap((child) => serviceChain(child.service, sections, stage, knowledge, seen)),
   ];
 }
 

@@ -3,6 +3,7 @@ import { ManualClock } from '../../core/clock.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import { EventBus } from '../../observe/event-bus.ts';
+import { NO_INTERNAL_SERVICES } from '../compile/internal-services.ts';
 import { parseConfig } from '../config/document/document.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import { operatorSubstitutions } from '../config/install/operator-substitutions.ts';
@@ -61,7 +62,7 @@ async function start(first: RoutingConfig, { install = '', saved = [] as readonl
     clock,
     events: new EventBus(() => 0),
     history: new SnapshotHistory(20),
-    internalServices: {},
+    internalServices: NO_INTERNAL_SERVICES,
     providers: [],
     earlier: [first],
     lastGoodForms: { saved, save: (forms) => writes.push(forms) },

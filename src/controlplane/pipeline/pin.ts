@@ -28,7 +28,8 @@ export interface PinStatus {
 export function differencesBetween(before: PinnedSections, after: PinnedSections): Differences {
   const differences = { routers: 0, services: 0, middlewares: 0, tlsOptions: 0 };
   for (const section of PINNED_NAMES) {
-    differences[SNAPSHOT_SECTIONS[section].counted] += differing(section, before, after);
+    const { counted } = SNAPSHOT_SECTIONS[section];
+    if (counted !== null) differences[counted] += differing(section, before, after);
   }
   return differences;
 }
@@ -43,9 +44,20 @@ function differing(section: keyof PinnedSections, all: PinnedSections, others: P
   const before: Section = all[section];
   const after: Section = others[section];
   let count = 0;
-  for (const [name, object] of Object.entries(before)) if (!isSameObject(section, name, object, after[name])) count++;
+  for (const [name, object] of Object.entries(before)) {
+    const isSame = isSameObject(section, name, object, after[name]) && hasSameEndpoints(object, all, others);
+    if (!isSame) count++;
+  }
   for (const name of Object.keys(after)) if (!(name in before) && !isOfToday(section, name)) count++;
   return count;
+}
+
+/** Endpoints are part of the service that names their set. */
+function hasSameEndpoints(object: object, before: PinnedSections, after: PinnedSections): boolean {
+  if (!('endpointSet' in object) || typeof object.endpointSet !== 'string') return true;
+  const { endpointSet: name } = object;
+  const set = before.endpointSets[name];
+  return set === undefined || isSameObject('endpointSets', name, set, after.endpointSets[name]);
 }
 
 function isSameObject(section: string, name: string, object: object, now: object | undefined): boolean {

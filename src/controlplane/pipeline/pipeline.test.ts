@@ -4,6 +4,7 @@ import { aborted } from '../../core/sleep.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { PublishResult } from '../../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
+import { NO_INTERNAL_SERVICES } from '../compile/internal-services.ts';
 import { parseConfig } from '../config/document/document.ts';
 import { decodeInstall } from '../config/install/install-config.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
@@ -72,7 +73,7 @@ async function start(): Promise<Rig> {
     clock,
     events: new EventBus(() => 0),
     history: new SnapshotHistory(20),
-    internalServices: {},
+    internalServices: NO_INTERNAL_SERVICES,
     providers: [provider, other],
     onDiagnostics: (found) => diagnostics.push(found),
   });
@@ -219,7 +220,7 @@ test('a change between start and attach is not lost', async () => {
     clock: new ManualClock(),
     events: new EventBus(() => 0),
     history: new SnapshotHistory(20),
-    internalServices: {},
+    internalServices: NO_INTERNAL_SERVICES,
     providers: [provider],
     onDiagnostics: () => {},
   });
@@ -284,7 +285,7 @@ test('at the start, a pinned snapshot that does not hold together is released', 
     clock: new ManualClock(),
     events: new EventBus(() => 0),
     history: new SnapshotHistory(20, saved),
-    internalServices: {},
+    internalServices: NO_INTERNAL_SERVICES,
     providers: [new ScriptedProvider('file')],
     onDiagnostics: () => {},
   });
@@ -319,7 +320,7 @@ test('a provider that does not answer keeps no other from being served, and is t
     clock: new ManualClock(),
     events: new EventBus(() => 0),
     history: new SnapshotHistory(20),
-    internalServices: {},
+    internalServices: NO_INTERNAL_SERVICES,
     providers: [silent, new ScriptedProvider('file')],
     patienceMs: 5_000,
     onDiagnostics: () => {},

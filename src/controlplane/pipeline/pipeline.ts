@@ -2,7 +2,7 @@
 // handed to the data plane, one change at a time.
 
 import type { Clock } from '../../core/clock.ts';
-import { describeError } from '../../core/errors.ts';
+import { describeError, messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { SerialRunner } from '../../core/serial.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
@@ -10,18 +10,20 @@ import type { Publisher } from '../../model/message/publisher.ts';
 import type { HistoryEntry, HistorySections, WrittenPlaces, WrittenSnapshot } from '../../model/history.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
-import type { ServiceSpec } from '../../model/service.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import { pinnedPart } from '../../model/snapshot-sections.ts';
 import type { Secrets } from '../../model/tls.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
-import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
+import { CompileMemory } from '../compile/compile-memory.ts';
 import { danglingNames } from '../compile/consistent.ts';
+import type { InternalServices } from '../compile/internal-services.ts';
 import { parseRulesAhead } from '../compile/rules-ahead.ts';
+import { compileEndpointPatches, type ProviderEndpoints } from '../compile/service/endpoint-patches.ts';
 import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import { OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
+import { isWhole, patchRouting, type RoutingPatch } from '../config/routing/patch-routing.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
@@ -29,12 +31,11 @@ import { createProviders } from '../providers/registry.ts';
 import { DisabledLog } from './disabled-log.ts';
 import { LastGood } from './last-good.ts';
 import { differencesBetween, isSame, pinDiagnostic, pinStatus, writtenPlaces, type PinStatus } from './pin.ts';
+import { PendingChanges } from './pending-changes.ts';
 import { ProviderRuns } from './provider-runs.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 import { decodeForms, WrittenForms } from './written-forms.ts';
 
-/** Rules kept parsed beyond those in use before the cache is dropped. */
-const MAX_RULES = 200_000;
 /** Of names that lead nowhere, so many are told. */
 const MAX_DANGLING = 10;
 /** What is on disk is there by then; a source that answers later than this may never do. */
@@ -49,7 +50,7 @@ export interface PipelineOptions {
   readonly events: EventBus;
   readonly history: SnapshotHistory;
   /** By qualified name; see internal-services.ts. */
-  readonly internalServices: Readonly<Record<string, ServiceSpec>>;
+  readonly internalServices: InternalServices;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
   /** How long the start waits for each provider's first configuration: half a minute when left out, null for no limit. */
@@ -86,8 +87,11 @@ export class Pipeline {
   readonly #applied = new Map<string, number>();
   /** Providers with a change that has not been applied. */
   readonly #received = new Set<string>();
-  #ruleErrors = new Map<string, RuleProblems>();
+  readonly #memory = new CompileMemory();
   #result: CompileResult | null = null;
+  /** What was compiled last is what is in force, all of it. */
+  #isNewest = false;
+  readonly #pending = new PendingChanges();
   readonly #lastGood = new LastGood();
   #savedRevision = 0;
   /** With last good forms in the place of what cannot be read. */
@@ -116,7 +120,7 @@ export class Pipeline {
     this.#disabled = new DisabledLog(options.log);
     this.#changes = new SerialRunner(options.log, 'a change could not be put into force');
     const { log, patienceMs = START_PATIENCE_MS } = options;
-    this.#runs = new ProviderRuns({ log, patienceMs, received: (config) => this.#receive(config) });
+    this.#runs = new ProviderRuns({ log, patienceMs, received: (provider, change) => this.#receive(provider, change) });
     options.history.compileForms = (snapshot) => this.#compileForms(snapshot);
     for (const form of options.lastGoodForms?.saved ?? []) this.#remember(form);
     this.#providers = [...(options.providers ?? providersOf(options)), ...(options.moreProviders ?? [])];
@@ -151,8 +155,11 @@ export class Pipeline {
     const { history } = this.#options;
     // Without its content, it is better not to say that it is in force.
     if (history.pinned !== null && history.get(history.pinned) === null) history.pin(null);
-    const built = this.#builder.build(this.#firstSections())!;
     this.#secrets = this.result.secrets;
+    const first = this.#firstSections();
+    this.#isNewest &&= first === this.result.sections;
+    this.#pending.take();
+    const built = this.#builder.build(first)!;
     this.#isStarted = true;
     this.#received.clear();
     this.#noteSnapshot(built.snapshot);
@@ -209,7 +216,7 @@ export class Pipeline {
     const merged = new Map(this.#configs);
     for (const config of configs) merged.set(config.provider, config);
     await this.#parseRules(configs);
-    return compile(this.#install, [...merged.values()], this.#options.internalServices, this.#ruleErrors);
+    return compile(this.#install, [...merged.values()], this.#options.internalServices, this.#memory);
   }
 
   /** Goes back to an earlier snapshot, which stays until `release`. `from` says who asks. False when there is none of that version. */
@@ -236,7 +243,7 @@ export class Pipeline {
 
   /** Takes a provider's configuration from somewhere else than its own watch: the API, an embedding program. */
   async replace(config: RoutingConfig): Promise<void> {
-    this.#receive(config);
+    this.#receive(config.provider, config);
     this.#apply();
     await this.#changes.settled;
   }
@@ -283,11 +290,18 @@ export class Pipeline {
     await this.#changes.settled;
   }
 
-  #receive(config: RoutingConfig): void {
-    this.#configs.set(config.provider, config);
-    this.#received.add(config.provider);
+  #receive(provider: string, change: RoutingConfig | RoutingPatch): void {
+    const before = this.#configs.get(provider);
+    if (isWhole(change) || before === undefined) {
+      if (isWhole(change)) this.#configs.set(provider, change);
+      this.#pending.compileAll();
+    } else {
+      this.#configs.set(provider, patchRouting(before, change));
+      this.#pending.note(provider, change);
+    }
+    this.#received.add(provider);
     if (!this.#isStarted || this.#publisher === null) return;
-    const since = this.#options.clock.now() - (this.#applied.get(config.provider) ?? Number.NEGATIVE_INFINITY);
+    const since = this.#options.clock.now() - (this.#applied.get(provider) ?? Number.NEGATIVE_INFINITY);
     // The first change at once, then one per period: the newest.
     this.#schedule(this.#install.providersThrottleMs - since);
   }
@@ -309,6 +323,7 @@ export class Pipeline {
 
   async #applyAnew(): Promise<void> {
     this.#isDue = true;
+    this.#pending.compileAll();
     await this.#changes.run(() => this.#applyDue());
   }
 
@@ -326,6 +341,8 @@ export class Pipeline {
       const now = this.#options.clock.now();
       for (const provider of this.#received) this.#applied.set(provider, now);
       this.#received.clear();
+      const endpoints = this.#pending.take();
+      if (endpoints !== null && (await this.#applyEndpoints(endpoints))) continue;
       await this.#parseRules([...this.#configs.values()]);
       const before = this.#result;
       const after = this.#compile();
@@ -334,7 +351,9 @@ export class Pipeline {
       // Before the snapshot that names them; those that only it makes superfluous stay until it is in force.
       const renewed = await this.#publisher!.publishSecrets({ ...this.#secrets, ...secrets });
       const wanted = this.#wanted();
-      if (!this.#holdsTogether(wanted)) {
+      const holdsTogether = this.#holdsTogether(wanted);
+      this.#isNewest &&= holdsTogether && wanted === after.sections;
+      if (!holdsTogether) {
         this.#secrets = { ...this.#secrets, ...secrets };
         continue;
       }
@@ -344,6 +363,22 @@ export class Pipeline {
       await this.#publisher!.publishSecrets(secrets);
       this.#secrets = secrets;
     }
+  }
+
+  /** False when more has to be done than to change endpoints of what is in force. */
+  async #applyEndpoints(changes: readonly ProviderEndpoints[]): Promise<boolean> {
+    const patches = this.#isNewest ? compileEndpointPatches(this.result, changes) : null;
+    if (patches === null) return false;
+    this.#inForce = this.#inForce.map((config) => {
+      const { endpoints } = this.#configs.get(config.provider) ?? config;
+      return endpoints === config.endpoints || endpoints === undefined ? config : { ...config, endpoints };
+    });
+    const built = this.#builder.patch(patches);
+    if (built === null) return true;
+    const { endpointSets } = built.snapshot;
+    this.#result = { ...this.result, sections: { ...this.result.sections, endpointSets } };
+    await this.#publish(built.snapshot, built.delta!);
+    return true;
   }
 
   #pinned(): HistoryEntry | null {
@@ -370,8 +405,9 @@ export class Pipeline {
       const spec = sections.middlewares[name];
       if (spec !== undefined) middlewares[name] ??= spec;
     }
-    const services = { ...pinned.services, ...internalServices };
-    return { ...sections, ...pinnedPart(pinned), middlewares, services };
+    const services = { ...pinned.services, ...internalServices.services };
+    const endpointSets = { ...pinned.endpointSets, ...internalServices.endpointSets };
+    return { ...sections, ...pinnedPart(pinned), middlewares, services, endpointSets };
   }
 
   /** Nothing has been in force before: a pin that cannot be kept is released, and at worst nothing is routed. */
@@ -428,10 +464,9 @@ export class Pipeline {
 
   /** Between rules that take long the main thread answers others. */
   async #parseRules(configs: readonly RoutingConfig[]): Promise<void> {
-    if (this.#ruleErrors.size > MAX_RULES) this.#ruleErrors = new Map();
     const { clock } = this.#options;
     let since = clock.now();
-    for (const _ of parseRulesAhead(configs, this.#ruleErrors)) {
+    for (const _ of parseRulesAhead(configs, this.#memory)) {
       if (clock.now() - since < SLICE_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));
       since = clock.now();
@@ -443,8 +478,10 @@ export class Pipeline {
     let compiled: CompileResult;
     try {
       compiled = this.#compileKeeping([...this.#configs.values()]);
+      this.#isNewest = true;
     } catch (error) {
       this.#options.log.error('the configuration cannot be compiled', { error: describeError(error) });
+      this.#isNewest = false;
       const before = this.#result ?? compile(this.#install, [], this.#options.internalServices);
       const said = before.diagnostics.filter(({ code }) => code !== 'compile-failed');
       compiled = { ...before, diagnostics: [...said, compileFailed(error, this.#install.source)] };
@@ -460,7 +497,7 @@ export class Pipeline {
   #compileKeeping(configs: readonly RoutingConfig[]): CompileResult {
     const { internalServices, lastGoodForms } = this.#options;
     const compileAll = (all: readonly RoutingConfig[]): CompileResult =>
-      compile(this.#install, all, internalServices, this.#ruleErrors);
+      compile(this.#install, all, internalServices, this.#memory);
     const first = compileAll(configs);
     const restored = this.#install.keepLastGood ? this.#lastGood.restore(configs, first) : null;
     let result = first;
@@ -511,7 +548,7 @@ function providersOf({ install, log, clock }: PipelineOptions): readonly Provide
 }
 
 function compileFailed(error: unknown, source: string): Diagnostic {
-  const what = error instanceof Error ? error.message : String(error);
+  const what = messageOf(error);
   return {
     severity: 'error',
     code: 'compile-failed',
@@ -524,7 +561,15 @@ function compileFailed(error: unknown, source: string): Diagnostic {
 }
 
 function countChanges(delta: SnapshotDelta): { changed: number; removed: number } {
+  // Endpoints are part of the services that name their set.
+  const { endpointSets: _, ...changed } = delta.changed;
+  const { endpointSets: __, ...removed } = delta.removed;
   const count = (sections: object): number =>
     Object.values(sections).reduce((sum: number, section: object) => sum + Object.keys(section).length, 0);
-  return { changed: count(delta.changed), removed: count(delta.removed) };
+  const specs: readonly object[] = [changed.services, changed.tcpServices, changed.udpServices].flatMap((section) =>
+    Object.values(section ?? {}),
+  );
+  const counted = new Set(specs.map((spec) => ('endpointSet' in spec ? spec.endpointSet : '')));
+  const byEndpoints = Object.keys(delta.endpoints ?? {}).filter((set) => !counted.has(set));
+  return { changed: count(changed) + byEndpoints.length, removed: count(removed) };
 }

@@ -48,7 +48,7 @@ function rig(patienceMs: number | null = 1_000): Rig {
   const runs = new ProviderRuns({
     log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
     patienceMs,
-    received: ({ provider }) => received.push(provider),
+    received: (provider) => received.push(provider),
   });
   return { runs, log, received };
 }

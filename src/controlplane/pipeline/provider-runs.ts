@@ -4,8 +4,9 @@
 
 import { describeError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import type { CompiledObjects } from '../compile/compilation.ts';
+import type { CompiledObjects } from '../compile/compiled.ts';
 import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
+import { isWhole, type RoutingPatch } from '../config/routing/patch-routing.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 
@@ -25,7 +26,8 @@ export interface ProviderRunsOptions {
   readonly log: Log;
   /** How long the start waits for each; null for as long as it takes. */
   readonly patienceMs: number | null;
-  received(config: RoutingConfig): void;
+  /** Everything of a provider, or a patch of what it has published. */
+  received(provider: string, change: RoutingConfig | RoutingPatch): void;
 }
 
 export class ProviderRuns {
@@ -109,7 +111,7 @@ export class ProviderRuns {
     const { log } = this.#options;
     const { provider } = run;
     try {
-      await provider.run((config) => this.#publish(run, config), signal);
+      await provider.run((change) => this.#publish(run, change), signal);
       if (signal.aborted) return;
       log.error('a provider has ended; what it published last stays in force', { provider: provider.name });
     } catch (error) {
@@ -120,14 +122,16 @@ export class ProviderRuns {
     run.goOn();
   }
 
-  #publish(run: Run, config: RoutingConfig): void {
+  #publish(run: Run, change: RoutingConfig | RoutingPatch): void {
     if (this.#ending.signal.aborted) return;
+    if (run.state === 'waiting' && !isWhole(change))
+      throw new Error('a patch of nothing: there is no configuration yet');
     if (run.isLate) {
       run.isLate = false;
       this.#options.log.info('a provider that was late has published', { provider: run.provider.name });
     }
     run.state = 'ready';
-    this.#options.received(config);
+    this.#options.received(run.provider.name, change);
     run.goOn();
   }
 }

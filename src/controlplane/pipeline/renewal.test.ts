@@ -6,6 +6,7 @@ import type { Log } from '../../core/log.ts';
 import { selfSigned } from '../../core/self-signed.ts';
 import type { Secrets } from '../../model/tls.ts';
 import { EventBus } from '../../observe/event-bus.ts';
+import { NO_INTERNAL_SERVICES } from '../compile/internal-services.ts';
 import { decodeInstall } from '../config/install/install-config.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import { Pipeline } from './pipeline.ts';
@@ -38,7 +39,7 @@ async function rig(): Promise<{
     clock,
     events: new EventBus(() => 0),
     history: new SnapshotHistory(20),
-    internalServices: {},
+    internalServices: NO_INTERNAL_SERVICES,
     providers: [],
     onDiagnostics: () => {},
   });

@@ -18,6 +18,7 @@ function snapshot(version: number): Snapshot {
     tcpServices: {},
     udpRoutes: {},
     udpServices: {},
+    endpointSets: {},
   };
 }
 

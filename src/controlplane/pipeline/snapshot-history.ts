@@ -109,7 +109,7 @@ export class SnapshotHistory {
 }
 
 /** Services that the program brings along count as well. */
-export function countsOf(sections: HistorySections): SnapshotCounts {
+function countsOf(sections: HistorySections): SnapshotCounts {
   return {
     routers: namesOf(sections, 'routers').length,
     middlewares: namesOf(sections, 'middlewares').length,

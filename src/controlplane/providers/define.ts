@@ -8,16 +8,22 @@ import type { KnownPlugins } from '../../schema/decode-context.ts';
 import type { Schema } from '../../schema/schema.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import type { ConfigDocument } from '../config/document/document.ts';
+import type { RoutingPatch } from '../config/routing/patch-routing.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 
-/** Takes a whole configuration, which replaces the one before. */
-export type Publish = (config: RoutingConfig) => void;
+/**
+ * Takes everything that the provider has, which replaces what it had before, or a patch of that: a patch costs what it changes, and
+ * can only follow something.
+ */
+export type Publish = (change: RoutingConfig | RoutingPatch) => void;
+/** Of a provider that reads everything anew each time. */
+export type PublishAll = (config: RoutingConfig) => void;
 
 export interface Provider {
   /** Part behind the `@` of its objects' names. */
   readonly name: string;
   /**
-   * Publishes what is there, which says that it is ready, then whole configurations as things change; settles when the
+   * Publishes what is there, which says that it is ready, then what changes, or everything anew; settles when the
    * signal is aborted and everything it holds is let go. Bad input is a configuration with diagnostics: it rejects only for
    * what it cannot go on after, which is logged and ends no other.
    */

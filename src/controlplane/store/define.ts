@@ -62,7 +62,7 @@ export interface StateStore {
 
 /** Segments of letters, digits, `-`, `_` and `.`, separated by slashes. */
 const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
-export const MAX_KEY_LENGTH = 200;
+const MAX_KEY_LENGTH = 200;
 export const MAX_VALUE_BYTES = 64 * 1024 * 1024;
 
 /** Throws a TypeError: keys are the program's own. */

@@ -6,29 +6,30 @@ import type { ClientBonds } from '../http/client-bonds.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { disabledFailure, FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
+import { ServiceCount } from './count/service-count.ts';
+import { shareKey, type ServiceTable } from './count/service-table.ts';
 import type { Candidate, Picker } from './define.ts';
 import { createHrw } from './hrw.ts';
-import { StickyCookie } from './sticky.ts';
+import type { ChildService } from './service-kind.ts';
+import { StickyCookie } from './sticky-cookie.ts';
 import { createWrr } from './wrr.ts';
-
-/** A child as it is handed requests; see live-service.ts. */
-export interface ChildService {
-  readonly name: string;
-  readonly isUp: boolean;
-  readonly handle: (exchange: Exchange) => void | Promise<void>;
-  watch(changed: () => void): () => void;
-  /** One of its servers has authenticated the client's connection. */
-  isBound(bonds: ClientBonds): boolean;
-}
 
 interface Child {
   readonly service: ChildService;
   readonly weight: number;
 }
 
+export interface DividingSurroundings {
+  readonly service: (name: string) => ChildService | undefined;
+  /** Key of sticky cookies without one of their own. */
+  readonly secret: Uint8Array;
+  readonly counts: ServiceTable;
+}
+
 export class DividingService {
-  readonly #find: (name: string) => ChildService | undefined;
-  readonly #secret: Uint8Array;
+  readonly #surroundings: DividingSurroundings;
+  /** Of each child, by its name. */
+  #counts: ReadonlyMap<string, ServiceCount> = new Map();
   readonly #healthChanged: () => void;
   #spec: WeightedSpec | HighestRandomWeightSpec | null = null;
   #children: readonly Child[] = [];
@@ -37,18 +38,18 @@ export class DividingService {
   #sticky: StickyCookie<ChildService> | null = null;
   isUp = true;
 
-  constructor(find: (name: string) => ChildService | undefined, secret: Uint8Array, healthChanged: () => void) {
-    this.#find = find;
-    this.#secret = secret;
+  constructor(surroundings: DividingSurroundings, healthChanged: () => void) {
+    this.#surroundings = surroundings;
     this.#healthChanged = healthChanged;
   }
 
   update(spec: WeightedSpec | HighestRandomWeightSpec): void {
-    this.retire();
+    this.#stop();
     this.#spec = spec;
+    this.#count(spec);
     this.#children = spec.children.map(({ service: name, weight, disabledStatus = 0 }) => {
       if (disabledStatus > 0) return { service: disabledChild(name, disabledStatus), weight };
-      const service = this.#find(name);
+      const service = this.#surroundings.service(name);
       if (service === undefined) throw new Error(`service ${spec.name}: ${name} is not in the snapshot`);
       return { service, weight };
     });
@@ -66,7 +67,7 @@ export class DividingService {
         ? null
         : new StickyCookie(
             sticky,
-            this.#secret,
+            this.#surroundings.secret,
             spec.name,
             this.#children.map(({ service }) => ({
               target: service,
@@ -92,12 +93,12 @@ export class DividingService {
     const { bonds } = exchange.client;
     if (bonds !== null) {
       const bound = this.#children.find(({ service }) => service.isBound(bonds));
-      if (bound !== undefined) return bound.service.handle(exchange);
+      if (bound !== undefined) return this.#handOver(exchange, bound.service);
     }
     const sticky = this.#sticky;
     if (sticky !== null) {
       const known = sticky.find(exchange);
-      if (known !== null && (known.isUp || !this.#spec!.followsHealth)) return known.handle(exchange);
+      if (known !== null && (known.isUp || !this.#spec!.followsHealth)) return this.#handOver(exchange, known);
     }
     const child = this.#picker?.pick(exchange) ?? null;
     if (child === null) {
@@ -108,7 +109,24 @@ export class DividingService {
       return undefined;
     }
     sticky?.assign(exchange, child);
+    return this.#handOver(exchange, child);
+  }
+
+  #handOver(exchange: Exchange, child: ChildService): void | Promise<void> {
+    this.#counts.get(child.name)!.enter(exchange); // Each child has one.
     return child.handle(exchange);
+  }
+
+  /** Children that stay go on being counted where they were. */
+  #count(spec: WeightedSpec | HighestRandomWeightSpec): void {
+    const before = this.#counts;
+    const counts = new Map<string, ServiceCount>();
+    for (const { service } of spec.children) {
+      const key = shareKey(spec.name, service);
+      counts.set(service, before.get(service) ?? new ServiceCount(this.#surroundings.counts, key));
+    }
+    this.#counts = counts;
+    for (const [name, count] of before) if (!counts.has(name)) count.retire();
   }
 
   isBound(bonds: ClientBonds): boolean {
@@ -116,6 +134,12 @@ export class DividingService {
   }
 
   retire(): void {
+    this.#stop();
+    for (const count of this.#counts.values()) count.retire();
+    this.#counts = new Map();
+  }
+
+  #stop(): void {
     for (const stop of this.#stopWatching) stop();
     this.#stopWatching = [];
   }

@@ -6,14 +6,16 @@ import { respond } from '../http/respond.ts';
 
 export class FixedService {
   readonly isUp = true;
-  readonly #spec: FixedServiceSpec;
+  #status = 0;
+  #body = '';
 
-  constructor(spec: FixedServiceSpec) {
-    this.#spec = spec;
+  update({ status, body }: FixedServiceSpec): void {
+    this.#status = status;
+    this.#body = body;
   }
 
   handle(exchange: Exchange): void {
-    respond(exchange, this.#spec.status, this.#spec.body);
+    respond(exchange, this.#status, this.#body);
   }
 
   refresh(): void {}

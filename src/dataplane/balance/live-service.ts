@@ -1,54 +1,38 @@
 // A service as routes and other services see it: a stable object per name, whose specification changes under it. It says
 // whether it is up, and tells those who asked when that changes.
 
+import type { EndpointPatch, HttpEndpointSpec } from '../../model/endpoint-set.ts';
+import type { RowsByKey } from '../../model/message/sync.ts';
 import type { ServiceSpec } from '../../model/service.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';
-import type { Exchange, Handler } from '../http/exchange.ts';
-import type { UpstreamContext } from '../upstream/connection-owner.ts';
-import { DividingService } from './dividing-service.ts';
-import { FixedService } from './fixed-service.ts';
-import { LoadBalancer } from './load-balancer.ts';
+import type { Handler } from '../http/exchange.ts';
+import type { GivenEndpoints } from '../live/endpoint-sets.ts';
+import { ServiceCount } from './count/service-count.ts';
+import type { ChildService, ServiceOfKind, ServiceSurroundings } from './service-kind.ts';
+import { createService } from './service-registry.ts';
+import { ServiceLiveness } from './service-liveness.ts';
 
-/** One kind of service. */
-export interface ServiceKind {
-  /** Something in it can answer. */
-  readonly isUp: boolean;
-  handle(exchange: Exchange): void | Promise<void>;
-  /** Health of a server may have changed. */
-  refresh(): void;
-  /** One of its servers has authenticated the client's connection. */
-  isBound(bonds: ClientBonds): boolean;
-  /** No route uses it any longer: what is in flight finishes. */
-  retire(): void;
-}
-
-/** What a service needs of its surroundings. */
-export interface ServiceSurroundings {
-  readonly upstream: UpstreamContext;
-  /** Key of sticky cookies without one of their own. */
-  readonly secret: Uint8Array;
-  /** Services by qualified name, for those that hand requests on. */
-  readonly service: (name: string) => LiveService | undefined;
-  /** Puts the stages of these names in front. */
-  readonly compose: (middlewares: readonly string[], service: Handler) => Handler;
-}
-
-export class LiveService {
+export class LiveService implements ChildService {
   readonly name: string;
   /** Runs the service's own stages, then the service. */
   readonly handle: Handler;
   readonly #surroundings: ServiceSurroundings;
-  readonly #watchers = new Set<() => void>();
-  #kind: ServiceKind | null = null;
+  readonly #count: ServiceCount;
+  readonly #liveness = new ServiceLiveness();
+  #kind: ServiceOfKind | null = null;
   #spec: ServiceSpec | null = null;
   #handler: Handler = () => {};
-  #wasUp = true;
 
   constructor(name: string, surroundings: ServiceSurroundings) {
     this.name = name;
     this.#surroundings = surroundings;
+    const count = new ServiceCount(surroundings.counts, name);
+    this.#count = count;
     // A field: routes keep it while what it calls changes.
-    this.handle = (exchange) => this.#handler(exchange);
+    this.handle = (exchange) => {
+      count.enter(exchange);
+      return this.#handler(exchange);
+    };
   }
 
   get isUp(): boolean {
@@ -57,17 +41,28 @@ export class LiveService {
 
   /** Middlewares in front of it; empty for most. */
   get middlewares(): readonly string[] {
-    return this.#spec?.kind === 'loadBalancer' ? this.#spec.middlewares : [];
+    const spec = this.#spec;
+    return spec !== null && 'middlewares' in spec ? spec.middlewares : [];
   }
 
-  /** Takes over a specification from the next request on. `rows` are its servers' in the endpoint table. */
-  update(spec: ServiceSpec, rows: readonly number[]): void {
-    const previous = this.#spec?.kind === spec.kind ? this.#kind : null;
-    if (previous === null) this.#kind?.retire();
+  /** Takes over a specification from the next request on, and all endpoints of its set. */
+  update(spec: ServiceSpec, given: GivenEndpoints<HttpEndpointSpec>): void {
+    let kind = this.#spec?.kind === spec.kind ? this.#kind : null;
+    if (kind === null) {
+      this.#kind?.retire();
+      kind = createService(spec.kind, spec.name, this.#surroundings, () => this.#liveness.noteHealth(this.isUp));
+    }
     this.#spec = spec;
-    this.#kind = this.#updateKind(previous, spec, rows);
+    this.#kind = kind;
+    kind.update(spec, given);
     this.recompose();
-    this.#noteHealth();
+    this.#liveness.noteHealth(this.isUp);
+  }
+
+  /** Single endpoints change. */
+  patch(patch: EndpointPatch<HttpEndpointSpec>, rows: RowsByKey): void {
+    this.#kind?.patch?.(patch, rows);
+    this.#liveness.noteHealth(this.isUp);
   }
 
   /** Its stages have changed. */
@@ -80,7 +75,7 @@ export class LiveService {
 
   refresh(): void {
     this.#kind?.refresh();
-    this.#noteHealth();
+    this.#liveness.noteHealth(this.isUp);
   }
 
   isBound(bonds: ClientBonds): boolean {
@@ -91,43 +86,12 @@ export class LiveService {
     this.#kind?.retire();
     this.#kind = null;
     this.#spec = null;
-    this.#watchers.clear();
+    this.#liveness.retire();
+    this.#count.retire();
   }
 
   /** Calls when it comes up or goes down; returns the way to stop. */
   watch(changed: () => void): () => void {
-    this.#watchers.add(changed);
-    return () => {
-      this.#watchers.delete(changed);
-    };
-  }
-
-  #noteHealth(): void {
-    const { isUp } = this;
-    if (isUp === this.#wasUp) return;
-    this.#wasUp = isUp;
-    for (const changed of this.#watchers) changed();
-  }
-
-  #updateKind(previous: ServiceKind | null, spec: ServiceSpec, rows: readonly number[]): ServiceKind {
-    switch (spec.kind) {
-      case 'loadBalancer': {
-        const { upstream, secret } = this.#surroundings;
-        const service = previous instanceof LoadBalancer ? previous : new LoadBalancer(spec.name, upstream, secret);
-        service.update(spec, rows);
-        return service;
-      }
-      case 'weighted':
-      case 'highestRandomWeight': {
-        const service =
-          previous instanceof DividingService
-            ? previous
-            : new DividingService(this.#surroundings.service, this.#surroundings.secret, () => this.#noteHealth());
-        service.update(spec);
-        return service;
-      }
-      case 'fixed':
-        return new FixedService(spec);
-    }
+    return this.#liveness.watch(changed);
   }
 }

@@ -1,7 +1,9 @@
 // A loadBalancer service in one worker: the endpoints of its servers and the picker over those that are up. It lives as
 // long as the service's name; a changed specification keeps the endpoints of unchanged servers, with their connections.
 
-import type { LoadBalancerSpec, ServerSpec } from '../../model/service.ts';
+import { transportTo, type EndpointPatch, type HttpEndpointSpec } from '../../model/endpoint-set.ts';
+import type { RowsByKey } from '../../model/message/sync.ts';
+import type { LoadBalancerSpec } from '../../model/service.ts';
 import { Deadline } from '../../core/timer-wheel.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';
 import type { AttemptSender, Exchange } from '../http/exchange.ts';
@@ -9,16 +11,17 @@ import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { sendFirst } from '../upstream/attempts.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
+import type { GivenEndpoints } from '../live/endpoint-sets.ts';
 import { Endpoint } from '../upstream/endpoint.ts';
 import type { TracedServer } from '../upstream/failure-trace.ts';
 import type { Candidate, Picker } from './define.ts';
 import { BALANCERS } from './registry.ts';
 import { SlowStart, STEPS } from './slow-start.ts';
-import { StickyCookie } from './sticky.ts';
+import { StickyCookie } from './sticky-cookie.ts';
 
 interface Member {
   readonly endpoint: Endpoint;
-  readonly weight: number;
+  readonly spec: HttpEndpointSpec;
   /** As of the last look. */
   isUp: boolean;
 }
@@ -30,9 +33,12 @@ export class LoadBalancer implements AttemptSender {
   private readonly context: UpstreamContext;
   private readonly secret: Uint8Array;
   private spec: LoadBalancerSpec | null = null;
-  /** By what makes a server the same one: connections are kept while it does not change. */
-  private endpoints = new Map<string, Endpoint>();
-  private members: readonly Member[] = [];
+  /** By key. */
+  private members = new Map<string, Member>();
+  /** Those of the members. */
+  private readonly endpoints = new Set<Endpoint>();
+  /** The transport as text: connections are kept while it does not change. */
+  private transport = '';
   private picker: Picker<Endpoint> | null = null;
   private sticky: StickyCookie<Endpoint> | null = null;
   private slowStart = new SlowStart(0);
@@ -48,56 +54,96 @@ export class LoadBalancer implements AttemptSender {
     this.nextStep = new Deadline(() => this.rebuild());
   }
 
-  /** Takes over the specification: from the next request on. `rows` are the servers' in the endpoint table. */
-  update(spec: LoadBalancerSpec, rows: readonly number[]): void {
+  /** Takes over the specification: from the next request on. */
+  update(spec: LoadBalancerSpec, { endpoints, rows }: GivenEndpoints<HttpEndpointSpec>): void {
     const previous = this.spec;
-    const before = new Map(this.members.map((member) => [member.endpoint, member]));
-    const connections = this.endpoints;
+    const before = this.members;
     const transport = JSON.stringify(spec.transport);
-    const endpoints = new Map<string, Endpoint>();
-    const members: Member[] = [];
+    // Connections of another kind are not kept.
+    const isSameTransport = transport === this.transport;
     if (previous?.slowStartMs !== spec.slowStartMs) this.slowStart = new SlowStart(spec.slowStartMs);
-    for (const [index, server] of spec.servers.entries()) {
-      const key = `${spec.name}|${serverKey(server)}|${transport}`;
-      if (endpoints.has(key)) {
-        // Named twice: once, with both shares.
-        const twin = members.findIndex(({ endpoint }) => endpoint === endpoints.get(key));
-        members[twin] = { ...members[twin]!, weight: members[twin]!.weight + server.weight };
-        continue;
-      }
-      const endpoint = connections.get(key) ?? new Endpoint(key, server, spec.transport, this.context);
-      endpoint.configure({
-        row: rows[index] ?? -1,
-        passive: spec.passiveHealthCheck,
-        ejected: () => this.context.ejected(spec.name, server.url),
-        trace: this.context.trace?.server('http', spec.name, server.url) ?? null,
-      });
-      endpoints.set(key, endpoint);
-      const isUp = endpoint.isUp;
-      // The first servers of a service have nobody to learn from: they take everything at once.
-      if (!before.has(endpoint) && previous !== null) this.slowStart.begin(endpoint.server.url, this.now);
-      members.push({ endpoint, weight: server.weight, isUp: before.get(endpoint)?.isUp ?? isUp });
-    }
-    this.spec = spec;
-    this.endpoints = endpoints;
-    this.members = members;
     if (previous?.strategy !== spec.strategy) this.picker = null;
-    this.sticky =
-      spec.sticky === null
-        ? null
-        : new StickyCookie(
-            spec.sticky,
-            this.secret,
-            spec.name,
-            members.map(({ endpoint }) => ({
-              target: endpoint,
-              key: endpoint.server.url,
-              plainKey: endpoint.server.url,
-            })),
-            this.sticky,
-          );
+    this.spec = spec;
+    this.transport = transport;
+    this.members = new Map();
+    for (const one of endpoints) {
+      const known = isSameTransport ? before.get(one.key) : undefined;
+      // The first servers of a service have nobody to learn from: they take everything at once.
+      this.members.set(one.key, this.take(spec, one, rows[one.key] ?? -1, known, previous === null));
+    }
+    const kept = new Set([...this.members.values()].map(({ endpoint }) => endpoint));
     this.rebuild();
-    for (const [key, endpoint] of connections) if (!endpoints.has(key)) endpoint.retire();
+    for (const { endpoint } of before.values()) if (!kept.has(endpoint)) this.drop(endpoint);
+    this.makeSticky();
+  }
+
+  /** Some of its endpoints come, go or change; `rows` are those of the changed ones. */
+  patch({ changed, removed }: EndpointPatch<HttpEndpointSpec>, rows: RowsByKey): void {
+    const { spec } = this;
+    if (spec === null) return;
+    const gone: Member[] = [];
+    for (const key of removed) {
+      const member = this.members.get(key);
+      if (member === undefined) continue;
+      this.members.delete(key);
+      gone.push(member);
+    }
+    for (const one of changed) {
+      const known = this.members.get(one.key);
+      const member = this.take(spec, one, rows[one.key] ?? -1, known, false);
+      this.members.set(one.key, member);
+      if (known !== undefined && known.endpoint !== member.endpoint) gone.push(known);
+    }
+    this.rebuild();
+    for (const { endpoint } of gone) this.drop(endpoint);
+    if (this.sticky !== null) this.makeSticky();
+  }
+
+  /** Keeps the connections of `known` when it is the same server. */
+  private take(
+    spec: LoadBalancerSpec,
+    one: HttpEndpointSpec,
+    row: number,
+    known: Member | undefined,
+    isFirst: boolean,
+  ): Member {
+    const isKept = known !== undefined && isSameServer(known.spec, one);
+    const endpoint = isKept
+      ? known.endpoint
+      : new Endpoint(
+          `${spec.name}|${one.url} ${one.preservePath} ${one.key}|${this.transport}`,
+          one,
+          transportTo(one, spec.transport),
+          this.context,
+        );
+    endpoint.configure({
+      row,
+      passive: spec.passiveHealthCheck,
+      ejected: () => this.context.ejected(spec.name, one.key),
+      trace: this.context.trace?.server('http', spec.name, one.url) ?? null,
+    });
+    this.endpoints.add(endpoint);
+    if (!isKept && !isFirst) this.slowStart.begin(one.key, this.now);
+    return { endpoint, spec: one, isUp: isKept ? known.isUp : endpoint.isUp };
+  }
+
+  private drop(endpoint: Endpoint): void {
+    this.endpoints.delete(endpoint);
+    endpoint.retire();
+  }
+
+  private makeSticky(): void {
+    const { name, sticky = null } = this.spec ?? {};
+    if (name === undefined || sticky === null) {
+      this.sticky = null;
+      return;
+    }
+    const targets = [...this.members.values()].map(({ endpoint, spec: { url } }) => ({
+      target: endpoint,
+      key: url,
+      plainKey: url,
+    }));
+    this.sticky = new StickyCookie(sticky, this.secret, name, targets, this.sticky);
   }
 
   /** Health of a server may have changed. */
@@ -127,10 +173,10 @@ export class LoadBalancer implements AttemptSender {
 
   /** That checks have found its servers down, the log says already. */
   private refuse(exchange: Exchange): void {
-    const isDown = this.members.some(({ weight }) => weight > 0);
+    const isDown = [...this.members.values()].some(({ spec }) => spec.weight > 0);
     const failure = isDown ? FAILURES.noHealthyServer : FAILURES.noServer;
     if (!isDown) {
-      const reason = this.members.length === 0 ? 'the service has no servers' : 'all its servers have the weight 0';
+      const reason = this.members.size === 0 ? 'the service has no servers' : 'all its servers have the weight 0';
       this.trace?.failed(failure.flag, failure.status, reason);
     }
     respondFailure(exchange, failure);
@@ -139,7 +185,7 @@ export class LoadBalancer implements AttemptSender {
   /** The server that has authenticated the client's connection, which is somebody there alone; null for none. */
   private boundTo(bonds: ClientBonds): Endpoint | null {
     return bonds.find((server) =>
-      server instanceof Endpoint && this.endpoints.get(server.key) === server && server.isUp ? server : null,
+      server instanceof Endpoint && this.endpoints.has(server) && server.isUp ? server : null,
     );
   }
 
@@ -171,16 +217,17 @@ export class LoadBalancer implements AttemptSender {
     if (spec === null) return;
     const { slowStart, now } = this;
     const candidates: Candidate<Endpoint>[] = [];
-    for (const member of this.members) {
-      const { endpoint, weight } = member;
-      const { url } = endpoint.server;
-      if (endpoint.isUp && !member.isUp) slowStart.begin(url, now);
+    for (const member of this.members.values()) {
+      const { endpoint } = member;
+      const { key, url, weight, state } = member.spec;
+      if (endpoint.isUp && !member.isUp) slowStart.begin(key, now);
       member.isUp = endpoint.isUp;
       if (!member.isUp) {
-        slowStart.forget(url);
+        slowStart.forget(key);
         continue;
       }
-      if (weight > 0) candidates.push({ target: endpoint, weight: weight * slowStart.share(url, now), key: url });
+      if (weight === 0 || state === 'draining') continue;
+      candidates.push({ target: endpoint, weight: weight * slowStart.share(key, now), key: url });
     }
     this.isUp = candidates.length > 0;
     this.picker = BALANCERS[spec.strategy].create(
@@ -200,15 +247,20 @@ export class LoadBalancer implements AttemptSender {
   /** The service is gone: busy connections finish their response. */
   retire(): void {
     this.context.wheel.remove(this.nextStep);
-    for (const endpoint of this.endpoints.values()) endpoint.retire();
+    for (const endpoint of this.endpoints) endpoint.retire();
     this.endpoints.clear();
-    this.members = [];
+    this.members = new Map();
     this.picker = null;
     this.spec = null;
   }
 }
 
-/** Weight is the picker's affair: changing it keeps the connections. */
-function serverKey(server: ServerSpec): string {
-  return `${server.url} ${server.preservePath}`;
+/** Everything else is the picker's affair: changing it keeps the connections. */
+function isSameServer(a: HttpEndpointSpec, b: HttpEndpointSpec): boolean {
+  return (
+    a.url === b.url &&
+    a.preservePath === b.preservePath &&
+    a.identity?.value === b.identity?.value &&
+    a.identity?.type === b.identity?.type
+  );
 }

@@ -1,6 +1,7 @@
 // Whether the hooks of an exchange serve those they are for: a retry on status, a counter of requests in progress and a copy of
 // request bodies, each as a stage of a few lines, over real sockets, for both protocols on both sides.
 
+import { WRITTEN_FACTS, type HttpEndpointSpec } from '../../model/endpoint-set.ts';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
@@ -11,10 +12,9 @@ import { decodeInstall } from '../../controlplane/config/install/install-config.
 import { DEFAULT_UPSTREAM_TLS, type LoadBalancerSpec } from '../../model/service.ts';
 import type { BodySink } from '../http/body.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';
+import { entryPointSettings, entryPointState } from '../downstream/entry-point-state.ts';
 import { Http1Connection } from '../downstream/http1-connection.ts';
-import { Http1RequestParser } from '../http1/request-parser.ts';
 import { Http2Connection } from '../downstream/http2-connection.ts';
-import { Http2RequestReader } from '../http2/request-reader.ts';
 import { respond } from '../http/respond.ts';
 import { canSendAgain, sendAgain } from '../upstream/attempts.ts';
 import type { UpstreamContext } from '../upstream/connection-owner.ts';
@@ -153,19 +153,20 @@ async function balancer(upstream: Protocol, names: readonly string[]): Promise<L
     } as unknown as UpstreamContext['resolver'],
   };
   const scheme = upstream === 'HTTP/2' ? 'h2c' : 'http';
-  const servers = [];
+  const endpoints: HttpEndpointSpec[] = [];
   for (const name of names) {
     const port = await origin(upstream, name);
     const url = `${scheme}://127.0.0.1:${port}`;
-    servers.push({ url, scheme, host: '127.0.0.1', port, path: '', preservePath: false, weight: 1 } as const);
+    const server = { url, scheme, host: '127.0.0.1', port, path: '', preservePath: false, weight: 1 } as const;
+    endpoints.push({ ...server, ...WRITTEN_FACTS, key: url });
   }
   const cookie = { name: 'to', secure: false, httpOnly: false, sameSite: null, maxAgeSeconds: 0, path: '/', domain: '', secret: 'k' }; // prettier-ignore
   const spec: LoadBalancerSpec = {
-    kind: 'loadBalancer', name: 's', strategy: 'wrr', servers, passHostHeader: true, transport: TRANSPORT, sticky: cookie,
+    kind: 'loadBalancer', name: 's', strategy: 'wrr', endpointSet: 's', passHostHeader: true, transport: TRANSPORT, sticky: cookie,
     healthCheck: null, passiveHealthCheck: null, slowStartMs: 0, middlewares: [],
   }; // prettier-ignore
   const service = new LoadBalancer('s', context as UpstreamContext, new Uint8Array(32)); // The part that is used.
-  service.update(spec, []);
+  service.update(spec, { endpoints, rows: {} });
   stops.push(async () => service.retire());
   return service;
 }
@@ -176,21 +177,24 @@ function entryPoint(downstream: Protocol, stages: readonly Stage[], service: Han
   const wheel = new TimerWheel(new SystemClock());
   stops.push(async () => wheel.stop());
   const context = {
-    spec,
+    entryPoint: entryPointState(entryPointSettings(spec, { finished: () => {} })),
     wheel,
-    parser: new Http1RequestParser(spec),
-    requestReader: new Http2RequestReader(spec),
-    observer: { finished: () => {} },
     handler: stages.reduceRight((next, stage) => stage(next), service),
-    isDraining: false,
-    patienceMs: 0,
     closed: () => {},
     switchToHttp2: () => {},
     handlerFailed: (_: Exchange, error: unknown) => {
       throw error;
     },
   };
-  const client = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+  const client = {
+    ip: '127.0.0.1',
+    port: 1,
+    scheme: 'http',
+    tls: null,
+    isTrusted: false,
+    bonds: null,
+    identity: null,
+  } as const;
   const Connection = downstream === 'HTTP/2' ? Http2Connection : Http1Connection;
   return listen(
     net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

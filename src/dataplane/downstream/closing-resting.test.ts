@@ -6,25 +6,27 @@ import { decodeInstall } from '../../controlplane/config/install/install-config.
 import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { Http2Connection } from './http2-connection.ts';
+import { entryPointSettings, entryPointState } from './entry-point-state.ts';
 import { Http1Connection } from './http1-connection.ts';
-import { Http1RequestParser } from '../http1/request-parser.ts';
-import { Http2RequestReader } from '../http2/request-reader.ts';
 import { respond } from '../http/respond.ts';
 import { NEWCOMER_MS } from './downstream-connection.ts';
 
-const CLIENT = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+const CLIENT = {
+  ip: '127.0.0.1',
+  port: 1,
+  scheme: 'http',
+  tls: null,
+  isTrusted: false,
+  bonds: null,
+  identity: null,
+} as const;
 
 function context() {
   const spec = decodeInstall('', 'entryPoints: { web: { address: ":0" } }').value!.entryPoints['web']!;
   return {
-    spec,
+    entryPoint: entryPointState(entryPointSettings(spec, { finished: () => {} })),
     wheel: new TimerWheel(new SystemClock()),
-    parser: new Http1RequestParser(spec),
-    requestReader: new Http2RequestReader(spec),
-    observer: { finished: () => {} },
     handler: (exchange: Parameters<typeof respond>[0]) => respond(exchange, 200, 'ok'),
-    isDraining: false,
-    patienceMs: 0,
     closed: () => {},
     switchToHttp2: () => {},
     handlerFailed: () => {},

@@ -1,8 +1,8 @@
 // What an entry point and its client connections know of each other, whatever the protocol.
 
 import type { TimerWheel } from '../../core/timer-wheel.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
-import type { Exchange, ExchangeObserver, Handler } from '../http/exchange.ts';
+import type { Exchange, Handler } from '../http/exchange.ts';
+import type { EntryPointState } from './entry-point-state.ts';
 
 /** A client whose connection ends may say nothing for this long before it is cut, */
 export const LINGER_MS = 5_000;
@@ -29,13 +29,9 @@ export interface DownstreamConnection {
 
 /** What all connections of an entry point in one worker share. */
 export interface DownstreamContext {
-  readonly spec: EntryPointSpec;
+  readonly entryPoint: EntryPointState;
   readonly wheel: TimerWheel;
-  readonly observer: ExchangeObserver;
   readonly handler: Handler;
-  readonly isDraining: boolean;
-  /** While draining: how long a request is waited for that a client may have sent before it can know. 0 is not at all. */
-  readonly patienceMs: number;
   /** The connection is gone. */
   closed(connection: DownstreamConnection): void;
   /** A handler threw: a defect of ours or of a plugin. */

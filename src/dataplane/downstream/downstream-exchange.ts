@@ -4,7 +4,9 @@
 
 import { performance } from 'node:perf_hooks';
 import type { BodySink } from '../http/body.ts';
-import { Exchange, type ClientInfo, type Downstream, type TunnelEnd } from '../http/exchange.ts';
+import { Exchange, type Downstream } from '../http/exchange.ts';
+import type { ClientInfo } from '../http/client-info.ts';
+import type { TunnelEnd } from '../http/body.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import type { DownstreamContext } from './downstream-connection.ts';
@@ -14,8 +16,9 @@ export function beginExchange(downstream: Downstream, client: ClientInfo, contex
   const exchange = new Exchange(downstream, client);
   exchange.startMs = performance.now();
   exchange.startWallMs = Date.now();
-  exchange.entryPointName = context.spec.name;
-  exchange.observer = context.observer;
+  const { spec, observer } = context.entryPoint.settings;
+  exchange.entryPointName = spec.name;
+  exchange.observer = observer;
   context.wheel.touch(exchange.startMs);
   return exchange;
 }

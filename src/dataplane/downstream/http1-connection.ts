@@ -1,5 +1,6 @@
 // One client connection of an entry point: reads requests one after the other, hands each to the handler as an Exchange
-// and writes the answers in order. Stages never see connection-level fields.
+// and writes the answers in order. Stages never see connection-level fields. What comes in is http1-requests.ts, how
+// it rests and ends http1-socket.ts.
 //
 //   HEAD ──request head──▶ BUSY ──answered, body read──▶ HEAD          keep-alive
 //    │                      ├──answered early──▶ DRAIN ──body read──▶ HEAD
@@ -8,405 +9,38 @@
 //
 // Pipelined bytes are held, and reading pauses, until the request before them is answered. Every wait has a deadline.
 
-import { performance } from 'node:perf_hooks';
-import type net from 'node:net';
-import { heldMemory } from '../../core/held-memory.ts';
-import { Deadline } from '../../core/timer-wheel.ts';
-import { PREFACE } from '../http2/protocol.ts';
-import { readPlainly, Reading, refit, type ReadTarget } from '../net/fixed-read.ts';
-import { resetSocket } from '../net/reset.ts';
-import { BODY_CLOSE, BODY_NONE, type BodySink, type ChunkOwner } from '../http/body.ts';
-import { BodyReader } from '../http1/body-reader.ts';
-import { beginExchange, failExchange, leaveExchange, runExchange } from './downstream-exchange.ts';
-import type { ClientInfo, Downstream, Exchange, TunnelEnd } from '../http/exchange.ts';
+import { BODY_CLOSE, type ChunkOwner } from '../http/body.ts';
+import type { Downstream, Exchange } from '../http/exchange.ts';
+import type { TunnelEnd } from '../http/body.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
-import { FORBIDDEN_IN_HEAD } from '../http1/field-block.ts';
-import { HEAD_COMPLETE, HEAD_MALFORMED, HEAD_PARTIAL, HEAD_REFUSED, HeadReader } from '../http1/head-reader.ts';
 import type { HeaderList } from '../http/message/header-list.ts';
-import { Http1RequestParser, KEEP_ALIVE_CLOSE, KEEP_ALIVE_REQUESTED } from '../http1/request-parser.ts';
-import { MessageWriter } from '../http1/message-writer.ts';
 import {
   downstreamFraming,
   renderInformational,
   renderResponseHead,
   renderSwitchingHead,
 } from '../http1/response-head.ts';
-import { respondFailure } from '../http/respond.ts';
-import {
-  LINGER_MS,
-  MAX_LINGER_MS,
-  NEWCOMER_MS,
-  type DownstreamConnection,
-  type DownstreamContext,
-} from './downstream-connection.ts';
-
-const STATE_HEAD = 0;
-const STATE_BUSY = 1;
-const STATE_DRAIN = 2;
-const STATE_TUNNEL = 3;
-const STATE_LINGER = 4;
-const STATE_CLOSED = 5;
+import { resetSocket } from '../net/reset.ts';
+import { leaveExchange } from './downstream-exchange.ts';
+import { Http1Requests } from './http1-requests.ts';
+import { STATE_BUSY, STATE_CLOSED, STATE_DRAIN, STATE_HEAD, STATE_LINGER, STATE_TUNNEL } from './http1-socket.ts';
 
 /** A request body nobody wanted is read to its end to keep the connection, if that is known to be near. */
 const MAX_DRAIN_BYTES = 256 * 1024;
-const DRAIN_MS = 30_000;
 
-export interface Http1DownstreamContext extends DownstreamContext {
-  readonly parser: Http1RequestParser;
-  /**
-   * The client has begun with the preface of HTTP/2: the first `PREFACE_HEAD.length` bytes are read, `chunk` follows.
-   * The connection given lets go of the socket.
-   */
-  switchToHttp2(connection: Http1Connection, socket: net.Socket, chunk: Buffer): void;
-}
-
-/** The first line of the preface of HTTP/2 and the empty one behind it, which end like a head (RFC 9113 §3.4). */
-export const PREFACE_HEAD = PREFACE.slice(0, PREFACE.indexOf('SM'));
-
-/** By octet: a request may begin with it. Methods are tokens (RFC 9110 §9.1); CR is for the empty line before one. */
-const BEGINS_REQUEST: readonly boolean[] = Array.from({ length: 256 }, (_, octet) =>
-  /^[\r!#$%&'*+\-.^_`|~0-9A-Za-z]$/.test(String.fromCharCode(octet)),
-);
-
-/** Swallows the rest of a request body. */
-const DISCARD: BodySink = {
-  write: () => true,
-  flush: () => {},
-  end: () => {},
-  abort: () => {},
-};
-
-export class Http1Connection implements Downstream, DownstreamConnection, ReadTarget {
-  readonly client: ClientInfo;
-  readonly ticket: number;
-  private readonly context: Http1DownstreamContext;
-  private socket: net.Socket;
-  private readonly reading = new Reading();
-  private readonly head = new HeadReader();
-  private readonly body = new BodyReader();
-  private readonly writer: MessageWriter;
-  private readonly deadline: Deadline;
-  private totalDeadline: Deadline | null = null;
-  private state = STATE_HEAD;
-  /** Reads may be made faster; see fixed-read.ts. */
-  canRefit: boolean;
-  private isPaused = false;
-  private isConsuming = false;
-  private keepAlive = true;
-  private served = 0;
-  /** An empty line before the next request has come. */
-  private hasSkippedLine = false;
-  private readonly openedMs: number;
-  /** Bytes read before anyone wanted them: the begin of a body, or pipelined requests. */
-  private held: Buffer | null = null;
-  private exchange: Exchange | null = null;
-  private bodySink: BodySink | null = null;
-  /** The client has said that this is its last request. */
-  private isLastOfClient = false;
-  private lingerUntilMs = 0;
+export class Http1Connection extends Http1Requests implements Downstream {
   private tunnel: TunnelEnd | null = null;
   private tunnelEnds = 0;
   private tunnelReads = 0;
 
-  constructor(
-    context: Http1DownstreamContext,
-    socket: net.Socket,
-    client: ClientInfo,
-    ticket: number,
-    canRefit: boolean,
-  ) {
-    this.context = context;
-    this.socket = socket;
-    this.client = client;
-    this.ticket = ticket;
-    this.canRefit = canRefit;
-    context.wheel.touch(performance.now());
-    this.openedMs = context.wheel.nowMs;
-    this.deadline = new Deadline(() => this.expired());
-    this.writer = new MessageWriter(socket, context.wheel, context.spec.timeouts.writeIdleMs, () =>
-      this.clientGone(FAILURES.clientStalled),
-    );
-    readPlainly(socket, this, this.reading);
-    this.arm(context.isDraining && context.patienceMs > 0 ? context.patienceMs : context.spec.timeouts.headerMs);
+  protected get downstream(): Downstream {
+    return this;
   }
 
-  private arm(ms: number): void {
-    this.context.wheel.arm(this.deadline, ms);
-  }
-
-  // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  onRead(chunk: Buffer, length: number): void {
-    this.consume(chunk, 0, length);
-    if (this.canRefit && !this.isPaused && this.hasStayed()) {
-      const fitted = refit(this.socket, this, this.reading);
-      if (fitted !== null) {
-        this.canRefit = false;
-        this.socket = fitted;
-        this.writer.socket = fitted;
-      }
-    }
-  }
-
-  /**
-   * A connection that sends a second request, or a second message through its tunnel, stays: worth the cost of a faster socket.
-   * bench/load, connection per request: a fifth slower when every connection is refitted. A tunnel one of whose directions
-   * has ended keeps the socket that knows.
-   */
-  private hasStayed(): boolean {
+  /** A tunnel one of whose directions has ended keeps the socket that knows. */
+  protected get hasStayed(): boolean {
     if (this.state === STATE_TUNNEL) return this.tunnelReads > 1 && this.tunnelEnds === 0;
     return this.state <= STATE_BUSY && this.served > 1;
-  }
-
-  private consume(chunk: Buffer, start: number, end: number): void {
-    let at = start;
-    this.isConsuming = true;
-    while (at < end) {
-      if (this.state === STATE_HEAD) at = this.readHead(chunk, at, end);
-      else if (this.state === STATE_BUSY || this.state === STATE_DRAIN) {
-        if (this.body.isDone || this.bodySink === null) {
-          this.hold(chunk, at, end);
-          break;
-        }
-        at = this.feedBody(chunk, at, end);
-      } else if (this.state === STATE_TUNNEL) {
-        this.feedTunnel(chunk, at, end);
-        break;
-      } else {
-        this.lingerOn();
-        break;
-      }
-    }
-    this.isConsuming = false;
-  }
-
-  /** Returns the index behind the head, or `end` when it is incomplete or refused. */
-  private readHead(chunk: Buffer, start: number, end: number): number {
-    const head = this.head;
-    const limits = this.context.spec.limits;
-    let at = start;
-    if (!head.isPartial) {
-      // RFC 9112 §2.2: an empty line before a request is ignored. One, however it arrives.
-      if (chunk[at] === 13 && chunk[at + 1] === 10 && at + 1 < end && !this.hasSkippedLine) {
-        this.hasSkippedLine = true;
-        at += 2;
-      }
-      if (at >= end) return end;
-      if (!BEGINS_REQUEST[chunk[at]!]) {
-        // A TLS hello, or any other protocol: waiting for the rest of a head would keep the client waiting for nothing.
-        this.refuse(FAILURES.badRequestLine);
-        return end;
-      }
-      // The header timeout counts from the first byte, and only for heads that do not come whole.
-    } else if (head.isLoneCr && chunk[at] === 10 && !this.hasSkippedLine) {
-      this.hasSkippedLine = true;
-      head.reset();
-      return at + 1;
-    }
-    const wasPartial = head.isPartial;
-    const outcome = head.read(chunk, at, end, limits.maxHeaderBytes);
-    if (outcome === HEAD_COMPLETE) return this.begin(chunk, end);
-    if (outcome === HEAD_PARTIAL) {
-      if (head.received > limits.maxLineBytes && !head.hasLine) {
-        head.reset();
-        this.refuse(FAILURES.targetTooLong);
-      } else if (FORBIDDEN_IN_HEAD.test(chunk.latin1Slice(at, end))) {
-        const isInFields = head.hasLine;
-        head.reset();
-        this.refuse(isInFields ? FAILURES.badHeader : FAILURES.badRequestLine);
-      } else if (!wasPartial) this.arm(this.context.spec.timeouts.headerMs);
-    } else if (outcome === HEAD_MALFORMED) this.refuse(FAILURES.badHeader);
-    else if (outcome === HEAD_REFUSED) this.refuse(FAILURES.memoryFull);
-    else {
-      const firstLine = head.text.indexOf('\r\n');
-      this.refuse(firstLine < 0 || firstLine > limits.maxLineBytes ? FAILURES.targetTooLong : FAILURES.headersTooLarge);
-    }
-    return end;
-  }
-
-  private open(): Exchange {
-    const exchange = beginExchange(this, this.client, this.context);
-    this.context.wheel.disarm(this.deadline);
-    this.exchange = exchange;
-    this.state = STATE_BUSY;
-    this.hasSkippedLine = false;
-    this.served++;
-    this.bodySink = null;
-    this.isLastOfClient = false;
-    return exchange;
-  }
-
-  /** Answers bytes that are no request; what follows them is not looked at. */
-  private refuse(failure: Failure): void {
-    const exchange = this.open();
-    this.body.begin(BODY_NONE, 0);
-    this.keepAlive = false;
-    respondFailure(exchange, failure);
-  }
-
-  private begin(chunk: Buffer, end: number): number {
-    const context = this.context;
-    const head = this.head;
-    const bodyStart = head.next;
-    if (head.length === PREFACE_HEAD.length && this.served === 0 && head.text.startsWith(PREFACE_HEAD)) {
-      this.handOver(chunk.subarray(bodyStart, end));
-      return end;
-    }
-    const exchange = this.open();
-    const parser = context.parser;
-    const failure = parser.parse(head.text, 0, head.length, exchange);
-    head.text = '';
-    if (failure !== null) {
-      // The body's extent is unknown: nothing behind the head may be taken for a request.
-      this.body.begin(BODY_NONE, 0);
-      this.keepAlive = false;
-      if (bodyStart < end) this.hold(chunk, bodyStart, end);
-      respondFailure(exchange, failure);
-      return end;
-    }
-    const limits = context.spec.limits;
-    exchange.maxRequestBytes = limits.maxBodyBytes;
-    this.isLastOfClient =
-      parser.keepAlive === KEEP_ALIVE_CLOSE ||
-      (exchange.minorVersion === 0 && parser.keepAlive !== KEEP_ALIVE_REQUESTED);
-    this.keepAlive =
-      !context.isDraining &&
-      !this.isLastOfClient &&
-      (limits.keepAliveMaxRequests === 0 || this.served < limits.keepAliveMaxRequests) &&
-      (limits.keepAliveMaxTimeMs === 0 || exchange.startMs - this.openedMs < limits.keepAliveMaxTimeMs);
-    this.body.begin(exchange.requestFraming, exchange.requestLength);
-    this.armTotal(this.body.isDone ? context.spec.timeouts.writeTotalMs : context.spec.timeouts.readTotalMs);
-    runExchange(exchange, context);
-    return bodyStart;
-  }
-
-  /** The client speaks HTTP/2 with prior knowledge (RFC 9113 §3.3). */
-  private handOver(rest: Buffer): void {
-    this.state = STATE_CLOSED;
-    this.head.reset();
-    this.context.wheel.remove(this.deadline);
-    this.writer.dispose();
-    this.context.switchToHttp2(this, this.socket, rest);
-  }
-
-  handlerFailed(exchange: Exchange, error: unknown): void {
-    failExchange(exchange, this.context, error);
-  }
-
-  private hold(chunk: Buffer, start: number, end: number): void {
-    if (!heldMemory.take(end - start)) {
-      this.clientGone(FAILURES.memoryFull);
-      return;
-    }
-    const bytes = Buffer.from(chunk.subarray(start, end));
-    this.held = this.held === null ? bytes : Buffer.concat([this.held, bytes]);
-    this.pause();
-  }
-
-  private takeHeld(): Buffer | null {
-    const { held } = this;
-    if (held !== null) heldMemory.give(held.length);
-    this.held = null;
-    return held;
-  }
-
-  /** Goes on with held bytes as far as someone wants them, and reads on when none are left. */
-  private proceed(): void {
-    while (this.held !== null && !this.isConsuming && this.wantsBytes()) {
-      const bytes = this.takeHeld()!;
-      this.consume(bytes, 0, bytes.length);
-    }
-    if (this.held === null) this.unpause();
-  }
-
-  private wantsBytes(): boolean {
-    switch (this.state) {
-      case STATE_BUSY:
-      case STATE_DRAIN:
-        return this.bodySink !== null && !this.body.isDone;
-      default:
-        return true;
-    }
-  }
-
-  private pause(): void {
-    if (this.isPaused) return;
-    this.isPaused = true;
-    this.socket.pause();
-  }
-
-  private unpause(): void {
-    if (!this.isPaused || this.state === STATE_CLOSED) return;
-    this.isPaused = false;
-    this.socket.resume();
-  }
-
-  // ── request body ───────────────────────────────────────────────────────────────────────────────────────────────
-
-  readBody(sink: BodySink): void {
-    const exchange = this.exchange;
-    if (exchange === null || this.body.isDone) return;
-    this.bodySink = sink;
-    if (exchange.expectsContinue) {
-      exchange.expectsContinue = false;
-      // Once, and not to a client that has begun to send without waiting (RFC 9110 §10.1.1).
-      if (this.held === null) this.writer.writeHead('HTTP/1.1 100 Continue\r\n\r\n');
-    }
-    if (this.body.isLong) this.reading.useSlabs();
-    this.resumeBody();
-  }
-
-  resumeBody(): void {
-    if (this.bodySink === null || this.body.isDone) return;
-    this.arm(this.context.spec.timeouts.readIdleMs);
-    this.proceed();
-  }
-
-  /** Returns the index behind the bytes that belong to the body. */
-  private feedBody(chunk: Buffer, start: number, end: number): number {
-    // Null while the rest of a body is drained.
-    const exchange = this.exchange;
-    const sink = this.bodySink!;
-    const body = this.body;
-    const at = body.feed(chunk, start, end, this.reading, sink, exchange === null ? 0 : exchange.maxRequestBytes);
-    if (exchange !== null) exchange.requestBytes = body.bytes;
-    // The sink may have ended the exchange, even the connection.
-    if (this.exchange !== exchange && this.state !== STATE_DRAIN) return at < 0 ? end : at;
-    if (at < 0) {
-      this.failBody(this.exchange, sink, body.failure!);
-      return end;
-    }
-    if (this.state === STATE_DRAIN) {
-      if (body.isDone) this.nextRequest();
-      return at;
-    }
-    if (body.isDone) {
-      this.reading.useShared();
-      this.context.wheel.disarm(this.deadline);
-      this.armTotal(this.context.spec.timeouts.writeTotalMs);
-      sink.end(body.trailers);
-    } else if (body.isSinkReady) {
-      this.arm(this.context.spec.timeouts.readIdleMs);
-      sink.flush();
-    } else {
-      this.context.wheel.disarm(this.deadline);
-      this.pause();
-    }
-    return at;
-  }
-
-  /** The request turned out malformed, too large or too slow while its body was being read. */
-  private failBody(exchange: Exchange | null, sink: BodySink, failure: Failure): void {
-    this.body.begin(BODY_NONE, 0);
-    this.keepAlive = false;
-    this.bodySink = null;
-    if (exchange === null) {
-      this.closeLingering();
-      return;
-    }
-    if (exchange.failure === null) exchange.failure = failure;
-    sink.abort(failure);
-    respondFailure(exchange, failure);
   }
 
   // ── response ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -420,7 +54,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
     // knows, is not worth reading. The client has to be told: it may have its next request ready (RFC 9112 §9.6).
     if (
       framing === BODY_CLOSE ||
-      this.context.isDraining ||
+      this.context.entryPoint.isDraining ||
       (!this.body.isDone && (exchange.expectsContinue || !this.body.isRestWithin(MAX_DRAIN_BYTES)))
     ) {
       this.keepAlive = false;
@@ -442,7 +76,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
   write(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null): boolean {
     const exchange = this.exchange;
     if (exchange === null) return true;
-    if (this.state === STATE_TUNNEL) this.arm(this.context.spec.timeouts.tunnelIdleMs);
+    if (this.state === STATE_TUNNEL) this.arm(this.timeouts.tunnelIdleMs);
     exchange.responseBytes += this.writer.write(chunk, start, end, owner);
     return this.writer.hasRoom();
   }
@@ -487,46 +121,12 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
       resetSocket(this.socket);
       return;
     }
-    this.state = STATE_LINGER;
-    this.arm(LINGER_MS);
-    this.socket.destroySoon();
+    this.closeSoon();
   }
 
   private finish(exchange: Exchange): void {
     this.forget();
     exchange.finish();
-  }
-
-  /** The exchange is over, or about to be. */
-  private forget(): void {
-    this.exchange = null;
-    if (this.totalDeadline !== null) this.context.wheel.disarm(this.totalDeadline);
-  }
-
-  private drainRequest(): void {
-    if (!this.keepAlive) {
-      this.closeLingering();
-      return;
-    }
-    this.bodySink = DISCARD;
-    this.state = STATE_DRAIN;
-    this.arm(DRAIN_MS);
-    this.proceed();
-  }
-
-  private nextRequest(): void {
-    this.state = STATE_HEAD;
-    this.bodySink = null;
-    this.reading.useShared();
-    if (this.context.isDraining) {
-      // Said before the drain began, the answer did not tell the client to go elsewhere.
-      if (this.context.patienceMs > 0) this.arm(this.context.patienceMs);
-      else {
-        this.close();
-        return;
-      }
-    } else this.arm(this.context.spec.timeouts.idleMs);
-    if (this.held !== null || this.isPaused) this.proceed();
   }
 
   // ── tunnel ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -538,14 +138,14 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
     this.keepAlive = false;
     this.writer.begin(renderSwitchingHead(exchange), BODY_CLOSE, 0);
     this.writer.flush();
-    this.arm(this.context.spec.timeouts.tunnelIdleMs);
+    this.arm(this.timeouts.tunnelIdleMs);
     this.proceed();
   }
 
-  private feedTunnel(chunk: Buffer, start: number, end: number): void {
+  protected feedTunnel(chunk: Buffer, start: number, end: number): void {
     this.tunnelReads++;
     if (this.exchange !== null) this.exchange.requestBytes += end - start;
-    this.arm(this.context.spec.timeouts.tunnelIdleMs);
+    this.arm(this.timeouts.tunnelIdleMs);
     if (!this.tunnel!.write(chunk, start, end, null)) this.pause();
   }
 
@@ -556,9 +156,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
   private tunnelEnded(): void {
     if (++this.tunnelEnds < 2) return;
     if (this.exchange !== null) this.finish(this.exchange);
-    this.state = STATE_LINGER;
-    this.arm(LINGER_MS);
-    this.socket.destroySoon();
+    this.closeSoon();
     this.tunnel?.destroy();
   }
 
@@ -602,7 +200,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
   }
 
   /** The client left, or cannot be served any longer: stops the upstream's work and records the exchange. */
-  private clientGone(failure: Failure): void {
+  protected clientGone(failure: Failure): void {
     const exchange = this.exchange;
     if (exchange === null) {
       if (this.state !== STATE_CLOSED) this.destroy();
@@ -618,7 +216,7 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
     tellOthers();
   }
 
-  private expired(): void {
+  protected expired(): void {
     switch (this.state) {
       case STATE_HEAD:
         if (this.head.isPartial) {
@@ -640,77 +238,5 @@ export class Http1Connection implements Downstream, DownstreamConnection, ReadTa
       default:
         this.reset();
     }
-  }
-
-  private armTotal(ms: number): void {
-    if (ms <= 0 && this.totalDeadline === null) return;
-    this.totalDeadline ??= new Deadline(() => this.totalExpired());
-    this.context.wheel.arm(this.totalDeadline, ms);
-  }
-
-  private totalExpired(): void {
-    if (this.exchange === null || this.state === STATE_TUNNEL) return;
-    if (!this.body.isDone && this.bodySink !== null) {
-      this.failBody(this.exchange, this.bodySink, FAILURES.requestTimeout);
-    } else this.clientGone(FAILURES.clientStalled);
-  }
-
-  drain(): void {
-    if (this.state !== STATE_HEAD || this.head.isPartial) return;
-    if (this.context.patienceMs > 0) this.arm(this.context.patienceMs);
-    else this.close();
-  }
-
-  get hasAsked(): boolean {
-    return this.served > 0;
-  }
-
-  closeIfResting(): boolean {
-    if (this.state !== STATE_HEAD || this.head.isPartial || this.held !== null) return false;
-    if (!this.hasAsked && this.context.wheel.nowMs - this.openedMs < NEWCOMER_MS) return false;
-    this.destroy();
-    return true;
-  }
-
-  private close(): void {
-    if (this.held !== null || this.isPaused) {
-      this.closeLingering();
-      return;
-    }
-    this.state = STATE_LINGER;
-    this.arm(LINGER_MS);
-    this.socket.destroySoon();
-  }
-
-  /**
-   * Ends our side and reads on for a while: closing with unread bytes makes the kernel send a reset, which can take the
-   * answer away from the client before it has read it (RFC 9112 §9.6). Not a number of bytes ends it but time: a client that
-   * reads only when it has written everything gets its answer, too.
-   */
-  private closeLingering(): void {
-    this.state = STATE_LINGER;
-    this.takeHeld();
-    this.reading.useShared();
-    this.lingerUntilMs = this.context.wheel.nowMs + MAX_LINGER_MS;
-    this.arm(LINGER_MS);
-    this.socket.end();
-    this.unpause();
-  }
-
-  /** The client goes on sending what nobody wants; while draining, its time is not prolonged. */
-  private lingerOn(): void {
-    const { nowMs } = this.context.wheel;
-    if (!this.context.isDraining) this.arm(Math.max(1, Math.min(LINGER_MS, this.lingerUntilMs - nowMs)));
-  }
-
-  /** The client is given up: what it has not taken is forgotten at once. */
-  private reset(): void {
-    this.state = STATE_CLOSED;
-    resetSocket(this.socket);
-  }
-
-  destroy(): void {
-    this.state = STATE_CLOSED;
-    this.socket.destroy();
   }
 }

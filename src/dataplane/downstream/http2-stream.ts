@@ -7,14 +7,16 @@
 //   both may go on at once; a response that ends first ends the request as well, with RST_STREAM(NO_ERROR)
 //   extended CONNECT: after a 2xx both are a tunnel
 
-import { randomBytes } from 'node:crypto';
 import { heldMemory } from '../../core/held-memory.ts';
+import type { DownstreamTimeouts } from '../../model/entry-point.ts';
 import { IncomingStream, type StreamOwner } from '../http2/incoming-stream.ts';
 import { CANCEL, INTERNAL_ERROR, NO_ERROR } from '../http2/protocol.ts';
 import type { ReceiveWindow } from '../http2/receive-window.ts';
 import { BODY_LENGTH, BODY_NONE, type BodySink } from '../http/body.ts';
 import { beginExchange, failExchange, leaveExchange, runExchange } from './downstream-exchange.ts';
-import type { ClientInfo, Downstream, Exchange, TunnelEnd } from '../http/exchange.ts';
+import type { Downstream, Exchange } from '../http/exchange.ts';
+import type { ClientInfo } from '../http/client-info.ts';
+import type { TunnelEnd } from '../http/body.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
 import type { HeaderList } from '../http/message/header-list.ts';
 import { writeTrailers } from '../http2/trailers.ts';
@@ -23,7 +25,7 @@ import { respondFailure } from '../http/respond.ts';
 import type { DownstreamContext } from './downstream-connection.ts';
 import { hasNoBody } from '../http/message/status.ts';
 import { WEBSOCKET } from '../http/message/upgrade.ts';
-import { webSocketAccept } from '../http/message/websocket.ts';
+import { addWebSocketKey, webSocketAccept } from '../http/message/websocket.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -76,14 +78,14 @@ export class Http2Stream extends IncomingStream implements Downstream {
     const exchange = this.exchange;
     if (exchange === null) return;
     const { context } = this.owner;
-    const { timeouts } = context.spec;
+    const { timeouts, limits } = context.entryPoint.settings.spec;
     if (refusal !== null) {
       respondFailure(exchange, refusal);
       return;
     }
-    exchange.maxRequestBytes = context.spec.limits.maxBodyBytes;
+    exchange.maxRequestBytes = limits.maxBodyBytes;
     this.armTotal(this.isPeerDone ? timeouts.writeTotalMs : timeouts.readTotalMs);
-    if (exchange.upgrade === WEBSOCKET) this.addWebSocketKey(exchange);
+    if (exchange.upgrade === WEBSOCKET) this.webSocketKey = addWebSocketKey(exchange.requestHeaders);
     runExchange(exchange, context);
   }
 
@@ -97,7 +99,7 @@ export class Http2Stream extends IncomingStream implements Downstream {
     if (!this.countIncoming(bytes)) return false;
     this.receivedBytes += bytes;
     exchange.requestBytes = this.receivedBytes;
-    if (this.tunnel !== null) this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
+    if (this.tunnel !== null) this.arm(this.timeouts.tunnelIdleMs);
     else if (this.sink !== null && this.isTooLarge(exchange)) this.failBody(exchange, FAILURES.bodyTooLarge);
     if (this.isDiscarding) this.credit(bytes);
     else this.take(chunk, start, end);
@@ -107,6 +109,10 @@ export class Http2Stream extends IncomingStream implements Downstream {
   /** Stages may have lowered the limit since the bytes came. */
   private isTooLarge(exchange: Exchange): boolean {
     return exchange.maxRequestBytes > 0 && this.receivedBytes > exchange.maxRequestBytes;
+  }
+
+  private get timeouts(): DownstreamTimeouts {
+    return this.owner.context.entryPoint.settings.spec.timeouts;
   }
 
   protected get hasSink(): boolean {
@@ -131,7 +137,7 @@ export class Http2Stream extends IncomingStream implements Downstream {
   endRequest(trailers: HeaderList | null): boolean {
     if (!this.endIncoming(trailers)) return false;
     this.idleAtMs = NEVER;
-    if (this.tunnel === null) this.armTotal(this.owner.context.spec.timeouts.writeTotalMs);
+    if (this.tunnel === null) this.armTotal(this.timeouts.writeTotalMs);
     this.owner.flushLater(this);
     return true;
   }
@@ -152,7 +158,7 @@ export class Http2Stream extends IncomingStream implements Downstream {
   protected passPause(): void {
     if (this.incoming !== null) this.idleAtMs = NEVER;
     else if (this.tunnel === null) {
-      const { readIdleMs, tunnelIdleMs } = this.owner.context.spec.timeouts;
+      const { readIdleMs, tunnelIdleMs } = this.timeouts;
       // Calls of gRPC stay open without a message for as long as they like, as tunnels do.
       if (this.isSinkReady) this.arm(this.exchange!.traffic === 'grpc' ? tunnelIdleMs : readIdleMs);
       else this.idleAtMs = NEVER;
@@ -228,7 +234,7 @@ export class Http2Stream extends IncomingStream implements Downstream {
     const size = this.countOutgoing(end - start);
     if (size === 0) return true;
     exchange.responseBytes += size;
-    if (this.tunnel !== null) this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
+    if (this.tunnel !== null) this.arm(this.timeouts.tunnelIdleMs);
     if (this.owner.sender.write(this, chunk, start, start + size)) return true;
     if (this.stallAtMs === NEVER) this.armStall();
     if (heldMemory.isOver) this.hurry();
@@ -295,12 +301,6 @@ export class Http2Stream extends IncomingStream implements Downstream {
 
   // ── tunnel ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** RFC 8441 §5: the key is a matter of HTTP/1.1, so it is ours to choose and its answer ours to check. */
-  private addWebSocketKey(exchange: Exchange): void {
-    this.webSocketKey = randomBytes(16).toString('base64');
-    exchange.requestHeaders.appendLine('sec-websocket-key', `Sec-WebSocket-Key: ${this.webSocketKey}\r\n`);
-  }
-
   startTunnel(exchange: Exchange, upstream: TunnelEnd): void {
     const accept = exchange.responseHeaders.get('sec-websocket-accept');
     if (this.webSocketKey !== '' && accept !== webSocketAccept(this.webSocketKey)) {
@@ -314,7 +314,7 @@ export class Http2Stream extends IncomingStream implements Downstream {
     this.isSinkReady = true;
     this.totalAtMs = NEVER;
     writeTunnelHead(this.owner.headers, exchange, this.id, this.lastFrame);
-    this.arm(this.owner.context.spec.timeouts.tunnelIdleMs);
+    this.arm(this.timeouts.tunnelIdleMs);
     this.deliver();
   }
 
@@ -370,7 +370,7 @@ export class Http2Stream extends IncomingStream implements Downstream {
   }
 
   private armStall(): void {
-    const ms = this.owner.context.spec.timeouts.writeIdleMs;
+    const ms = this.timeouts.writeIdleMs;
     if (ms <= 0) return;
     this.hasProgressed = false;
     this.stallAtMs = this.owner.context.wheel.nowMs + ms;

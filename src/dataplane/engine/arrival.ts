@@ -3,7 +3,6 @@
 
 import type net from 'node:net';
 import type tls from 'node:tls';
-import type { TimerWheel } from '../../core/timer-wheel.ts';
 import {
   beginsLikeTls,
   HELLO_MALFORMED,
@@ -11,9 +10,9 @@ import {
   parseClientHello,
   type ClientHello,
 } from '../net/client-hello.ts';
-import type { HostCoverage } from '../match/route-table.ts';
 import { FirstBytes, type FirstBytesReader } from '../net/first-bytes.ts';
-import { ACME_TLS, type Challenges } from './challenges.ts';
+import type { Admitted, ArrivalContext, Arriving } from './arrival-outcome.ts';
+import { ACME_TLS } from './challenges.ts';
 import {
   acceptTls,
   ALERT_DECODE_ERROR,
@@ -24,56 +23,17 @@ import {
   type TlsSession,
 } from '../tls/tls-acceptor.ts';
 import type { TlsStore } from '../tls/tls-store.ts';
-import type { ProxiedAddresses } from '../net/proxy-protocol.ts';
 import { carriedBy } from '../net/reset.ts';
 import { hasReadEnd } from '../net/read-end.ts';
 import { beginsLikeSslRequest, POSTGRES_PROTOCOL, SSL_REQUEST, SSL_REQUEST_ACCEPTED } from '../tcp/postgres.ts';
-import type { TcpFront, TcpRoute } from '../tcp/tcp-front.ts';
+import type { TcpRoute } from '../tcp/tcp-routing.ts';
 
-/** What is known of a connection that has passed the limits. */
-export interface Admitted {
-  readonly ip: string;
-  readonly port: number;
-  /** Of the connection limits. */
-  readonly ticket: number;
-  /** What a PROXY protocol header has said; null without one. */
-  readonly proxied: ProxiedAddresses | null;
-}
+/** What an entry point can speak inside of TLS. */
+const SERVED_PROTOCOLS = new Set(['h2', 'http/1.1']);
 
-/** The entry point as its arrivals see it. */
-export interface ArrivalOwner {
-  readonly name: string;
-  readonly wheel: TimerWheel;
-  readonly tls: TlsStore;
-  readonly challenges: Challenges;
-  /** For the first bytes, and again for the handshake. */
-  readonly handshakeMs: number;
-  /** See DownstreamContext. */
-  readonly patienceMs: number;
-  /** Of an options set's protocols, those that are served. */
-  protocolsOf(offered: readonly string[]): readonly string[];
-  servePlain(arrival: Arrival, socket: net.Socket): void;
-  serveSecure(arrival: Arrival, socket: tls.TLSSocket, session: TlsSession): void;
-  readonly tcp: TcpFront;
-  /** What HTTP routers over TLS say of a host. */
-  coverage(serverName: string): HostCoverage;
-  serveTcp(arrival: Arrival, socket: net.Socket, route: TcpRoute, how: TcpArrival): void;
-  /** It ended before it had a protocol. `reason` as of TlsResult. */
-  arrivalFailed(arrival: Arrival, reason: string): void;
-}
-
-/** How a TCP connection has come about. */
-export interface TcpArrival {
-  readonly serverName: string;
-  /** Null where the router does not end TLS. */
-  readonly session: TlsSession | null;
-  /** It has asked for TLS as PostgreSQL clients do. */
-  readonly startTls: boolean;
-}
-
-export class Arrival implements FirstBytesReader, TlsResult {
+export class Arrival implements Arriving, FirstBytesReader, TlsResult {
   readonly admitted: Admitted;
-  private readonly owner: ArrivalOwner;
+  private readonly context: ArrivalContext;
   private stage: { destroy(): void };
   /** What carries TLS. */
   private carrier: net.Socket | null = null;
@@ -83,10 +43,15 @@ export class Arrival implements FirstBytesReader, TlsResult {
   private route: TcpRoute | null = null;
   private hello: ClientHello | typeof HELLO_PARTIAL | typeof HELLO_MALFORMED | null = null;
 
-  constructor(owner: ArrivalOwner, socket: net.Socket, admitted: Admitted) {
-    this.owner = owner;
+  constructor(context: ArrivalContext, socket: net.Socket, admitted: Admitted) {
+    this.context = context;
     this.admitted = admitted;
-    this.stage = new FirstBytes(socket, owner.wheel, owner.handshakeMs, this);
+    this.stage = new FirstBytes(socket, context.wheel, this.handshakeMs, this);
+  }
+
+  /** For the first bytes, and again for the handshake. */
+  private get handshakeMs(): number {
+    return this.context.entryPoint.settings.spec.timeouts.headerMs;
   }
 
   isEnough(bytes: Buffer): boolean {
@@ -97,11 +62,11 @@ export class Arrival implements FirstBytesReader, TlsResult {
   }
 
   private get mayStartTls(): boolean {
-    return !this.startTls && this.owner.tcp.secure.size > 0;
+    return !this.startTls && this.context.tcp.secure.size > 0;
   }
 
   take(bytes: Buffer, socket: net.Socket): void {
-    const { hello, owner } = this;
+    const { hello, context } = this;
     this.hello = null;
     if (hello === null || hello === HELLO_PARTIAL) {
       this.takePlain(bytes, socket);
@@ -112,10 +77,11 @@ export class Arrival implements FirstBytesReader, TlsResult {
       refuseHello(socket, ALERT_DECODE_ERROR);
       return;
     }
-    const challenge = this.startTls ? null : owner.challenges.choose(hello.serverName, hello.protocols);
+    const challenge = this.startTls ? null : context.challenges.choose(hello.serverName, hello.protocols);
     const route = challenge === null ? this.chooseRoute(hello) : null;
     if (route?.tls?.passthrough === true) {
-      owner.serveTcp(this, socket, route, { serverName: hello.serverName, session: null, startTls: this.startTls });
+      const how = { serverName: hello.serverName, session: null, startTls: this.startTls };
+      context.settled(this, { kind: 'tcp', socket, route, how });
       return;
     }
     if (route === null && this.startTls) {
@@ -149,18 +115,18 @@ export class Arrival implements FirstBytesReader, TlsResult {
             : hello.protocols.length === 0
               ? []
               : route === null
-                ? owner.protocolsOf(choice.options.protocols)
+                ? choice.options.protocols.filter((protocol) => SERVED_PROTOCOLS.has(protocol))
                 : this.tcpProtocols(choice.options.protocols),
-        timeoutMs: owner.handshakeMs,
+        timeoutMs: this.handshakeMs,
       },
-      owner.wheel,
+      context.wheel,
       this,
     );
   }
 
   /** No TLS: a PostgreSQL client that would like it, a TCP router's, or HTTP. */
   private takePlain(bytes: Buffer, socket: net.Socket): void {
-    const { owner } = this;
+    const { context } = this;
     const isRequest = this.mayStartTls && bytes.length >= SSL_REQUEST.length && beginsLikeSslRequest(bytes);
     // Bytes behind the request would be read as if they had come over TLS (CVE-2021-23222).
     if (this.startTls || (isRequest && bytes.length > SSL_REQUEST.length)) {
@@ -172,20 +138,20 @@ export class Arrival implements FirstBytesReader, TlsResult {
       socket.read(SSL_REQUEST.length);
       socket.write(Buffer.from([SSL_REQUEST_ACCEPTED]));
       this.startTls = true;
-      this.stage = new FirstBytes(socket, owner.wheel, owner.handshakeMs, this);
+      this.stage = new FirstBytes(socket, context.wheel, this.handshakeMs, this);
       socket.resume();
       return;
     }
-    const route = owner.tcp.plain.match({ serverName: '', protocols: [], clientIp: this.admitted.ip });
-    if (route === null) owner.servePlain(this, socket);
-    else owner.serveTcp(this, socket, route, { serverName: '', session: null, startTls: false });
+    const route = context.tcp.plain.match({ serverName: '', protocols: [], clientIp: this.admitted.ip });
+    if (route === null) context.settled(this, { kind: 'http1', socket, session: null });
+    else context.settled(this, { kind: 'tcp', socket, route, how: { serverName: '', session: null, startTls: false } });
   }
 
   private chooseRoute({ serverName, protocols }: ClientHello): TcpRoute | null {
-    const { tcp } = this.owner;
+    const { tcp, coverage } = this.context;
     if (tcp.secure.size === 0) return null;
     const connection = { serverName, protocols, clientIp: this.admitted.ip };
-    return this.startTls ? tcp.secure.match(connection) : tcp.chooseSecure(connection, this.owner.coverage(serverName));
+    return this.startTls ? tcp.secure.match(connection) : tcp.chooseSecure(connection, coverage(serverName));
   }
 
   /** What is spoken inside is the server's affair. */
@@ -200,12 +166,12 @@ export class Arrival implements FirstBytesReader, TlsResult {
     route: TcpRoute | null,
     socket: net.Socket,
   ): NonNullable<ReturnType<TlsStore['choose']>> | string {
-    const { tls, name } = this.owner;
+    const { tls, entryPoint } = this.context;
     try {
       const localIp = this.admitted.proxied?.destinationIp ?? socket.localAddress ?? '';
       const choice =
         route === null
-          ? tls.choose(name, hello.serverName, localIp)
+          ? tls.choose(entryPoint.settings.spec.name, hello.serverName, localIp)
           : tls.chooseWith(route.tls?.options ?? '', hello.serverName, localIp);
       return choice ?? 'unknown_name';
     } catch {
@@ -215,11 +181,11 @@ export class Arrival implements FirstBytesReader, TlsResult {
 
   private abandon(socket: net.Socket, reason: string): void {
     this.stage = socket;
-    socket.once('close', () => this.owner.arrivalFailed(this, reason));
+    socket.once('close', () => this.failed(reason));
   }
 
   gone(): void {
-    this.owner.arrivalFailed(this, '');
+    this.failed('');
   }
 
   secured(socket: tls.TLSSocket, session: TlsSession): void {
@@ -231,18 +197,18 @@ export class Arrival implements FirstBytesReader, TlsResult {
       socket.end(() => socket.destroy());
       return;
     }
-    const { route, startTls, owner } = this;
-    if (route === null) owner.serveSecure(this, socket, session);
-    else owner.serveTcp(this, socket, route, { serverName: session.serverName, session, startTls });
+    const { route, startTls, context } = this;
+    if (route !== null) {
+      context.settled(this, { kind: 'tcp', socket, route, how: { serverName: session.serverName, session, startTls } });
+    } else context.settled(this, { kind: session.protocol === 'h2' ? 'http2' : 'http1', socket, session });
   }
 
   failed(reason: string): void {
-    this.owner.arrivalFailed(this, reason);
+    this.context.settled(this, { kind: 'gone', during: 'handshake', reason });
   }
 
-  /** Nothing is owed to a client that has not asked anything; in patience it may. */
   drain(): void {
-    if (this.owner.patienceMs === 0) this.destroy();
+    if (this.context.entryPoint.patienceMs === 0) this.destroy();
   }
 
   destroy(): void {

@@ -1,13 +1,13 @@
 // What TCP connections and UDP sessions leave behind: series of entry point, router and services, and an access log line at the end.
 
 import type { ConnectionRecord } from '../../model/access-record.ts';
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { AccessLog } from '../../observe/access-log.ts';
 import type { ConnectionMetrics, ConnectionSeries } from '../../observe/connection-metrics.ts';
 import type { TcpEnd } from '../tcp/tcp-end.ts';
-import type { TcpObservation, TcpServiceObservation } from '../tcp/tcp-observer.ts';
+import type { TcpObservation, TcpServiceObservation } from '../tcp/tcp-observation.ts';
 import type { UdpEnd } from '../udp/udp-end.ts';
-import type { DropReason, UdpObservation } from '../udp/udp-observer.ts';
+import type { DropReason, UdpObservation } from '../udp/udp-observation.ts';
 
 const NOTHING: TcpServiceObservation = { received: () => {}, sent: () => {} };
 

@@ -21,28 +21,26 @@ import { FailureTrace } from '../upstream/failure-trace.ts';
 import { Resolver } from '../upstream/name/resolver.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
+import { EndpointSets, type StagedEndpointSets } from '../live/endpoint-sets.ts';
+import { buildParts, type LivePart } from '../live/live-part.ts';
+import { runAtOnce, runInSlices } from '../live/slices.ts';
 import { tcpServiceOf } from '../../model/tcp.ts';
 import { tcpInFlight } from '../tcp/tcp-gate.ts';
 import { TcpGeneration } from '../tcp/tcp-generation.ts';
 import { Challenges } from './challenges.ts';
-import { EntryPoints, type EntryPointChanges, type EntryPointRows } from './entry-points.ts';
-import { EntryPointRuntime, type HandshakeFailed, type ProxyHeaderFailed } from './entrypoint-runtime.ts';
-import { Generation } from './generation.ts';
+import { EntryPoints, type EntryPointPlan, type EntryPointRows } from './entry-points.ts';
+import { StreamEntryPoint, type HandshakeFailed, type ProxyHeaderFailed } from './stream-entry-point.ts';
+import { HttpGeneration } from './http-generation.ts';
 import type { Instrument } from './instrument.ts';
 import type { ConnectionInstrument } from './connection-instrument.ts';
 import type { ListedTables } from './shared-tables.ts';
-import { runInSlices } from './slices.ts';
-import { UdpRouting } from '../udp/udp-routing.ts';
-import { UdpEntryPoint } from './udp-entrypoint.ts';
+import { UdpGeneration } from '../udp/udp-generation.ts';
+import { DatagramEntryPoint } from './datagram-entry-point.ts';
 
 export interface EngineOptions {
-  readonly snapshot: Snapshot;
-  /** See WorkerInit. */
-  readonly entryPointRows: EntryPointRows;
   readonly tables: ListedTables;
   /** For middlewares and services; ended with the engine. */
   readonly resources: WorkerResources;
-  readonly rows: EndpointRows;
   readonly workerSlots: number;
   /** Of the sockets of internal services. */
   readonly socketDirectory: string;
@@ -51,7 +49,7 @@ export interface EngineOptions {
   readonly tcpInstrument: ConnectionInstrument;
   readonly udpInstrument: ConnectionInstrument;
   /** Failed requests have ejected a server of a service. */
-  readonly ejected: (service: string, serverUrl: string) => void;
+  readonly ejected: (service: string, endpoint: string) => void;
   /** Servers fail, or answer again. */
   readonly serversFailed: (reports: readonly FailureReport[]) => void;
   /** A stage threw: a defect, worth a log line with its stack. */
@@ -66,31 +64,33 @@ function closeOneOf(places: Iterable<RestingPlace>): boolean {
   return false;
 }
 
+/** What the parts build with. */
+interface BuildContext extends EntryPointPlan {
+  readonly rows: EndpointRows;
+  readonly endpointSets: StagedEndpointSets;
+}
+
 export class Engine {
   readonly entryPoints: EntryPoints;
-  readonly #generation: Generation;
-  readonly #tcpGeneration: TcpGeneration;
-  readonly #udp: UdpRouting;
+  readonly #http: HttpGeneration;
+  readonly #tcp: TcpGeneration;
+  /** In the order in which a delta comes into effect: routers are there before the entry points that lead to them. */
+  readonly #parts: readonly LivePart<BuildContext>[];
   readonly #upstream: UpstreamContext;
   readonly #trace: FailureTrace;
+  readonly #endpointSets = new EndpointSets();
   readonly #resources: WorkerResources;
   readonly #tls: TlsStore;
   readonly #challenges = new Challenges();
-  readonly #initial: Snapshot;
-  readonly #initialRows: EndpointRows;
-  /** What entry points will be when the build that is under way is in force. */
-  #specOf: EntryPointChanges['specOf'];
   #version = 0;
   #digest = '';
 
   constructor(options: EngineOptions) {
     const wheel = new TimerWheel(new SystemClock());
-    const { tables, resources } = options;
+    const { tables, resources, instrument, tcpInstrument, udpInstrument } = options;
     const limits = new ConnectionLimits(tables.of(entryPointCounts), tables.of(addressCounts));
     this.#resources = resources;
     this.#tls = new TlsStore(options.tls);
-    this.#initial = options.snapshot;
-    this.#initialRows = options.rows;
     this.#trace = new FailureTrace(wheel, options.serversFailed);
     this.#upstream = {
       wheel,
@@ -100,51 +100,47 @@ export class Engine {
       workerSlots: options.workerSlots,
       budget: tables.of(connectionBudget),
       table: tables.of(endpointTable),
-      ejected: (service, serverUrl) => {
+      ejected: (service, endpoint) => {
         this.refreshHealth([service]);
-        options.ejected(service, serverUrl);
+        options.ejected(service, endpoint);
       },
       trace: this.#trace,
-      keepOriginHeaders: options.instrument.needsOriginHeaders,
+      keepOriginHeaders: instrument.needsOriginHeaders,
       resting: new Set(),
     };
     // What a server's connection costs to open again is less than what a client's does.
-    descriptors.closeResting = () => closeOneOf(this.#upstream.resting) || closeOneOf(this.entryPoints.tcp.values());
-    this.#udp = new UdpRouting(this.#upstream.resolver, this.#trace, (route, entryPoint) =>
-      options.udpInstrument.observeRoute(route, this.#specOf(entryPoint)),
+    descriptors.closeResting = () =>
+      closeOneOf(this.#upstream.resting) || closeOneOf(this.entryPoints.streams.values());
+    this.#http = new HttpGeneration(this.#upstream, resources, (route, spec) => instrument.observeRoute(route, spec));
+    this.#tcp = new TcpGeneration(this.#upstream, tables.of(tcpInFlight), (route, spec) =>
+      tcpInstrument.observeRoute(route, spec),
     );
-    this.entryPoints = new EntryPoints(Object.values(options.snapshot.entryPoints), options.entryPointRows, {
-      tcp: (spec, row) =>
-        new EntryPointRuntime(spec, {
+    const udp = new UdpGeneration(this.#upstream.resolver, this.#trace, (route, spec) =>
+      udpInstrument.observeRoute(route, spec),
+    );
+    this.entryPoints = new EntryPoints({
+      stream: (spec, row) =>
+        new StreamEntryPoint(spec, {
           wheel,
           limits,
           row,
-          observerOf: (one) => options.instrument.observerOf(one),
+          observerOf: (one) => instrument.observerOf(one),
           tls: this.#tls,
           challenges: this.#challenges,
           handlerFailed: options.handlerFailed,
           handshakeFailed: options.handshakeFailed,
           proxyHeaderFailed: options.proxyHeaderFailed,
         }),
-      udp: (spec, row) =>
-        new UdpEntryPoint(spec, {
+      datagram: (spec, row) =>
+        new DatagramEntryPoint(spec, {
           wheel,
           limits,
           row,
-          routing: this.#udp,
-          dropped: (entryPoint, reason) => options.udpInstrument.dropped(entryPoint, reason),
+          routing: udp,
+          dropped: (entryPoint, reason) => udpInstrument.dropped(entryPoint, reason),
         }),
     });
-    this.#specOf = (entryPoint) => this.entryPoints.unchanged().specOf(entryPoint);
-    this.#generation = new Generation(this.entryPoints.fronts, this.#upstream, resources, (route, entryPoint) =>
-      options.instrument.observeRoute(route, entryPoint),
-    );
-    this.#tcpGeneration = new TcpGeneration(
-      [...this.entryPoints.tcp.values()].map(({ tcp }) => tcp),
-      this.#upstream,
-      tables.of(tcpInFlight),
-      (route, entryPoint) => options.tcpInstrument.observeRoute(route, this.#specOf(entryPoint)),
-    );
+    this.#parts = [this.#http, this.#tcp, this.entryPoints, this.#tls, udp];
   }
 
   get version(): number {
@@ -155,46 +151,35 @@ export class Engine {
     return this.#digest;
   }
 
-  /** Builds everything the snapshot names; before the first connection, so nothing is sliced. */
-  start(): void {
-    const { version, digest, ...changed } = this.#initial;
+  /** Builds everything the snapshot names; before the first connection, so nothing is sliced. `opened` as of EntryPoints.plan. */
+  start({ version, digest, ...changed }: Snapshot, rows: EndpointRows, opened: EntryPointRows): void {
     const delta = { baseVersion: 0, version, digest, changed, removed: {} };
-    const work = this.#build(delta, this.#initialRows, this.entryPoints.unchanged());
-    let step = work.next();
-    while (step.done !== true) step = work.next();
-    step.value();
-    this.#tls.apply(this.#initial);
-    this.#udp.apply(this.#initial);
-    this.#version = version;
-    this.#digest = digest;
-  }
-
-  *#build(delta: SnapshotDelta, rows: EndpointRows, changes: EntryPointChanges): Generator<void, () => void> {
-    this.#specOf = (entryPoint) => changes.specOf(entryPoint);
-    const commit = yield* this.#generation.build(delta, rows, changes.fronts);
-    const commitTcp = yield* this.#tcpGeneration.build(delta, rows, changes.tcpFronts);
-    return () => {
-      commit();
-      commitTcp();
-      changes.commit();
-    };
+    runAtOnce(this.#build(delta, rows, opened))();
   }
 
   /**
-   * Builds the delta between requests and swaps it in. Rejects when it does not follow the present version or cannot be
-   * built; the worker must then be replaced. Calls must not overlap. `opened` as of EntryPoints.plan.
+   * Builds the delta between requests and puts it into effect. Rejects when it does not follow the present version or cannot be
+   * built: everything is as it was then, and the worker, which cannot follow any more, has to be replaced. Calls must not
+   * overlap. `opened` as of EntryPoints.plan.
    */
-  async apply(delta: SnapshotDelta, rows: EndpointRows, opened: EntryPointRows = {}): Promise<void> {
+  async advance(delta: SnapshotDelta, rows: EndpointRows, opened: EntryPointRows = {}): Promise<void> {
     if (delta.baseVersion !== this.#version) {
       throw new Error(`delta for version ${delta.baseVersion} does not fit version ${this.#version}`);
     }
-    const entryPoints = this.entryPoints.plan(delta, opened);
-    const commit = await runInSlices(this.#build(delta, rows, entryPoints));
+    const commit = await runInSlices(this.#build(delta, rows, opened));
     commit();
-    this.#tls.apply(delta.changed, delta.removed);
-    this.#udp.apply(delta.changed, delta.removed);
-    this.#version = delta.version;
-    this.#digest = delta.digest;
+  }
+
+  *#build(delta: SnapshotDelta, rows: EndpointRows, opened: EntryPointRows): Generator<void, () => void> {
+    const endpointSets = this.#endpointSets.stage(delta);
+    const context = { rows, endpointSets, ...this.entryPoints.plan(delta, opened) };
+    const commit = yield* buildParts(this.#parts, delta, context);
+    return () => {
+      endpointSets.commit();
+      commit();
+      this.#version = delta.version;
+      this.#digest = delta.digest;
+    };
   }
 
   /** What certificate authorities are answered with, in place of before. */
@@ -227,8 +212,8 @@ export class Engine {
   refreshHealth(services: readonly string[]): void {
     for (const key of services) {
       const tcp = tcpServiceOf(key);
-      if (tcp === null) this.#generation.services.get(key)?.refresh();
-      else this.#tcpGeneration.refresh(tcp);
+      if (tcp === null) this.#http.refresh(key);
+      else this.#tcp.refresh(tcp);
     }
   }
 

@@ -2,37 +2,30 @@
 // and its connections, which go by the new options from their next request on; one that leaves finishes what is in
 // flight within its grace time, and others do not notice.
 
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { EntryPointRuntime } from './entrypoint-runtime.ts';
-import type { TcpFront } from '../tcp/tcp-front.ts';
-import { NO_TCP_FRONT_CHANGES, type TcpFrontChanges } from '../tcp/tcp-generation.ts';
-import type { HttpFront } from './http-front.ts';
-import type { UdpEntryPoint } from './udp-entrypoint.ts';
+import type { LivePart } from '../live/live-part.ts';
+import type { TcpRoutingChanges } from '../tcp/tcp-generation.ts';
+import type { TcpRouting } from '../tcp/tcp-routing.ts';
+import type { DatagramEntryPoint } from './datagram-entry-point.ts';
+import type { HttpRouting, HttpRoutingChanges } from './http-routing.ts';
+import type { StreamEntryPoint } from './stream-entry-point.ts';
 
-/** What a delta does to the fronts that routes stand on. */
-export interface FrontChanges {
-  readonly added: readonly HttpFront[];
-  readonly removed: ReadonlySet<HttpFront>;
-  /** Of fronts that stay, the specification they are about to have. */
-  readonly changed: ReadonlyMap<HttpFront, EntryPointSpec>;
-}
-
-export const NO_FRONT_CHANGES: FrontChanges = { added: [], removed: new Set(), changed: new Map() };
-
-export interface EntryPointChanges {
-  readonly fronts: FrontChanges;
-  readonly tcpFronts: TcpFrontChanges;
+/** What a delta does to entry points, as all parts of a build need to know it. */
+export interface EntryPointPlan {
+  readonly httpRoutings: HttpRoutingChanges;
+  readonly tcpRoutings: TcpRoutingChanges;
   /** As it will be, of one that will be there. */
-  specOf(name: string): EntryPointSpec;
-  /** Puts the changes into effect, but for listening on sockets that are new. */
-  commit(): void;
+  readonly specOf: (name: string) => EntryPointSpec;
+  readonly fresh: readonly AnyEntryPoint[];
+  readonly staying: readonly EntryPointSpec[];
+  readonly leaving: readonly AnyEntryPoint[];
 }
 
 export interface EntryPointFactory {
   /** `row` is the one of the shared connection table. */
-  tcp(spec: EntryPointSpec, row: number): EntryPointRuntime;
-  udp(spec: EntryPointSpec, row: number): UdpEntryPoint;
+  stream(spec: EntryPointSpec, row: number): StreamEntryPoint;
+  datagram(spec: EntryPointSpec, row: number): DatagramEntryPoint;
 }
 
 /** Rows of the shared connection table by entry point. */
@@ -41,22 +34,17 @@ export type EntryPointRows = Readonly<Record<string, number>>;
 /** A client that asks again and again does so within this time. */
 export const DRAIN_PATIENCE_MS = 2_000;
 
-type AnyEntryPoint = EntryPointRuntime | UdpEntryPoint;
+type AnyEntryPoint = StreamEntryPoint | DatagramEntryPoint;
 
-export class EntryPoints {
-  readonly tcp = new Map<string, EntryPointRuntime>();
-  readonly udp = new Map<string, UdpEntryPoint>();
+export class EntryPoints implements LivePart<EntryPointPlan> {
+  readonly streams = new Map<string, StreamEntryPoint>();
+  readonly datagrams = new Map<string, DatagramEntryPoint>();
   readonly #factory: EntryPointFactory;
   /** Those that are finishing, with the timers that end it. */
   readonly #leaving = new Map<AnyEntryPoint, NodeJS.Timeout>();
 
-  constructor(specs: Iterable<EntryPointSpec>, rows: EntryPointRows, factory: EntryPointFactory) {
+  constructor(factory: EntryPointFactory) {
     this.#factory = factory;
-    for (const spec of specs) this.#add(this.#create(spec, rows));
-  }
-
-  get fronts(): readonly HttpFront[] {
-    return [...this.tcp.values()].flatMap(({ plain, secure }) => [plain, secure]);
   }
 
   /** Accepts or reads on a handle that this worker alone owns. Settles when the kernel listens. */
@@ -66,41 +54,40 @@ export class EntryPoints {
     await entryPoint.listen(handle);
   }
 
-  /** Of a delta that leaves them alone. */
-  unchanged(): EntryPointChanges {
+  /** `opened` are those whose socket is new, with their rows: also one that moved to another address. Changes nothing yet. */
+  plan(delta: SnapshotDelta, opened: EntryPointRows): EntryPointPlan {
+    const changed = Object.values(delta.changed.entryPoints ?? {});
+    const fresh = changed.filter(({ name }) => name in opened).map((spec) => this.#create(spec, opened));
+    const staying = changed.filter(({ name }) => !(name in opened));
+    const gone = [...(delta.removed.entryPoints ?? []), ...fresh.map(({ spec }) => spec.name)];
+    const leaving = gone.flatMap((name) => this.#get(name) ?? []);
     return {
-      fronts: NO_FRONT_CHANGES,
-      tcpFronts: NO_TCP_FRONT_CHANGES,
-      specOf: (name) => this.#get(name)!.spec,
-      commit: () => {},
+      httpRoutings: {
+        added: fresh.flatMap((one) => routingsOf(one)),
+        removed: new Set(leaving.flatMap((one) => routingsOf(one))),
+        changed: new Map(
+          staying.flatMap((spec) => routingsOf(this.#get(spec.name)!).map((routing) => [routing, spec])),
+        ),
+      },
+      tcpRoutings: {
+        added: fresh.flatMap((one) => tcpRoutingsOf(one)),
+        gone: new Set(leaving.flatMap((one) => tcpRoutingsOf(one))),
+        anew: new Set(staying.flatMap(({ name }) => tcpRoutingsOf(this.#get(name)!))),
+      },
+      specOf: (name) => delta.changed.entryPoints?.[name] ?? this.#get(name)!.spec,
+      fresh,
+      staying,
+      leaving,
     };
   }
 
-  /** `opened` are those whose socket is new, with their rows: also one that moved to another address. */
-  plan(delta: SnapshotDelta, opened: EntryPointRows): EntryPointChanges {
-    const changed = Object.values(delta.changed.entryPoints ?? {});
-    const removed = delta.removed.entryPoints ?? [];
-    if (changed.length === 0 && removed.length === 0) return this.unchanged();
-    const fresh = changed.filter(({ name }) => name in opened).map((spec) => this.#create(spec, opened));
-    const staying = changed.filter(({ name }) => !(name in opened));
-    const leaving = [...removed, ...fresh.map(({ spec }) => spec.name)].flatMap((name) => this.#get(name) ?? []);
-    return {
-      fronts: {
-        added: fresh.flatMap((one) => frontsOf(one)),
-        removed: new Set(leaving.flatMap((one) => frontsOf(one))),
-        changed: new Map(staying.flatMap((spec) => frontsOf(this.#get(spec.name)!).map((front) => [front, spec]))),
-      },
-      tcpFronts: {
-        added: fresh.flatMap((one) => tcpFrontsOf(one)),
-        gone: leaving.flatMap((one) => tcpFrontsOf(one)),
-        anew: new Set(staying.flatMap(({ name }) => tcpFrontsOf(this.#get(name)!))),
-      },
-      specOf: (name) => delta.changed.entryPoints?.[name] ?? this.#get(name)!.spec,
-      commit: () => {
-        for (const one of leaving) this.#leave(one);
-        for (const one of fresh) this.#add(one);
-        for (const spec of staying) this.#get(spec.name)!.update(spec);
-      },
+  /** What can be made before is made by the plan. The commit does not listen on sockets that are new. */
+  *build(_delta: SnapshotDelta, { fresh, staying, leaving }: EntryPointPlan): Generator<void, () => void> {
+    yield;
+    return () => {
+      for (const one of leaving) this.#leave(one);
+      for (const one of fresh) this.#add(one);
+      for (const spec of staying) this.#get(spec.name)!.update(spec);
     };
   }
 
@@ -111,7 +98,7 @@ export class EntryPoints {
 
   /** Goes on accepting, and sends every client elsewhere with its answer. */
   leave(patienceMs: number): void {
-    for (const entryPoint of this.tcp.values()) entryPoint.leave(patienceMs);
+    for (const entryPoint of this.streams.values()) entryPoint.leave(patienceMs);
   }
 
   /** Stops accepting and waits for connections to end. */
@@ -126,27 +113,27 @@ export class EntryPoints {
   }
 
   #all(): readonly AnyEntryPoint[] {
-    return [...this.tcp.values(), ...this.udp.values(), ...this.#leaving.keys()];
+    return [...this.streams.values(), ...this.datagrams.values(), ...this.#leaving.keys()];
   }
 
   #get(name: string): AnyEntryPoint | undefined {
-    return this.tcp.get(name) ?? this.udp.get(name);
+    return this.streams.get(name) ?? this.datagrams.get(name);
   }
 
   #create(spec: EntryPointSpec, rows: EntryPointRows): AnyEntryPoint {
     const row = rows[spec.name]!;
-    return spec.address.protocol === 'udp' ? this.#factory.udp(spec, row) : this.#factory.tcp(spec, row);
+    return spec.address.protocol === 'udp' ? this.#factory.datagram(spec, row) : this.#factory.stream(spec, row);
   }
 
   #add(entryPoint: AnyEntryPoint): void {
-    if ('plain' in entryPoint) this.tcp.set(entryPoint.spec.name, entryPoint);
-    else this.udp.set(entryPoint.spec.name, entryPoint);
+    if ('plain' in entryPoint) this.streams.set(entryPoint.spec.name, entryPoint);
+    else this.datagrams.set(entryPoint.spec.name, entryPoint);
   }
 
   #leave(entryPoint: AnyEntryPoint): void {
     const { name, lifeCycle } = entryPoint.spec;
-    this.tcp.delete(name);
-    this.udp.delete(name);
+    this.streams.delete(name);
+    this.datagrams.delete(name);
     const timer = setTimeout(() => this.#end(entryPoint), lifeCycle.graceMs);
     timer.unref();
     this.#leaving.set(entryPoint, timer);
@@ -159,10 +146,10 @@ export class EntryPoints {
   }
 }
 
-function frontsOf(entryPoint: AnyEntryPoint): readonly HttpFront[] {
+function routingsOf(entryPoint: AnyEntryPoint): readonly HttpRouting[] {
   return 'plain' in entryPoint ? [entryPoint.plain, entryPoint.secure] : [];
 }
 
-function tcpFrontsOf(entryPoint: AnyEntryPoint): readonly TcpFront[] {
+function tcpRoutingsOf(entryPoint: AnyEntryPoint): readonly TcpRouting[] {
   return 'plain' in entryPoint ? [entryPoint.tcp] : [];
 }

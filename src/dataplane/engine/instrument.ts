@@ -1,7 +1,7 @@
 // What a finished request leaves behind: metric samples and an access log line. Which ones is decided when a route is
 // compiled; here they are only written.
 
-import type { EntryPointSpec } from '../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import type { ObserveInit } from '../../model/message/sync.ts';
 import type { AccessLog } from '../../observe/access-log.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
+import { runAtOnce } from '../live/slices.ts';
 import { LiveMiddlewares, type SharedContext } from './live-middlewares.ts';
 
 function delta(changed: readonly string[], removed: readonly string[] = []): SnapshotDelta {
@@ -28,9 +29,7 @@ function lab(): Lab {
     live,
     disposed,
     apply(changed, removed) {
-      const one = delta(changed, removed);
-      for (const _ of live.build(one)); // In steps, all of them.
-      live.commit(one);
+      runAtOnce(live.build(delta(changed, removed))).commit();
     },
   };
 }
@@ -40,10 +39,10 @@ test('a middleware ends when it is replaced or taken away, and not before that i
   apply(['a', 'b', 'c']);
   const before = live.get('a');
   expect(disposed).toEqual([]);
-  const change = delta(['a'], ['b']);
-  for (const _ of live.build(change)); // In steps, all of them.
+  const { fresh, commit } = runAtOnce(live.build(delta(['a'], ['b'])));
+  expect(fresh).toEqual(new Set(['a']));
   expect(disposed).toEqual([]);
-  live.commit(change);
+  commit();
   expect(disposed).toEqual(['a 1 timer', 'a 1 socket', 'b 1 timer', 'b 1 socket']);
   expect(live.get('a')).not.toBe(before);
   expect(() => live.get('b')).toThrow('middleware b is not in the snapshot');
@@ -60,4 +59,15 @@ test('what does not change stays the same', () => {
   apply(['a']);
   expect(live.get('b')).toBe(b);
   expect(disposed.filter((one) => one.startsWith('b'))).toEqual([]);
+});
+
+test('one that was made for a change that came to nothing ends, and the one before stays', () => {
+  const { live, disposed, apply } = lab();
+  apply(['a']);
+  const before = live.get('a');
+  runAtOnce(live.build(delta(['a', 'b'])));
+  apply(['c']);
+  expect(disposed).toEqual(['a 2 timer', 'a 2 socket', 'b 1 timer', 'b 1 socket']);
+  expect(live.get('a')).toBe(before);
+  expect(() => live.get('b')).toThrow('middleware b is not in the snapshot');
 });

@@ -6,6 +6,7 @@ import { accessLogBacklog } from '../../observe/access-log-backlog.ts';
 import { addressCounts } from '../net/count/connection-limits.ts';
 import { descriptorTable } from '../net/descriptors.ts';
 import { entryPointCounts } from '../net/count/entry-point-counts.ts';
+import { serviceTable } from '../balance/count/service-table.ts';
 import { tcpInFlight } from '../tcp/tcp-gate.ts';
 import { connectionBudget } from '../upstream/connection-budget.ts';
 import { endpointTable } from '../upstream/endpoint-table.ts';
@@ -17,6 +18,7 @@ export const SHARED_TABLES = [
   descriptorTable,
   endpointTable,
   entryPointCounts,
+  serviceTable,
   tcpInFlight,
 ] as const;
 

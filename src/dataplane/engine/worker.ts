@@ -33,6 +33,7 @@ import { LineLimit } from './line-limit.ts';
 import { Instrument } from './instrument.ts';
 import { ConnectionInstrument } from './connection-instrument.ts';
 import { SHARED_TABLES } from './shared-tables.ts';
+import { messageOf } from '../../core/errors.ts';
 
 const ACCESS_LOG_FLUSH_MS = 100;
 const MAX_FAILURE_LINES_PER_SECOND = 100;
@@ -117,11 +118,8 @@ const resources: WorkerResources = {
     }),
 };
 const engine = new Engine({
-  snapshot: init.snapshot,
-  entryPointRows: init.entryPointRows,
   tables,
   resources,
-  rows: init.rows,
   workerSlots: init.workerSlots,
   socketDirectory: init.socketDirectory,
   tls: init.shared.tls,
@@ -134,7 +132,7 @@ const engine = new Engine({
     init.observe.metrics.enabled ? new ConnectionMetrics(metrics, init.observe.metrics, 'udp') : null,
     accessLog,
   ),
-  ejected: (service, serverUrl) => send({ kind: 'ejected', service, serverUrl }),
+  ejected: (service, endpoint) => send({ kind: 'ejected', service, endpoint }),
   serversFailed: (reports) => send({ kind: 'failures', reports }),
   handlerFailed(exchange, error) {
     const unreported = failureLines.admit(performance.now());
@@ -189,7 +187,7 @@ async function listen(listeners: readonly ListenerInit[], handles: readonly obje
 async function start(): Promise<void> {
   takeNormalPriority();
   for (const update of init.cells) engine.take(update);
-  engine.start();
+  engine.start(init.snapshot, init.rows, init.entryPointRows);
   await listen(init.listeners, await duplicateSockets(init.listeners));
   send({ kind: 'ready', version: engine.version, thread: threadNumber() });
 }
@@ -202,12 +200,12 @@ async function apply(delta: SnapshotDelta, rows: EndpointRows, sockets: NewSocke
   try {
     // While the main thread waits for the answer, their descriptors are what they were.
     const handles = await duplicateSockets(sockets.listeners);
-    await engine.apply(delta, rows, sockets.rows);
+    await engine.advance(delta, rows, sockets.rows);
     await listen(sockets.listeners, handles).catch(listenFailed);
     await engine.entryPoints.doorsClosed();
     send({ kind: 'ack', version: delta.version, digest: delta.digest, buildMs: performance.now() - begin });
   } catch (error) {
-    send({ kind: 'nack', version: delta.version, reason: error instanceof Error ? error.message : String(error) });
+    send({ kind: 'nack', version: delta.version, reason: messageOf(error) });
   }
 }
 

@@ -42,3 +42,19 @@ export const BODY_CHUNKED = 2;
 /** Responses only: the body ends with the connection. */
 export const BODY_CLOSE = 3;
 export type BodyFraming = 0 | 1 | 2 | 3;
+
+/** Changes the body of a request on its way to the server, or looks at it. */
+export interface RequestFilter {
+  /** The sink that the client's bytes go to; what comes of them goes to `sink`. Called again when another server takes over. */
+  into(sink: BodySink): BodySink;
+}
+
+/** The upstream half of a tunnel. */
+export interface TunnelEnd {
+  /** False asks for a pause, until the client has room again. */
+  write(chunk: Buffer, start: number, end: number, owner: null): boolean;
+  /** The other side sent FIN: pass it on. */
+  finish(): void;
+  destroy(): void;
+  resume(): void;
+}

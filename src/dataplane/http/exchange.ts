@@ -5,12 +5,20 @@
 import { performance } from 'node:perf_hooks';
 import type { AccessRecord } from '../../model/access-record.ts';
 import { Attempt } from './attempt.ts';
-import { BODY_NONE, type BodyFraming, type BodySink, type BodySource } from './body.ts';
-import type { ClientBonds } from './client-bonds.ts';
+import {
+  BODY_NONE,
+  type BodyFraming,
+  type BodySink,
+  type BodySource,
+  type RequestFilter,
+  type TunnelEnd,
+} from './body.ts';
+import type { ClientIdentity, ClientInfo } from './client-info.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import { added, NO_HOOKS } from './hook-list.ts';
 import type { Failure } from './failure.ts';
 import { HeaderList } from './message/header-list.ts';
 import { KeptBody } from './kept-body.ts';
-import type { TlsSession } from '../tls/tls-acceptor.ts';
 
 /** One stage of the request path. It returns a promise only when it truly waits. */
 export type Handler = (exchange: Exchange) => void | Promise<void>;
@@ -66,38 +74,9 @@ export interface Downstream extends ResponseSink {
   handlerFailed(exchange: Exchange, error: unknown): void;
 }
 
-/** The upstream half of a tunnel. */
-export interface TunnelEnd {
-  /** False asks for a pause, until `Downstream.resumeTunnel`. */
-  write(chunk: Buffer, start: number, end: number, owner: null): boolean;
-  /** The other side sent FIN: pass it on. */
-  finish(): void;
-  destroy(): void;
-  resume(): void;
-}
-
-/** Changes the body of a request on its way to the server, or looks at it. */
-export interface RequestFilter {
-  /** The sink that the client's bytes go to; what comes of them goes to `sink`. Called again when another server takes over. */
-  into(sink: BodySink): BodySink;
-}
-
 export interface ExchangeObserver {
   /** The exchange is over, for better or worse; called exactly once. */
   finished(exchange: Exchange): void;
-}
-
-/** The client's side of the connection, shared by all its exchanges. */
-export interface ClientInfo {
-  readonly ip: string;
-  readonly port: number;
-  readonly scheme: 'http' | 'https';
-  /** Null for a connection without TLS. */
-  readonly tls: TlsSession | null;
-  /** Its X-Forwarded-* may be believed. */
-  readonly isTrusted: boolean;
-  /** Connections to servers that are this one's alone; null for none so far. */
-  bonds: ClientBonds | null;
 }
 
 /** Who picks a server for a try and sends it there: a load balancer. */
@@ -106,15 +85,7 @@ export interface AttemptSender {
   sendAttempt(exchange: Exchange): void;
 }
 
-const NO_HOOKS: readonly never[] = [];
-
-function added<H>(hooks: readonly H[], hook: H): readonly H[] {
-  if (hooks === NO_HOOKS) return [hook];
-  (hooks as H[]).push(hook); // Made here, and nobody else's.
-  return hooks;
-}
-
-export class Exchange implements AccessRecord {
+export class Exchange extends ExchangeRecord implements AccessRecord {
   readonly downstream: Downstream;
   readonly client: ClientInfo;
 
@@ -170,8 +141,11 @@ export class Exchange implements AccessRecord {
   serviceName = '';
   serviceUrl = '';
   serviceAddr = '';
-  clientUser = '';
+  /** Who asks: by the connection's certificate, or as an authenticating middleware has found; null while nobody knows. */
+  identity: ClientIdentity | null;
   observer: ExchangeObserver | null = null;
+  /** Services that the request has entered; null for none. */
+  counted: ExchangeObserver | null = null;
   /** What the observer chose for this route; it alone knows the type. */
   observed: unknown = null;
 
@@ -224,8 +198,10 @@ export class Exchange implements AccessRecord {
   private stageHooks = 0;
 
   constructor(downstream: Downstream, client: ClientInfo) {
+    super();
     this.downstream = downstream;
     this.client = client;
+    this.identity = client.identity;
     this.responseSink = downstream;
   }
 
@@ -267,17 +243,13 @@ export class Exchange implements AccessRecord {
 
   // ── attempts ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  get retryAttempts(): number {
-    return Math.max(0, this.attempt.number - 1);
-  }
-
   onAttempt(hook: AttemptHook): void {
     this.attemptHooks = added(this.attemptHooks, hook);
   }
 
   /**
-   * In the order of registration: the stage next to the client first. False when one threw, which is answered: a failed attempt is
-   * followed by the next one inside the read callback of a connection that others may share.
+   * In the order of registration: the stage next to the client first. False when one threw, which is answered, since others may share
+   * the connection whose read callback this is in.
    */
   runAttemptHooks(): boolean {
     try {
@@ -404,6 +376,7 @@ export class Exchange implements AccessRecord {
         this.downstream.handlerFailed(this, error);
       }
     }
+    if (this.counted !== null) this.counted.finished(this);
     this.observer?.finished(this);
   }
 
@@ -419,37 +392,5 @@ export class Exchange implements AccessRecord {
   dropFilters(): void {
     this.lastFilter = null;
     this.responseSink = this.downstream;
-  }
-
-  get clientIp(): string {
-    return this.client.ip;
-  }
-  get clientPort(): number {
-    return this.client.port;
-  }
-  get scheme(): 'http' | 'https' {
-    return this.client.scheme;
-  }
-  get tlsVersion(): string {
-    return this.client.tls === null ? '' : this.client.tls.version;
-  }
-  get tlsCipher(): string {
-    return this.client.tls === null ? '' : this.client.tls.cipher;
-  }
-  get tlsClientSubject(): string {
-    return this.client.tls === null ? '' : this.client.tls.clientSubject;
-  }
-  get protocol(): string {
-    if (this.majorVersion === 2) return 'HTTP/2.0';
-    return this.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
-  }
-  get durationMs(): number {
-    return this.endMs - this.startMs;
-  }
-  get originDurationMs(): number {
-    return this.originStartMs === 0 ? 0 : (this.originEndMs || this.endMs) - this.originStartMs;
-  }
-  get responseFlag(): string {
-    return this.failure === null ? '' : this.failure.flag;
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import fc from 'fast-check';
-import type { PathPolicy } from '../../model/entrypoint.ts';
+import type { PathPolicy } from '../../model/entry-point.ts';
 import { normalisePath, normaliseQuery, type NormalPath } from './request-target.ts';
 
 const ALLOW: PathPolicy = {
@@ -9,7 +9,6 @@ const ALLOW: PathPolicy = {
   allowEncoded: {
     slash: true,
     backSlash: true,
-    nullCharacter: true,
     semicolon: true,
     percent: true,
     questionMark: true,

@@ -4,7 +4,7 @@
 // another path - a backslash, an encoded dot segment behind an encoded slash, `..;` - is refused. A query goes on as it came
 // (RFC 9110 §7.7): what signs or compares it sees bytes.
 
-import type { PathPolicy } from '../../model/entrypoint.ts';
+import type { PathPolicy } from '../../model/entry-point.ts';
 import type { Exchange } from './exchange.ts';
 import { FAILURES, type Failure } from './failure.ts';
 

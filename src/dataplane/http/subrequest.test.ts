@@ -80,7 +80,15 @@ test('a cancelled one stops its server, and says nothing more', () => {
 });
 
 test('it speaks for the client of another exchange, as far as routers and stages know of that one', () => {
-  const client = { ip: '10.0.0.1', port: 7, scheme: 'https', tls: null, isTrusted: false, bonds: null } as const;
+  const client = {
+    ip: '10.0.0.1',
+    port: 7,
+    scheme: 'https',
+    tls: null,
+    isTrusted: false,
+    bonds: null,
+    identity: null,
+  } as const;
   const like = new Exchange({} as Downstream, client); // Nothing is sent to it.
   Object.assign(like, { host: 'a', authority: 'a:8', entryPointName: 'web', routerName: 'r', hasForwarded: true });
   const { exchange } = new Subrequest(like, { method: 'GET', target: '/' }, taker);

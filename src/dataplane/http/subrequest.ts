@@ -3,11 +3,12 @@
 
 import { performance } from 'node:perf_hooks';
 import { BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } from './body.ts';
-import { Exchange, type ClientInfo, type Downstream, type ResponseSink } from './exchange.ts';
+import { Exchange, type Downstream, type ResponseSink } from './exchange.ts';
+import type { ClientInfo } from './client-info.ts';
 import { FAILURES, type Failure } from './failure.ts';
 
 /** On behalf of no client. */
-const NOBODY: ClientInfo = { ip: '', port: 0, scheme: 'http', tls: null, isTrusted: true, bonds: null };
+const NOBODY: ClientInfo = { ip: '', port: 0, scheme: 'http', tls: null, isTrusted: true, bonds: null, identity: null };
 
 export interface SubrequestInit {
   readonly method: string;
@@ -19,6 +20,8 @@ export interface SubrequestInit {
 
 /** Gets the answer: its head, its body, and one of `end` and `abort`. Nothing after `cancel`. */
 export interface Taker extends ResponseSink {
+  /** An interim answer has come, which is passed on to nobody. */
+  interim?(): void;
   /** A stage in front of the service threw: a defect. The answer follows. */
   handlerFailed(error: unknown): void;
 }
@@ -50,6 +53,7 @@ export class Subrequest implements Downstream, BodySource {
       exchange.appendForwardedFor = false;
       return;
     }
+    exchange.identity = like.identity;
     exchange.host = like.host;
     exchange.authority = like.authority;
     exchange.entryPointName = like.entryPointName;
@@ -125,7 +129,9 @@ export class Subrequest implements Downstream, BodySource {
   }
 
   resumeBody(): void {}
-  sendInformational(): void {}
+  sendInformational(): void {
+    this.taker.interim?.();
+  }
   /** Nobody has asked for another protocol. */
   startTunnel(exchange: Exchange): void {
     exchange.dropSource();

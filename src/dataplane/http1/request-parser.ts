@@ -2,7 +2,7 @@
 // the same way. Anything ambiguous is a failure; nothing is repaired. The head comes as one latin1 string, since V8 finds
 // a delimiter in a string faster than JavaScript finds it in bytes: bench/micro/http1-parser.mjs.
 
-import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
+import type { DownstreamLimits, EntryPointSpec } from '../../model/entry-point.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';
@@ -24,14 +24,14 @@ import { canonicalHost } from '../http/message/host.ts';
 import { refuseMethod } from '../http/message/request-method.ts';
 import { type NormalPath, setOriginForm } from '../http/request-target.ts';
 import { passableUpgrade, WEBSOCKET } from '../http/message/upgrade.ts';
+import { DECIMAL } from '../http/message/grammar.ts';
 
 /** What the connection does after this request. */
-export const KEEP_ALIVE_DEFAULT = 0;
+const KEEP_ALIVE_DEFAULT = 0;
 export const KEEP_ALIVE_CLOSE = 1;
 export const KEEP_ALIVE_REQUESTED = 2;
 
 const ABSOLUTE_FORM = /^(https?):\/\/([^/?#]*)([/?].*)?$/i;
-const DECIMAL = /^[0-9]{1,16}$/;
 
 export class Http1RequestParser {
   /** One of KEEP_ALIVE_*, of the head parsed last. */

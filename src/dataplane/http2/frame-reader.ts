@@ -54,7 +54,7 @@ export interface FrameHandler {
   onUnknownFrame(): number;
 }
 
-export function readUint31(bytes: Buffer, at: number): number {
+function readUint31(bytes: Buffer, at: number): number {
   return ((bytes[at]! & 0x7f) << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
 }
 

@@ -13,7 +13,15 @@ import { HeaderBlockWriter } from './header-block-writer.ts';
 import { HpackEncoder } from './hpack/hpack-encoder.ts';
 import { IncomingStream, type StreamOwner } from './incoming-stream.ts';
 
-const CLIENT = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+const CLIENT = {
+  ip: '127.0.0.1',
+  port: 1,
+  scheme: 'http',
+  tls: null,
+  isTrusted: false,
+  bonds: null,
+  identity: null,
+} as const;
 
 class LabStream extends IncomingStream {
   readonly owner: StreamOwner<LabStream>;

@@ -2,7 +2,7 @@
 // to an HTTP/1.1 server behind is refused here. Two kinds of refusal: a malformed request resets its stream, since the peer
 // breaks the protocol; one that is merely unacceptable gets an answer.
 
-import type { DownstreamLimits, EntryPointSpec } from '../../model/entrypoint.ts';
+import type { DownstreamLimits, EntryPointSpec } from '../../model/entry-point.ts';
 import {
   type Field,
   FIELD_AUTHORITY,
@@ -30,8 +30,8 @@ import { canonicalHost } from '../http/message/host.ts';
 import { refuseMethod } from '../http/message/request-method.ts';
 import { type NormalPath, setOriginForm } from '../http/request-target.ts';
 import { passableUpgrade, WEBSOCKET } from '../http/message/upgrade.ts';
+import { DECIMAL } from '../http/message/grammar.ts';
 
-const DECIMAL = /^[0-9]{1,16}$/;
 /** Beside the numbers of header-names.ts. */
 const TAG_COOKIE = 100;
 /** Generated for the server behind; a client of HTTP/2 has no use for them (RFC 8441 §5). */

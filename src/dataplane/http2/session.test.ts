@@ -113,7 +113,7 @@ class LabSession extends Http2Session<LabStream> {
     this.dataStream = this.streams.get(streamId) ?? null;
     return NO_ERROR;
   }
-  onPriority(): number {
+  override onPriority(): number {
     return this.chargeControl(1);
   }
   onReset(): number {

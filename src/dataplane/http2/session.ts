@@ -1,6 +1,6 @@
 // What a connection of HTTP/2 is on either side, RFC 9113: its two header compressions, settings, windows, and what the peer
 // may cost. It answers what concerns the connection alone; who opens streams, what frames mean to them, how long anything may
-// take and how it all ends is the side's, which extends it: downstream/http2-connection.ts and upstream/http2-connection.ts.
+// take and how it all ends is the side's, which extends it: downstream/http2-connection.ts and upstream/connection/http2-connection.ts.
 //
 //   OPENING ──the peer has introduced itself──▶ OPEN ──▶ LEAVING (streams finish) ──▶ OVER (last words are on their way)
 //      └───────────────────────────────────────────┴──connection error──▶ GOAWAY ──▶ OVER
@@ -99,7 +99,6 @@ export abstract class Http2Session<Stream extends IncomingStream> implements Fra
     dependsOn: number,
   ): number;
   abstract onDataFrame(streamId: number, length: number): number;
-  abstract onPriority(streamId: number, dependsOn: number): number;
   abstract onReset(streamId: number, code: number): number;
   abstract onGoaway(lastStreamId: number): number;
 
@@ -189,6 +188,11 @@ export abstract class Http2Session<Stream extends IncomingStream> implements Fra
   onPing(isAck: boolean, payload: Buffer, start: number): number {
     if (isAck) this.pingAnswered(payload, start);
     else this.output.ping(true, payload, start);
+    return this.chargeControl(1);
+  }
+
+  /** Priorities have no effect here (RFC 9113 §5.3.2). */
+  onPriority(_streamId: number, _dependsOn: number): number {
     return this.chargeControl(1);
   }
 

@@ -37,14 +37,23 @@ export function isSamePlace<T>(a: Candidate<T>, b: Candidate<T>): boolean {
 }
 
 /** What has a place in the order. */
+export interface Placed {
+  readonly name: string;
+  readonly priority: number;
+  readonly providerRank: number;
+}
+
 export interface Ranked {
-  readonly entry: { readonly name: string; readonly priority: number; readonly providerRank: number };
+  readonly entry: Placed;
 }
 
 /** Negative when `a` is asked before `b`. */
 export function compareCandidates(a: Ranked, b: Ranked): number {
-  const first = a.entry;
-  const second = b.entry;
+  return comparePlaced(a.entry, b.entry);
+}
+
+/** The order in which routers are asked, for whoever has them in another form. */
+export function comparePlaced(first: Placed, second: Placed): number {
   if (first.priority !== second.priority) return second.priority - first.priority;
   if (first.providerRank !== second.providerRank) return first.providerRank - second.providerRank;
   return first.name < second.name ? -1 : first.name > second.name ? 1 : 0;

@@ -4,6 +4,7 @@ import { domainToASCII } from 'node:url';
 import { formatIp, IpSet, parseIp, parseNetwork } from '../../core/ip.ts';
 import { compilePattern, patternError } from './pattern.ts';
 import { queryOf, type QueryParams } from './query.ts';
+import { TOKEN } from '../http/message/grammar.ts';
 
 /** What rules look at. The data plane's Exchange has this shape. */
 export interface MatchRequest {
@@ -112,8 +113,6 @@ export function checkPattern(index: number): (args: readonly string[]) => string
   };
 }
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-
 function checkHeaderName([name = '']: readonly string[]): string | null {
   return TOKEN.test(name) ? null : `"${name}" cannot be the name of a header`;
 }
@@ -131,7 +130,7 @@ function checkQuery(matcher: string, index: number): (args: readonly string[]) =
 }
 
 /** Host of a rule in the form requests have it: lower case, no trailing dot, IPv6 in brackets and its shortest form. */
-export function canonicalRuleHost(host: string): string {
+function canonicalRuleHost(host: string): string {
   const lower = host.toLowerCase();
   // With a port, or with a scheme, it is the host of no request.
   if (/^[^[\]:]*:[^:]*$/.test(lower)) return lower;

@@ -3,6 +3,7 @@
 
 import { RE2JS } from 're2js';
 import { isPlainPattern, toNativePattern, toNativePrefix } from './native-pattern.ts';
+import { messageOf } from '../../core/errors.ts';
 
 export type TextTest = (text: string) => boolean;
 
@@ -17,7 +18,7 @@ export function patternError(pattern: string): string | null {
     RE2JS.compile(pattern);
     return null;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const hint = /\(\?<?[=!]/.test(pattern)
       ? '; RE2 has no look-around'
       : /\\[1-9]/.test(pattern)

@@ -100,7 +100,7 @@ export class RouteTable<T> {
  */
 export function* buildRouteTable<T>(
   previous: RouteTable<T> | null,
-  entries: ReadonlyMap<string, RouteEntry<T>>,
+  entries: Pick<ReadonlyMap<string, RouteEntry<T>>, 'has' | 'get'> & { values(): Iterable<RouteEntry<T>> },
   changedNames: Iterable<string>,
   removedNames: Iterable<string>,
 ): Generator<void, RouteTable<T>> {

@@ -100,7 +100,7 @@ function firstOf<T>(
 }
 
 /** Compiles the entry's rule. */
-export function prepareTcpCandidate<T>(entry: TcpRouteEntry<T>): Candidate<T> {
+function prepareTcpCandidate<T>(entry: TcpRouteEntry<T>): Candidate<T> {
   return { entry, terms: [...new Set(termsOf(entry.rule))], predicate: compileTcpRule(entry.rule) };
 }
 

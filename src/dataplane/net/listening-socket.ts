@@ -9,7 +9,7 @@ import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
 import { SignalboxError } from '../../core/errors.ts';
-import type { ListenAddress } from '../../model/entrypoint.ts';
+import type { ListenAddress } from '../../model/entry-point.ts';
 import { bindDatagrams } from './datagram-handle.ts';
 
 /** The part of Node's TCP and UDP handles that is used; the same in Node 20, 24 and 26. */

@@ -7,15 +7,16 @@
 import type net from 'node:net';
 import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
+import type { EntryPointState } from '../downstream/entry-point-state.ts';
 import { Reading } from '../net/fixed-read.ts';
 import { renderProxyHeader, type ProxiedAddresses } from '../net/proxy-protocol.ts';
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 import { TcpDial } from './tcp-dial.ts';
 import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
-import type { TcpRoute } from './tcp-front.ts';
+import type { TcpRoute } from './tcp-routing.ts';
 import { TcpLeg } from './tcp-leg.ts';
-import type { TcpServiceObservation } from './tcp-observer.ts';
+import type { TcpServiceObservation } from './tcp-observation.ts';
 
 /** Servers that are tried before the client is given up. */
 const MAX_SERVERS = 5;
@@ -39,16 +40,15 @@ export interface TcpClient {
   readonly ticket: number;
 }
 
-export interface TcpOwner {
-  readonly name: string;
+/** The entry point as its TCP connections see it. */
+export interface TcpConnectionContext {
+  readonly entryPoint: EntryPointState;
   readonly wheel: TimerWheel;
-  /** Longest time without a byte in either direction; 0 is off. */
-  readonly tunnelIdleMs: number;
-  tcpClosed(connection: TcpConnection, ticket: number): void;
+  readonly closed: (connection: TcpConnection) => void;
 }
 
 export class TcpConnection {
-  private readonly owner: TcpOwner;
+  private readonly context: TcpConnectionContext;
   private readonly route: TcpRoute;
   private readonly client: TcpClient;
   private readonly deadline: Deadline;
@@ -69,16 +69,21 @@ export class TcpConnection {
   private hasFinished = false;
 
   /** `socket` may have bytes to read; nothing is read before a server is connected. */
-  constructor(owner: TcpOwner, socket: net.Socket, client: TcpClient, route: TcpRoute) {
-    this.owner = owner;
+  constructor(context: TcpConnectionContext, socket: net.Socket, client: TcpClient, route: TcpRoute) {
+    this.context = context;
     this.client = client;
     this.route = route;
     this.deadline = new Deadline(() => this.expired());
-    this.patienceMs = owner.tunnelIdleMs;
+    this.patienceMs = context.entryPoint.settings.spec.timeouts.tunnelIdleMs;
     socket.pause();
     socket.setKeepAlive(true, CLIENT_KEEP_ALIVE_MS);
     this.downstream = new TcpLeg(this, socket, new Reading(), client.session !== null, false);
     this.downstream.pause();
+  }
+
+  /** Of the connection limits. */
+  get ticket(): number {
+    return this.client.ticket;
   }
 
   start(): void {
@@ -231,7 +236,7 @@ export class TcpConnection {
   }
 
   private touch(): void {
-    this.owner.wheel.arm(this.deadline, this.patienceMs);
+    this.context.wheel.arm(this.deadline, this.patienceMs);
   }
 
   private expired(): void {
@@ -262,15 +267,15 @@ export class TcpConnection {
     if (this.hasFinished) return;
     this.hasFinished = true;
     this.takePending();
-    const { owner, client, route, endpoint } = this;
-    owner.wheel.remove(this.deadline);
+    const { context, client, route, endpoint } = this;
+    context.wheel.remove(this.deadline);
     if (this.upstream !== null) endpoint?.closed();
     for (const [index, ticket] of this.tickets.entries()) route.gates[index]!.leave(ticket);
     route.observation.finished({
       protocol: 'TCP',
       startWallMs: this.startWallMs,
       durationMs: performance.now() - this.startMs,
-      entryPointName: owner.name,
+      entryPointName: context.entryPoint.settings.spec.name,
       routerName: route.name,
       serviceName: endpoint?.service ?? route.service?.name ?? '',
       serviceUrl: endpoint?.server.url ?? '',
@@ -285,7 +290,7 @@ export class TcpConnection {
       sentBytes: this.upstream?.bytesRead ?? 0,
       responseFlag: this.cause?.flag ?? '',
     });
-    owner.tcpClosed(this, client.ticket);
+    context.closed(this);
   }
 
   private abort(cause: TcpEnd): void {

@@ -10,12 +10,13 @@ import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { descriptors, isOwnFault } from '../net/descriptors.ts';
 import { connectFixed, KEEP_ALIVE_MS, readPlainly, Reading, type ReadTarget } from '../net/fixed-read.ts';
 import { isUntrusted, pinProblem } from '../tls/upstream-tls.ts';
-import { AddressRace, type AddressTry, type RaceOwner } from '../upstream/address-race.ts';
-import { reasonOf } from '../upstream/dial-reason.ts';
+import { AddressRace, type AddressTry, type RaceOwner } from '../upstream/dial/address-race.ts';
+import { reasonOf } from '../upstream/dial/dial-reason.ts';
 import type { Address } from '../upstream/name/address.ts';
 import { SSL_REQUEST, SSL_REQUEST_ACCEPTED } from './postgres.ts';
 import { TCP_ENDS, type TcpEnd } from './tcp-end.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
+import { messageOf } from '../../core/errors.ts';
 
 const STATE_CONNECT = 0;
 const STATE_ASK = 1;
@@ -96,10 +97,7 @@ export class TcpDial implements RaceOwner {
         const { ALPNProtocols: _, ...options } = endpoint.context.tls.optionsFor(spec, endpoint.server.host, []);
         this.secure = options;
       } catch (error) {
-        this.fail(
-          TCP_ENDS.upstreamTls,
-          `TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        this.fail(TCP_ENDS.upstreamTls, `TLS cannot be used: ${messageOf(error)}`);
         return;
       }
     }

@@ -3,7 +3,7 @@
 import type { TcpServerSpec, TcpTransportSpec } from '../../model/tcp.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { UpstreamTls } from '../tls/upstream-tls.ts';
-import { AddressOrder } from '../upstream/address-order.ts';
+import { AddressOrder } from '../upstream/dial/address-order.ts';
 import type { UpstreamSession } from '../upstream/connection-owner.ts';
 import type { EndpointTable } from '../upstream/endpoint-table.ts';
 import type { FailureTrace, TracedServer } from '../upstream/failure-trace.ts';

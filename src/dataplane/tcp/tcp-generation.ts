@@ -1,45 +1,65 @@
-// The live TCP objects of a worker, and what a delta does to them: as engine/generation.ts does for HTTP.
+// The live TCP objects of a worker, and what a delta does to them.
 
+import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/message/sync.ts';
-import { tcpServiceKey, type TcpMiddlewareSpec, type TcpRouteSpec } from '../../model/tcp.ts';
+import { tcpServiceKey, type TcpMiddlewareSpec, type TcpRouteSpec, type TcpServiceSpec } from '../../model/tcp.ts';
+import { LiveServices } from '../balance/live-services.ts';
+import type { StagedEndpointSets } from '../live/endpoint-sets.ts';
+import type { LivePart } from '../live/live-part.ts';
+import { OBJECTS_PER_STEP } from '../live/slices.ts';
+import { StagedMap } from '../live/staged-map.ts';
 import { parseRule } from '../match/rule.ts';
 import { isTcpCatchAll, TCP_RULES } from '../match/tcp-matcher.ts';
 import { buildTcpRouteTable, TcpRouteTable, type TcpRouteEntry } from '../match/tcp-route-table.ts';
 import type { KeyedCounts } from '../net/count/keyed-counts.ts';
 import type { TcpContext } from './tcp-endpoint.ts';
-import type { TcpFront, TcpRoute } from './tcp-front.ts';
+import type { TcpRouting, TcpRoute } from './tcp-routing.ts';
 import { createTcpGate, type TcpGate } from './tcp-gate.ts';
-import type { TcpObservation } from './tcp-observer.ts';
+import type { TcpObservation } from './tcp-observation.ts';
 import { TcpService, type TcpServiceSurroundings } from './tcp-service.ts';
 
-/** How often a build may be interrupted: this many objects are well under a slice. */
-const OBJECTS_PER_STEP = 20;
-
-/** What a delta does to the fronts that routers stand on. */
-export interface TcpFrontChanges {
-  readonly added: Iterable<TcpFront>;
-  readonly gone: Iterable<TcpFront>;
-  readonly anew: ReadonlySet<TcpFront>;
+/** What a delta does to the routings of entry points. */
+export interface TcpRoutingChanges {
+  readonly added: Iterable<TcpRouting>;
+  readonly gone: ReadonlySet<TcpRouting>;
+  /** They report in other ways from now on. */
+  readonly anew: ReadonlySet<TcpRouting>;
 }
 
-export const NO_TCP_FRONT_CHANGES: TcpFrontChanges = { added: [], gone: [], anew: new Set() };
+/** What a delta comes with. */
+export interface TcpBuildContext {
+  readonly rows: EndpointRows;
+  readonly endpointSets: StagedEndpointSets;
+  readonly tcpRoutings: TcpRoutingChanges;
+  /** An entry point as it will be. */
+  readonly specOf: (entryPoint: string) => EntryPointSpec;
+}
 
 /** Chooses what a router reports on an entry point. */
-export type ObserveTcpRoute = (spec: TcpRouteSpec, entryPoint: string) => TcpObservation;
+export type ObserveTcpRoute = (spec: TcpRouteSpec, entryPoint: EntryPointSpec) => TcpObservation;
 
-export class TcpGeneration {
-  readonly #fronts: Set<TcpFront>;
-  readonly #surroundings: TcpServiceSurroundings;
+/** Objects as they are about to be. */
+interface Staged {
+  readonly specs: StagedMap<string, TcpRouteSpec>;
+  readonly gates: StagedMap<string, TcpGate>;
+}
+
+export class TcpGeneration implements LivePart<TcpBuildContext> {
+  readonly #routings = new Set<TcpRouting>();
   readonly #inFlight: KeyedCounts;
   readonly #observe: ObserveTcpRoute;
-  readonly #services = new Map<string, TcpService>();
+  readonly #services: LiveServices<'tcp', TcpServiceSpec, TcpService>;
   readonly #gates = new Map<string, TcpGate>();
   readonly #specs = new Map<string, TcpRouteSpec>();
 
-  constructor(fronts: Iterable<TcpFront>, context: TcpContext, inFlight: KeyedCounts, observe: ObserveTcpRoute) {
-    this.#fronts = new Set(fronts);
-    this.#surroundings = { context, service: (name) => this.#services.get(name) };
+  constructor(context: TcpContext, inFlight: KeyedCounts, observe: ObserveTcpRoute) {
+    const surroundings: TcpServiceSurroundings = { context, service: (name) => this.#services.find(name) };
+    this.#services = new LiveServices({
+      protocol: 'tcp',
+      keyOf: tcpServiceKey,
+      create: (name) => new TcpService(name, surroundings),
+    });
     this.#inFlight = inFlight;
     this.#observe = observe;
   }
@@ -49,78 +69,73 @@ export class TcpGeneration {
     this.#services.get(service)?.refresh();
   }
 
-  /**
-   * Builds what the delta changes; run it in slices. The returned function puts it into effect and must run in one go.
-   * `added` fronts get everything that is theirs, `gone` ones nothing any more; those `anew` report in other ways.
-   */
   *build(
     delta: SnapshotDelta,
-    rows: EndpointRows,
-    { added, gone, anew }: TcpFrontChanges,
+    { rows, endpointSets, tcpRoutings, specOf }: TcpBuildContext,
   ): Generator<void, () => void> {
-    const fresh = new Set<string>();
+    const gates = new StagedMap(this.#gates);
     for (const spec of Object.values<TcpMiddlewareSpec>(delta.changed.tcpMiddlewares ?? {})) {
-      this.#gates.set(spec.name, createTcpGate(spec, this.#inFlight));
-      fresh.add(spec.name);
+      gates.set(spec.name, createTcpGate(spec, this.#inFlight));
     }
-    const changedServices = Object.values(delta.changed.tcpServices ?? {});
-    const known = changedServices.filter(({ name }) => this.#services.has(name));
-    const unknown = changedServices.filter(({ name }) => !this.#services.has(name));
-    // All of them exist before one looks for another.
-    for (const { name } of unknown) this.#services.set(name, new TcpService(name, this.#surroundings));
-    let built = 0;
-    for (const spec of unknown) {
-      this.#services.get(spec.name)!.update(spec, rows[tcpServiceKey(spec.name)] ?? []);
-      if (++built % OBJECTS_PER_STEP === 0) yield;
-    }
+    const commitServices = yield* this.#services.build({
+      changed: delta.changed.tcpServices,
+      removed: delta.removed.tcpServices,
+      endpointSets,
+      rows,
+    });
+    const specs = new StagedMap(this.#specs);
     const removed = delta.removed.tcpRoutes ?? [];
     const changed = new Map<string, TcpRouteSpec>(Object.entries(delta.changed.tcpRoutes ?? {}));
     for (const [name, spec] of this.#specs) {
       if (changed.has(name) || removed.includes(name)) continue;
-      if (spec.middlewares.some((middleware) => fresh.has(middleware))) changed.set(name, spec);
+      if (spec.middlewares.some((middleware) => gates.isStaged(middleware))) changed.set(name, spec);
     }
-    for (const name of removed) this.#specs.delete(name);
-    for (const [name, spec] of changed) this.#specs.set(name, spec);
-    for (const front of gone) this.#fronts.delete(front);
-    const swaps: (() => void)[] = [];
-    for (const front of this.#fronts) {
-      swaps.push(yield* this.#buildFront(front, anew.has(front) ? this.#specs : changed, removed));
+    for (const name of removed) specs.delete(name);
+    for (const [name, spec] of changed) specs.set(name, spec);
+    const { added, gone, anew } = tcpRoutings;
+    const staged = { specs, gates };
+    const commits: (() => void)[] = [];
+    for (const routing of this.#routings) {
+      if (gone.has(routing)) continue;
+      const affected = anew.has(routing) ? specs : changed;
+      commits.push(yield* this.#buildRouting(routing, specOf(routing.name), staged, affected, removed));
     }
-    for (const front of added) {
-      this.#fronts.add(front);
-      swaps.push(yield* this.#buildFront(front, this.#specs, []));
+    for (const routing of added) {
+      commits.push(yield* this.#buildRouting(routing, specOf(routing.name), staged, specs, []));
     }
     return () => {
-      for (const swap of swaps) swap();
-      for (const spec of known) this.#services.get(spec.name)!.update(spec, rows[tcpServiceKey(spec.name)] ?? []);
-      for (const name of delta.removed.tcpServices ?? []) {
-        this.#services.get(name)?.retire();
-        this.#services.delete(name);
-      }
-      for (const name of delta.removed.tcpMiddlewares ?? []) this.#gates.delete(name);
+      for (const commit of commits) commit();
+      specs.commit();
+      commitServices();
+      for (const name of delta.removed.tcpMiddlewares ?? []) gates.delete(name);
+      gates.commit();
+      for (const routing of gone) this.#routings.delete(routing);
+      for (const routing of added) this.#routings.add(routing);
     };
   }
 
-  *#buildFront(
-    front: TcpFront,
-    changed: ReadonlyMap<string, TcpRouteSpec>,
+  *#buildRouting(
+    routing: TcpRouting,
+    entryPoint: EntryPointSpec,
+    staged: Staged,
+    changed: Iterable<[string, TcpRouteSpec]>,
     removed: readonly string[],
   ): Generator<void, () => void> {
     const plain: TcpRouteEntry<TcpRoute>[] = [];
     const secure: TcpRouteEntry<TcpRoute>[] = [];
-    let compiled = 0;
-    for (const spec of changed.values()) {
-      if (!spec.entryPoints.includes(front.name)) continue;
-      (spec.tls === null ? plain : secure).push(this.#compile(spec, front));
-      if (++compiled % OBJECTS_PER_STEP === 0) yield;
-    }
     // One that has changed may have been on the other side, or on another entry point.
-    const leaving = [...removed, ...changed.keys()];
-    const swapPlain = yield* this.#buildTable(front.plain, plain, leaving);
-    const swapSecure = yield* this.#buildTable(front.secure, secure, leaving);
+    const leaving = [...removed];
+    for (const [name, spec] of changed) {
+      leaving.push(name);
+      if (!spec.entryPoints.includes(routing.name)) continue;
+      (spec.tls === null ? plain : secure).push(this.#compile(spec, entryPoint, staged));
+      if ((plain.length + secure.length) % OBJECTS_PER_STEP === 0) yield;
+    }
+    const swapPlain = yield* this.#buildTable(routing.plain, plain, leaving);
+    const swapSecure = yield* this.#buildTable(routing.secure, secure, leaving);
     return () => {
-      front.plain = swapPlain();
-      front.secure = swapSecure();
+      routing.plain = swapPlain();
+      routing.secure = swapSecure();
     };
   }
 
@@ -134,10 +149,10 @@ export class TcpGeneration {
     return yield* buildTcpRouteTable(table, entries, gone);
   }
 
-  #compile(spec: TcpRouteSpec, front: TcpFront): TcpRouteEntry<TcpRoute> {
+  #compile(spec: TcpRouteSpec, entryPoint: EntryPointSpec, { gates }: Staged): TcpRouteEntry<TcpRoute> {
     const { rule, errors } = parseRule(spec.rule, TCP_RULES);
     if (rule === null) throw new Error(`TCP router ${spec.name}: ${errors[0]?.message ?? 'the rule does not parse'}`);
-    const service = spec.isDisabled ? null : this.#services.get(spec.service);
+    const service = spec.isDisabled ? null : this.#services.find(spec.service);
     if (service === undefined) throw new Error(`TCP router ${spec.name}: there is no service ${spec.service}`);
     return {
       name: spec.name,
@@ -147,17 +162,17 @@ export class TcpGeneration {
       value: {
         name: spec.name,
         service,
-        gates: spec.middlewares.map((name) => this.#gate(name)),
+        gates: spec.middlewares.map((name) => gateOf(name, gates)),
         tls: spec.tls,
         isCatchAll: isTcpCatchAll(rule),
-        observation: this.#observe(spec, front.name),
+        observation: this.#observe(spec, entryPoint),
       },
     };
   }
+}
 
-  #gate(name: string): TcpGate {
-    const gate = this.#gates.get(name);
-    if (gate === undefined) throw new Error(`there is no TCP middleware ${name}`);
-    return gate;
-  }
+function gateOf(name: string, gates: StagedMap<string, TcpGate>): TcpGate {
+  const gate = gates.get(name);
+  if (gate === undefined) throw new Error(`there is no TCP middleware ${name}`);
+  return gate;
 }

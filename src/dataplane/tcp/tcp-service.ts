@@ -1,7 +1,11 @@
 // A TCP service as routers and other services see it: a stable object per name, whose specification changes under it.
 
+import { transportTo, type EndpointPatch, type TcpEndpointSpec } from '../../model/endpoint-set.ts';
+import type { RowsByKey } from '../../model/message/sync.ts';
 import type { TcpLoadBalancerSpec, TcpServiceSpec, TcpWeightedSpec } from '../../model/tcp.ts';
+import { ServiceLiveness } from '../balance/service-liveness.ts';
 import { createWrr, type TurnPicker } from '../balance/wrr.ts';
+import type { GivenEndpoints } from '../live/endpoint-sets.ts';
 import { TcpEndpoint, type TcpContext } from './tcp-endpoint.ts';
 
 export interface TcpServiceSurroundings {
@@ -22,9 +26,8 @@ interface Kind {
 export class TcpService {
   readonly name: string;
   readonly #surroundings: TcpServiceSurroundings;
-  readonly #watchers = new Set<() => void>();
+  readonly #liveness = new ServiceLiveness();
   #kind: Kind | null = null;
-  #wasUp = true;
 
   constructor(name: string, surroundings: TcpServiceSurroundings) {
     this.name = name;
@@ -42,59 +45,72 @@ export class TcpService {
   /** The server for a connection; null when none is up. */
   pick(): TcpEndpoint | null {
     const endpoint = this.#kind?.pick() ?? null;
-    if (endpoint === null) this.#noteHealth();
+    if (endpoint === null) this.#liveness.noteHealth(this.isUp);
     return endpoint;
   }
 
-  /** `rows` are the servers' in the endpoint table. */
-  update(spec: TcpServiceSpec, rows: readonly number[]): void {
+  /** Takes over a specification, and all endpoints of its set. */
+  update(spec: TcpServiceSpec, given: GivenEndpoints<TcpEndpointSpec>): void {
     if (spec.kind === 'tcpLoadBalancer') {
       const before = this.#kind instanceof TcpLoadBalancer ? this.#kind : null;
       if (before === null) this.#kind?.retire();
       const kind = before ?? new TcpLoadBalancer(this.#surroundings.context);
       this.#kind = kind;
-      kind.update(spec, rows);
+      kind.update(spec, given);
     } else {
       this.#kind?.retire();
-      this.#kind = new TcpDivision(spec, this.#surroundings.service, () => this.#noteHealth());
+      this.#kind = new TcpDivision(spec, this.#surroundings.service, () => this.#liveness.noteHealth(this.isUp));
     }
-    this.#noteHealth();
+    this.#liveness.noteHealth(this.isUp);
+  }
+
+  /** Single endpoints change. */
+  patch(patch: EndpointPatch<TcpEndpointSpec>, rows: RowsByKey): void {
+    if (this.#kind instanceof TcpLoadBalancer) this.#kind.patch(patch, rows);
+    this.#liveness.noteHealth(this.isUp);
   }
 
   /** Health of a server may have changed. */
   refresh(): void {
     this.#kind?.refresh();
-    this.#noteHealth();
+    this.#liveness.noteHealth(this.isUp);
   }
 
   retire(): void {
     this.#kind?.retire();
     this.#kind = null;
-    this.#watchers.clear();
+    this.#liveness.retire();
   }
 
   /** Calls when it comes up or goes down; returns the way to stop. */
   watch(changed: () => void): () => void {
-    this.#watchers.add(changed);
-    return () => {
-      this.#watchers.delete(changed);
-    };
+    return this.#liveness.watch(changed);
   }
+}
 
-  #noteHealth(): void {
-    const { isUp } = this;
-    if (isUp === this.#wasUp) return;
-    this.#wasUp = isUp;
-    for (const changed of this.#watchers) changed();
-  }
+interface Member {
+  readonly endpoint: TcpEndpoint;
+  readonly spec: TcpEndpointSpec;
+}
+
+function isSameServer(a: TcpEndpointSpec, b: TcpEndpointSpec): boolean {
+  return (
+    a.url === b.url &&
+    a.isSecure === b.isSecure &&
+    a.identity?.value === b.identity?.value &&
+    a.identity?.type === b.identity?.type
+  );
 }
 
 /** Round robin over the servers that are up. */
 class TcpLoadBalancer implements Kind {
   isUp = false;
   private readonly context: TcpContext;
-  /** By what makes a server the same one. */
-  private endpoints = new Map<string, TcpEndpoint>();
+  private spec: TcpLoadBalancerSpec | null = null;
+  /** The transport as text. */
+  private transport = '';
+  /** By key. */
+  private members = new Map<string, Member>();
   private picker: TurnPicker<TcpEndpoint> | null = null;
 
   constructor(context: TcpContext) {
@@ -102,23 +118,52 @@ class TcpLoadBalancer implements Kind {
   }
 
   get hasServers(): boolean {
-    return this.endpoints.size > 0;
+    return this.members.size > 0;
   }
 
-  update(spec: TcpLoadBalancerSpec, rows: readonly number[]): void {
-    const before = this.endpoints;
+  update(spec: TcpLoadBalancerSpec, { endpoints, rows }: GivenEndpoints<TcpEndpointSpec>): void {
+    const before = this.members;
     const transport = JSON.stringify(spec.transport);
-    const endpoints = new Map<string, TcpEndpoint>();
-    for (const [index, server] of spec.servers.entries()) {
-      const key = `${server.url} ${server.isSecure} ${transport}`;
-      if (endpoints.has(key)) continue;
-      const endpoint = before.get(key) ?? new TcpEndpoint(spec.name, server, spec.transport, this.context);
-      endpoint.setRow(rows[index] ?? -1);
-      endpoints.set(key, endpoint);
+    const isSameTransport = transport === this.transport;
+    this.spec = spec;
+    this.transport = transport;
+    this.members = new Map();
+    for (const one of endpoints) {
+      const known = isSameTransport ? before.get(one.key) : undefined;
+      this.members.set(one.key, this.take(spec, one, rows[one.key] ?? -1, known));
     }
-    this.endpoints = endpoints;
-    for (const [key, endpoint] of before) if (!endpoints.has(key)) endpoint.retire();
+    for (const [key, { endpoint }] of before) if (this.members.get(key)?.endpoint !== endpoint) endpoint.retire();
     this.refresh();
+  }
+
+  patch({ changed, removed }: EndpointPatch<TcpEndpointSpec>, rows: RowsByKey): void {
+    const { spec } = this;
+    if (spec === null) return;
+    for (const key of removed) {
+      this.members.get(key)?.endpoint.retire();
+      this.members.delete(key);
+    }
+    for (const one of changed) {
+      const known = this.members.get(one.key);
+      const member = this.take(spec, one, rows[one.key] ?? -1, known);
+      this.members.set(one.key, member);
+      if (known !== undefined && known.endpoint !== member.endpoint) known.endpoint.retire();
+    }
+    this.refresh();
+  }
+
+  private take(
+    { name, transport }: TcpLoadBalancerSpec,
+    one: TcpEndpointSpec,
+    row: number,
+    known: Member | undefined,
+  ): Member {
+    const endpoint =
+      known !== undefined && isSameServer(known.spec, one)
+        ? known.endpoint
+        : new TcpEndpoint(name, one, transportTo(one, transport), this.context);
+    endpoint.setRow(row);
+    return { endpoint, spec: one };
   }
 
   pick(): TcpEndpoint | null {
@@ -130,17 +175,17 @@ class TcpLoadBalancer implements Kind {
   }
 
   refresh(): void {
-    const up = [...this.endpoints.values()].filter((endpoint) => endpoint.isUp);
-    this.isUp = up.length > 0;
+    const ready = [...this.members.values()].filter(({ endpoint, spec }) => endpoint.isUp && spec.state === 'ready');
+    this.isUp = ready.length > 0;
     this.picker = createWrr(
-      up.map((endpoint) => ({ target: endpoint, weight: 1, key: endpoint.server.url })),
+      ready.map(({ endpoint, spec }) => ({ target: endpoint, weight: 1, key: spec.url })),
       this.picker,
     );
   }
 
   retire(): void {
-    for (const endpoint of this.endpoints.values()) endpoint.retire();
-    this.endpoints.clear();
+    for (const { endpoint } of this.members.values()) endpoint.retire();
+    this.members.clear();
     this.picker = null;
   }
 }

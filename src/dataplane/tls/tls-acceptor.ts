@@ -24,9 +24,10 @@ export interface TlsSession {
   readonly cipher: string;
   /** Chosen by ALPN; '' for none. */
   readonly protocol: string;
-  readonly isResumed: boolean;
   /** Distinguished name in the client's certificate, RFC 4514; '' without one. */
   readonly clientSubject: string;
+  /** One of the authorities that the options name has issued it. */
+  readonly isClientVerified: boolean;
 }
 
 export interface TlsHandshake {
@@ -159,8 +160,9 @@ function sessionOf(secure: tls.TLSSocket, handshake: TlsHandshake): TlsSession {
     version: versionOf(secure.getProtocol()),
     cipher: secure.getCipher().standardName,
     protocol: secure.alpnProtocol === false || secure.alpnProtocol === null ? '' : secure.alpnProtocol,
-    isResumed: secure.isSessionReused(),
     clientSubject: mode === 'none' ? '' : subjectOf(secure),
+    // Another one would not have come so far.
+    isClientVerified: mode === 'verifyIfGiven' || mode === 'requireAndVerify',
   };
 }
 

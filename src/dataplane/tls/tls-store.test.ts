@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { selfSigned } from '../../core/self-signed.ts';
+import type { SnapshotDelta } from '../../model/snapshot.ts';
 import {
   DEFAULT_TLS_OPTIONS,
   type CertificateSecret,
   type CertificateSpec,
   type TlsOptionsSpec,
 } from '../../model/tls.ts';
+import { runAtOnce } from '../live/slices.ts';
 import { TlsStore } from './tls-store.ts';
 
 const OPTIONS: TlsOptionsSpec = {
@@ -21,6 +23,10 @@ const OPTIONS: TlsOptionsSpec = {
   sessionTickets: true,
 };
 
+function change(store: TlsStore, changed: SnapshotDelta['changed'], removed: SnapshotDelta['removed'] = {}): void {
+  runAtOnce(store.build({ baseVersion: 0, version: 1, digest: '', changed, removed }))();
+}
+
 const made = selfSigned({ commonName: 'a', hosts: ['a'], nowMs: Date.now(), days: 1 });
 
 /** A snapshot's certificates, each with a secret whose id is its name. */
@@ -30,7 +36,7 @@ function add(store: TlsStore, ...named: readonly (readonly [name: string, host: 
     certificates[name] = { name, hosts: [host], keyType, isDefault: false };
   }
   store.setSecrets({ changed: Object.fromEntries(named.map(([name]) => [name, secret(name)])), removed: [] });
-  store.apply({ certificates });
+  change(store, { certificates });
 }
 
 function secret(id: string): CertificateSecret {
@@ -40,7 +46,7 @@ function secret(id: string): CertificateSecret {
 
 function empty(): TlsStore {
   const store = new TlsStore({ ticketKeys: randomBytes(48), fallback: made });
-  store.apply({ tlsOptions: { [OPTIONS.name]: OPTIONS } });
+  change(store, { tlsOptions: { [OPTIONS.name]: OPTIONS } });
   return store;
 }
 
@@ -68,7 +74,7 @@ test('an answer of the authority goes with its certificate alone', () => {
   // With two, the handshake chooses later.
   add(store, ['other', 'a.example', 'rsa']);
   expect(store.choose('web', 'a.example', '')?.staple).toBe(null);
-  store.apply({}, { certificates: ['other'] });
+  change(store, {}, { certificates: ['other'] });
   store.setStaples([{ certificate: 'a.example', response: null }]);
   expect(store.choose('web', 'a.example', '')?.staple).toBe(null);
 });

@@ -1,7 +1,7 @@
 // Everything of TLS that the entry points of one worker share: certificates, options and the contexts made of them.
 
 import type tls from 'node:tls';
-import type { SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
+import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { Staple } from '../../model/message/staple.ts';
 import type {
   CertificateSecret,
@@ -11,6 +11,7 @@ import type {
   TlsOptionsSpec,
   TlsSharedState,
 } from '../../model/tls.ts';
+import type { LivePart } from '../live/live-part.ts';
 import { CertificateIndex } from './certificate-index.ts';
 import { SecureContexts } from './secure-contexts.ts';
 import { TlsHosts } from './tls-hosts.ts';
@@ -23,7 +24,7 @@ export interface TlsChoice {
   readonly staple: Uint8Array | null;
 }
 
-export class TlsStore {
+export class TlsStore implements LivePart<unknown> {
   readonly #certificates = new CertificateIndex();
   /** What the snapshot names, and what it is made of; a certificate is in the index when both are there. */
   readonly #specs = new Map<string, CertificateSpec>();
@@ -90,23 +91,29 @@ export class TlsStore {
     }
   }
 
-  /** Takes over what a snapshot, or a delta, holds of TLS. Connections that are open keep what they have. */
-  apply(changed: Partial<SnapshotSections>, removed: SnapshotDelta['removed'] = {}): void {
-    for (const name of removed.certificates ?? []) {
-      this.#specs.delete(name);
-      this.#index(name);
-    }
-    for (const spec of Object.values(changed.certificates ?? {})) {
-      this.#specs.set(spec.name, spec);
-      this.#index(spec.name);
-    }
-    for (const name of removed.tlsOptions ?? []) this.#options.delete(name);
-    for (const spec of Object.values(changed.tlsOptions ?? {})) this.#options.set(spec.name, spec);
-    for (const name of removed.tlsHosts ?? []) {
-      const slash = name.indexOf('/');
-      this.hostsOf(name.slice(0, slash)).remove(name.slice(slash + 1));
-    }
-    for (const spec of Object.values(changed.tlsHosts ?? {})) this.hostsOf(spec.entryPoint).set(spec);
+  /**
+   * There is nothing to make before: contexts come with the first handshake that needs them. Connections that are open keep
+   * what they have.
+   */
+  *build({ changed, removed }: SnapshotDelta): Generator<void, () => void> {
+    yield;
+    return () => {
+      for (const name of removed.certificates ?? []) {
+        this.#specs.delete(name);
+        this.#index(name);
+      }
+      for (const spec of Object.values(changed.certificates ?? {})) {
+        this.#specs.set(spec.name, spec);
+        this.#index(spec.name);
+      }
+      for (const name of removed.tlsOptions ?? []) this.#options.delete(name);
+      for (const spec of Object.values(changed.tlsOptions ?? {})) this.#options.set(spec.name, spec);
+      for (const name of removed.tlsHosts ?? []) {
+        const slash = name.indexOf('/');
+        this.hostsOf(name.slice(0, slash)).remove(name.slice(slash + 1));
+      }
+      for (const spec of Object.values(changed.tlsHosts ?? {})) this.hostsOf(spec.entryPoint).set(spec);
+    };
   }
 
   /** Of a certificate that is shown to servers, or any other; null when there is none of that name. */

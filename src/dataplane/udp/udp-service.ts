@@ -1,8 +1,10 @@
 // A UDP service as routers and other services see it: a stable object per name, whose specification changes under it.
 
+import type { EndpointPatch, UdpEndpointSpec } from '../../model/endpoint-set.ts';
 import type { UdpServerSpec, UdpServiceSpec } from '../../model/udp.ts';
 import { createWrr, type TurnPicker } from '../balance/wrr.ts';
-import { AddressOrder } from '../upstream/address-order.ts';
+import type { GivenEndpoints } from '../live/endpoint-sets.ts';
+import { AddressOrder } from '../upstream/dial/address-order.ts';
 import type { FailureTrace, TracedServer } from '../upstream/failure-trace.ts';
 import type { Resolver } from '../upstream/name/resolver.ts';
 
@@ -17,6 +19,11 @@ export interface UdpEndpoint {
   isRetired: boolean;
 }
 
+interface Member {
+  readonly endpoint: UdpEndpoint;
+  readonly spec: UdpEndpointSpec;
+}
+
 export interface UdpServiceSurroundings {
   readonly resolver: Resolver;
   readonly trace: FailureTrace;
@@ -26,8 +33,8 @@ export interface UdpServiceSurroundings {
 export class UdpService {
   readonly name: string;
   readonly #surroundings: UdpServiceSurroundings;
-  /** By what makes a server the same one. */
-  #endpoints = new Map<string, UdpEndpoint>();
+  /** By key. */
+  #members = new Map<string, Member>();
   #servers: TurnPicker<UdpEndpoint> | null = null;
   #children: TurnPicker<string> | null = null;
 
@@ -44,9 +51,9 @@ export class UdpService {
     return child === null ? null : (this.#surroundings.service(child)?.pick() ?? null);
   }
 
-  update(spec: UdpServiceSpec): void {
+  update(spec: UdpServiceSpec, { endpoints }: GivenEndpoints<UdpEndpointSpec>): void {
     if (spec.kind === 'udpWeighted') {
-      this.#setServers([]);
+      this.#set([]);
       this.#servers = null;
       const candidates = spec.children
         .filter(({ weight }) => weight > 0)
@@ -55,46 +62,67 @@ export class UdpService {
       return;
     }
     this.#children = null;
-    this.#setServers(spec.servers);
-    const candidates = spec.servers
-      .filter(({ weight }) => weight > 0)
-      .map(({ url, weight }) => ({ target: this.#endpoints.get(url)!, weight, key: url }));
-    this.#servers = createWrr(candidates, this.#servers);
+    this.#set(endpoints);
+    this.#choose();
+  }
+
+  /** Single endpoints change. */
+  patch({ changed, removed }: EndpointPatch<UdpEndpointSpec>): void {
+    if (this.#servers === null) return;
+    for (const key of removed) this.#drop(key);
+    for (const one of changed) this.#take(one);
+    this.#choose();
   }
 
   retire(): void {
-    this.#setServers([]);
+    this.#set([]);
     this.#servers = null;
     this.#children = null;
   }
 
-  /** A server whose weight alone has changed stays the same one, and keeps its sessions. */
-  #setServers(servers: readonly UdpServerSpec[]): void {
+  #choose(): void {
+    const candidates = [...this.#members.values()]
+      .filter(({ spec }) => spec.weight > 0 && spec.state === 'ready')
+      .map(({ endpoint, spec }) => ({ target: endpoint, weight: spec.weight, key: spec.url }));
+    this.#servers = createWrr(candidates, this.#servers);
+  }
+
+  #set(endpoints: readonly UdpEndpointSpec[]): void {
+    const keys = new Set(endpoints.map(({ key }) => key));
+    for (const key of this.#members.keys()) if (!keys.has(key)) this.#drop(key);
+    const before = this.#members;
+    this.#members = new Map();
+    for (const one of endpoints) this.#take(one, before.get(one.key));
+  }
+
+  /** A server whose address stays is the same one, and keeps its sessions. */
+  #take(spec: UdpEndpointSpec, known = this.#members.get(spec.key)): void {
     const { resolver, trace } = this.#surroundings;
-    const before = this.#endpoints;
-    const endpoints = new Map<string, UdpEndpoint>();
-    for (const server of servers) {
-      if (endpoints.has(server.url)) continue;
-      const known = before.get(server.url);
-      if (known === undefined) resolver.retain(server.host);
-      endpoints.set(
-        server.url,
-        known === undefined
-          ? {
-              service: this.name,
-              server,
-              addressOrder: new AddressOrder(),
-              trace: trace.server('udp', this.name, server.url),
-              isRetired: false,
-            }
-          : known,
-      );
+    if (known !== undefined && known.spec.url === spec.url) {
+      this.#members.set(spec.key, { endpoint: known.endpoint, spec });
+      return;
     }
-    for (const [url, endpoint] of before) {
-      if (endpoints.has(url)) continue;
-      endpoint.isRetired = true;
-      resolver.release(endpoint.server.host);
-    }
-    this.#endpoints = endpoints;
+    if (known !== undefined) this.#end(known);
+    resolver.retain(spec.host);
+    const endpoint = {
+      service: this.name,
+      server: spec,
+      addressOrder: new AddressOrder(),
+      trace: trace.server('udp', this.name, spec.url),
+      isRetired: false,
+    };
+    this.#members.set(spec.key, { endpoint, spec });
+  }
+
+  #drop(key: string): void {
+    const member = this.#members.get(key);
+    if (member === undefined) return;
+    this.#members.delete(key);
+    this.#end(member);
+  }
+
+  #end({ endpoint }: Member): void {
+    endpoint.isRetired = true;
+    this.#surroundings.resolver.release(endpoint.server.host);
   }
 }

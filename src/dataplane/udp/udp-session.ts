@@ -9,11 +9,11 @@ import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { sameAddress } from '../net/datagram-handle.ts';
 import { descriptors, isOwnFault } from '../net/descriptors.ts';
 import type { Address } from '../upstream/name/address.ts';
-import { reasonOf } from '../upstream/dial-reason.ts';
+import { reasonOf } from '../upstream/dial/dial-reason.ts';
 import type { Resolver } from '../upstream/name/resolver.ts';
 import { UDP_ENDS, type UdpEnd } from './udp-end.ts';
-import type { UdpObservation, UdpServiceObservation } from './udp-observer.ts';
-import type { UdpRoute } from './udp-routing.ts';
+import type { UdpObservation, UdpServiceObservation } from './udp-observation.ts';
+import type { UdpRoute } from './udp-generation.ts';
 import type { UdpEndpoint, UdpService } from './udp-service.ts';
 
 export interface UdpClient {

@@ -7,7 +7,15 @@ import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { attemptFailed, canSendAgain, sendAgain, sendFirst } from './attempts.ts';
 
-const CLIENT = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+const CLIENT = {
+  ip: '127.0.0.1',
+  port: 1,
+  scheme: 'http',
+  tls: null,
+  isTrusted: false,
+  bonds: null,
+  identity: null,
+} as const;
 
 interface Lab {
   readonly exchange: Exchange;

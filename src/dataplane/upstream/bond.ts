@@ -4,7 +4,8 @@
 
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { CREDENTIALS_OF_REQUEST, type BoundConnection, ClientBonds, credentialsOf } from '../http/client-bonds.ts';
-import type { ClientInfo, Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { ClientInfo } from '../http/client-info.ts';
 import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { Waiter, type WaiterOwner } from './waiter.ts';
@@ -16,6 +17,8 @@ const YIELD_MS = 1_000;
 export interface BondOwner<Connection> {
   readonly context: { readonly wheel: TimerWheel };
   readonly transport: { readonly dialTimeoutMs: number };
+  /** What the bonds of a client know the server by. */
+  readonly bondKey: object;
   /** One more request is in progress, on the connection. */
   startOn(connection: Connection, exchange: Exchange): void;
   /** Anew: its connection is gone. */
@@ -39,7 +42,7 @@ export class Bond<Connection extends { destroy(): void }> implements BoundConnec
     this.client = client;
     this.connection = connection;
     this.yielding = new Deadline(() => connection.destroy());
-    (client.bonds ??= new ClientBonds()).add(owner, this);
+    (client.bonds ??= new ClientBonds()).add(owner.bondKey, this);
   }
 
   /** Sends the request, or lets it wait its turn. False when it goes elsewhere. */
@@ -89,7 +92,7 @@ export class Bond<Connection extends { destroy(): void }> implements BoundConnec
   /** The connection is gone: what has waited for it goes elsewhere. */
   gone(): void {
     this.owner.context.wheel.remove(this.yielding);
-    this.client.bonds?.remove(this.owner);
+    this.client.bonds?.remove(this.owner.bondKey);
     for (const waiter of this.waiters.splice(0)) {
       this.owner.context.wheel.remove(waiter.deadline);
       waiter.exchange.responseSource = null;

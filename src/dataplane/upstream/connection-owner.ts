@@ -4,6 +4,7 @@ import type { SecureContext } from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { Failure } from '../http/failure.ts';
 import type { Bond } from './bond.ts';
 import type { ConnectionBudget } from './connection-budget.ts';
 import type { EndpointTable } from './endpoint-table.ts';
@@ -31,7 +32,7 @@ export interface UpstreamContext {
   /** Endpoints that have, or had, connections without a request. */
   readonly resting: Set<RestingPlace>;
   /** Requests have shown that a server is down: this worker and the others must know. */
-  readonly ejected: (service: string, serverUrl: string) => void;
+  readonly ejected: (service: string, endpoint: string) => void;
   /** Null where failures are told of in another way, as of checks. */
   readonly trace: FailureTrace | null;
   /** Someone wants the origin's fields as they came, after middlewares have changed them. */
@@ -44,13 +45,11 @@ export interface UpstreamSession {
   readonly ticket: Buffer;
 }
 
-/** What an endpoint knows of its server. */
+/** A server, and how it is spoken to. */
 export interface UpstreamPeer {
   readonly server: ServerSpec;
   readonly transport: UpstreamTransportSpec;
   readonly context: UpstreamContext;
-  /** The last one the server gave, to be resumed; null for none. */
-  tlsSession: UpstreamSession | null;
 }
 
 /** The endpoint as its connections see it, whatever they speak. */
@@ -76,4 +75,18 @@ export interface ConnectionOwner<Connection extends { destroy(): void }> extends
   release(connection: Connection): void;
   /** The connection is gone; `wasBusy` when it counted among the requests in flight. */
   closed(connection: Connection, wasBusy: boolean): void;
+}
+
+/** The endpoint as its shared connections see it. */
+export interface SharedConnectionOwner<Connection> extends ResponseOwner {
+  /** It takes requests now. */
+  ready(connection: Connection): void;
+  /** A request is over. */
+  finished(connection: Connection): void;
+  /** It may take more requests than before. */
+  widened(connection: Connection): void;
+  /** It takes no more requests; those in progress go on. */
+  leaving(connection: Connection): void;
+  /** It is gone; the requests in progress break off next. */
+  gone(connection: Connection, failure: Failure): void;
 }

@@ -92,7 +92,15 @@ function ask(method: string): Promise<number> {
         resolve(exchange.status);
       },
     };
-    const client = { ip: '127.0.0.1', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+    const client = {
+      ip: '127.0.0.1',
+      port: 1,
+      scheme: 'http',
+      tls: null,
+      isTrusted: false,
+      bonds: null,
+      identity: null,
+    } as const;
     const exchange = new Exchange(downstream as Downstream, client); // The part that is used.
     exchange.method = method;
     exchange.forwardPath = exchange.path = '/';

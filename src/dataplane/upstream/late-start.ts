@@ -3,26 +3,31 @@
 
 import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { UpstreamHttp1Connection } from './http1-connection.ts';
 
 /** A connection that has served a moment ago is not about to be closed. */
 export const RESTED_MS = 1_000;
 
-/** The endpoint as it sees it. */
-export interface LateStartOwner {
+/** A connection that takes one request at a time. */
+interface Startable {
+  readonly isOpen: boolean;
+  start(exchange: Exchange): void;
+}
+
+/** The pool as it sees it. */
+export interface LateStartOwner<Connection> {
   /** The request has not been sent: its connection is free, unless it is gone. */
-  notStarted(connection: UpstreamHttp1Connection): void;
+  notStarted(connection: Connection): void;
   /** Anew, elsewhere. */
   send(exchange: Exchange): void;
 }
 
-export class LateStart implements BodySource {
-  private readonly owner: LateStartOwner;
-  private readonly connection: UpstreamHttp1Connection;
+export class LateStart<Connection extends Startable> implements BodySource {
+  private readonly owner: LateStartOwner<Connection>;
+  private readonly connection: Connection;
   private readonly exchange: Exchange;
   private isOver = false;
 
-  constructor(owner: LateStartOwner, connection: UpstreamHttp1Connection, exchange: Exchange) {
+  constructor(owner: LateStartOwner<Connection>, connection: Connection, exchange: Exchange) {
     this.owner = owner;
     this.connection = connection;
     this.exchange = exchange;

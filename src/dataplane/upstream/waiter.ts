@@ -6,7 +6,7 @@ import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 
 /** What a request waits for; a dial. */
-export interface WaitingRoom {
+export interface WaiterQueue {
   /** A client has left: what only it has waited for is given up. */
   forget(waiter: Waiter): void;
 }
@@ -21,12 +21,12 @@ export interface WaiterOwner {
 export class Waiter implements BodySource {
   readonly exchange: Exchange;
   /** What it waits for; null for any connection. */
-  readonly dial: WaitingRoom | null;
+  readonly dial: WaiterQueue | null;
   /** Armed by the owner where the dial has none. */
   readonly deadline: Deadline;
   private readonly owner: WaiterOwner;
 
-  constructor(owner: WaiterOwner, exchange: Exchange, dial: WaitingRoom | null) {
+  constructor(owner: WaiterOwner, exchange: Exchange, dial: WaiterQueue | null) {
     this.owner = owner;
     this.exchange = exchange;
     this.dial = dial;

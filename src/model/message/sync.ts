@@ -58,8 +58,11 @@ export interface SharedState {
   readonly tls: TlsSharedState;
 }
 
-/** Rows of the endpoint table by service, in the order of its servers; -1 for a server without one. */
-export type EndpointRows = Readonly<Record<string, readonly number[]>>;
+/** Rows of the endpoint table by the key of the endpoint; -1 for one that has none. */
+export type RowsByKey = Readonly<Record<string, number>>;
+
+/** By service, under the key of its protocol: of all its endpoints where the service changes, else of those that do. */
+export type EndpointRows = Readonly<Record<string, RowsByKey>>;
 
 /** What workers observe, in plain form. */
 export interface ObserveInit {
@@ -97,7 +100,7 @@ export interface AccessLogInit {
 }
 
 export type ToWorker =
-  /** `rows` are those of changed services, `sockets` of entry points that are new or have moved. */
+  /** `rows` are those of services and endpoints that change, `sockets` of entry points that are new or have moved. */
   | {
       readonly kind: 'delta';
       readonly delta: SnapshotDelta;
@@ -125,8 +128,8 @@ export type FromWorker =
   | { readonly kind: 'ready'; readonly version: number; readonly thread: number }
   | { readonly kind: 'ack'; readonly version: number; readonly digest: string; readonly buildMs: number }
   | { readonly kind: 'nack'; readonly version: number; readonly reason: string }
-  /** Failed requests have ejected a server. */
-  | { readonly kind: 'ejected'; readonly service: string; readonly serverUrl: string }
+  /** Failed requests have ejected a server; `endpoint` is its key. */
+  | { readonly kind: 'ejected'; readonly service: string; readonly endpoint: string }
   /** Of servers that fail, or answer again. */
   | { readonly kind: 'failures'; readonly reports: readonly FailureReport[] }
   /** It has this version of the cell, and every earlier one. */

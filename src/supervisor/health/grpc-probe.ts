@@ -1,7 +1,9 @@
 // One server's health as the gRPC health checking protocol tells it: grpc.health.v1.Health/Check for the whole server.
 
+import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec } from '../../model/service.ts';
 import { EndpointProbe, type ProbeAnswer } from './endpoint-probe.ts';
-import type { Verdict } from './probe.ts';
+import { isSecureCheck } from './http-probe.ts';
+import type { ProbeContext, Verdict } from './probe.ts';
 
 /** A HealthCheckRequest without a service name: an empty message in its five-byte frame. */
 const REQUEST = Buffer.from([0, 0, 0, 0, 0]);
@@ -9,6 +11,12 @@ const SERVING = 1;
 const STATES = ['unknown', 'serving', 'not serving', 'service unknown'];
 
 export class GrpcProbe extends EndpointProbe {
+  /** `tls` is the transport's. */
+  constructor(spec: HealthCheckSpec, server: ServerSpec, tls: UpstreamTlsSpec, context: ProbeContext) {
+    const scheme = isSecureCheck(spec, server) ? 'https' : 'h2c';
+    super(spec, server, tls, context, { scheme, isHttp2: true, maxHeadBytes: 16 * 1024, maxHeadFields: 100 });
+  }
+
   protected begin(): void {
     this.ask({
       method: 'POST',
@@ -21,8 +29,13 @@ export class GrpcProbe extends EndpointProbe {
     });
   }
 
-  protected answered({ status, headers, trailers, body }: ProbeAnswer): void {
+  protected judge({ status, headers, trailers, body }: ProbeAnswer): void {
     this.settle(verdictOf(status, trailers?.get('grpc-status') ?? headers.get('grpc-status') ?? '', body));
+  }
+
+  /** What it says of the server comes behind. */
+  protected judgesHead(): boolean {
+    return false;
   }
 }
 

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
+import { WRITTEN_FACTS, type HttpEndpointSpec } from '../../model/endpoint-set.ts';
 import type { LoadBalancerSpec, PassiveHealthCheckSpec } from '../../model/service.ts';
+import type { SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import { EndpointTable, endpointTableBytes } from '../../dataplane/upstream/endpoint-table.ts';
 import { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import { Resolver } from '../../dataplane/upstream/name/resolver.ts';
@@ -10,19 +12,29 @@ import { HealthMonitor } from './health-monitor.ts';
 
 const PASSIVE: PassiveHealthCheckSpec = { failureWindowMs: 1_000, maxFailedAttempts: 1 };
 
-function spec(
-  passiveHealthCheck: PassiveHealthCheckSpec | null,
-  urls: readonly string[] = ['http://a'],
-): LoadBalancerSpec {
-  const servers = urls.map((url) => ({ url }));
-  return {
+type Sections = Pick<SnapshotSections, 'services' | 'tcpServices' | 'endpointSets'>;
+
+function spec(passiveHealthCheck: PassiveHealthCheckSpec | null, urls: readonly string[] = ['http://a']): Sections {
+  const service = {
     kind: 'loadBalancer',
     name: 's',
-    servers,
+    endpointSet: 's',
     healthCheck: null,
     passiveHealthCheck,
   } as unknown as LoadBalancerSpec; // What the monitor reads.
+  return {
+    services: { s: service },
+    tcpServices: {},
+    endpointSets: { s: { protocol: 'http', name: 's', endpoints: urls.map(endpoint) } },
+  };
 }
+
+function endpoint(url: string): HttpEndpointSpec {
+  const server = { url, scheme: 'http', host: url, port: 1, path: '', preservePath: false, weight: 1 } as const;
+  return { ...server, ...WRITTEN_FACTS, key: url };
+}
+
+const NOTHING: SnapshotDelta = { baseVersion: 0, version: 1, digest: '', changed: {}, removed: {} };
 
 function setUp(): {
   monitor: HealthMonitor;
@@ -69,9 +81,10 @@ function setUp(): {
   };
 }
 
-function begin(lab: ReturnType<typeof setUp>, service: LoadBalancerSpec): void {
-  lab.rows.assign([service]);
-  lab.monitor.update([service], []);
+function begin(lab: ReturnType<typeof setUp>, sections: Sections): void {
+  const delta = { ...NOTHING, changed: { services: sections.services } };
+  lab.rows.apply(delta, sections);
+  lab.monitor.update(delta, sections);
 }
 
 test('an ejected server is out for the window and told about twice', async () => {
@@ -133,6 +146,27 @@ test('an ejection outlives changes of other servers, and ends with the option', 
     ['http://b', true],
   ]);
   begin(lab, spec(null, ['http://a', 'http://b']));
+  expect(lab.table.isUp(0)).toBe(true);
+  lab.monitor.stop();
+});
+
+test('single endpoints come and go; those that stay keep their ejection', () => {
+  const lab = setUp();
+  const sections = spec(PASSIVE, ['http://a', 'http://b']);
+  lab.rows.assignAll(sections);
+  lab.monitor.start(sections);
+  lab.table.countFailure(0, 1_000, 1);
+  lab.monitor.ejected('s', 'http://a');
+  const patch = { changed: [endpoint('http://c')], removed: ['http://b'] };
+  const delta: SnapshotDelta = { ...NOTHING, endpoints: { s: patch } };
+  lab.rows.apply(delta, sections);
+  lab.monitor.update(delta, sections);
+  expect(lab.monitor.healthOf('s')!.map(({ url, isUp }) => [url, isUp])).toEqual([
+    ['http://a', false],
+    ['http://c', true],
+  ]);
+  lab.monitor.ejected('s', 'http://b');
+  lab.pass(1_200);
   expect(lab.table.isUp(0)).toBe(true);
   lab.monitor.stop();
 });

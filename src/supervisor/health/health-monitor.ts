@@ -6,16 +6,31 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import type { HealthChange, ServerHealth } from '../../model/server-health.ts';
-import type { CheckSchedule, ServerSpec } from '../../model/service.ts';
-import { tcpServiceOf, type TcpServerSpec } from '../../model/tcp.ts';
+import {
+  transportTo,
+  type EndpointPatch,
+  type HttpEndpointSpec,
+  type TcpEndpointSpec,
+} from '../../model/endpoint-set.ts';
+import type { CheckSchedule } from '../../model/service.ts';
+import type { SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
+import { tcpServiceOf } from '../../model/tcp.ts';
 import type { EndpointTable } from '../../dataplane/upstream/endpoint-table.ts';
 import type { UpstreamTls } from '../../dataplane/tls/upstream-tls.ts';
 import type { Resolver } from '../../dataplane/upstream/name/resolver.ts';
-import { hasServers, serviceKey, type AnyService, type EndpointRows, type ServedService } from '../endpoint-rows.ts';
+import {
+  endpointsIn,
+  hasEndpoints,
+  removedServices,
+  serviceKey,
+  servicesIn,
+  type EndpointRows,
+  type ServedEndpoint,
+  type ServedService,
+} from '../endpoint-rows.ts';
 import { GrpcProbe } from './grpc-probe.ts';
 import { HttpProbe } from './http-probe.ts';
 import { INCONCLUSIVE, type Probe, type ProbeContext, type Verdict } from './probe.ts';
-import { Http2Probe } from './http2-probe.ts';
 import { TcpProbe } from './tcp-probe.ts';
 
 /** A server that is new is checked within this time, or its interval if that is shorter. */
@@ -65,7 +80,7 @@ interface News {
 interface Monitored {
   /** Key of the service. */
   readonly service: string;
-  readonly server: ServerSpec | TcpServerSpec;
+  server: ServedEndpoint;
   readonly row: number;
   checked: Checked | null;
   ejection: Ejection | null;
@@ -74,7 +89,7 @@ interface Monitored {
 export class HealthMonitor {
   readonly #options: HealthMonitorOptions;
   readonly #wheel: TimerWheel;
-  readonly #services = new Map<string, { spec: ServedService; servers: Map<string, Monitored> }>();
+  readonly #services = new Map<string, { spec: ServedService; endpoints: Map<string, Monitored> }>();
   /** Services that the workers have to hear of, and what is to be said afterwards. */
   readonly #pending = new Set<string>();
   readonly #news: News[] = [];
@@ -84,19 +99,29 @@ export class HealthMonitor {
     this.#wheel = options.wheel;
   }
 
-  /** Takes over these services, whose servers have their rows. */
-  update(changed: Iterable<AnyService>, removed: readonly string[]): void {
-    for (const key of removed) this.#drop(key);
-    for (const spec of changed) {
-      if (hasServers(spec)) this.#updateService(spec);
+  /** Takes over everything in a snapshot, whose endpoints have their rows. */
+  start(snapshot: Pick<SnapshotSections, 'services' | 'tcpServices' | 'endpointSets'>): void {
+    for (const spec of servicesIn(snapshot)) if (hasEndpoints(spec)) this.#updateService(spec, snapshot);
+  }
+
+  /** Takes over what a delta changes, to what `snapshot` is; endpoints have their rows. */
+  update(delta: SnapshotDelta, snapshot: Pick<SnapshotSections, 'endpointSets'>): void {
+    for (const key of removedServices(delta)) this.#drop(key);
+    const whole = new Set<string>();
+    for (const spec of servicesIn(delta.changed)) {
+      whole.add(serviceKey(spec));
+      if (hasEndpoints(spec)) this.#updateService(spec, snapshot);
       else this.#drop(serviceKey(spec));
+    }
+    for (const [set, patch] of Object.entries(delta.endpoints ?? {})) {
+      for (const key of this.#options.rows.usersOf(set)) if (!whole.has(key)) this.#patchService(key, patch);
     }
   }
 
-  /** A worker says that failed requests have ejected the server. */
-  ejected(service: string, serverUrl: string): void {
+  /** A worker says that failed requests have ejected the endpoint of this key. */
+  ejected(service: string, key: string): void {
     const known = this.#services.get(service);
-    const monitored = known?.servers.get(serverUrl);
+    const monitored = known?.endpoints.get(key);
     if (known === undefined || monitored === undefined || monitored.ejection !== null) return;
     const passive = known.spec.passiveHealthCheck;
     if (passive === null) {
@@ -113,9 +138,9 @@ export class HealthMonitor {
 
   /** A worker has ended, perhaps before it could say whom it ejected. */
   adoptEjections(): void {
-    for (const [service, { servers }] of this.#services) {
-      for (const { server, row, ejection } of servers.values()) {
-        if (ejection === null && row >= 0 && this.#options.table.isEjected(row)) this.ejected(service, server.url);
+    for (const [service, { endpoints }] of this.#services) {
+      for (const [key, { row, ejection }] of endpoints) {
+        if (ejection === null && row >= 0 && this.#options.table.isEjected(row)) this.ejected(service, key);
       }
     }
   }
@@ -125,7 +150,7 @@ export class HealthMonitor {
     const known = this.#services.get(service);
     if (known === undefined) return null;
     const { table } = this.#options;
-    return [...known.servers.values()].map(({ server, row, checked, ejection }) => ({
+    return [...known.endpoints.values()].map(({ server, row, checked, ejection }) => ({
       url: server.url,
       isUp: row < 0 || table.isUp(row),
       inFlight: row < 0 ? 0 : table.inFlight(row),
@@ -144,27 +169,42 @@ export class HealthMonitor {
     this.#wheel.stop();
   }
 
-  #updateService(spec: ServedService): void {
+  #updateService(spec: ServedService, snapshot: Pick<SnapshotSections, 'endpointSets'>): void {
     const key = serviceKey(spec);
-    const before = this.#services.get(key)?.servers ?? new Map<string, Monitored>();
-    const servers = new Map<string, Monitored>();
-    for (const server of spec.servers) {
-      if (servers.has(server.url)) continue;
-      servers.set(server.url, this.#take(spec, server, before.get(server.url)));
+    const before = this.#services.get(key)?.endpoints ?? new Map<string, Monitored>();
+    const endpoints = new Map<string, Monitored>();
+    for (const server of endpointsIn(snapshot, spec)) {
+      endpoints.set(server.key, this.#take(spec, server, before.get(server.key)));
     }
-    for (const [url, monitored] of before) if (!servers.has(url)) this.#end(monitored);
-    this.#services.set(key, { spec, servers });
+    for (const [one, monitored] of before) if (!endpoints.has(one)) this.#end(monitored);
+    this.#services.set(key, { spec, endpoints });
   }
 
-  #take(spec: ServedService, server: ServerSpec | TcpServerSpec, before: Monitored | undefined): Monitored {
+  #patchService(key: string, { changed, removed }: EndpointPatch): void {
+    const known = this.#services.get(key);
+    if (known === undefined) return;
+    const { spec, endpoints } = known;
+    for (const one of removed) {
+      const monitored = endpoints.get(one);
+      if (monitored !== undefined) this.#end(monitored);
+      endpoints.delete(one);
+    }
+    // A set has endpoints of its services' protocol.
+    for (const server of changed as readonly ServedEndpoint[]) {
+      endpoints.set(server.key, this.#take(spec, server, endpoints.get(server.key)));
+    }
+  }
+
+  #take(spec: ServedService, server: ServedEndpoint, before: Monitored | undefined): Monitored {
     const key = serviceKey(spec);
-    const row = this.#options.rows.rowOf(key, server.url);
+    const row = this.#options.rows.rowOf(key, server.key);
     const monitored = before ?? { service: key, server, row, checked: null, ejection: null };
+    monitored.server = server;
     if (spec.passiveHealthCheck === null) this.#readmit(monitored, 'failed requests do not count any more');
     const text =
       spec.healthCheck === null || row < 0
         ? ''
-        : JSON.stringify([spec.healthCheck, spec.transport.tls, isSecure(server)]);
+        : JSON.stringify([spec.healthCheck, spec.transport.tls, isSecure(server), server.url, server.identity]);
     if ((monitored.checked?.specText ?? '') === text) return monitored;
     const wasUp = monitored.checked?.isUp;
     if (monitored.checked !== null) stopChecks(monitored.checked, this.#wheel);
@@ -266,7 +306,7 @@ export class HealthMonitor {
     const known = this.#services.get(service);
     if (known === undefined) return;
     this.#services.delete(service);
-    for (const monitored of known.servers.values()) this.#end(monitored);
+    for (const monitored of known.endpoints.values()) this.#end(monitored);
   }
 
   #end({ checked, ejection }: Monitored): void {
@@ -275,20 +315,18 @@ export class HealthMonitor {
   }
 }
 
-function createProbe(service: ServedService, server: ServerSpec | TcpServerSpec, context: ProbeContext): Probe {
-  const { tls } = service.transport;
+function createProbe(service: ServedService, server: ServedEndpoint, context: ProbeContext): Probe {
+  const { tls } = transportTo<Pick<ServedService['transport'], 'tls'>>(server, service.transport);
   if (service.kind === 'tcpLoadBalancer') {
-    return new TcpProbe(service.healthCheck!, server as TcpServerSpec, tls, context); // A service's servers are of its kind.
+    return new TcpProbe(service.healthCheck!, server as TcpEndpointSpec, tls, context); // A service's servers are of its kind.
   }
   const spec = service.healthCheck!;
-  const target = server as ServerSpec; // As above.
-  if (spec.mode === 'grpc') return new GrpcProbe(spec, target, tls, context);
-  const isHttp2 = target.scheme === 'h2c' && spec.scheme === null;
-  return new (isHttp2 ? Http2Probe : HttpProbe)(spec, target, tls, context);
+  const target = server as HttpEndpointSpec; // As above.
+  return new (spec.mode === 'grpc' ? GrpcProbe : HttpProbe)(spec, target, tls, context);
 }
 
 /** Of servers that are spoken to over TLS by a word of their own: their address does not say so. */
-function isSecure(server: ServerSpec | TcpServerSpec): boolean {
+function isSecure(server: ServedEndpoint): boolean {
   return 'isSecure' in server && server.isSecure;
 }
 

@@ -99,6 +99,82 @@ test('a kept connection that turns out to be dead is no verdict', async () => {
   probe.stop();
 });
 
+test('nor is one for a check that may not be repeated otherwise', async () => {
+  const probe = probeOf({ method: 'POST' });
+  await check(probe);
+  const first = connections[0]!;
+  answer = (socket) => {
+    if (socket === first) socket.destroy();
+    else socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+  };
+  expect(await check(probe)).toBeNull();
+  expect(connections).toHaveLength(2);
+  probe.stop();
+});
+
+test('it asks as the option says, and names itself unless a header does', async () => {
+  let request = '';
+  server.on('connection', (socket) => socket.on('data', (chunk: Buffer) => (request += chunk.toString('latin1'))));
+  const { port } = server.address() as AddressInfo; // A TCP server.
+  const plain = probeOf();
+  await check(plain);
+  expect(request).toBe(`GET /health HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUser-Agent: signalbox-health-check\r\n\r\n`);
+  plain.stop();
+  request = '';
+  const headers = { 'X-Probe': 'yes', 'user-agent': 'mine', Host: 'nobody' };
+  const probe = probeOf({ method: 'POST', path: '/a?b=c', hostname: 'a.example', headers });
+  await check(probe);
+  expect(request.toLowerCase()).toContain('user-agent: mine\r\n');
+  expect(request).toMatch(/^POST \/a\?b=c HTTP\/1\.1\r\nHost: a\.example\r\n/);
+  expect(request).toContain('X-Probe: yes\r\n');
+  expect(request).toContain('Content-Length: 0\r\n');
+  expect(request).not.toMatch(/signalbox|nobody/);
+  probe.stop();
+});
+
+test('the head is the answer, whatever becomes of the body', async () => {
+  const probe = probeOf();
+  answer = (socket) => socket.write('HTTP/1.1 200 OK\r\n\r\nendless');
+  expect(await check(probe)).toBeNull();
+  answer = (socket) => socket.end('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 10\r\n\r\nshort');
+  expect(await check(probe)).toBe('it answered 503');
+  answer = (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n');
+  expect(await check(probe)).toBeNull();
+  answer = (socket) => socket.end('nonsense\r\n\r\n');
+  expect(await check(probe)).toBe('the answer is no HTTP response');
+  probe.stop();
+});
+
+test('a redirect is followed to where it leads, and the next check is the server’s own again', async () => {
+  const paths: string[] = [];
+  const other = net.createServer((socket) => {
+    socket.on('data', (chunk: Buffer) => {
+      paths.push(chunk.toString('latin1').split('\r\n', 2).join(' '));
+      socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
+    });
+  });
+  await new Promise<void>((resolve) => {
+    other.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = other.address() as AddressInfo; // A TCP server.
+  answer = (socket) => {
+    socket.write(
+      `HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:${port}/x?y\r\nContent-Length: 0\r\n\r\n`,
+    );
+  };
+  const probe = probeOf();
+  for (let turn = 0; turn < 2; turn++) expect(await check(probe)).toBe('it answered 404');
+  expect(paths).toEqual(Array.from({ length: 2 }, () => `GET /x?y HTTP/1.1 Host: 127.0.0.1:${port}`));
+  expect(connections).toHaveLength(1);
+  const strict = probeOf({ followRedirects: false });
+  expect(await check(strict)).toBeNull();
+  probe.stop();
+  strict.stop();
+  await new Promise((resolve) => {
+    other.close(resolve);
+  });
+});
+
 test('a fresh connection that is closed without an answer is one', async () => {
   answer = (socket) => socket.destroy();
   const probe = probeOf();

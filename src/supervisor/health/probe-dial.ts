@@ -6,10 +6,11 @@ import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { isOwnFault } from '../../dataplane/net/descriptors.ts';
 import { connectFixed, Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
 import { isUntrusted, pinProblem } from '../../dataplane/tls/upstream-tls.ts';
-import { AddressRace, type AddressTry, type RaceOwner } from '../../dataplane/upstream/address-race.ts';
+import { AddressRace, type AddressTry, type RaceOwner } from '../../dataplane/upstream/dial/address-race.ts';
 import type { Address } from '../../dataplane/upstream/name/address.ts';
 import type { UpstreamTlsSpec } from '../../model/service.ts';
 import type { ProbeContext } from './probe.ts';
+import { messageOf } from '../../core/errors.ts';
 
 export interface ProbeTarget {
   readonly host: string;
@@ -62,7 +63,7 @@ export class ProbeDial implements RaceOwner {
         this.secure = this.context.tls.optionsFor(spec, host, [...protocols]);
         if (protocols.length === 0) delete this.secure.ALPNProtocols;
       } catch (error) {
-        this.fail(`TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+        this.fail(`TLS cannot be used: ${messageOf(error)}`);
         return;
       }
     }

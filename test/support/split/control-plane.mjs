@@ -25,7 +25,7 @@ const link = new ControlLink({
   bound: (edge, entryPoint, { port }) => tell({ said: 'bound', edge, entryPoint, port }),
   left: (edge) => tell({ said: 'left', edge }),
   healthChanged: (edge, change) => tell({ said: 'health', edge, change }),
-  ejected: (edge, service, serverUrl) => tell({ said: 'ejected', edge, service, serverUrl }),
+  ejected: (edge, service, endpoint) => tell({ said: 'ejected', edge, service, endpoint }),
 });
 const controlPlane = new ControlPlane({
   install,

@@ -25,7 +25,7 @@ const edge = new Edge({
   socketDirectory,
   secret: randomBytes(32),
   cells,
-  ejected: (service, serverUrl) => link.say({ kind: 'ejected', service, serverUrl }),
+  ejected: (service, endpoint) => link.say({ kind: 'ejected', service, endpoint }),
 });
 const silent = {
   debug() {},

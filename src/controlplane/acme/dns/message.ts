@@ -3,7 +3,7 @@
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-export const TYPE_TXT = 16;
+const TYPE_TXT = 16;
 const TYPE_SOA = 6;
 const TYPE_TSIG = 250;
 const CLASS_IN = 1;
@@ -220,7 +220,7 @@ function variables(key: TsigKey, time: number, error: number, other: Buffer, fud
 }
 
 /** Lower case, which is the canonical form. Throws a TypeError for what is no name. */
-export function encodeName(name: string): Buffer {
+function encodeName(name: string): Buffer {
   const parts: Buffer[] = [];
   for (const label of name.replace(/\.$/, '').toLowerCase().split('.')) {
     const bytes = Buffer.from(label, 'latin1');

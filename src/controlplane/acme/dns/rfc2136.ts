@@ -87,7 +87,7 @@ function keyOf(environment: ProviderEnvironment): TsigKey | null {
 }
 
 /** What `tsig-keygen` writes: `key "name" { algorithm …; secret "…"; };`. */
-export function parseKeyFile(text: string): { name: string; algorithm: string; secret: string } | null {
+function parseKeyFile(text: string): { name: string; algorithm: string; secret: string } | null {
   const name = /\bkey\s+"?([^\s"{;]+)"?\s*\{/.exec(text)?.[1];
   const algorithm = /\balgorithm\s+"?([^\s";]+)"?\s*;/.exec(text)?.[1];
   const secret = /\bsecret\s+"?([^\s";]+)"?\s*;/.exec(text)?.[1];

@@ -2,87 +2,78 @@
 // served all the same keeps its place, and its connections are closed.
 
 import { defaultPriority, parseRule, type RuleNode } from '../../../dataplane/match/rule.ts';
-import type { RuleProblems } from '../../../dataplane/match/rule-error.ts';
 import { TCP_V2_MATCHERS } from '../../../dataplane/match/rule-v2.ts';
 import { isTcpCatchAll, TCP_RULES } from '../../../dataplane/match/tcp-matcher.ts';
-import type { TcpMiddlewareSpec, TcpRouteSpec, TcpRouteTls, TcpServiceSpec } from '../../../model/tcp.ts';
+import type { TcpMiddlewareSpec, TcpRouteSpec, TcpRouteTls } from '../../../model/tcp.ts';
 import { DEFAULT_TLS_OPTIONS } from '../../../model/tls.ts';
-import {
-  tcpRouterOptions,
-  type TcpMiddlewareOptions,
-  type TcpRouterOptions,
-  type TcpServiceOptions,
-} from '../../config/routing/tcp-options.ts';
-import { qualify, type Compiled, type Findings } from '../compilation.ts';
-import { resolveEntryPoints, type KnownEntryPoints } from '../entry-points.ts';
-import { checkRule, translateRule } from '../routes.ts';
-import { LastMade } from '../last-made.ts';
+import { tcpRouterOptions, type TcpRouterOptions } from '../../config/routing/tcp-options.ts';
+import type { Compilation } from '../compilation.ts';
+import { qualify, type Compiled } from '../compiled.ts';
+import type { Findings } from '../findings.ts';
+import { checkRule, translateRule } from '../rule-checks.ts';
+import { entryPointsFor, resolveEntryPoints, type KnownEntryPoints } from '../router-places.ts';
 import { salvage } from '../salvage.ts';
 import type { CompiledTlsOptions } from '../tls.ts';
 
+/** What TCP routers name, compiled. */
 export interface TcpRouteInputs {
-  readonly routers: ReadonlyMap<string, Compiled<TcpRouterOptions>>;
-  readonly middlewares: ReadonlyMap<string, Compiled<TcpMiddlewareOptions>>;
-  readonly services: ReadonlyMap<string, Compiled<TcpServiceOptions>>;
-  readonly compiledMiddlewares: ReadonlyMap<string, TcpMiddlewareSpec>;
-  readonly compiledServices: ReadonlyMap<string, TcpServiceSpec>;
-  readonly compiledTlsOptions: CompiledTlsOptions;
-  readonly knownEntryPoints: KnownEntryPoints;
-  readonly precedence: readonly string[];
-  /** Errors of TCP rules parsed before, by text. */
-  readonly ruleErrors: Map<string, RuleProblems>;
-  readonly defaultRuleSyntax: 'v2' | 'v3';
+  readonly middlewares: ReadonlyMap<string, TcpMiddlewareSpec>;
+  readonly services: ReadonlyMap<string, object>;
+  readonly tlsOptions: CompiledTlsOptions;
 }
 
-export function compileTcpMiddlewares(
-  middlewares: ReadonlyMap<string, Compiled<TcpMiddlewareOptions>>,
-): ReadonlyMap<string, TcpMiddlewareSpec> {
+export function compileTcpMiddlewares({ objects, memory }: Compilation): ReadonlyMap<string, TcpMiddlewareSpec> {
   const specs = new Map<string, TcpMiddlewareSpec>();
-  for (const { name, object } of middlewares.values()) {
-    const { ipAllowList, ipWhiteList, inFlightConn } = object.value ?? {};
-    const allowed = ipAllowList ?? ipWhiteList;
-    if (allowed !== undefined) specs.set(name, { kind: 'ipAllowList', name, sourceRange: allowed.sourceRange });
-    if (inFlightConn !== undefined) specs.set(name, { kind: 'inFlightConn', name, amount: inFlightConn.amount });
+  for (const { name, object } of objects.tcpMiddlewares.values()) {
+    const { value } = object;
+    if (value === null) continue;
+    const allowed = value.ipAllowList ?? value.ipWhiteList;
+    const { inFlightConn } = value;
+    const keep = (spec: TcpMiddlewareSpec): unknown => specs.set(name, memory.tcpMiddlewares.keep(value, spec));
+    if (allowed !== undefined) keep({ kind: 'ipAllowList', name, sourceRange: allowed.sourceRange });
+    if (inFlightConn !== undefined) keep({ kind: 'inFlightConn', name, amount: inFlightConn.amount });
   }
   return specs;
 }
 
-export function compileTcpRoutes(inputs: TcpRouteInputs, findings: Findings): ReadonlyMap<string, TcpRouteSpec> {
+export function compileTcpRoutes(compilation: Compilation, inputs: TcpRouteInputs): ReadonlyMap<string, TcpRouteSpec> {
   const specs = new Map<string, TcpRouteSpec>();
-  for (const router of inputs.routers.values()) {
-    const spec = compileRoute(router, inputs, findings);
+  const places = entryPointsFor('tcp', compilation.install);
+  for (const router of compilation.objects.tcpRouters.values()) {
+    const spec = compileRoute(router, places, inputs, compilation);
     if (spec !== null) specs.set(router.name, spec);
-    else warnUnguarded(router, inputs, findings);
+    else warnUnguarded(router, compilation);
   }
   return specs;
 }
 
 function compileRoute(
   router: Compiled<TcpRouterOptions>,
+  places: KnownEntryPoints,
   inputs: TcpRouteInputs,
-  findings: Findings,
+  compilation: Compilation,
 ): TcpRouteSpec | null {
+  const { install, findings, memory } = compilation;
   const options = router.object.value ?? salvage(router.object, tcpRouterOptions, ['rule']);
   if (options === null) return null;
-  const isV2 = (options.ruleSyntax ?? inputs.defaultRuleSyntax) === 'v2';
+  const isV2 = (options.ruleSyntax ?? install.defaultRuleSyntax) === 'v2';
   const rule = isV2 ? translateRule(router, options.rule, findings, TCP_V2_MATCHERS) : options.rule;
-  const isRule = rule !== null && checkRule(router, rule, inputs.ruleErrors, findings, TCP_RULES);
+  const isRule = rule !== null && checkRule(router, rule, TCP_RULES, compilation);
   const tree = isRule ? parseRule(rule, TCP_RULES).rule : null;
   const hasTls = options.tls !== undefined && options.tls !== false;
   const canMatch = tree !== null && (hasTls || checkWithoutTls(router, tree, findings));
-  const entryPoints = resolveEntryPoints(router, options, inputs.knownEntryPoints, findings);
-  const middlewares = resolveMiddlewares(router, options, inputs, findings);
-  const service = resolveService(router, options, inputs, findings);
+  const entryPoints = resolveEntryPoints(router, options, places, findings);
+  const middlewares = resolveMiddlewares(router, options, inputs, compilation);
+  const service = resolveService(router, options, inputs, compilation);
   const tls = resolveTls(router, options, inputs, findings);
   if (!isRule || !canMatch || entryPoints.length === 0) return null;
   const isDisabled = router.errors.length > 0;
-  const rank = inputs.precedence.indexOf(router.provider);
-  return made.keep(options, {
+  return memory.tcpRoutes.keep(options, {
     name: router.name,
     entryPoints,
     rule,
     priority: options.priority !== 0 ? options.priority : isTcpCatchAll(tree) ? -1 : defaultPriority(options.rule),
-    providerRank: rank < 0 ? inputs.precedence.length : rank,
+    providerRank: compilation.rankOf(router.provider),
     middlewares: isDisabled ? [] : middlewares,
     service: isDisabled ? '' : service,
     // Closed at the ClientHello: nobody needs a handshake to be told so.
@@ -90,8 +81,6 @@ function compileRoute(
     isDisabled,
   });
 }
-
-const made = new LastMade<TcpRouterOptions, TcpRouteSpec>();
 
 /** Server names and protocols come with TLS alone. False when the router can have no connection. */
 function checkWithoutTls(router: Compiled<TcpRouterOptions>, rule: RuleNode, findings: Findings): boolean {
@@ -126,65 +115,48 @@ function findMatcher(
 function resolveMiddlewares(
   router: Compiled<TcpRouterOptions>,
   options: TcpRouterOptions,
-  inputs: TcpRouteInputs,
-  findings: Findings,
+  { middlewares }: TcpRouteInputs,
+  { references }: Compilation,
 ): readonly string[] {
-  const names: string[] = [];
-  for (const [index, reference] of options.middlewares.entries()) {
-    const name = qualify(reference, router.provider);
-    const target = inputs.middlewares.get(name);
-    target?.usedBy.add(router.name);
-    const option = ['middlewares', index];
-    if (target === undefined) {
-      const message = findings.dangling('middleware', reference, router.provider, inputs.middlewares);
-      findings.report(router, 'error', 'dangling-reference', message, option);
-    } else if (!inputs.compiledMiddlewares.has(name)) {
-      findings.report(router, 'error', 'unusable-reference', `the middleware "${reference}" is disabled`, option);
-    } else names.push(name);
-  }
-  return names;
+  return options.middlewares.flatMap((reference, index) => {
+    const { name, problem } = references.follow('tcpMiddlewares', reference, router, ['middlewares', index], (one) =>
+      middlewares.has(one),
+    );
+    return problem === null ? [name] : [];
+  });
 }
 
 function resolveService(
   router: Compiled<TcpRouterOptions>,
   options: TcpRouterOptions,
-  inputs: TcpRouteInputs,
-  findings: Findings,
+  { services }: TcpRouteInputs,
+  { references }: Compilation,
 ): string {
   // What was written and could not be read has been reported.
   if (router.object.value === null && !options.service) return '';
-  const name = qualify(options.service, router.provider);
-  const target = inputs.services.get(name);
-  target?.usedBy.add(router.name);
-  if (target === undefined) {
-    const message = findings.dangling('service', options.service, router.provider, inputs.services);
-    findings.report(router, 'error', 'dangling-reference', message, ['service']);
-  } else if (!inputs.compiledServices.has(name)) {
-    findings.report(router, 'error', 'unusable-reference', `the service "${options.service}" is disabled`, ['service']);
-  }
-  return name;
+  return references.follow('tcpServices', options.service, router, ['service'], (name) => services.has(name)).name;
 }
 
 /** Options that cannot be used do not disable the router: its handshakes fail, rather than go to the next one. */
 function resolveTls(
   router: Compiled<TcpRouterOptions>,
   { tls }: TcpRouterOptions,
-  { compiledTlsOptions }: TcpRouteInputs,
+  { tlsOptions }: TcpRouteInputs,
   findings: Findings,
 ): TcpRouteTls | null {
   if (tls === undefined || tls === false) return null;
   if (tls.passthrough) return { passthrough: true, options: DEFAULT_TLS_OPTIONS };
-  const resolved = compiledTlsOptions.resolve(tls.options ?? '', router.provider, router.name);
-  if ('name' in resolved) return { passthrough: false, options: resolved.name };
-  const message = `${resolved.problem}; handshakes of this router fail`;
+  const { name, problem } = tlsOptions.resolve(tls.options ?? '', router);
+  if (problem === null) return { passthrough: false, options: name };
+  const message = `${problem.message}; handshakes of this router fail`;
   findings.report(router, 'error', 'dangling-reference', message, ['tls', 'options'], { keeps: true });
   return { passthrough: false, options: '' };
 }
 
 /** Connections of a router that has no place go to whichever router takes them next. */
-function warnUnguarded(router: Compiled<TcpRouterOptions>, inputs: TcpRouteInputs, findings: Findings): void {
+function warnUnguarded(router: Compiled<TcpRouterOptions>, { objects, findings }: Compilation): void {
   const isGuarded = (router.object.value?.middlewares ?? []).some((reference) => {
-    const options = inputs.middlewares.get(qualify(reference, router.provider))?.object.value;
+    const options = objects.tcpMiddlewares.get(qualify(reference, router.provider))?.object.value;
     return options === null || options?.ipAllowList !== undefined || options?.ipWhiteList !== undefined;
   });
   if (!isGuarded) return;

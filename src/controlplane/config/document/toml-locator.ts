@@ -11,7 +11,7 @@ function splitKey(text: string): string[] {
 }
 
 /** The deepest place that belongs to the path; null when not even its first segment is there. */
-export function locateInToml(text: string, path: readonly PathSegment[]): { line: number; column: number } | null {
+function locateInToml(text: string, path: readonly PathSegment[]): { line: number; column: number } | null {
   const wanted = path.map((segment) => String(segment).toLowerCase());
   const arrays = new Map<string, number>();
   let table: string[] = [];
@@ -61,7 +61,7 @@ export function tomlLocator(text: string): Locate {
 const SCALAR = String.raw`[^\s,#\]}"'[{][^,#\]}]*?`;
 
 /** The scalar of a path as it is written; null where it is text, or stands in a list over several lines. */
-export function writtenInToml(text: string, path: readonly PathSegment[]): string | null {
+function writtenInToml(text: string, path: readonly PathSegment[]): string | null {
   const place = locateInToml(text, path);
   const last = path.at(-1);
   if (place === null || last === undefined) return null;

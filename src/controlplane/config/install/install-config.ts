@@ -4,7 +4,7 @@
 import { dirname } from 'node:path';
 import type { LogOptions } from '../../../core/log.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
-import type { EntryPointSpec, ListenAddress } from '../../../model/entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../../../model/entry-point.ts';
 import type { UpstreamTransportSpec } from '../../../model/service.ts';
 import type { AccessLogInit, ObserveInit } from '../../../model/message/sync.ts';
 import type { TcpTransportSpec } from '../../../model/tcp.ts';
@@ -27,7 +27,7 @@ import {
   type AcmeResolverConfig,
   type CertificatesResolvers,
 } from './certificates-resolver-options.ts';
-import { entryPointSpec, parseAddress } from './entrypoint-options.ts';
+import { entryPointSpec, parseAddress } from './entry-point-options.ts';
 import { installOptions, type InstallOptions } from './install-options.ts';
 import { loadInstalledPlugins, NO_INSTALLED_PLUGINS, type InstalledPlugins } from './plugins.ts';
 import { decodeRouting, type RoutingConfig } from '../routing/routing-config.ts';

@@ -39,11 +39,11 @@ import { statusRange } from '../../../schema/status-range.ts';
 import { LATER_PROVIDERS, PROVIDERS } from '../../providers/registry.ts';
 import type { INSTALL_SECTIONS } from '../document/document-kind.ts';
 import { certificatesResolversSection } from './certificates-resolver-options.ts';
-import { entryPointOptions } from './entrypoint-options.ts';
+import { entryPointOptions } from './entry-point-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
 
-export const DEFAULT_PRECEDENCE: readonly string[] = [
+const DEFAULT_PRECEDENCE: readonly string[] = [
   'install', 'kubernetesgateway', 'kubernetescrd', 'kubernetes', 'kubernetesingressnginx', 'swarm', 'docker', 'file', 'redis',
   'knative', 'consul', 'consulcatalog', 'nomad', 'etcd', 'ecs', 'http', 'zookeeper', 'rest',
 ]; // prettier-ignore

@@ -1,9 +1,9 @@
 // Routers that the install configuration implies: entry point redirections, and ping and metrics on an entry point other
 // than the internal one. They are ordinary routers of the provider `internal`, above those that people write.
 
-import type { EntryPointSpec } from '../../../model/entrypoint.ts';
+import type { EntryPointSpec } from '../../../model/entry-point.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
-import { parseAddress } from './entrypoint-options.ts';
+import { parseAddress } from './entry-point-options.ts';
 import type { InstallOptions } from './install-options.ts';
 import { decodeRouting, type RoutingConfig, type RoutingObject } from '../routing/routing-config.ts';
 import type { RouterOptions } from '../routing/routing-options.ts';

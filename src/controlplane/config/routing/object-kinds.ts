@@ -4,11 +4,11 @@
 
 import type { Infer, Schema } from '../../../schema/schema.ts';
 import { middlewareOptions, routerOptions } from './routing-options.ts';
-import { serviceOptions } from './service-options.ts';
-import { tcpMiddlewareOptions, tcpRouterOptions, tcpServiceOptions, tcpTransportOptions } from './tcp-options.ts';
+import { serviceOptions, tcpServiceOptions, udpServiceOptions } from '../service/registry.ts';
+import { tcpMiddlewareOptions, tcpRouterOptions, tcpTransportOptions } from './tcp-options.ts';
 import { certificateOptions, storeOptions, tlsOptions } from './tls-options.ts';
 import { namedTransportOptions } from './transport-options.ts';
-import { udpRouterOptions, udpServiceOptions } from './udp-options.ts';
+import { udpRouterOptions } from './udp-options.ts';
 
 /** The parts of a document that hold routing configuration, in the order of documents. */
 export const ROUTING_PARTS = ['http', 'tcp', 'udp', 'tls'] as const;

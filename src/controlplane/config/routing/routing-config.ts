@@ -13,6 +13,7 @@ import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn } from '../../../schema
 import type { Substitutions } from '../../../schema/substitution.ts';
 import type { ConfigDocument } from '../document/document.ts';
 import { routingPartOf } from '../document/document-kind.ts';
+import type { ProvidedEndpoints } from './provided-endpoints.ts';
 import {
   bySection,
   OBJECT_KINDS,
@@ -57,6 +58,8 @@ export interface RoutingConfig extends RoutingSections {
   readonly filesRead: ReadonlySet<string>;
   /** What could not be read as a whole, and where: nobody knows which objects were meant. */
   readonly unreadableSections: readonly UnreadableSection[];
+  /** Left out by a provider that gives its services none beside their servers. */
+  readonly endpoints?: ProvidedEndpoints;
 }
 
 export interface UnreadableSection {

@@ -1,11 +1,9 @@
-// The section `tcp` as people write it: routers, services, middlewares and transports of connections that are carried
-// without a look at what is in them.
+// The section `tcp` as people write it, but for its services: routers, middlewares and transports of connections that are
+// carried without a look at what is in them.
 
 import type { TcpTransportSpec } from '../../../model/tcp.ts';
-import { HIDDEN } from '../../../core/hide-secrets.ts';
 import { network } from '../../../dataplane/middleware/option-types.ts';
 import {
-  boolean,
   checked,
   defaultsOf,
   duration,
@@ -19,21 +17,12 @@ import {
   string,
   withDefault,
   type Infer,
-  type Schema,
 } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
-import { priority, scheduleFields } from '../check-options.ts';
+import { priority } from '../check-options.ts';
 import { tcpRouterTls } from './tls-options.ts';
 import { identityFields, tlsSpec, trustFields } from './transport-options.ts';
-
-const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
-/** Servers that want a password get it here, as in `AUTH …` of Redis. */
-const sentText: Schema<string> = {
-  ...string(),
-  shown: (value) => (typeof value === 'string' && /\b(?:auth|pass|login)/i.test(value) ? HIDDEN : value),
-};
-const weight = integer({ min: 0, max: 1_000_000, clamp: 'above' });
 
 export const tcpRouterOptions = checked(
   object({
@@ -72,84 +61,14 @@ function inTls(context: DecodeContext, name: string, report: () => void): void {
   context.at('tls', () => context.at(name, report));
 }
 
-const server = object({
-  address: required(string(), '`host:port`.'),
-  tls: flag(false, 'Speak TLS to it, as the transport says.'),
-});
-
 /** Traefik's word for the header that it sends. */
-const proxyProtocol = object({
+export const proxyProtocol = object({
   version: withDefault(
     integer({ min: 1, max: 2, isZeroAbsent: true }),
     2,
     'Version of the header: 1 is a line of text, 2 is binary.',
   ),
 });
-
-const MAX_EXPECT_BYTES = 16 * 1024;
-
-const healthCheck = checked(
-  object({
-    port: optional(
-      integer({ min: 1, max: 65_535, isZeroAbsent: true }),
-      'Port of the check; the server’s when left out.',
-    ),
-    send: withDefault(sentText, '', 'Sent once the connection is there.'),
-    expect: withDefault(
-      string(),
-      '',
-      'What the answer has to begin with. When left out, a connection (with TLS, a handshake) is enough.',
-    ),
-    ...scheduleFields('connections'),
-  }),
-  (value, context) => {
-    if (Buffer.byteLength(value.expect) > MAX_EXPECT_BYTES) {
-      context.at('expect', () =>
-        context.invalid('the answer that is expected is too long', `at most ${MAX_EXPECT_BYTES} bytes`, 'more'),
-      );
-    }
-  },
-);
-const loadBalancer = checked(
-  object({
-    servers: withDefault(forgivingList(server), [], 'Servers that get connections in turn.'),
-    serversTransport: optional(
-      string(),
-      'Transport under `tcp.serversTransports`; that of the install file when left out.',
-    ),
-    healthCheck: optional(healthCheck, 'Asks every server regularly; those that fail get no new connections.'),
-    proxyProtocol: optional(proxyProtocol, 'Deprecated: belongs to the transport.'),
-    terminationDelay: optional(integer(), 'Deprecated: belongs to the transport. Milliseconds.'),
-  }),
-  (value, context) => {
-    for (const name of ['proxyProtocol', 'terminationDelay'] as const) {
-      if (value[name] === undefined) continue;
-      context.at(name, () =>
-        context.report('warning', 'deprecated-option', `"${name}" is deprecated here; set it in a serversTransport`),
-      );
-    }
-  },
-);
-export type TcpLoadBalancerOptions = Infer<typeof loadBalancer>;
-
-const child = object({
-  name: required(string(), 'The service; `name` or `name@provider`.'),
-  weight: withDefault(weight, 1, 'Its share; 0 gets nothing.'),
-});
-
-const weighted = object({
-  services: required(list(child), 'TCP services to divide connections between.'),
-  healthCheck: optional(
-    object({}),
-    'An empty section: children that are down get nothing, and with all of them down it is down itself. Each needs a health check.',
-  ),
-});
-
-export const tcpServiceOptions = object({
-  loadBalancer: optional(loadBalancer, 'Balances over servers.'),
-  weighted: optional(weighted, 'Divides connections between services by weight.'),
-});
-export type TcpServiceOptions = Infer<typeof tcpServiceOptions>;
 
 const ipAllowList = object({
   sourceRange: required(
@@ -176,7 +95,6 @@ export const tcpMiddlewareOptions = object({
     'Limits how many connections an address has open.',
   ),
 });
-export type TcpMiddlewareOptions = Infer<typeof tcpMiddlewareOptions>;
 
 const transportTls = object({
   ...trustFields,

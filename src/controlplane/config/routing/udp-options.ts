@@ -1,19 +1,7 @@
-// The section `udp` as people write it: routers, and services that get the datagrams of an entry point.
+// Options of UDP routers as people write them.
 
-import {
-  integer,
-  list,
-  object,
-  optional,
-  own,
-  required,
-  string,
-  withDefault,
-  type Infer,
-} from '../../../schema/schema.ts';
+import { object, optional, required, string, type Infer } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
-
-const weight = integer({ min: 0, max: 1_000_000, clamp: 'above' });
 
 export const udpRouterOptions = object({
   service: required(string(), 'UDP service that gets the datagrams; `name` or `name@provider`.'),
@@ -23,28 +11,3 @@ export const udpRouterOptions = object({
   ),
 });
 export type UdpRouterOptions = Infer<typeof udpRouterOptions>;
-
-const server = object({
-  address: required(string(), '`host:port`.'),
-  weight: own(withDefault(weight, 1, 'Its share of the sessions; 0 gets none.')),
-});
-
-const loadBalancer = object({
-  servers: withDefault(forgivingList(server), [], 'Servers that get sessions in turn.'),
-});
-export type UdpLoadBalancerOptions = Infer<typeof loadBalancer>;
-
-const child = object({
-  name: required(string(), 'The service; `name` or `name@provider`.'),
-  weight: withDefault(weight, 1, 'Its share; 0 gets nothing.'),
-});
-
-const weighted = object({
-  services: required(list(child), 'UDP services to divide sessions between.'),
-});
-
-export const udpServiceOptions = object({
-  loadBalancer: optional(loadBalancer, 'Balances over servers.'),
-  weighted: optional(weighted, 'Divides sessions between services by weight.'),
-});
-export type UdpServiceOptions = Infer<typeof udpServiceOptions>;

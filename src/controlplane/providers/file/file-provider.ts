@@ -14,7 +14,7 @@ import { isConfigFile, MAX_FILE_BYTES, parseConfig } from '../../config/document
 import { mergeRouting } from '../../config/routing/merge-routing.ts';
 import type { RoutingConfig } from '../../config/routing/routing-config.ts';
 import { boolean, needless, object, optional, string, withDefault } from '../../../schema/schema.ts';
-import { defineProvider, type Provider, type ProviderContext, type Publish } from '../define.ts';
+import { defineProvider, type Provider, type ProviderContext, type PublishAll } from '../define.ts';
 import { FileWatch, type WatchSystem } from './file-watch.ts';
 import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 
@@ -87,7 +87,7 @@ export class FileProvider implements Provider {
   readonly #system: WatchSystem | undefined;
   #files = new Map<string, KnownFile>();
   #watch: FileWatch | null = null;
-  #publish: Publish = () => {};
+  #publish: PublishAll = () => {};
   readonly #readings: SerialRunner;
   /** Looks at files that were put off, by path. */
   readonly #looks = new Map<string, number>();
@@ -103,7 +103,7 @@ export class FileProvider implements Provider {
     this.#readings = new SerialRunner(context.log, 'the files of the provider "file" cannot be read');
   }
 
-  async run(publish: Publish, signal: AbortSignal): Promise<void> {
+  async run(publish: PublishAll, signal: AbortSignal): Promise<void> {
     this.#publish = publish;
     if (this.#config.watch) {
       const changed = (): void => void this.readAgain();

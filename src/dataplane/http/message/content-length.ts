@@ -1,7 +1,7 @@
 // The length that a response announces. Equal ones are one (RFC 9110 §8.6), whether in several fields or in one list, as some
 // servers and what stands before them say it twice; requests are read more strictly, since others may read them differently.
 
-const DECIMAL = /^[0-9]{1,16}$/;
+import { DECIMAL } from './grammar.ts';
 
 /** Of the field's value; -1 when it is none, or says different things. */
 export function lengthOf(value: string): number {

@@ -2,6 +2,8 @@
 // so that the parser can switch on it. Spellings beyond the known ones sit in a bounded cache that is dropped whole when
 // a client fills it.
 
+import { TOKEN } from './grammar.ts';
+
 export const H_OTHER = 0;
 export const H_HOST = 1;
 export const H_CONTENT_LENGTH = 2;
@@ -15,7 +17,7 @@ export const H_TRAILER = 8;
 export const H_HOP_BY_HOP = 9;
 /** X-Forwarded-* and their kin: only trusted peers may set them. */
 export const H_FORWARDED = 10;
-export const H_DATE = 11;
+const H_DATE = 11;
 /** WWW-Authenticate. */
 export const H_CHALLENGE = 12;
 
@@ -72,7 +74,6 @@ const COMMON = [
 
 const MAX_CACHED = 4096;
 const MAX_CACHED_LENGTH = 64;
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 const known = new Map<string, HeaderName>();
 let seen = new Map<string, HeaderName>();

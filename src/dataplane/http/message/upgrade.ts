@@ -2,8 +2,9 @@
 // Docker's `tcp`, SPDY/3.1, derp - but for protocols that would carry requests past the router: HTTP itself, and TLS, which
 // would hide them.
 
-const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
-const PROTOCOL = new RegExp(`^${TOKEN}(?:/${TOKEN})?$`);
+import { TOKEN_TEXT } from './grammar.ts';
+
+const PROTOCOL = new RegExp(`^${TOKEN_TEXT}(?:/${TOKEN_TEXT})?$`);
 const CARRIES_REQUESTS = /^(?:https?|h2c?|h3|tls)(?:[/-]|$)/i;
 
 export const WEBSOCKET = 'websocket';

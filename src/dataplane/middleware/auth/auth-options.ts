@@ -6,6 +6,7 @@ import { linesOfFile } from '../../../schema/file-option.ts';
 import { forgivingList, indexInSource } from '../../../schema/forgiving.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { boolean, optional, secret, string, withDefault, type Schema } from '../../../schema/schema.ts';
+import type { ClientIdentity } from '../../http/client-info.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { respond, respondFailure } from '../../http/respond.ts';
@@ -108,7 +109,7 @@ export function quoted(text: string): string {
 
 /** What follows when a user is known. */
 export interface Admission {
-  readonly user: string;
+  readonly identity: ClientIdentity;
   /** Finished line; '' for none. */
   readonly fieldLine: string;
 }
@@ -116,7 +117,8 @@ export interface Admission {
 export function admission(user: string, headerField: string | undefined): Admission {
   // Fields are sent as latin1: the bytes of the name have to survive it.
   const bytes = Buffer.from(user, 'utf8').toString('latin1');
-  return { user, fieldLine: headerField === undefined ? '' : `${headerField}: ${bytes}\r\n` };
+  const identity: ClientIdentity = { name: user, proof: 'password', claims: {} };
+  return { identity, fieldLine: headerField === undefined ? '' : `${headerField}: ${bytes}\r\n` };
 }
 
 /**
@@ -141,7 +143,7 @@ export function challenge(exchange: Exchange, line: string): void {
 
 /** Marks the request as the user's. `lowerField` is the field of `headerField`, '' for none. */
 export function admit(exchange: Exchange, granted: Admission, lowerField: string, removesHeader: boolean): void {
-  exchange.clientUser = granted.user;
+  exchange.identity = granted.identity;
   if (removesHeader) exchange.requestHeaders.delete('authorization');
   if (granted.fieldLine !== '') exchange.requestHeaders.setLine(lowerField, granted.fieldLine);
 }

@@ -39,7 +39,7 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const COLON = 58;
 
 /** Null when the value holds no Basic credentials. */
-export function parseBasic(value: string): Credentials | null {
+function parseBasic(value: string): Credentials | null {
   if (value.length < 7 || value.slice(0, 6).toLowerCase() !== 'basic ') return null;
   const encoded = value.slice(6).trim();
   if (!BASE64.test(encoded)) return null;

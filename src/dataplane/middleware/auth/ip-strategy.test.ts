@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import type { ClientInfo, Downstream } from '../../http/exchange.ts';
+import type { Downstream } from '../../http/exchange.ts';
+import type { ClientInfo } from '../../http/client-info.ts';
 import { Exchange } from '../../http/exchange.ts';
 import { createIpStrategy, type IpStrategyOptions } from './ip-strategy.ts';
 
 function addressOf(options: Partial<IpStrategyOptions> | undefined, lines: readonly string[], ip = '10.0.0.9'): string {
-  const client: ClientInfo = { ip, port: 1, scheme: 'http', tls: null, isTrusted: true, bonds: null };
+  const client: ClientInfo = { ip, port: 1, scheme: 'http', tls: null, isTrusted: true, bonds: null, identity: null };
   const exchange = new Exchange({} as Downstream, client); // Strategies look at headers and client alone.
   for (const line of lines) exchange.requestHeaders.append('X-Forwarded-For', line);
   const whole = options && { depth: 0, excludedIPs: [], ipv6Subnet: undefined, ...options };

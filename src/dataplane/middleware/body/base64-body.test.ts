@@ -26,7 +26,7 @@ function recorder(): BodySink & { bytes: Buffer; ends: number; aborts: number } 
 
 /** One that is over: an answer to it has no effect. */
 function exchange(): Exchange {
-  const client = { ip: '', port: 0, scheme: 'http', tls: null, isTrusted: false, bonds: null } as const;
+  const client = { ip: '', port: 0, scheme: 'http', tls: null, isTrusted: false, bonds: null, identity: null } as const;
   const made = new RealExchange({} as Downstream, client); // Never called: it is over.
   made.isFinished = true;
   return made;

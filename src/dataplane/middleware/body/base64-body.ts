@@ -2,7 +2,8 @@
 // encoded text may consist of parts that are padded each.
 
 import type { BodySink } from '../../http/body.ts';
-import type { Exchange, RequestFilter } from '../../http/exchange.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import type { RequestFilter } from '../../http/body.ts';
 import { FAILURES, type Failure } from '../../http/failure.ts';
 import type { HeaderList } from '../../http/message/header-list.ts';
 import { respondFailure } from '../../http/respond.ts';

@@ -6,7 +6,7 @@ import { checked, integer, list, object, oneOf, optional, string, withDefault } 
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../../http/body.ts';
 import type { Exchange, ResponseHook } from '../../http/exchange.ts';
 import { hasNoBody } from '../../http/message/status.ts';
-import { EncodingChooser } from './accept-encoding.ts';
+import { EncodingChooser } from './encoding-chooser.ts';
 import { CompressingFilter, type CompressorCount } from './compressing-filter.ts';
 import { defineMiddleware } from '../define.ts';
 import { AVAILABLE, COMPRESSOR_BYTES, type Coding } from './sync-compressor.ts';

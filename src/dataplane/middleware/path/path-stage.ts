@@ -1,6 +1,6 @@
 // What the path middlewares share: prefixes in the two forms of a path, and giving a request another path.
 
-import type { PathPolicy } from '../../../model/entrypoint.ts';
+import type { PathPolicy } from '../../../model/entry-point.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { string, type Schema } from '../../../schema/schema.ts';
 import type { Exchange } from '../../http/exchange.ts';
@@ -13,7 +13,6 @@ const AS_WRITTEN: PathPolicy = {
   allowEncoded: {
     slash: true,
     backSlash: true,
-    nullCharacter: true,
     semicolon: true,
     percent: true,
     questionMark: true,
@@ -72,7 +71,7 @@ export function setPath(exchange: Exchange, routing: string, forward: string): v
 }
 
 /** A path that an origin would resolve to another one. */
-export function isNormalPath(path: string): boolean {
+function isNormalPath(path: string): boolean {
   return !/\/\.\.?(?:\/|$)|\/\//.test(path);
 }
 

@@ -63,7 +63,7 @@ export function refuseWithoutHost(exchange: Exchange): void {
  * backslash for a slash, so that a path becomes another host. Of a query only what no field may hold: it is to come back as
  * it was.
  */
-export function safeLocation(text: string): string {
+function safeLocation(text: string): string {
   if (!/[^\x21-\x7e]|[\\"<>^`{|}]/.test(text)) return text;
   const mark = text.indexOf('?');
   const path = mark < 0 ? text : text.slice(0, mark);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { DownstreamLimits } from '../../../model/entrypoint.ts';
+import type { DownstreamLimits } from '../../../model/entry-point.ts';
 import { allocateTables, SharedTables } from '../../../core/shared-table.ts';
 import { addressCounts, CONNECTION_REFUSED, ConnectionLimits } from './connection-limits.ts';
 import { entryPointCounts, type EntryPointCounts } from './entry-point-counts.ts';

@@ -1,7 +1,7 @@
 // Limits on open client connections that hold for the process: of an entry point, and of one address over all entry
 // points that have such a limit. Whoever is counted in gives back what it was given.
 
-import type { DownstreamLimits } from '../../../model/entrypoint.ts';
+import type { DownstreamLimits } from '../../../model/entry-point.ts';
 import { defineSharedTable } from '../../../core/shared-table.ts';
 import type { EntryPointCounts } from './entry-point-counts.ts';
 import { COUNT_REFUSED, COUNT_UNTRACKED, KeyedCounts, type KeyTableShape } from './keyed-counts.ts';

@@ -11,6 +11,7 @@ import { SystemClock } from '../../../core/clock.ts';
 import { internalSocket } from '../../../model/service.ts';
 import type { Address } from './address.ts';
 import { createHostLookup, NoSuchName } from './host-lookup.ts';
+import { messageOf } from '../../../core/errors.ts';
 
 /** All A and AAAA addresses of a name. Rejects with `NoSuchName` only when there surely are none. */
 export type LookUp = (host: string) => Promise<readonly Address[]>;
@@ -155,7 +156,7 @@ export class Resolver {
 
   #failed(name: Name, error: unknown): void {
     const nowMs = this.#clock.now();
-    name.error = error instanceof Error ? error.message : String(error);
+    name.error = messageOf(error);
     name.failures++;
     // Names that fail are asked for rarely: most of them will go on failing.
     const patience = name.addresses.length > 0 ? REFRESH_MS : REFRESH_MS * 2 ** Math.min(name.failures - 1, 8);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { EndpointSpec } from '../../endpoint-set.ts';
 import type { Snapshot } from '../../snapshot.ts';
 import { SECTION_NAMES } from '../../snapshot-sections.ts';
 import { Codec, message } from './codec.ts';
@@ -39,6 +40,17 @@ const TO: readonly ToEdge[] = [
       removed: { services: ['b@file'] },
     },
   },
+  {
+    kind: 'delta',
+    delta: {
+      baseVersion: 3,
+      version: 4,
+      digest: 'e',
+      changed: {},
+      removed: {},
+      endpoints: { 'a@file': { changed: [{ key: 'one' } as unknown as EndpointSpec], removed: ['two'] } },
+    },
+  },
   { kind: 'bind', id: 1, spec: { name: 'web' } as unknown as Extract<ToEdge, { kind: 'bind' }>['spec'] },
   { kind: 'measure', id: 7 },
 ];
@@ -55,7 +67,7 @@ const FROM: readonly FromEdge[] = [
   { kind: 'bound', id: 1, entryPoint: 'web', address: { host: '', port: 80, protocol: 'tcp' }, problem: '' },
   { kind: 'bound', id: 2, entryPoint: 'web', address: null, problem: 'taken' },
   { kind: 'health', change: { service: 'a@file', url: 'http://a', isUp: false, reason: 'r' } },
-  { kind: 'ejected', service: 'a@file', serverUrl: 'http://a' },
+  { kind: 'ejected', service: 'a@file', endpoint: 'http://a' },
   { kind: 'metrics', id: 7, samples: [{ metric: 'm', labels: { a: 'b' }, values: [1, 0.5] }] },
   { kind: 'log', level: 'warn', message: 'm', fields: { any: ['thing'] } },
 ];
@@ -128,7 +140,7 @@ test.each([
     {
       kind: 'delta',
       version: 1,
-      body: { delta: { baseVersion: 1, version: 2, digest: '', changed: { more: {} }, removed: {} } },
+      body: { delta: { baseVersion: 1, version: 2, digest: '', changed: { more: {} }, removed: {}, endpoints: {} } },
     },
     'delta.delta.changed.more is no section',
   ],

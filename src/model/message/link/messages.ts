@@ -1,7 +1,8 @@
 // What a control plane and an edge in another process say to each other: plain messages alone, no memory, descriptor or
 // function. The control plane sends what is in its cells; the edge says what it has, and what it sees.
 
-import type { EntryPointSpec, ListenAddress } from '../../entrypoint.ts';
+import type { EntryPointSpec, ListenAddress } from '../../entry-point.ts';
+import type { EndpointPatch, EndpointSpec } from '../../endpoint-set.ts';
 import type { HealthChange } from '../../server-health.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../snapshot.ts';
 import { SECTION_NAMES } from '../../snapshot-sections.ts';
@@ -29,7 +30,7 @@ import {
 /** A snapshot of a million routes has some hundred. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
-export const CELLS = ['ticketKeys', 'secrets', 'challenges', 'staples', 'snapshot'] as const;
+const CELLS = ['ticketKeys', 'secrets', 'challenges', 'staples', 'snapshot'] as const;
 export type LinkedCell = (typeof CELLS)[number];
 
 /** What an edge has acknowledged, by cell; 0 for nothing. */
@@ -64,13 +65,25 @@ function partOf<T extends object>(field: Field<unknown>): Field<T> {
   };
 }
 
-const delta: Field<SnapshotDelta> = object({
+const patch: Field<EndpointPatch> = object({ changed: list(opaque<EndpointSpec>()), removed: list(text) });
+
+const wholeDelta: Field<Required<SnapshotDelta>> = object({
   baseVersion: version,
   version,
   digest: text,
   changed: partOf<Partial<SnapshotSections>>(section),
   removed: partOf<SnapshotDelta['removed']>(list(text)),
+  endpoints: record(patch),
 });
+
+/** Without endpoints where none change. */
+const delta: Field<SnapshotDelta> = {
+  decode(value, place) {
+    const { endpoints, ...rest } = wholeDelta.decode(value, place);
+    return Object.keys(endpoints).length === 0 ? rest : { ...rest, endpoints };
+  },
+  encode: (value) => wholeDelta.encode({ endpoints: {}, ...value }),
+};
 
 const secret: Field<CertificateSecret> = object({
   id: text,
@@ -113,7 +126,8 @@ export const FROM_EDGE = {
   /** `problem` is '' when it worked. */
   bound: message(1, { id: count, entryPoint: text, address: orNull(address), problem: text }),
   health: message(1, { change: health }),
-  ejected: message(1, { service: text, serverUrl: text }),
+  /** The endpoint by its key. */
+  ejected: message(1, { service: text, endpoint: text }),
   metrics: message(1, { id: count, samples: list(sample) }),
   log: message(1, {
     level: oneOf('debug', 'info', 'warn', 'error'),

@@ -1,0 +1,60 @@
+// What one compilation leaves to the next: rules that were parsed, and specifications that stay the same objects while they say
+// the same. It belongs to whoever compiles again and again; two of them share nothing.
+
+import type { RuleLanguage } from '../../dataplane/match/rule.ts';
+import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
+import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
+import type { TcpMiddlewareSpec, TcpRouteSpec } from '../../model/tcp.ts';
+import type { KeyedCertificate } from '../../model/tls.ts';
+import type { UdpRouteSpec } from '../../model/udp.ts';
+import { LastMade } from './last-made.ts';
+
+/** Problems kept of rules of one language before they are forgotten, those in use among them. */
+const MAX_RULES = 100_000;
+
+/** Hosts that can be read off a rule; `isWhole` is false when it also takes requests for others. */
+export interface RuleHosts {
+  readonly hosts: readonly string[];
+  readonly isWhole: boolean;
+}
+
+export class CompileMemory {
+  readonly routes = new LastMade<object, RouteSpec>();
+  readonly middlewares = new LastMade<object, MiddlewareSpec>();
+  readonly services = new LastMade<object, object>();
+  readonly tcpRoutes = new LastMade<object, TcpRouteSpec>();
+  readonly tcpMiddlewares = new LastMade<object, TcpMiddlewareSpec>();
+  readonly udpRoutes = new LastMade<object, UdpRouteSpec>();
+  readonly certificates = new LastMade<object, KeyedCertificate>();
+  readonly ruleHosts = new Derived<RouteSpec, RuleHosts>();
+  readonly ruleDomains = new Derived<object, readonly string[]>();
+  readonly #problems = new Map<RuleLanguage, Map<string, RuleProblems>>();
+
+  /** What is wrong with rules of a language, by their text. */
+  problems(language: RuleLanguage): Map<string, RuleProblems> {
+    let known = this.#problems.get(language);
+    if (known === undefined) {
+      known = new Map();
+      this.#problems.set(language, known);
+    }
+    return known;
+  }
+
+  /** Before more rules come: those that nobody has any longer would stay for ever. */
+  trim(): void {
+    for (const known of this.#problems.values()) if (known.size > MAX_RULES) known.clear();
+  }
+}
+
+/** What follows from an object, found out once. */
+class Derived<Key extends object, Value> {
+  readonly #values = new WeakMap<Key, Value>();
+
+  of(key: Key, make: () => Value): Value {
+    const known = this.#values.get(key);
+    if (known !== undefined) return known;
+    const value = make();
+    this.#values.set(key, value);
+    return value;
+  }
+}
