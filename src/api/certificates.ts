@@ -2,8 +2,7 @@
 
 import { X509Certificate } from 'node:crypto';
 import type { StapleStatus } from '../model/message/staple.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import type { CertificateSpec } from '../model/tls.ts';
+import type { KeyedCertificate } from '../model/tls.ts';
 import type { ShownCertificate } from './answers.ts';
 
 const DAY_MS = 86_400_000;
@@ -13,9 +12,9 @@ const SOON_MS = 7 * DAY_MS;
 type Details = Omit<ShownCertificate, 'status' | 'error' | 'ocsp'>;
 
 /** Parsing takes some 50 µs, and certificates are shown again and again. */
-const known = new WeakMap<CertificateSpec, Details>();
+const known = new WeakMap<KeyedCertificate, Details>();
 
-function detailsOf(spec: CertificateSpec): Details {
+function detailsOf(spec: KeyedCertificate): Details {
   let details = known.get(spec);
   if (details === undefined) {
     const leaf = new X509Certificate(spec.certificate);
@@ -37,15 +36,15 @@ function detailsOf(spec: CertificateSpec): Details {
 }
 
 export function shownCertificates(
-  { certificates }: Pick<Snapshot, 'certificates'>,
+  certificates: readonly KeyedCertificate[],
   staples: readonly StapleStatus[],
 ): readonly ShownCertificate[] {
   const known = new Map(staples.map((one) => [one.certificate, one]));
-  return Object.values(certificates).map((spec) => shownCertificate(spec, Date.now(), known.get(spec.name)));
+  return certificates.map((spec) => shownCertificate(spec, Date.now(), known.get(spec.name)));
 }
 
 /** `nowMs` is since the epoch. */
-export function shownCertificate(spec: CertificateSpec, nowMs: number, staple?: StapleStatus): ShownCertificate {
+export function shownCertificate(spec: KeyedCertificate, nowMs: number, staple?: StapleStatus): ShownCertificate {
   const details = { ...detailsOf(spec), ...(staple === undefined ? {} : { ocsp: shownStaple(staple) }) };
   if (staple?.state === 'revoked') return { ...details, status: 'warning', error: [staple.problem ?? 'it is revoked'] };
   if (nowMs > spec.notAfter) return { ...details, status: 'disabled', error: [`it expired on ${details.notAfter}`] };

@@ -3,7 +3,7 @@
 
 import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
+import { isSameAddress, type EntryPointSpec, type ListenAddress } from '../model/entry-point.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import type { DiagnosticCode } from '../model/diagnostic-codes.ts';
 
@@ -61,7 +61,7 @@ class EntryPointChange {
   async open(specs: readonly EntryPointSpec[]): Promise<void> {
     for (const spec of specs) {
       const inForce = this.#owner.inForce()[spec.name];
-      if (inForce !== undefined && isSame(inForce.address, spec.address)) this.#keepSocket(spec, inForce);
+      if (inForce !== undefined && isSameAddress(inForce.address, spec.address)) this.#keepSocket(spec, inForce);
       else await this.#openOne(spec);
     }
   }
@@ -93,7 +93,7 @@ class EntryPointChange {
     return Object.entries(this.#owner.inForce()).some(([name, { address }]) => {
       const next = this.#specs[name];
       const bound = this.#owner.boundTo(name);
-      const isGivenUp = next === undefined || !isSame(next.address, address);
+      const isGivenUp = next === undefined || !isSameAddress(next.address, address);
       return isGivenUp && bound?.port === wanted.port && bound.protocol === wanted.protocol;
     });
   }
@@ -148,10 +148,6 @@ export function entryPointDifferences(
     entryPointsChanged: Object.keys(after).filter((name) => name in before && before[name] !== after[name]),
   };
   return Object.fromEntries(Object.entries(kinds).filter(([, names]) => names.length > 0));
-}
-
-function isSame(a: ListenAddress, b: ListenAddress): boolean {
-  return a.host === b.host && a.port === b.port && a.protocol === b.protocol;
 }
 
 function shown({ host, port }: ListenAddress): string {

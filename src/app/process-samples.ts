@@ -91,7 +91,7 @@ function serverSamples(pipeline: Pipeline, supervisor: Supervisor): readonly Sam
 }
 
 function certificateSamples(pipeline: Pipeline, nowMs: number): readonly Sample[] {
-  return Object.values(pipeline.current.certificates).map((spec) => {
+  return pipeline.result.keyedCertificates.map((spec) => {
     const { commonName: cn, serial, sans } = shownCertificate(spec, nowMs);
     return single('tls_certs_not_after', spec.notAfter / 1000, { cn, serial, sans: sans.join(',') });
   });

@@ -1,6 +1,6 @@
 // What commands see of the terminal and the process; tests pass their own.
 
-import { standardError } from '../app/standard-error.ts';
+import { standardError } from '../app/process/standard-error.ts';
 
 export interface Io {
   out(text: string): void;

@@ -7,6 +7,10 @@ export interface ListenAddress {
   readonly protocol: 'tcp' | 'udp';
 }
 
+export function isSameAddress(a: ListenAddress, b: ListenAddress): boolean {
+  return a.host === b.host && a.port === b.port && a.protocol === b.protocol;
+}
+
 export interface EntryPointSpec {
   readonly name: string;
   readonly address: ListenAddress;

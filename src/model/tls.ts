@@ -1,23 +1,54 @@
-// TLS as the data plane runs it. Certificates and options are plain text here; contexts are made of them where they are
-// used.
+// TLS as the data plane runs it. Options and the names of certificates are in the snapshot, keys are not: they go by a way of
+// their own. Contexts are made of both where they are used.
 
-/** A certificate with its key, checked to belong together. */
+/** A certificate as a snapshot names it. What it is made of is under the same name among the secrets. */
 export interface CertificateSpec {
-  /** Hash of certificate and key; of those shown to servers, their place in the configuration: others of the same place take over. */
+  /** What it is for, so that a renewed one keeps it; of those shown to servers, their place in the configuration. */
   readonly name: string;
-  /** Chain in PEM, leaf first. */
-  readonly certificate: string;
-  /** Private key in PEM. Never shown, logged or stored with the history. */
-  readonly key: string;
   /** Names it is for, lower case: DNS names, also `*.example.com`, and IP addresses. None when it is shown to servers alone. */
   readonly hosts: readonly string[];
   /** Algorithm of the key: certificates of different ones can stand side by side for one name. */
   readonly keyType: string;
+  /** Given to clients whose server name no certificate has. */
+  readonly isDefault: boolean;
+}
+
+/** What a handshake needs, and nobody else may have. It changes with each renewal. */
+export interface CertificateSecret {
+  /** Hash of certificate and key. */
+  readonly id: string;
+  /** Chain in PEM, leaf first. */
+  readonly certificate: string;
+  /** Private key in PEM. Never shown, logged or stored with the history. */
+  readonly key: string;
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** Given to clients whose server name no certificate has. */
-  readonly isDefault: boolean;
+}
+
+/** By the name of the certificate. */
+export type Secrets = Readonly<Record<string, CertificateSecret>>;
+
+export interface SecretsChange {
+  readonly changed: Secrets;
+  readonly removed: readonly string[];
+}
+
+/** A certificate with its key, checked to belong together. */
+export interface KeyedCertificate extends Omit<CertificateSecret, 'id'>, Omit<CertificateSpec, 'name'> {
+  /** Hash of certificate and key; of those shown to servers, their place in the configuration. */
+  readonly name: string;
+}
+
+/** Null when nothing has. */
+export function changedSecrets(before: Secrets, after: Secrets): SecretsChange | null {
+  const changed = Object.entries(after).filter(([name, { certificate, key }]) => {
+    const old = before[name];
+    return old?.certificate !== certificate || old.key !== key;
+  });
+  const removed = Object.keys(before).filter((name) => !Object.hasOwn(after, name));
+  if (changed.length === 0 && removed.length === 0) return null;
+  return { changed: Object.fromEntries(changed), removed };
 }
 
 /**

@@ -11,33 +11,24 @@ export class SharedMemory {
   readonly tables: ListedTables;
   readonly #memory: TableMemory;
   readonly #secret: Uint8Array;
-  #tls: TlsSharedState;
+  readonly #fallback: TlsSharedState['fallback'];
 
   /** As of SharedState. */
-  constructor(workerSlots: number, secret: Uint8Array, tls: TlsSharedState) {
+  constructor(workerSlots: number, secret: Uint8Array, fallback: TlsSharedState['fallback']) {
     this.#secret = secret;
-    this.#tls = tls;
+    this.#fallback = fallback;
     this.#memory = allocateTables(SHARED_TABLES, { workerSlots });
     this.tables = new SharedTables(SHARED_TABLES, this.#memory, 0, workerSlots);
   }
 
   /** For a new worker; its metrics block is its own and fresh. */
-  forWorker(): SharedState {
+  forWorker(ticketKeys: Uint8Array): SharedState {
     return {
       metrics: new SharedArrayBuffer(METRICS_BYTES),
       tables: this.#memory,
       secret: this.#secret,
-      tls: this.#tls,
+      tls: { ticketKeys, fallback: this.#fallback },
     };
-  }
-
-  get ticketKeys(): Uint8Array {
-    return this.#tls.ticketKeys;
-  }
-
-  /** For workers that start from now on. */
-  setTicketKeys(ticketKeys: Uint8Array): void {
-    this.#tls = { ...this.#tls, ticketKeys };
   }
 
   /** The worker of this slot is dead. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../core/clock.ts';
+import { createCells } from '../model/message/cells.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import { MEMORY_BOUNDS } from './memory-watch.ts';
@@ -77,7 +78,7 @@ function watch(workers: number, workerUrl = WORKER, memoryBounds = MEMORY_BOUNDS
     metrics: new MetricsAggregator([]),
     accessLog: null,
     secret: new Uint8Array(32),
-    ticketKeyLifeMs: 3_600_000,
+    cells: createCells(new Uint8Array(48)),
     healthChanged: () => {},
     replaced: () => {},
     after(ms, callback) {

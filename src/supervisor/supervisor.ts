@@ -1,7 +1,6 @@
 // The main thread's side of the data plane: binds the sockets, runs the workers, sends them changes, and replaces those
 // that crash, refuse a change or stop answering. Nothing a request does passes through here.
 
-import { randomBytes } from 'node:crypto';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { SignalboxError } from '../core/errors.ts';
@@ -9,12 +8,13 @@ import { DEFAULT_HELD_BYTES } from '../core/held-memory.ts';
 import type { Log } from '../core/log.ts';
 import { selfSigned } from '../core/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
-import type { Staple } from '../model/message/staple.ts';
+import { LatestValue, type Following, type Update } from '../core/latest-value.ts';
+import type { Cells } from '../model/message/cells.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import type { PluginModule } from '../model/plugin.ts';
-import type { Publisher, PublishResult } from '../model/message/publisher.ts';
+import type { PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
-import type { FromWorker, ObserveInit } from '../model/message/sync.ts';
+import type { EndpointRows as EndpointRowsByService, FromWorker, ObserveInit } from '../model/message/sync.ts';
 import { accessLogBacklog } from '../observe/access-log-backlog.ts';
 import type { AccessLogWriter } from '../observe/access-log-writer.ts';
 import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
@@ -27,15 +27,13 @@ import { entryPointCounts } from '../dataplane/net/count/entry-point-counts.ts';
 import { endpointTable } from '../dataplane/upstream/endpoint-table.ts';
 import { Resolver } from '../dataplane/upstream/name/resolver.ts';
 import { DescriptorWatch, openDescriptors, socketLimit, systemLimit } from './descriptor-limit.ts';
-import type { AlpnCertificate, HttpChallenges } from '../model/certificate.ts';
-import { ChallengeSender } from './challenge-sender.ts';
-import { bindOwn, EntryPointSockets, type OpenSocket } from './entry-point-sockets.ts';
+import { bindOwn, EntryPointSockets, type SocketChanges, type OpenSocket } from './entry-point-sockets.ts';
 import type { MemoryBounds } from './memory-watch.ts';
-import { StapleSender } from './staple-sender.ts';
 import { EndpointRows } from './endpoint-rows.ts';
 import { FailureLog } from './failure-log.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { SharedMemory } from './shared-memory.ts';
+import { WorkerCells, type WorkerFollowing } from './worker-cells.ts';
 import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
 
 const READY_TIMEOUT_MS = 60_000;
@@ -48,8 +46,6 @@ const CRASH_WINDOW_MS = 60_000;
 const MAX_CRASHES = 5;
 /** Between attempts to begin a worker, where one crashes again and again or the machine has no room for it. */
 const RESTART_PAUSES = { firstMs: 500, maxMs: 30_000 };
-/** Name, HMAC key and cipher key, as OpenSSL wants them. */
-const TICKET_KEY_BYTES = 48;
 const FALLBACK_DAYS = 365;
 
 export interface SupervisorOptions {
@@ -64,16 +60,16 @@ export interface SupervisorOptions {
   readonly log: Log;
   readonly metrics: MetricsAggregator;
   readonly accessLog: AccessLogWriter | null;
-  /** Keys of TLS session tickets are replaced after this long. */
-  readonly ticketKeyLifeMs: number;
+  /** What workers have beside the snapshot; they follow it. */
+  readonly cells: Cells;
   /** See WorkerInit; the usual ones when left out. */
   readonly maxBytesInProgress?: number;
   /** See SharedState.secret. */
   readonly secret: Uint8Array;
-  /** Of TLS session tickets, from the process before; fresh when left out. */
-  readonly ticketKeys?: Uint8Array;
   /** Binds when left out. */
   readonly openSocket?: OpenSocket;
+  /** Failed requests of a worker have ejected a server. */
+  readonly ejected?: (service: string, endpoint: string) => void;
   /** A server has come up or gone down. */
   healthChanged(change: HealthChange): void;
   /** A worker is gone and another takes its place. */
@@ -86,7 +82,20 @@ export interface SupervisorOptions {
   after?(ms: number, callback: () => void): { close(): void };
 }
 
-export class Supervisor implements Publisher, WorkerListener {
+/** What leads workers from one snapshot to the next. */
+interface Change {
+  readonly delta: SnapshotDelta;
+  readonly rows: EndpointRowsByService;
+  readonly sockets: SocketChanges;
+}
+
+/** What one worker follows. */
+interface Followed {
+  readonly snapshot: Following;
+  readonly cells: WorkerFollowing;
+}
+
+export class Supervisor implements WorkerListener {
   readonly #options: SupervisorOptions;
   readonly #memory: SharedMemory;
   readonly #rows: EndpointRows;
@@ -96,9 +105,9 @@ export class Supervisor implements Publisher, WorkerListener {
   readonly #sockets: EntryPointSockets;
   readonly #descriptorWatch: DescriptorWatch;
   readonly #workers = new Map<number, WorkerHandle>();
-  readonly #challenges = new ChallengeSender();
-  readonly #staples = new StapleSender();
-  #snapshot: Snapshot | null = null;
+  readonly #cells: WorkerCells;
+  readonly #snapshot = new LatestValue<Snapshot | null, Change>(null);
+  readonly #followed = new Map<WorkerHandle, Followed>();
   #nextId = 1;
   #crashes: number[] = [];
   /** Workers that did not come to serve, since the last one that did. */
@@ -106,21 +115,22 @@ export class Supervisor implements Publisher, WorkerListener {
   /** Slots whose next worker waits for its time. */
   readonly #pauses = new Map<number, { close(): void }>();
   #pinger: NodeJS.Timeout | null = null;
-  #rotation: NodeJS.Timeout | null = null;
   #isStopping = false;
   restarts = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#memory = new SharedMemory(options.workers, options.secret, {
-      ticketKeys: options.ticketKeys?.length === TICKET_KEY_BYTES ? options.ticketKeys : randomBytes(TICKET_KEY_BYTES),
-      fallback: selfSigned({
+    this.#cells = new WorkerCells(options.cells);
+    this.#memory = new SharedMemory(
+      options.workers,
+      options.secret,
+      selfSigned({
         commonName: 'SIGNALBOX DEFAULT CERT',
         hosts: [],
         nowMs: options.clock.wall(),
         days: FALLBACK_DAYS,
       }),
-    });
+    );
     const limit = systemLimit();
     this.descriptors.setLimit(socketLimit(limit, openDescriptors(), options.workers));
     this.#descriptorWatch = new DescriptorWatch(this.descriptors, limit, options.log, () => options.clock.now());
@@ -140,14 +150,12 @@ export class Supervisor implements Publisher, WorkerListener {
       table: tables.of(endpointTable),
       rows: this.#rows,
       resolver: this.#resolver,
-      tls: new UpstreamTls((name) => this.#snapshot?.certificates[name] ?? null),
+      tls: new UpstreamTls((name) => options.cells.secrets.value[name] ?? null),
       clock: options.clock,
       wheel,
       log: options.log,
       random: Math.random,
-      changed: (services) => {
-        for (const worker of this.#workers.values()) worker.send({ kind: 'health', services });
-      },
+      changed: (services) => this.#cells.healthChanged(services),
       event: (change) => {
         this.#failures.healthChanged(change);
         options.healthChanged(change);
@@ -156,7 +164,7 @@ export class Supervisor implements Publisher, WorkerListener {
   }
 
   get version(): number {
-    return this.#snapshot?.version ?? 0;
+    return this.#snapshot.value?.version ?? 0;
   }
 
   /** No thread is left; after a stop, one that is stuck may be. */
@@ -176,7 +184,7 @@ export class Supervisor implements Publisher, WorkerListener {
   }
 
   async #startAll(snapshot: Snapshot): Promise<void> {
-    this.#snapshot = snapshot;
+    this.#snapshot.set(snapshot, null, snapshot.version);
     this.#rows.assignAll(snapshot);
     this.#health.start(snapshot);
     for (const spec of Object.values(snapshot.entryPoints)) {
@@ -195,8 +203,6 @@ export class Supervisor implements Publisher, WorkerListener {
     this.#descriptorWatch.start();
     this.#pinger = setInterval(() => this.#ping(), PING_MS);
     this.#pinger.unref();
-    this.#rotation = setInterval(() => this.#rotateTicketKeys(), this.#options.ticketKeyLifeMs);
-    this.#rotation.unref();
   }
 
   /** Address an entry point is bound to. */
@@ -211,10 +217,6 @@ export class Supervisor implements Publisher, WorkerListener {
   async openEntryPoint(spec: EntryPointSpec): Promise<void> {
     await this.#sockets.prepare(spec);
     await this.#sockets.tryDuplicate(spec.name);
-  }
-
-  get ticketKeys(): Uint8Array {
-    return this.#memory.ticketKeys;
   }
 
   /** What is bound, by entry point. */
@@ -242,42 +244,28 @@ export class Supervisor implements Publisher, WorkerListener {
   }
 
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
-    this.#snapshot = snapshot;
     const sockets = this.#sockets.apply(delta);
     const { rows, release } = this.#rows.apply(delta, snapshot);
     this.#health.update(delta, snapshot);
-    const nacks: string[] = [];
-    let acked = 0;
-    await Promise.all(
-      [...this.#workers.values()].map(async (worker) => {
-        try {
-          await worker.apply({ delta, rows, sockets: sockets.forWorker(worker.slot) }, APPLY_TIMEOUT_MS);
-          acked++;
-        } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
-          nacks.push(`worker ${worker.id}: ${reason}`);
-          if (!worker.isGone) this.#replace(worker, `refused version ${delta.version}: ${reason}`);
-        }
-      }),
-    );
+    this.#snapshot.set(snapshot, { delta, rows, sockets }, snapshot.version);
+    const receipt = await this.#snapshot.delivered();
     release();
     sockets.release();
-    return { version: snapshot.version, acked, nacks };
+    return { version: snapshot.version, ...receipt };
   }
 
-  /** Settles when every worker answers certificate authorities with these tokens and no others. */
-  setHttpChallenges(challenges: HttpChallenges): Promise<void> {
-    return this.#challenges.setHttp(challenges, [...this.#workers.values()]);
-  }
-
-  /** Settles when every worker shows certificate authorities these certificates and no others. */
-  setAlpnCertificates(certificates: readonly AlpnCertificate[]): Promise<void> {
-    return this.#challenges.setAlpn(certificates, [...this.#workers.values()]);
-  }
-
-  /** Every worker gives clients these answers from now on. */
-  setStaples(changed: readonly Staple[]): void {
-    this.#staples.send(changed, this.#workers.values());
+  /** One worker has the change, or says why not, or takes too long: then it is replaced. */
+  async #apply(worker: WorkerHandle, { change, version }: Update<Snapshot | null, Change>): Promise<void> {
+    if (change === null) return;
+    const { delta, rows, sockets } = change;
+    try {
+      await worker.apply({ delta, rows, sockets: sockets.forWorker(worker.slot) }, APPLY_TIMEOUT_MS);
+      this.#followed.get(worker)?.snapshot.acknowledge(version);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#followed.get(worker)?.snapshot.refuse(version, [`worker ${worker.id}: ${reason}`]);
+      if (!worker.isGone) this.#replace(worker, `refused version ${version}: ${reason}`);
+    }
   }
 
   /** What each worker runs, by slot. */
@@ -309,7 +297,6 @@ export class Supervisor implements Publisher, WorkerListener {
   async stop(deadlineMs: number, patienceMs = 0, isShared = false): Promise<void> {
     this.#isStopping = true;
     if (this.#pinger !== null) clearInterval(this.#pinger);
-    if (this.#rotation !== null) clearInterval(this.#rotation);
     for (const pause of this.#pauses.values()) pause.close();
     this.#pauses.clear();
     this.#failures.stop();
@@ -331,16 +318,11 @@ export class Supervisor implements Publisher, WorkerListener {
     for (const worker of this.#workers.values()) void worker.terminate();
   }
 
-  /** Whoever gets hold of a key can read the sessions of its time, and no more. Costs each client one full handshake. */
-  #rotateTicketKeys(): void {
-    const keys = randomBytes(TICKET_KEY_BYTES);
-    this.#memory.setTicketKeys(keys);
-    for (const worker of this.#workers.values()) worker.send({ kind: 'ticketKeys', keys });
-  }
-
   #startWorker(slot: number): WorkerHandle {
     const id = this.#nextId++;
-    const shared = this.#memory.forWorker();
+    const shared = this.#memory.forWorker(this.#options.cells.ticketKeys.value);
+    const cells = this.#cells.follow();
+    const snapshot = this.#snapshot.value!; // Workers start with the first one.
     const { rows: entryPointRows, listeners } = this.#sockets.forWorker(slot);
     const worker = new WorkerHandle(
       this.#options.workerUrl,
@@ -350,7 +332,8 @@ export class Supervisor implements Publisher, WorkerListener {
         workerSlots: this.#options.workers,
         listeners,
         entryPointRows,
-        snapshot: this.#snapshot!,
+        snapshot,
+        cells: cells.initial,
         rows: this.#rows.all(),
         shared,
         observe: this.#options.observe,
@@ -363,8 +346,9 @@ export class Supervisor implements Publisher, WorkerListener {
       this.#options.memoryBounds,
     );
     this.#workers.set(slot, worker);
-    this.#challenges.started(worker);
-    this.#staples.started(worker);
+    cells.sendTo(worker);
+    const following = this.#snapshot.follow({ take: (update) => void this.#apply(worker, update) }, snapshot.version);
+    this.#followed.set(worker, { snapshot: following, cells });
     this.#options.metrics.add(id, shared.metrics);
     return worker;
   }
@@ -385,12 +369,16 @@ export class Supervisor implements Publisher, WorkerListener {
       }
       case 'ejected':
         this.#health.ejected(message.service, message.endpoint);
+        this.#options.ejected?.(message.service, message.endpoint);
         return;
       case 'failures':
         for (const report of message.reports) this.#failures.take(report);
         return;
-      case 'challenged':
-        this.#challenges.confirmed(worker.id, message.id);
+      case 'ready':
+        this.#followed.get(worker)?.cells.begun();
+        return;
+      case 'has':
+        this.#followed.get(worker)?.cells.acknowledged(message.cell, message.version);
         return;
       case 'pong':
         worker.silentSinceMs = null;
@@ -425,7 +413,10 @@ export class Supervisor implements Publisher, WorkerListener {
 
   exited(worker: WorkerHandle, reason: string): void {
     this.#options.metrics.remove(worker.id);
-    this.#challenges.gone(worker.id);
+    const followed = this.#followed.get(worker);
+    this.#followed.delete(worker);
+    followed?.snapshot.end([`worker ${worker.id} ended: ${reason}`]);
+    followed?.cells.end();
     this.#memory.clearWorker(worker.slot);
     if (this.#workers.get(worker.slot) === worker) this.#workers.delete(worker.slot);
     if (this.#isStopping) return;

@@ -256,7 +256,7 @@ test('a certificate that changes on disk is taken up, and half a change is not',
   await router.sees('what was read before stays in force');
   expect((await tlsGet(port(), { host: 'a.example' })).serial).toBe(before);
   await writeFile(join(router.directory, 'exact.key'), fresh.key);
-  await router.sees(/configuration changed/);
+  await router.sees(/certificates renewed/);
   const after = await tlsGet(port(), { host: 'a.example' });
   expect([after.subject, after.serial === before]).toEqual(['a.example', false]);
   // A connection from before goes on.
@@ -286,7 +286,7 @@ tls: { certificates: [{ certFile: DIR/one.pem, keyFile: DIR/one.key }] }
   expect([before.status, before.subject]).toEqual([200, 'a.example']);
   await writeFile(join(single.directory, 'one.key'), second.key);
   await writeFile(join(single.directory, 'one.pem'), second.certificate);
-  await single.sees('configuration changed');
+  await single.sees('certificates renewed');
   const after = await tlsGet(single.ports['web']!, { host: 'a.example' });
   expect([after.status, after.serial === before.serial]).toEqual([200, false]);
 });

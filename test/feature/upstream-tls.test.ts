@@ -190,7 +190,7 @@ test('a certificate for the server, followed when its file changes', async () =>
   await writeFile(join(directory, 'new.pem'), laterClient.certificate);
   await rename(join(directory, 'new.key'), join(directory, 'client.key'));
   await rename(join(directory, 'new.pem'), join(directory, 'client.pem'));
-  await router.sees('configuration changed');
+  await router.sees('certificates renewed');
   expect((await ask('/mutual/')).seen.client).toBe('the router, later');
 });
 

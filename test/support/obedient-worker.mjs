@@ -9,6 +9,10 @@ if (wish(workerData.snapshot) === 'crash')
   });
 parentPort.on('message', (message) => {
   if (message.kind === 'ping') parentPort.postMessage({ kind: 'pong', id: message.id, externalBytes: 0 });
+  if (message.kind === 'cell') {
+    const { cell, version } = message.update;
+    parentPort.postMessage({ kind: 'has', cell, version });
+  }
   if (message.kind === 'drain') parentPort.postMessage({ kind: 'drained', aborted: 0 });
   if (message.kind !== 'delta') return;
   const { version, digest, changed } = message.delta;

@@ -25,7 +25,7 @@ export function listOperations(sources: ApiSources): readonly Operation[] {
     ...listAndOne(pipeline, '/api/entrypoints', 'entry points', answers.entryPoint, () => shownEntryPoints(sources)),
     ...listsOf('http'),
     ...listAndOne(pipeline, '/api/certificates', 'TLS certificates', answers.certificate, () =>
-      shownCertificates(pipeline.current, sources.staples()),
+      shownCertificates(pipeline.result.keyedCertificates, sources.staples()),
     ),
     ...LISTED_PARTS.filter((part) => part !== 'http').flatMap(listsOf),
   ];

@@ -43,7 +43,7 @@ export function programOperations({
       answer: answers.overview,
       handle: () =>
         say(
-          overview(install(), pipeline, shown(), shownCertificates(pipeline.current, staples())),
+          overview(install(), pipeline, shown(), shownCertificates(pipeline.result.keyedCertificates, staples())),
           pinHeader(pipeline),
         ),
     }),

@@ -11,9 +11,9 @@ import {
 } from '../../controlplane/config/install/install-config.ts';
 import { optionsOf } from '../../controlplane/providers/define.ts';
 import { fileProvider } from '../../controlplane/providers/file/file-provider.ts';
-import { endThreads } from '../../app/end-threads.ts';
-import { Predecessor } from '../../app/predecessor.ts';
-import { InheritedSockets } from '../../app/socket-activation.ts';
+import { endThreads } from '../../app/process/end-threads.ts';
+import { Predecessor } from '../../app/takeover/predecessor.ts';
+import { InheritedSockets } from '../../app/takeover/socket-activation.ts';
 import { Standalone, type BoundEntryPoint, type StandaloneOptions } from '../../app/standalone.ts';
 import type { Arguments } from '../arguments.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';

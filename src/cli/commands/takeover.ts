@@ -1,7 +1,7 @@
 // `signalbox run --takeover`: has the running router start this program, with this command line, as its successor. The
 // configuration is checked here first, so that what is plainly wrong costs the running router nothing.
 
-import { ownCommand } from '../../app/takeover.ts';
+import { ownCommand } from '../../app/takeover/takeover.ts';
 import { loadInstallConfig, type InstallRequest } from '../../controlplane/config/install/install-config.ts';
 import { SignalboxError } from '../../core/errors.ts';
 import { AdminClient } from '../admin-client.ts';

@@ -1,8 +1,9 @@
 // What a resolver keeps between runs: an account per authority, and its certificates with their keys. Documents that say
-// nothing usable are reported and left out, never a reason not to start.
+// nothing usable are reported and left out, never a reason not to start; those of a newer program are: nobody is to order anew over them.
 
 import { isMap } from '../../schema/schema.ts';
 import type { StateStore } from '../store/define.ts';
+import { inFormat, readDocument, type DocumentFormat } from '../store/documents.ts';
 import { certificateKey } from '../compile/wanted-certificates.ts';
 import { certificateId, checkPair, readCertificate } from './certificate.ts';
 import type { CertificateFacts } from './schedule.ts';
@@ -24,6 +25,8 @@ export interface StoredCertificate {
 
 /** Authorities a resolver has been used with. */
 const MAX_ACCOUNTS = 10;
+const ACCOUNTS: DocumentFormat = { format: 1 };
+const CERTIFICATE: DocumentFormat = { format: 1 };
 
 export class ResolverStorage {
   readonly #store: StateStore;
@@ -44,15 +47,17 @@ export class ResolverStorage {
     const accounts = await this.#accounts();
     accounts.delete(caServer);
     const kept = [...accounts].slice(-(MAX_ACCOUNTS - 1));
-    await this.#store.put(`${this.#prefix}/account`, { accounts: Object.fromEntries([...kept, [caServer, account]]) });
+    await this.#store.put(
+      `${this.#prefix}/account`,
+      inFormat(ACCOUNTS, { accounts: Object.fromEntries([...kept, [caServer, account]]) }),
+    );
   }
 
   /** All that can be read; `unusable` is called with what is wrong with each of the others. */
   async certificates(unusable: (reason: string) => void): Promise<readonly StoredCertificate[]> {
     const found: StoredCertificate[] = [];
     for (const key of await this.#store.list(`${this.#prefix}/certificates/`)) {
-      const document = await this.#store.get(key);
-      const { certPem, keyPem } = isMap(document) ? document : {};
+      const { certPem, keyPem } = (await readDocument(this.#store, key, CERTIFICATE)) ?? {};
       try {
         if (typeof certPem !== 'string' || typeof keyPem !== 'string') throw new Error('it has no certificate and key');
         checkPair(certPem, keyPem);
@@ -65,7 +70,10 @@ export class ResolverStorage {
   }
 
   async putCertificate({ facts, certPem, keyPem }: StoredCertificate): Promise<void> {
-    await this.#store.put(this.#keyOf(facts.domains), { domains: facts.domains, certPem, keyPem });
+    await this.#store.put(
+      this.#keyOf(facts.domains),
+      inFormat(CERTIFICATE, { domains: facts.domains, certPem, keyPem }),
+    );
   }
 
   async deleteCertificate(domains: readonly string[]): Promise<void> {
@@ -77,9 +85,9 @@ export class ResolverStorage {
   }
 
   async #accounts(): Promise<Map<string, StoredAccount>> {
-    const document = await this.#store.get(`${this.#prefix}/account`);
+    const document = await readDocument(this.#store, `${this.#prefix}/account`, ACCOUNTS);
     const accounts = new Map<string, StoredAccount>();
-    if (!isMap(document) || !isMap(document['accounts'])) return accounts;
+    if (!isMap(document?.['accounts'])) return accounts;
     for (const [caServer, account] of Object.entries(document['accounts'])) {
       if (!isMap(account) || typeof account['keyPem'] !== 'string') continue;
       const { url, email } = account;

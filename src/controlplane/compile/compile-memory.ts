@@ -6,7 +6,7 @@ import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
 import type { EndpointFacts, EndpointSetSpec } from '../../model/endpoint-set.ts';
 import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
 import type { TcpMiddlewareSpec, TcpRouteSpec } from '../../model/tcp.ts';
-import type { CertificateSpec } from '../../model/tls.ts';
+import type { KeyedCertificate } from '../../model/tls.ts';
 import type { UdpRouteSpec } from '../../model/udp.ts';
 import type { ProvidedEndpoint } from '../config/routing/provided-endpoints.ts';
 import { LastMade } from './last-made.ts';
@@ -37,7 +37,7 @@ export class CompileMemory {
     ProvidedEndpoint,
     { readonly written: object; readonly endpoint: ReadEndpoint }
   >();
-  readonly certificates = new LastMade<object, CertificateSpec>();
+  readonly certificates = new LastMade<object, KeyedCertificate>();
   readonly ruleHosts = new Derived<RouteSpec, RuleHosts>();
   readonly ruleDomains = new Derived<object, readonly string[]>();
   readonly #problems = new Map<RuleLanguage, Map<string, RuleProblems>>();

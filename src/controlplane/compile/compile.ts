@@ -4,8 +4,10 @@
 import type { WantedCertificate } from '../../model/certificate.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
+import type { KeyedCertificate, Secrets } from '../../model/tls.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing/routing-config.ts';
+import { separateSecrets } from './certificates/separate-secrets.ts';
 import { Compilation } from './compilation.ts';
 import type { CompiledObjects } from './compiled.ts';
 import { CompileMemory } from './compile-memory.ts';
@@ -25,6 +27,10 @@ export interface CompileResult extends CompiledObjects {
   readonly diagnostics: readonly Diagnostic[];
   /** Errors of objects that decoded and are wrong by themselves all the same; see `Findings`. */
   readonly unreadable: ReadonlyMap<RoutingObject<unknown>, readonly Diagnostic[]>;
+  /** What certificates of the snapshot are made of, for those who serve it alone. */
+  readonly secrets: Secrets;
+  /** The same certificates with all that is known of them. */
+  readonly keyedCertificates: readonly KeyedCertificate[];
   /** What certificates resolvers are asked for. */
   readonly wantedCertificates: readonly WantedCertificate[];
 }
@@ -54,18 +60,22 @@ export function compile(
   // What follows is made of the routers in force.
   const wantedCertificates = compileWantedCertificates(compilation, routes, tcp.sections.tcpRoutes);
   const tlsHosts = compileTlsHosts(compilation, routes, entryPoints.specs);
+  // Last, when all certificates are known. Those of transports keep the names by which services ask for them.
+  const ofTransports = [
+    ...compileClientCertificates(compilation.objects.serversTransports).values(),
+    ...tcp.certificates.values(),
+  ];
+  const separated = separateSecrets(certificates.values(), ofTransports);
   return {
     ...compilation.objects,
+    secrets: separated.secrets,
+    keyedCertificates: [...certificates.values(), ...ofTransports].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     sections: {
       entryPoints: entryPoints.specs,
       routes: Object.fromEntries(routes),
       middlewares: Object.fromEntries(middlewares.specs),
       services: Object.fromEntries(services),
-      certificates: Object.fromEntries([
-        ...certificates,
-        ...compileClientCertificates(compilation.objects.serversTransports),
-        ...tcp.certificates,
-      ]),
+      certificates: separated.specs,
       tlsOptions: Object.fromEntries(tlsOptions.specs),
       tlsHosts,
       ...tcp.sections,

@@ -4,7 +4,7 @@ import { indexTerms } from '../../dataplane/match/index-terms.ts';
 import { parseRule } from '../../dataplane/match/rule.ts';
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import { isOverTls, type RouteSpec } from '../../model/route.ts';
-import { DEFAULT_TLS_OPTIONS, type CertificateSpec, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';
+import { DEFAULT_TLS_OPTIONS, type KeyedCertificate, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';
 import { ACME_PROVIDER } from '../config/install/certificates-resolver-options.ts';
 import { parseCertificate } from '../config/certificate.ts';
 import {
@@ -28,8 +28,8 @@ export function compileCertificates({
   objects: { certificates, tlsStores: stores },
   findings,
   memory,
-}: Compilation): ReadonlyMap<string, CertificateSpec> {
-  const specs = new Map<string, CertificateSpec>();
+}: Compilation): ReadonlyMap<string, KeyedCertificate> {
+  const specs = new Map<string, KeyedCertificate>();
   const add = (pair: { certFile: string; keyFile: string }, isDefault: boolean): void => {
     const parsed = parseCertificate(pair.certFile, pair.keyFile);
     if (typeof parsed === 'string') return; // Decoding has said so, and left no value.
@@ -94,8 +94,8 @@ function findGenerated(
 /** Those that transports show to servers; see `UpstreamTlsSpec.certificates`. */
 export function compileClientCertificates(
   transports: ReadonlyMap<string, Compiled<TransportOptions>>,
-): ReadonlyMap<string, CertificateSpec> {
-  const specs = new Map<string, CertificateSpec>();
+): ReadonlyMap<string, KeyedCertificate> {
+  const specs = new Map<string, KeyedCertificate>();
   for (const { name, object } of transports.values()) {
     for (const spec of clientCertificates(name, object.value?.certificates ?? [])) specs.set(spec.name, spec);
   }
@@ -106,7 +106,7 @@ export function compileClientCertificates(
 export function clientCertificates(
   transport: string,
   pairs: readonly { readonly certFile: string; readonly keyFile: string }[],
-): readonly CertificateSpec[] {
+): readonly KeyedCertificate[] {
   return pairs.flatMap((pair, index) => {
     const parsed = parseCertificate(pair.certFile, pair.keyFile);
     if (typeof parsed === 'string') return [];

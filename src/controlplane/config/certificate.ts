@@ -2,10 +2,10 @@
 
 import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { BoundedCache } from '../../core/bounded-cache.ts';
-import type { CertificateSpec } from '../../model/tls.ts';
+import type { KeyedCertificate } from '../../model/tls.ts';
 import { publicPartOf } from './private-key.ts';
 
-export type ParsedCertificate = Omit<CertificateSpec, 'isDefault'>;
+export type ParsedCertificate = Omit<KeyedCertificate, 'isDefault'>;
 
 /** Reading a certificate takes some 0.3 ms: what was read before is known by its hash. */
 const known = new BoundedCache<string, ParsedCertificate>(20_000);

@@ -18,7 +18,7 @@ import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
 import { der, extension, selfSigned } from '../../core/self-signed.ts';
 import type { Staple } from '../../model/message/staple.ts';
-import type { CertificateSpec } from '../../model/tls.ts';
+import type { KeyedCertificate } from '../../model/tls.ts';
 import { RecordingLog } from '../../../test/support/recording-log.ts';
 import { readOcspResponse } from './ocsp-response.ts';
 import { ocspSubject, type OcspSubject } from './ocsp-subject.ts';
@@ -36,7 +36,7 @@ const infoAccess = extension(
 );
 
 /** A certificate that is its own authority. */
-function authority(name = 'a.example'): { spec: CertificateSpec; subject: OcspSubject; key: string } {
+function authority(name = 'a.example'): { spec: KeyedCertificate; subject: OcspSubject; key: string } {
   const made = selfSigned({ commonName: name, hosts: [name], nowMs: START, days: 30, extensions: [infoAccess] });
   const chain = made.certificate + made.certificate;
   const subject = ocspSubject(chain);

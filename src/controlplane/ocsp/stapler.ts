@@ -5,7 +5,7 @@ import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Staple, StapleStatus } from '../../model/message/staple.ts';
-import type { CertificateSpec } from '../../model/tls.ts';
+import type { KeyedCertificate } from '../../model/tls.ts';
 import { readOcspResponse } from './ocsp-response.ts';
 import { ocspRequest, ocspSubject, type OcspSubject } from './ocsp-subject.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -59,7 +59,7 @@ export class Stapler {
   }
 
   /** Those in force; answers for others are forgotten. */
-  setCertificates(specs: readonly CertificateSpec[]): void {
+  setCertificates(specs: readonly KeyedCertificate[]): void {
     const names = new Set(specs.map(({ name }) => name));
     for (const name of this.#entries.keys()) if (!names.has(name)) this.#entries.delete(name);
     for (const { name, certificate, hosts } of specs) {

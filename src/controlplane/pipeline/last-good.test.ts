@@ -72,7 +72,10 @@ async function start(first: RoutingConfig, { install = '', saved = [] as readonl
   });
   running = pipeline;
   await pipeline.start();
-  pipeline.attach({ publish: ({ version }) => Promise.resolve({ version, acked: 1, nacks: [] }) });
+  pipeline.attach({
+    publishSecrets: () => Promise.resolve(null),
+    publish: ({ version }) => Promise.resolve({ version, acked: 1, nacks: [] }),
+  });
   return {
     clock,
     pipeline,

@@ -68,6 +68,7 @@ async function run(first: RoutingConfig) {
   });
   const replica = { snapshot: await pipeline.start(), deltas: [] as SnapshotDelta[] };
   pipeline.attach({
+    publishSecrets: () => Promise.resolve(null),
     publish: async (_, delta) => {
       replica.snapshot = follow(replica.snapshot, delta);
       replica.deltas.push(delta);

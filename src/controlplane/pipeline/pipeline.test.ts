@@ -92,6 +92,7 @@ async function start(): Promise<Rig> {
   };
   await pipeline.start();
   pipeline.attach({
+    publishSecrets: () => Promise.resolve(null),
     publish: async (snapshot, delta): Promise<PublishResult> => {
       rig.published.push({ snapshot, delta });
       await rig.hold;
@@ -227,6 +228,7 @@ test('a change between start and attach is not lost', async () => {
   provider.publish(routing('file', 'early'));
   const versions: number[] = [];
   pipeline.attach({
+    publishSecrets: () => Promise.resolve(null),
     publish: (snapshot) => {
       versions.push(snapshot.version);
       return Promise.resolve({ version: snapshot.version, acked: 1, nacks: [] });
@@ -330,7 +332,10 @@ test('a provider that does not answer keeps no other from being served, and is t
     { name: 'silent', state: 'waiting' },
     { name: 'file', state: 'ready' },
   ]);
-  pipeline.attach({ publish: ({ version }) => Promise.resolve({ version, acked: 1, nacks: [] }) });
+  pipeline.attach({
+    publishSecrets: () => Promise.resolve(null),
+    publish: ({ version }) => Promise.resolve({ version, acked: 1, nacks: [] }),
+  });
   silent.publish(routing('silent', 'late'));
   await vi.advanceTimersByTimeAsync(0);
   expect(Object.keys(pipeline.current.routes)).toEqual(['first@file', 'late@silent']);

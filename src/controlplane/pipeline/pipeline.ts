@@ -12,6 +12,7 @@ import type { StoredForm } from '../../model/stored-form.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
 import { pinnedPart } from '../../model/snapshot-sections.ts';
+import type { Secrets } from '../../model/tls.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
 import { CompileMemory } from '../compile/compile-memory.ts';
@@ -100,6 +101,8 @@ export class Pipeline {
   /** Counting differences takes a look at every object. */
   #pin: { readonly entry: HistoryEntry; readonly result: CompileResult; readonly status: PinStatus } | null = null;
   #publisher: Publisher | null = null;
+  /** Of the snapshot in force. */
+  #secrets: Secrets = {};
   #isStarted = false;
   /** A change may be applied now. */
   #isDue = false;
@@ -152,6 +155,7 @@ export class Pipeline {
     const { history } = this.#options;
     // Without its content, it is better not to say that it is in force.
     if (history.pinned !== null && history.get(history.pinned) === null) history.pin(null);
+    this.#secrets = this.result.secrets;
     const first = this.#firstSections();
     this.#isNewest &&= first === this.result.sections;
     this.#pending.take();
@@ -343,12 +347,21 @@ export class Pipeline {
       const before = this.#result;
       const after = this.#compile();
       this.#tellHeldBack(before, after);
+      const { secrets } = after;
+      // Before the snapshot that names them; those that only it makes superfluous stay until it is in force.
+      const renewed = await this.#publisher!.publishSecrets({ ...this.#secrets, ...secrets });
       const wanted = this.#wanted();
       const holdsTogether = this.#holdsTogether(wanted);
       this.#isNewest &&= holdsTogether && wanted === after.sections;
-      if (!holdsTogether) continue;
+      if (!holdsTogether) {
+        this.#secrets = { ...this.#secrets, ...secrets };
+        continue;
+      }
       const built = this.#builder.build(wanted);
       if (built?.delta != null) await this.#publish(built.snapshot, built.delta);
+      else if (renewed !== null) this.#options.log.info('certificates renewed', { workers: renewed.acked });
+      await this.#publisher!.publishSecrets(secrets);
+      this.#secrets = secrets;
     }
   }
 

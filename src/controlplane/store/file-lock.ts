@@ -10,6 +10,10 @@ import { link, open, readdir, readFile, readlink, rename, rm, stat, type FileHan
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { SignalboxError } from '../../core/errors.ts';
+import { refuseNewer } from './documents.ts';
+
+/** Of what is in a lock. */
+const FORMAT = 1;
 
 interface Holder {
   readonly pid: number;
@@ -118,7 +122,7 @@ class Attempt {
     await this.end();
     const id = randomUUID();
     const own = await ownHolder();
-    this.#own = JSON.stringify({ ...own, id });
+    this.#own = JSON.stringify({ ...own, id, format: FORMAT });
     this.#temporary = join(this.#directory, `${LOCK}.${id}${TEMPORARY}`);
     const file = await open(this.#temporary, 'wx', 0o600);
     try {
@@ -311,13 +315,15 @@ async function look(path: string): Promise<Found | null> {
 
 function decode(text: string): Holder | null {
   try {
-    const holder = JSON.parse(text) as Partial<Holder> | null; // Checked in the next line.
+    const holder = JSON.parse(text) as (Partial<Holder> & { readonly format?: unknown }) | null; // Checked below.
+    if (typeof holder?.format === 'number') refuseNewer('lock', holder.format, FORMAT);
     if (typeof holder?.pid !== 'number' || typeof holder.host !== 'string' || typeof holder.began !== 'string') {
       return null;
     }
     const { pid, host, began, processes } = holder;
     return { pid, host, began, processes: typeof processes === 'string' ? processes : '' };
-  } catch {
+  } catch (error) {
+    if (error instanceof SignalboxError) throw error;
     return null;
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -56,7 +57,7 @@ test.each([
   ['half a file', (text: string) => text.slice(0, text.length / 2), 'JSON'],
   ['a changed byte', (text: string) => text.replace('second', 'secund'), 'checksum'],
   ['nothing', () => '', 'JSON'],
-  ['a later form', (text: string) => text.replace('"schema":1', '"schema":2'), 'schema version 2'],
+  ['no form', (text: string) => text.replace('"schema":1', '"schema":0'), 'schema version 0'],
 ])('%s is set aside and reported, and the document before counts', async (_, damage, reason) => {
   const store = await start();
   await store.put('k', 'first');
@@ -70,6 +71,36 @@ test.each([
   // And goes on.
   await store.put('k', 'third');
   expect(await store.get('k')).toBe('third');
+});
+
+test('a document of a newer program is refused, and stays as it is', async () => {
+  const store = await start();
+  await store.put('k', 'first');
+  await store.put('k', 'second');
+  const path = join(directory, 'k.json');
+  const newer = (await readFile(path, 'utf8')).replace('"schema":1', '"schema":2');
+  await writeFile(path, newer);
+  await expect(store.get('k')).rejects.toThrow(/k\.json" has the format 2, and this program knows 1: .* Run that one/);
+  expect(corrupt).toEqual([]);
+  expect(await readFile(path, 'utf8')).toBe(newer);
+});
+
+test('documents of programs without revisions have one, and later ones are greater than any before', async () => {
+  await mkdir(directory, { recursive: true });
+  const payload = JSON.stringify('before');
+  const sha256 = createHash('sha256').update(payload).digest('hex');
+  await writeFile(join(directory, 'old.json'), `${JSON.stringify({ schema: 1, sha256 })}\n${payload}\n`);
+  const first = await start();
+  expect(await first.read('old')).toEqual({ value: 'before', revision: 1 });
+  const given = await first.put('new', 1);
+  await first.delete('new');
+  const last = first.revision;
+  expect([given > 1, last > given]).toEqual([true, true]);
+  await first.stop();
+  const second = await start();
+  // Also than those that left nothing behind.
+  expect(await second.put('new', 2)).toBeGreaterThan(last);
+  expect(() => second.watch('', last - 1, () => {})).toThrow(/not kept; list again/);
 });
 
 test('a second process is refused by the name of the first, and a dead one does not keep the directory', async () => {

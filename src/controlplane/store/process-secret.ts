@@ -3,21 +3,22 @@
 
 import { randomBytes } from 'node:crypto';
 import type { StateStore } from './define.ts';
+import { inFormat, readDocument, type DocumentFormat } from './documents.ts';
 
 const KEY = 'secret';
 const BYTES = 32;
+const FORMAT: DocumentFormat = { format: 1 };
 
 /** Of the store; without one, fresh for this process. Rejects when the store cannot be written. */
 export async function processSecret(store: StateStore | null): Promise<Uint8Array> {
   const fresh = randomBytes(BYTES);
   if (store === null) return fresh;
-  const saved = await store.get(KEY);
   // Written below; anything else is as good as nothing.
-  const text = saved !== null && typeof saved === 'object' && 'bytes' in saved ? saved.bytes : null;
+  const text = (await readDocument(store, KEY, FORMAT))?.['bytes'];
   if (typeof text === 'string') {
     const bytes = Buffer.from(text, 'base64');
     if (bytes.length === BYTES) return bytes;
   }
-  await store.put(KEY, { bytes: fresh.toString('base64') });
+  await store.put(KEY, inFormat(FORMAT, { bytes: fresh.toString('base64') }));
   return fresh;
 }

@@ -7,7 +7,9 @@ import { access, mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SignalboxError } from '../../core/errors.ts';
 import { isMap } from '../../schema/schema.ts';
-import { checkKey, MAX_VALUE_BYTES, type StateStore } from './define.ts';
+import { checkKey, MAX_VALUE_BYTES, type Lease, type StateStore, type StoredEntry, type StoreEvent } from './define.ts';
+import { documentLease } from './document-lease.ts';
+import { refuseNewer } from './documents.ts';
 import {
   copiesIn,
   copyWhole,
@@ -17,9 +19,12 @@ import {
   writeNewFile,
   type FileSystem,
 } from './durable-write.ts';
+import { RevisionLog } from './revision-log.ts';
 
 const SCHEMA_VERSION = 1;
 const TEMPORARY = '.new';
+/** Of documents that were written by programs without revisions. */
+const FIRST_REVISION = 1;
 /** Anything for others than the owner. */
 const OTHERS = 0o077;
 /** The path is somebody else's mount, or the directory takes no files. */
@@ -39,6 +44,14 @@ export interface SingleFileStoreOptions {
   readonly onRecovered?: () => void;
   /** The machine's when left out. */
   readonly files?: FileSystem;
+  /** Milliseconds since the epoch, of leases; the system's when left out. */
+  now?(): number;
+}
+
+interface Content {
+  readonly documents: ReadonlyMap<string, StoredEntry>;
+  /** Of the last write. */
+  readonly revision: number;
 }
 
 export class SingleFileStore implements StateStore {
@@ -46,7 +59,8 @@ export class SingleFileStore implements StateStore {
   readonly #files: FileSystem;
   /** Behind symbolic links: what is replaced is the file, not the link to it. */
   #path: string;
-  #documents = new Map<string, unknown>();
+  #documents = new Map<string, StoredEntry>();
+  readonly #log = new RevisionLog();
   #isStarted = false;
   #writing: Promise<void> = Promise.resolve();
 
@@ -72,13 +86,15 @@ export class SingleFileStore implements StateStore {
           () => false,
         );
         if (!isKept) await copyWhole(path, backup, backup + TEMPORARY);
-        this.#documents = new Map(foreign);
+        this.#documents = new Map([...foreign].map(([key, one]) => [key, { value: one, revision: FIRST_REVISION }]));
+        this.#log.begin(FIRST_REVISION);
         await this.#write();
         adopt!.adopted(backup);
       } else if (value !== null) {
-        const documents = decode(value);
-        if (typeof documents === 'string') throw new Error(documents);
-        this.#documents = documents;
+        const content = decode(value, this.#where);
+        if (typeof content === 'string') throw new Error(content);
+        this.#documents = new Map(content.documents);
+        this.#log.begin(content.revision);
       } else await this.#write();
     } catch (error) {
       if (error instanceof SignalboxError) throw error;
@@ -88,22 +104,59 @@ export class SingleFileStore implements StateStore {
     this.#isStarted = true;
   }
 
-  get(key: string): Promise<unknown> {
+  get #where(): string {
+    return `${this.#options.option}: ${this.#options.path}`;
+  }
+
+  get revision(): number {
+    return this.#log.revision;
+  }
+
+  async get(key: string): Promise<unknown> {
+    return (await this.read(key))?.value ?? null;
+  }
+
+  read(key: string): Promise<StoredEntry | null> {
     this.#check(key);
-    const document = this.#documents.get(key);
-    return Promise.resolve(document === undefined ? null : structuredClone(document));
+    const entry = this.#documents.get(key);
+    return Promise.resolve(entry === undefined ? null : structuredClone(entry));
   }
 
   /** What could not be written stays here, and goes with the next write. */
-  async put(key: string, value: unknown): Promise<void> {
+  async put(key: string, value: unknown): Promise<number> {
     this.#check(key);
-    this.#documents.set(key, structuredClone(value));
-    await this.#inOrder();
+    const revision = this.#log.next();
+    this.#documents.set(key, { value: structuredClone(value), revision });
+    await this.#written({ kind: 'put', key, revision });
+    return revision;
+  }
+
+  async putIf(key: string, value: unknown, revision: number): Promise<number | null> {
+    this.#check(key);
+    return (this.#documents.get(key)?.revision ?? 0) === revision ? this.put(key, value) : null;
   }
 
   async delete(key: string): Promise<void> {
     this.#check(key);
-    if (this.#documents.delete(key)) await this.#inOrder();
+    if (!this.#documents.delete(key)) return;
+    await this.#written({ kind: 'delete', key, revision: this.#log.next() });
+  }
+
+  watch(prefix: string, since: number, told: (event: StoreEvent) => void): () => void {
+    return this.#log.watch(prefix, since, told);
+  }
+
+  lease(name: string, owner: string, forMs: number): Promise<Lease | null> {
+    return documentLease(this, { name, owner, forMs }, () => this.#options.now?.() ?? Date.now());
+  }
+
+  /** It is told of even when the disk does not take it: it is what everyone here is given from now on. */
+  async #written(event: StoreEvent): Promise<void> {
+    try {
+      await this.#inOrder();
+    } finally {
+      this.#log.happened(event);
+    }
   }
 
   list(prefix: string): Promise<readonly string[]> {
@@ -152,7 +205,7 @@ export class SingleFileStore implements StateStore {
 
   async #write(): Promise<void> {
     const path = this.#path;
-    const text = encode(this.#documents);
+    const text = encode({ documents: this.#documents, revision: this.#log.given });
     const temporary = path + TEMPORARY;
     try {
       // Not one that somebody else has put there.
@@ -178,7 +231,8 @@ export class SingleFileStore implements StateStore {
     for (const copy of copiesIn(text)) {
       const value = parse(copy);
       if (value === undefined) continue;
-      const isKnown = typeof decode(value) !== 'string' || (this.#options.adopt?.read(value) ?? null) !== null;
+      const isKnown =
+        typeof decode(value, this.#where) !== 'string' || (this.#options.adopt?.read(value) ?? null) !== null;
       if (!isKnown) continue;
       this.#options.onRecovered?.();
       return value;
@@ -187,10 +241,12 @@ export class SingleFileStore implements StateStore {
   }
 }
 
-function encode(documents: ReadonlyMap<string, unknown>): string {
-  const content = Object.fromEntries([...documents].toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  const head = { signalbox: SCHEMA_VERSION, sha256: digest(content) };
-  return `${JSON.stringify({ ...head, documents: content }, null, 2)}\n`;
+function encode({ documents, revision }: Content): string {
+  const sorted = [...documents].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const content = Object.fromEntries(sorted.map(([key, entry]) => [key, entry.value]));
+  const revisions = Object.fromEntries(sorted.map(([key, entry]) => [key, entry.revision]));
+  const head = { signalbox: SCHEMA_VERSION, sha256: digest(content), revision };
+  return `${JSON.stringify({ ...head, documents: content, revisions }, null, 2)}\n`;
 }
 
 function digest(content: unknown): string {
@@ -206,16 +262,25 @@ function parse(text: string): unknown {
   }
 }
 
-/** The documents, or why there are none. */
-function decode(value: unknown): Map<string, unknown> | string {
+/** The documents, or why there are none. Throws a SignalboxError when a newer program has written them. */
+function decode(value: unknown, where: string): Content | string {
   if (!isMap(value) || !isMap(value['documents'])) {
     return 'it is no state of this program, nor of one it knows; move it away to begin anew';
   }
-  if (value['signalbox'] !== SCHEMA_VERSION) {
-    return `it has the version ${String(value['signalbox'])}; this program knows ${SCHEMA_VERSION}`;
+  const { signalbox: format, revision, revisions } = value;
+  if (typeof format === 'number') refuseNewer(where, format, SCHEMA_VERSION);
+  if (format !== SCHEMA_VERSION) {
+    return `it has the version ${String(format)}; this program knows ${SCHEMA_VERSION}`;
   }
   if (value['sha256'] !== digest(value['documents'])) {
     return 'its content does not have the checksum it names; restore it from a copy, or move it away';
   }
-  return new Map(Object.entries(value['documents']));
+  // Of programs without revisions there are none.
+  const known = isMap(revisions) ? revisions : {};
+  const revisionOf = (key: string): number => (typeof known[key] === 'number' ? known[key] : FIRST_REVISION);
+  const entries = Object.entries(value['documents']);
+  return {
+    documents: new Map(entries.map(([key, one]) => [key, { value: one, revision: revisionOf(key) }])),
+    revision: typeof revision === 'number' ? revision : FIRST_REVISION,
+  };
 }

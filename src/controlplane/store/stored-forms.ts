@@ -3,8 +3,10 @@
 
 import type { StoredForm } from '../../model/stored-form.ts';
 import type { StateStore } from './define.ts';
+import { inFormat, readDocument, type DocumentFormat } from './documents.ts';
 
 const KEY = 'last-good';
+const FORMAT: DocumentFormat = { format: 1 };
 
 export class StoredForms {
   readonly #store: StateStore;
@@ -19,7 +21,7 @@ export class StoredForms {
 
   /** What an earlier process has left. */
   async load(): Promise<readonly StoredForm[]> {
-    const saved = (await this.#store.get(KEY)) as { forms?: readonly StoredForm[] } | null; // Written by `save`, and its checksum holds.
+    const saved = (await readDocument(this.#store, KEY, FORMAT)) as { forms?: readonly StoredForm[] } | null; // Written by `save`, and its checksum holds.
     // Those of versions that did not say whose words they are cannot be decoded as they were.
     return (saved?.forms ?? []).filter(({ words }) => words !== undefined);
   }
@@ -38,7 +40,7 @@ export class StoredForms {
     while (this.#next !== null) {
       const forms = this.#next;
       this.#next = null;
-      await this.#store.put(KEY, { forms }).catch(this.#failed);
+      await this.#store.put(KEY, inFormat(FORMAT, { forms })).catch(this.#failed);
     }
     this.#writing = null;
   }

@@ -3,9 +3,11 @@
 
 import type { HistoryEntry, HistoryStore, SavedHistory, WrittenSnapshot } from '../../model/history.ts';
 import type { StateStore } from './define.ts';
+import { inFormat, readDocument, refuseNewer, type DocumentFormat } from './documents.ts';
 
 const SNAPSHOTS = 'snapshots/';
 const PIN = 'pin';
+const PIN_FORMAT: DocumentFormat = { format: 1 };
 /** Counts up when a snapshot of before can no longer be read as one of now: such ones are left out. */
 const FORMAT = 6;
 /** Compiled, with what substitutions stood for. The pinned one still runs; of the others, those with secrets in them go at once. */
@@ -29,10 +31,11 @@ export class StoredHistory implements HistoryStore {
 
   /** What an earlier process has left, oldest first. */
   async load(): Promise<SavedHistory> {
-    const pin = (await this.#store.get(PIN)) as { version: number | null } | null; // Written by `pin`.
+    const pin = (await readDocument(this.#store, PIN, PIN_FORMAT)) as { version: number | null } | null; // Written by `pin`.
     const entries: (Omit<HistoryEntry, 'counts'> | WrittenSnapshot)[] = [];
     for (const key of await this.#store.list(SNAPSHOTS)) {
       const saved = (await this.#store.get(key)) as SavedSnapshot | null; // Written by `append`, and its checksum holds.
+      if (saved !== null) refuseNewer(key, saved.format, FORMAT);
       if (saved?.format === FORMAT) entries.push(saved);
       else if (saved?.format === COMPILED_FORMAT) {
         if (saved.written === undefined || saved.version === pin?.version) entries.push(saved);
@@ -52,7 +55,7 @@ export class StoredHistory implements HistoryStore {
   }
 
   pin(version: number | null): void {
-    this.#later(() => this.#store.put(PIN, { version }));
+    this.#later(() => this.#store.put(PIN, inFormat(PIN_FORMAT, { version })));
   }
 
   /** Settles when everything so far is written. */
@@ -60,8 +63,8 @@ export class StoredHistory implements HistoryStore {
     await this.#writing;
   }
 
-  #later(work: () => Promise<void>): void {
-    this.#writing = this.#writing.then(work).catch(this.#failed);
+  #later(work: () => Promise<unknown>): void {
+    this.#writing = this.#writing.then(async () => void (await work())).catch(this.#failed);
   }
 }
 

@@ -3,10 +3,9 @@
 
 import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
-import type { AlpnCertificate, HttpChallenges } from '../../model/certificate.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import type { FailingServer, FailureReport } from '../../model/server-failure.ts';
-import type { Staple } from '../../model/message/staple.ts';
+import type { CellUpdate } from '../../model/message/cells.ts';
 import type { EndpointRows } from '../../model/message/sync.ts';
 import type { TlsSharedState } from '../../model/tls.ts';
 import { addressCounts, ConnectionLimits } from '../net/count/connection-limits.ts';
@@ -97,7 +96,7 @@ export class Engine {
       wheel,
       resolver: new Resolver({ socketDirectory: options.socketDirectory }),
       parser: new Http1ResponseParser(),
-      tls: new UpstreamTls((name) => this.#tls.certificate(name)),
+      tls: new UpstreamTls((name) => this.#tls.secret(name)),
       workerSlots: options.workerSlots,
       budget: tables.of(connectionBudget),
       table: tables.of(endpointTable),
@@ -184,16 +183,24 @@ export class Engine {
   }
 
   /** What certificate authorities are answered with, in place of before. */
-  setChallenges(http: HttpChallenges, alpn: readonly AlpnCertificate[]): void {
-    this.#challenges.set(http, alpn);
-  }
-
-  setStaples(staples: readonly Staple[]): void {
-    this.#tls.setStaples(staples);
-  }
-
-  setTicketKeys(keys: Uint8Array): void {
-    this.#tls.setTicketKeys(keys);
+  /** The newest of what a control plane has beside the snapshot. */
+  take(update: CellUpdate): void {
+    switch (update.cell) {
+      case 'secrets':
+        this.#tls.setSecrets(update, update.isWhole);
+        return;
+      case 'challenges':
+        this.#challenges.set(update.value.http, update.value.alpn);
+        return;
+      case 'staples':
+        this.#tls.setStaples(update.staples, update.isWhole);
+        return;
+      case 'ticketKeys':
+        this.#tls.setTicketKeys(update.keys);
+        return;
+      case 'health':
+        this.refreshHealth(update.services);
+    }
   }
 
   /** Another worker has seen the server fail. */

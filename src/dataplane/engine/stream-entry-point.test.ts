@@ -180,7 +180,8 @@ test('a handshake that is refused, or does not come to its end', async () => {
 test('a challenge of a certificate authority is shown its certificate, and no more', async () => {
   await serve('{ address: ":0" }');
   const { certificate, key } = certificateFor(['proof.example']);
-  engine.setChallenges({}, [{ serverName: 'proof.example', certPem: certificate, keyPem: key }]);
+  const alpn = [{ serverName: 'proof.example', certPem: certificate, keyPem: key }];
+  engine.take({ cell: 'challenges', version: 1, value: { http: {}, alpn } });
   const socket = tls.connect({
     port,
     host: '127.0.0.1',

@@ -186,6 +186,7 @@ async function listen(listeners: readonly ListenerInit[], handles: readonly obje
 
 async function start(): Promise<void> {
   takeNormalPriority();
+  for (const update of init.cells) engine.take(update);
   engine.start(init.snapshot, init.rows, init.entryPointRows);
   await listen(init.listeners, await duplicateSockets(init.listeners));
   send({ kind: 'ready', version: engine.version, thread: threadNumber() });
@@ -240,27 +241,18 @@ port.on('message', (message: ToWorker) => {
     case 'delta':
       applying = applying.then(() => apply(message.delta, message.rows, message.sockets));
       return;
-    case 'health':
-      engine.refreshHealth(message.services);
+    case 'cell':
+      engine.take(message.update);
+      send({ kind: 'has', cell: message.update.cell, version: message.update.version });
       return;
     case 'failing':
       engine.watchServer(message.server);
-      return;
-    case 'staples':
-      engine.setStaples(message.staples);
-      return;
-    case 'ticketKeys':
-      engine.setTicketKeys(message.keys);
       return;
     case 'leave':
       engine.entryPoints.leave(message.patienceMs);
       return;
     case 'drain':
       void drain(message);
-      return;
-    case 'challenges':
-      engine.setChallenges(message.http, message.alpn);
-      send({ kind: 'challenged', id: message.id });
       return;
     case 'ping':
       send({ kind: 'pong', id: message.id, externalBytes: getHeapStatistics().external_memory });

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import type { CertificateSpec } from '../../model/tls.ts';
+import type { KeyedCertificate } from '../../model/tls.ts';
 import { CertificateIndex } from './certificate-index.ts';
 
 const NOW = 1_000;
 
-function spec(name: string, hosts: readonly string[], rest: Partial<CertificateSpec> = {}): CertificateSpec {
+function spec(name: string, hosts: readonly string[], rest: Partial<KeyedCertificate> = {}): KeyedCertificate {
   return {
     name,
     hosts,
@@ -18,7 +18,7 @@ function spec(name: string, hosts: readonly string[], rest: Partial<CertificateS
   };
 }
 
-function indexOf(...specs: readonly CertificateSpec[]): CertificateIndex {
+function indexOf(...specs: readonly KeyedCertificate[]): CertificateIndex {
   const index = new CertificateIndex();
   for (const one of specs) index.add(one);
   return index;

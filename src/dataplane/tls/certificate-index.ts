@@ -1,20 +1,20 @@
 // Which certificates a client gets for the server name it sends. Changes come as deltas; a handshake only looks up.
 
-import type { CertificateSpec } from '../../model/tls.ts';
+import type { KeyedCertificate } from '../../model/tls.ts';
 
 export class CertificateIndex {
-  readonly #specs = new Map<string, CertificateSpec>();
-  readonly #byHost = new Map<string, CertificateSpec[]>();
+  readonly #specs = new Map<string, KeyedCertificate>();
+  readonly #byHost = new Map<string, KeyedCertificate[]>();
 
   get size(): number {
     return this.#specs.size;
   }
 
-  get(name: string): CertificateSpec | null {
+  get(name: string): KeyedCertificate | null {
     return this.#specs.get(name) ?? null;
   }
 
-  add(spec: CertificateSpec): void {
+  add(spec: KeyedCertificate): void {
     this.remove(spec.name);
     this.#specs.set(spec.name, spec);
     for (const host of spec.hosts) {
@@ -39,7 +39,7 @@ export class CertificateIndex {
    * The best certificate of each type of key for a name in lower case; empty when there is none. One with the very name
    * goes before a wildcard (RFC 6125 §6.4.3: for one label), but one that is valid now before any that is not.
    */
-  find(serverName: string, nowMs: number): readonly CertificateSpec[] {
+  find(serverName: string, nowMs: number): readonly KeyedCertificate[] {
     if (serverName === '') return NONE;
     const exact = this.#byHost.get(serverName) ?? NONE;
     if (hasValid(exact, nowMs)) return best(exact, nowMs);
@@ -50,26 +50,26 @@ export class CertificateIndex {
   }
 
   /** The default certificate; empty when none is configured. */
-  defaults(): readonly CertificateSpec[] {
+  defaults(): readonly KeyedCertificate[] {
     for (const spec of this.#specs.values()) if (spec.isDefault) return [spec];
     return NONE;
   }
 }
 
-const NONE: readonly CertificateSpec[] = [];
+const NONE: readonly KeyedCertificate[] = [];
 
-function isValid(spec: CertificateSpec, nowMs: number): boolean {
+function isValid(spec: KeyedCertificate, nowMs: number): boolean {
   return spec.notBefore <= nowMs && nowMs <= spec.notAfter;
 }
 
-function hasValid(specs: readonly CertificateSpec[], nowMs: number): boolean {
+function hasValid(specs: readonly KeyedCertificate[], nowMs: number): boolean {
   return specs.some((spec) => isValid(spec, nowMs));
 }
 
 /** Of each type of key the valid one that lasts longest; in an order that does not depend on that of the configuration. */
-function best(specs: readonly CertificateSpec[], nowMs: number): readonly CertificateSpec[] {
+function best(specs: readonly KeyedCertificate[], nowMs: number): readonly KeyedCertificate[] {
   if (specs.length < 2) return specs;
-  const chosen = new Map<string, CertificateSpec>();
+  const chosen = new Map<string, KeyedCertificate>();
   for (const spec of specs) {
     const before = chosen.get(spec.keyType);
     if (before === undefined || isBetter(spec, before, nowMs)) chosen.set(spec.keyType, spec);
@@ -80,7 +80,7 @@ function best(specs: readonly CertificateSpec[], nowMs: number): readonly Certif
   return (valid.length > 0 ? valid : usable).toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function isBetter(a: CertificateSpec, b: CertificateSpec, nowMs: number): boolean {
+function isBetter(a: KeyedCertificate, b: KeyedCertificate, nowMs: number): boolean {
   const isValidA = isValid(a, nowMs);
   if (isValidA !== isValid(b, nowMs)) return isValidA;
   if (a.notAfter !== b.notAfter) return a.notAfter > b.notAfter;

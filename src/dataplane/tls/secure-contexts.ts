@@ -4,7 +4,7 @@
 import { createHash, constants } from 'node:crypto';
 import tls from 'node:tls';
 import { BoundedCache } from '../../core/bounded-cache.ts';
-import type { CertificateSpec, TlsOptionsSpec } from '../../model/tls.ts';
+import type { KeyedCertificate, TlsOptionsSpec } from '../../model/tls.ts';
 import { defaultGroups } from './groups.ts';
 
 /** Some 60 MiB at the most. */
@@ -41,7 +41,7 @@ export class SecureContexts {
   }
 
   /** Throws when OpenSSL refuses what it is given. */
-  get(options: TlsOptionsSpec, certificates: readonly CertificateSpec[]): tls.SecureContext {
+  get(options: TlsOptionsSpec, certificates: readonly KeyedCertificate[]): tls.SecureContext {
     const sessionId = this.#sessionIdOf(options);
     const key = `${sessionId} ${certificates.map((certificate) => certificate.name).join(' ')}`;
     const known = this.#contexts.get(key);

@@ -3,7 +3,14 @@
 import type tls from 'node:tls';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { Staple } from '../../model/message/staple.ts';
-import type { CertificateSpec, TlsOptionsSpec, TlsSharedState } from '../../model/tls.ts';
+import type {
+  CertificateSecret,
+  CertificateSpec,
+  KeyedCertificate,
+  SecretsChange,
+  TlsOptionsSpec,
+  TlsSharedState,
+} from '../../model/tls.ts';
 import type { LivePart } from '../live/live-part.ts';
 import { CertificateIndex } from './certificate-index.ts';
 import { SecureContexts } from './secure-contexts.ts';
@@ -19,12 +26,17 @@ export interface TlsChoice {
 
 export class TlsStore implements LivePart<unknown> {
   readonly #certificates = new CertificateIndex();
+  /** What the snapshot names, and what it is made of; a certificate is in the index when both are there. */
+  readonly #specs = new Map<string, CertificateSpec>();
+  readonly #secrets = new Map<string, CertificateSecret>();
+  /** Names in the index by those of the snapshot. */
+  readonly #indexed = new Map<string, string>();
   readonly #options = new Map<string, TlsOptionsSpec>();
   readonly #hosts = new Map<string, TlsHosts>();
   /** By name of the certificate. */
   readonly #staples = new Map<string, Uint8Array>();
   readonly #contexts: SecureContexts;
-  readonly #fallback: readonly CertificateSpec[];
+  readonly #fallback: readonly KeyedCertificate[];
 
   constructor({ ticketKeys, fallback }: TlsSharedState) {
     this.#contexts = new SecureContexts(ticketKeys);
@@ -43,7 +55,36 @@ export class TlsStore implements LivePart<unknown> {
     this.#contexts.setTicketKeys(ticketKeys);
   }
 
-  setStaples(changed: readonly Staple[]): void {
+  /** Those that have changed, or all that there are. Connections that are open keep what they have. */
+  setSecrets({ changed, removed }: SecretsChange, isWhole = false): void {
+    const gone = isWhole ? [...this.#secrets.keys()].filter((name) => !Object.hasOwn(changed, name)) : removed;
+    for (const name of gone) {
+      this.#secrets.delete(name);
+      this.#index(name);
+    }
+    for (const [name, secret] of Object.entries(changed)) {
+      this.#secrets.set(name, secret);
+      this.#index(name);
+    }
+  }
+
+  #index(name: string): void {
+    const before = this.#indexed.get(name);
+    if (before !== undefined) this.#certificates.remove(before);
+    this.#indexed.delete(name);
+    const spec = this.#specs.get(name);
+    const secret = this.#secrets.get(name);
+    if (spec === undefined || secret === undefined) return;
+    const { id, ...material } = secret;
+    const { hosts, keyType, isDefault } = spec;
+    // Contexts and staples are those of a certificate, not of its purpose: they go by what it is made of.
+    this.#certificates.add({ name: id, ...material, hosts, keyType, isDefault });
+    this.#indexed.set(name, id);
+  }
+
+  /** Those that have changed, or all that there are. */
+  setStaples(changed: readonly Staple[], isWhole = false): void {
+    if (isWhole) this.#staples.clear();
     for (const { certificate, response } of changed) {
       if (response === null) this.#staples.delete(certificate);
       else this.#staples.set(certificate, response);
@@ -57,8 +98,14 @@ export class TlsStore implements LivePart<unknown> {
   *build({ changed, removed }: SnapshotDelta): Generator<void, () => void> {
     yield;
     return () => {
-      for (const name of removed.certificates ?? []) this.#certificates.remove(name);
-      for (const spec of Object.values(changed.certificates ?? {})) this.#certificates.add(spec);
+      for (const name of removed.certificates ?? []) {
+        this.#specs.delete(name);
+        this.#index(name);
+      }
+      for (const spec of Object.values(changed.certificates ?? {})) {
+        this.#specs.set(spec.name, spec);
+        this.#index(spec.name);
+      }
       for (const name of removed.tlsOptions ?? []) this.#options.delete(name);
       for (const spec of Object.values(changed.tlsOptions ?? {})) this.#options.set(spec.name, spec);
       for (const name of removed.tlsHosts ?? []) {
@@ -69,9 +116,9 @@ export class TlsStore implements LivePart<unknown> {
     };
   }
 
-  /** One that is shown to servers, or any other; null when there is none of that name. */
-  certificate(name: string): CertificateSpec | null {
-    return this.#certificates.get(name);
+  /** Of a certificate that is shown to servers, or any other; null when there is none of that name. */
+  secret(name: string): CertificateSecret | null {
+    return this.#secrets.get(name) ?? null;
   }
 
   /** The same object for the life of the worker. */
@@ -103,7 +150,7 @@ export class TlsStore implements LivePart<unknown> {
     return this.#choice(options, defaults.length > 0 ? defaults : this.#fallback);
   }
 
-  #choice(options: TlsOptionsSpec, certificates: readonly CertificateSpec[]): TlsChoice {
+  #choice(options: TlsOptionsSpec, certificates: readonly KeyedCertificate[]): TlsChoice {
     // Of several the handshake chooses, and the answer about another would be worse than none.
     const staple = certificates.length === 1 ? (this.#staples.get(certificates[0]!.name) ?? null) : null;
     return { options, context: this.#contexts.get(options, certificates), staple };

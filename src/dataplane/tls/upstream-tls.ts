@@ -5,15 +5,15 @@ import type { PeerCertificate, SecureContext } from 'node:tls';
 import tls from 'node:tls';
 import { isIP } from 'node:net';
 import type { UpstreamTlsSpec } from '../../model/service.ts';
-import type { CertificateSpec } from '../../model/tls.ts';
+import type { CertificateSecret } from '../../model/tls.ts';
 
 /** A certificate that a transport names; null when there is none of that name any more. */
-export type FindCertificate = (name: string) => CertificateSpec | null;
+export type FindCertificate = (name: string) => CertificateSecret | null;
 
 interface Made {
   readonly context: SecureContext;
   /** What it was made of: others of the same names make it stale. */
-  readonly certificates: readonly CertificateSpec[];
+  readonly certificates: readonly CertificateSecret[];
 }
 
 /** The server did not prove who it is: `code` is Node's for what is wrong with the chain. */

@@ -1,12 +1,11 @@
 // Messages between the supervisor and its workers. Remote edges use the same snapshot, delta, ack and nack.
 
 import type { TableMemory } from '../../core/shared-table.ts';
-import type { AlpnCertificate, HttpChallenges } from '../certificate.ts';
 import type { PluginModule } from '../plugin.ts';
 import type { FailingServer, FailureReport } from '../server-failure.ts';
 import type { Snapshot, SnapshotDelta } from '../snapshot.ts';
-import type { Staple } from './staple.ts';
 import type { TlsSharedState } from '../tls.ts';
+import type { CellName, CellUpdate } from './cells.ts';
 
 /** Everything a worker needs before its first connection; passed as workerData. */
 export interface WorkerInit {
@@ -22,6 +21,8 @@ export interface WorkerInit {
   /** Rows of the connection table by entry point. */
   readonly entryPointRows: Readonly<Record<string, number>>;
   readonly snapshot: Snapshot;
+  /** What the worker has to have before its first connection, beside the snapshot. */
+  readonly cells: readonly CellUpdate[];
   readonly rows: EndpointRows;
   /** Of the sockets of internal services; '' when there are none. */
   readonly socketDirectory: string;
@@ -53,6 +54,7 @@ export interface SharedState {
   readonly tables: TableMemory;
   /** Random bytes of this process: what one worker has signed with them, another one believes. */
   readonly secret: Uint8Array;
+  /** Its ticket keys are those of the worker's start. */
   readonly tls: TlsSharedState;
 }
 
@@ -105,21 +107,10 @@ export type ToWorker =
       readonly rows: EndpointRows;
       readonly sockets: NewSockets;
     }
-  /** Health of servers of these services has changed in the endpoint table. */
-  | { readonly kind: 'health'; readonly services: readonly string[] }
+  /** The newest of a cell; answered by 'has'. */
+  | { readonly kind: 'cell'; readonly update: CellUpdate }
   /** A worker has seen this server fail; whoever sees it answer next reports that. */
   | { readonly kind: 'failing'; readonly server: FailingServer }
-  /** Answers that clients get with certificates, as far as they have changed. */
-  | { readonly kind: 'staples'; readonly staples: readonly Staple[] }
-  /** From now on session tickets are under these keys. */
-  | { readonly kind: 'ticketKeys'; readonly keys: Uint8Array }
-  /** What certificate authorities are answered with from now on, whole; confirmed by 'challenged'. */
-  | {
-      readonly kind: 'challenges';
-      readonly id: number;
-      readonly http: HttpChallenges;
-      readonly alpn: readonly AlpnCertificate[];
-    }
   /** The end is near: go on accepting, and send every client elsewhere with its answer. `patienceMs` as of DownstreamContext. */
   | { readonly kind: 'leave'; readonly patienceMs: number }
   /**
@@ -141,7 +132,8 @@ export type FromWorker =
   | { readonly kind: 'ejected'; readonly service: string; readonly endpoint: string }
   /** Of servers that fail, or answer again. */
   | { readonly kind: 'failures'; readonly reports: readonly FailureReport[] }
-  | { readonly kind: 'challenged'; readonly id: number }
+  /** It has this version of the cell, and every earlier one. */
+  | { readonly kind: 'has'; readonly cell: CellName; readonly version: number }
   | { readonly kind: 'drained'; readonly aborted: number }
   /** With what the worker holds outside of its heap. */
   | { readonly kind: 'pong'; readonly id: number; readonly externalBytes: number }

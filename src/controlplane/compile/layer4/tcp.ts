@@ -5,7 +5,7 @@ import { isTcpCatchAll, TCP_RULES } from '../../../dataplane/match/tcp-matcher.t
 import type { EntryPointSpec } from '../../../model/entry-point.ts';
 import { isOverTls, type RouteSpec } from '../../../model/route.ts';
 import type { SnapshotSections } from '../../../model/snapshot.ts';
-import type { CertificateSpec } from '../../../model/tls.ts';
+import type { KeyedCertificate } from '../../../model/tls.ts';
 import { tcpCertificateOwner, tcpTransportSpec } from '../../config/routing/tcp-options.ts';
 import type { TcpServices } from '../../config/service/define.ts';
 import type { Compilation } from '../compilation.ts';
@@ -20,7 +20,7 @@ export interface CompiledTcp {
   readonly sections: Pick<SnapshotSections, 'tcpRoutes' | 'tcpMiddlewares' | 'tcpServices'>;
   readonly endpointSets: SnapshotSections['endpointSets'];
   /** Shown to servers. */
-  readonly certificates: ReadonlyMap<string, CertificateSpec>;
+  readonly certificates: ReadonlyMap<string, KeyedCertificate>;
 }
 
 export function compileTcp(compilation: Compilation, tlsOptions: CompiledTlsOptions): CompiledTcp {
@@ -37,7 +37,7 @@ export function compileTcp(compilation: Compilation, tlsOptions: CompiledTlsOpti
   const { services, endpointSets } = graph.resolve();
   const middlewares = compileTcpMiddlewares(compilation);
   const routes = compileTcpRoutes(compilation, { middlewares, services, tlsOptions });
-  const certificates = new Map<string, CertificateSpec>();
+  const certificates = new Map<string, KeyedCertificate>();
   for (const { name, object } of objects.tcpServersTransports.values()) {
     const pairs = object.value?.tls.certificates ?? [];
     for (const spec of clientCertificates(tcpCertificateOwner(name), pairs)) certificates.set(spec.name, spec);

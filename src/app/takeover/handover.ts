@@ -1,33 +1,35 @@
 // What a router gives up for its successor, in which order, and takes back when none comes to serve. The takeover itself is
 // takeover.ts; this is what it means for the parts of the process.
 
-import type { TakeoverSource } from '../api/sources.ts';
-import type { AdminServer } from '../api/admin-server.ts';
-import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
-import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';
-import type { StateStore } from '../controlplane/store/define.ts';
-import type { StoredForms } from '../controlplane/store/stored-forms.ts';
-import type { StoredHistory } from '../controlplane/store/stored-history.ts';
-import type { Log } from '../core/log.ts';
-import type { SavedHistory } from '../model/history.ts';
-import type { Inheritance, ProcessCommand } from '../model/message/takeover.ts';
-import type { Supervisor } from '../supervisor/supervisor.ts';
-import type { InstallWatch } from './install-watch.ts';
-import type { ServiceManager } from './service-manager.ts';
+import type { TakeoverSource } from '../../api/sources.ts';
+import type { AcmeManager } from '../../controlplane/acme/acme-manager.ts';
+import { INTERNAL_ENTRY_POINT } from '../../controlplane/config/install/internal-routing.ts';
+import type { Pipeline } from '../../controlplane/pipeline/pipeline.ts';
+import type { StateStore } from '../../controlplane/store/define.ts';
+import type { StoredForms } from '../../controlplane/store/stored-forms.ts';
+import type { StoredHistory } from '../../controlplane/store/stored-history.ts';
+import type { Log } from '../../core/log.ts';
+import type { SavedHistory } from '../../model/history.ts';
+import type { Cells } from '../../model/message/cells.ts';
+import type { Inheritance, ProcessCommand } from '../../model/message/takeover.ts';
+import type { BoundSocket } from '../../dataplane/net/listening-socket.ts';
+import type { Supervisor } from '../../supervisor/supervisor.ts';
+import type { InstallWatch } from '../install-watch.ts';
+import type { ServiceManager } from '../process/service-manager.ts';
 import { ownCommand, Takeover } from './takeover.ts';
 
 export interface HandoverParts {
   readonly log: Log;
   readonly pipeline: Pipeline;
   readonly supervisor: Supervisor;
+  readonly cells: Cells;
   readonly acme: AcmeManager | null;
   readonly watch: InstallWatch | null;
   readonly manager: ServiceManager;
   readonly state: { readonly store: StateStore; readonly history: StoredHistory; readonly forms: StoredForms } | null;
   readonly secret: Uint8Array;
-  /** Made after this, since it answers whoever asks for a takeover. */
-  admin(): AdminServer;
+  /** Of the internal entry point; null when nothing listens there. */
+  internalSocket(): BoundSocket | null;
   /** What the provider `rest` was last given. */
   pushed(): string | null;
   handedOver(pid: number): void;
@@ -71,14 +73,14 @@ export class Handover implements TakeoverSource {
   #sockets(): ReadonlyMap<string, { readonly fd: number }> {
     const { supervisor } = this.#parts;
     const all = new Map([...supervisor.sockets].map(([name, { handle }]) => [name, handle]));
-    const internal = this.#parts.admin().boundSocket;
+    const internal = this.#parts.internalSocket();
     if (internal !== null) all.set(INTERNAL_ENTRY_POINT, internal.handle);
     return all;
   }
 
   /** Nothing changes here from now on, and nothing is written. */
   async #suspend(): Promise<Inheritance> {
-    const { pipeline, acme, state, supervisor, secret } = this.#parts;
+    const { pipeline, acme, state, cells, secret } = this.#parts;
     this.#isSuspended = true;
     await pipeline.pause();
     await acme?.stop();
@@ -86,7 +88,7 @@ export class Handover implements TakeoverSource {
     await state?.forms.flush();
     await state?.store.stop();
     return {
-      ticketKeys: Buffer.from(supervisor.ticketKeys).toString('base64'),
+      ticketKeys: Buffer.from(cells.ticketKeys.value).toString('base64'),
       secret: Buffer.from(secret).toString('base64'),
       rest: this.#parts.pushed(),
       history: state === null ? newestAndPinned(pipeline) : { entries: [], pinned: null },

@@ -8,7 +8,7 @@ import {
   type FromPredecessor,
   type FromSuccessor,
   type Inheritance,
-} from '../model/message/takeover.ts';
+} from '../../model/message/takeover.ts';
 
 export class Predecessor {
   readonly pid: number;

@@ -2,7 +2,7 @@
 // waits for a reader.
 
 import { fstatSync } from 'node:fs';
-import { FileOutput, StreamOutput, type LineOutput } from '../core/line-output.ts';
+import { FileOutput, StreamOutput, type LineOutput } from '../../core/line-output.ts';
 
 let output: LineOutput | null = null;
 

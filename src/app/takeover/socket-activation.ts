@@ -1,10 +1,10 @@
 // Sockets that were bound before this process began: by the service manager (sd_listen_fds(3)), or by the process it
 // succeeds. An entry point gets the one with its name, or else the one with its address.
 
-import type { Log } from '../core/log.ts';
-import type { ListenAddress } from '../model/entry-point.ts';
-import { adoptSocket } from '../dataplane/net/inherited-socket.ts';
-import type { BoundSocket } from '../dataplane/net/listening-socket.ts';
+import type { Log } from '../../core/log.ts';
+import type { ListenAddress } from '../../model/entry-point.ts';
+import { adoptSocket } from '../../dataplane/net/inherited-socket.ts';
+import type { BoundSocket } from '../../dataplane/net/listening-socket.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

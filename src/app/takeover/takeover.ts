@@ -7,8 +7,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { SignalboxError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
+import { SignalboxError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
 import {
   SUCCEEDS_VARIABLE,
   TAKEOVER_PROTOCOL,
@@ -16,8 +16,8 @@ import {
   type FromSuccessor,
   type Inheritance,
   type ProcessCommand,
-} from '../model/message/takeover.ts';
-import { atNormalPriority } from './priority.ts';
+} from '../../model/message/takeover.ts';
+import { atNormalPriority } from '../process/priority.ts';
 
 /** From its start until it serves. */
 const READY_TIMEOUT_MS = 60_000;

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SignalboxError } from '../core/errors.ts';
+import { SignalboxError } from '../../core/errors.ts';
 
 const PREFIX = 'signalbox-run-';
 /** A name of a socket may have some hundred bytes. */

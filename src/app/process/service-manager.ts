@@ -2,7 +2,7 @@
 // messages are sent by systemd's own small program, which the unit must allow with NotifyAccess=all.
 
 import { spawn } from 'node:child_process';
-import type { Log } from '../core/log.ts';
+import type { Log } from '../../core/log.ts';
 
 const PROGRAM = 'systemd-notify';
 const TIMEOUT_MS = 5_000;

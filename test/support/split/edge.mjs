@@ -1,0 +1,58 @@
+// An edge in a process of its own: it has a socket to its control plane and nothing else of it.
+import { randomBytes } from 'node:crypto';
+import { Edge } from '../../../dist/app/edge.js';
+import { EdgeLink } from '../../../dist/app/link/edge-link.js';
+import { SocketSource } from '../../../dist/app/takeover/socket-source.js';
+import { firstTicketKeys } from '../../../dist/app/ticket-keys.js';
+import { decodeInstall } from '../../../dist/controlplane/config/install/install-config.js';
+import { createCells } from '../../../dist/model/message/cells.js';
+import { EventBus } from '../../../dist/observe/event-bus.js';
+
+const [path, socketDirectory] = process.argv.slice(2);
+const install = decodeInstall('edge.yml', 'entryPoints: {}\nmetrics: { prometheus: {} }\n').value;
+const cells = createCells(firstTicketKeys(null));
+const line = (level) => (message, fields) => {
+  link.say({ kind: 'log', level, message, fields: fields ?? {} });
+};
+const log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+const events = new EventBus(() => Date.now());
+const edge = new Edge({
+  install,
+  workers: 2,
+  log,
+  events,
+  sockets: new SocketSource(null, false, log),
+  socketDirectory,
+  secret: randomBytes(32),
+  cells,
+  ejected: (service, endpoint) => link.say({ kind: 'ejected', service, endpoint }),
+});
+const silent = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (message, fields) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
+};
+const link = new EdgeLink({
+  edge: 'edge-1',
+  path,
+  cells,
+  log: silent,
+  start: () => edge.start(),
+  bound: () => edge.addresses,
+  bind: (spec) => edge.openEntryPoint(spec),
+  measure: () => edge.metrics.collect(),
+});
+events.listen(({ kind, data }) => {
+  if (kind === 'health') link.say({ kind: 'health', change: data });
+});
+link.start();
+
+process.on('message', async (message) => {
+  if (message !== 'stop') return;
+  link.stop();
+  await edge.stop(0);
+  process.disconnect();
+});
+// Without the test there is nobody to end it.
+process.on('disconnect', () => process.exit());
