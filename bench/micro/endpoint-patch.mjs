@@ -3,6 +3,8 @@
 // Build first: npm run build && node bench/micro/endpoint-patch.mjs
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
+import { createCells } from '../../dist/model/message/cells.js';
+import { firstTicketKeys } from '../../dist/app/ticket-keys.js';
 import { SystemClock } from '../../dist/core/clock.js';
 import { NO_INTERNAL_SERVICES } from '../../dist/controlplane/compile/internal-services.js';
 import { decodeInstall } from '../../dist/controlplane/config/install/install-config.js';
@@ -74,7 +76,7 @@ async function measure(services, perService) {
     metrics: new MetricsAggregator([]),
     accessLog: null,
     secret: new Uint8Array(32),
-    ticketKeyLifeMs: 3_600_000,
+    cells: createCells(firstTicketKeys(null)),
     healthChanged: () => {},
     replaced: (worker, reason) => problem(`worker ${worker} is replaced`, reason),
   });
@@ -82,6 +84,7 @@ async function measure(services, perService) {
   let sentAt = 0;
   let settled = () => {};
   pipeline.attach({
+    publishSecrets: async () => null,
     publish: async (snapshot, delta) => {
       const result = supervisor.publish(snapshot, delta);
       sentAt = performance.now();

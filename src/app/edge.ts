@@ -1,6 +1,7 @@
 // The data plane of one process: workers, their sockets, what they write of requests. It runs what a control plane sends
 // it, wherever that is, and goes on with the last of it.
 
+import { messageOf } from '../core/errors.ts';
 import { SystemClock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Following, Update } from '../core/latest-value.ts';
@@ -130,7 +131,8 @@ export class Edge implements EntryPointBinder {
       this.#stopping ??= Promise.resolve();
       throw error;
     }
-    this.#started(first);
+    this.#running = first;
+    this.#nameLive(first);
     this.#following = snapshot.follow(
       { take: (update) => void this.#changes.run(() => this.#apply(update)) },
       first.version,
@@ -146,10 +148,11 @@ export class Edge implements EntryPointBinder {
       if (delta !== change) await this.#openNew(before, delta);
       this.#checkSecrets(delta.changed.certificates ?? {});
       const { acked, nacks } = await this.supervisor.publish(value, delta);
-      this.#started(value);
+      this.#running = value;
+      if (hasOtherNames(delta)) this.#nameLive(value);
       this.#following?.acknowledge(version, { acked, nacks });
     } catch (error) {
-      this.#following?.refuse(version, [error instanceof Error ? error.message : String(error)]);
+      this.#following?.refuse(version, [messageOf(error)]);
       throw error;
     }
   }
@@ -184,12 +187,16 @@ export class Edge implements EntryPointBinder {
   }
 
   /** Metrics of what is no more are forgotten. */
-  #started(snapshot: Snapshot): void {
-    this.#running = snapshot;
+  #nameLive(snapshot: Snapshot): void {
     this.metrics.setLive({
       entryPoints: new Set(Object.keys(snapshot.entryPoints)),
       routers: new Set(namesOf(snapshot, 'routers')),
       services: new Set(namesOf(snapshot, 'services')),
     });
   }
+}
+
+/** Single endpoints have no names that are counted, and change more often than all the rest. */
+function hasOtherNames({ changed, removed }: SnapshotDelta): boolean {
+  return Object.keys(changed).length > 0 || Object.keys(removed).length > 0;
 }

@@ -1,6 +1,7 @@
 // Composition root of `signalbox run`: control plane, edge and admin in one process. It creates them, and says in which
 // order they begin; they end in reverse.
 
+import { messageOf } from '../core/errors.ts';
 import { rmSync } from 'node:fs';
 import { SystemClock } from '../core/clock.ts';
 import { ApplicationLog } from '../core/log.ts';
@@ -287,7 +288,7 @@ export class Standalone {
       this.log.reopen();
     } catch (error) {
       this.log.error('the log file cannot be reopened', {
-        error: error instanceof Error ? error.message : String(error),
+        error: messageOf(error),
       });
     }
     this.#edge.reopenAccessLog();

@@ -3,7 +3,7 @@
 
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import { SignalboxError } from '../core/errors.ts';
+import { SignalboxError, messageOf } from '../core/errors.ts';
 import { DEFAULT_HELD_BYTES } from '../core/held-memory.ts';
 import type { Log } from '../core/log.ts';
 import { selfSigned } from '../core/self-signed.ts';
@@ -262,7 +262,7 @@ export class Supervisor implements WorkerListener {
       await worker.apply({ delta, rows, sockets: sockets.forWorker(worker.slot) }, APPLY_TIMEOUT_MS);
       this.#followed.get(worker)?.snapshot.acknowledge(version);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#followed.get(worker)?.snapshot.refuse(version, [`worker ${worker.id}: ${reason}`]);
       if (!worker.isGone) this.#replace(worker, `refused version ${version}: ${reason}`);
     }
@@ -448,7 +448,7 @@ export class Supervisor implements WorkerListener {
       fresh = this.#startWorker(slot);
     } catch (error) {
       // The machine has no thread to give.
-      this.#startFailed(slot, error instanceof Error ? error.message : String(error));
+      this.#startFailed(slot, messageOf(error));
       return;
     }
     fresh.ready(READY_TIMEOUT_MS).then(
@@ -458,7 +458,7 @@ export class Supervisor implements WorkerListener {
       },
       (error: unknown) => {
         if (fresh.isGone || this.#isStopping) return;
-        this.#replace(fresh, error instanceof Error ? error.message : String(error));
+        this.#replace(fresh, messageOf(error));
       },
     );
   }

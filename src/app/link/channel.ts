@@ -1,6 +1,7 @@
 // Messages over one socket. What cannot be understood ends the connection, with the reason in the log: what follows it
 // cannot be trusted.
 
+import { messageOf } from '../../core/errors.ts';
 import type { Socket } from 'node:net';
 import type { Log } from '../../core/log.ts';
 import type { FrameReader } from '../../model/message/link/codec.ts';
@@ -49,7 +50,7 @@ export class Channel<In, Out> {
       }
     } catch (error) {
       this.#options.log.error('the link says what cannot be understood, and is closed', {
-        error: error instanceof Error ? error.message : String(error),
+        error: messageOf(error),
       });
       this.close();
     }

@@ -2,6 +2,7 @@
 // the edge follows, and says of each version what became of it. Without a control plane the cells stay as they are: the edge
 // serves on, and the next one that is there brings it up to date.
 
+import { messageOf } from '../../core/errors.ts';
 import net from 'node:net';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Log } from '../../core/log.ts';
@@ -183,7 +184,7 @@ export class EdgeLink {
         this.#send({ kind: 'ack', cell, version, acked, nacks });
       },
       (error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.#send({ kind: 'nack', cell, version, reasons: [reason] });
       },
     );
@@ -203,7 +204,7 @@ export class EdgeLink {
       await this.#options.bind(spec);
       this.#send({ ...said, address: null, problem: '' });
     } catch (error) {
-      this.#send({ ...said, address: null, problem: error instanceof Error ? error.message : String(error) });
+      this.#send({ ...said, address: null, problem: messageOf(error) });
     }
   }
 

@@ -1,5 +1,6 @@
 // Where listening sockets come from: passed by the service manager or by the process before, or bound here.
 
+import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { ListenAddress } from '../../model/entry-point.ts';
 import { bindSocket, type BoundSocket } from '../../dataplane/net/listening-socket.ts';
@@ -31,7 +32,7 @@ export class SocketSource {
         this.#log.error('an entry point cannot be had where the configuration says, and stays where it was', {
           entryPoint: name,
           ...passed.address,
-          error: error instanceof Error ? error.message : String(error),
+          error: messageOf(error),
         });
       }
     }

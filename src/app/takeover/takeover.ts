@@ -7,7 +7,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { SignalboxError } from '../../core/errors.ts';
+import { SignalboxError, messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import {
   SUCCEEDS_VARIABLE,
@@ -104,7 +104,7 @@ export class Takeover {
     try {
       await this.#untilReady(child);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.error('the successor does not serve; this process goes on', { pid: child.pid, reason });
       await ended(child);
       this.#child = null;

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { SignalboxError } from '../../core/errors.ts';
+import { SignalboxError, messageOf } from '../../core/errors.ts';
 import { checkKey, MAX_VALUE_BYTES, type Lease, type StateStore, type StoredEntry, type StoreEvent } from './define.ts';
 import { documentLease } from './document-lease.ts';
 import { refuseNewer } from './documents.ts';
@@ -277,6 +277,6 @@ function decode(path: string, text: string): StoredEntry | string {
     return { value: JSON.parse(payload) as unknown, revision };
   } catch (error) {
     if (error instanceof SignalboxError) throw error;
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
