@@ -314,14 +314,23 @@ test.each(['localhost', 'LOCALHOST:8080', '127.0.0.1', '127.0.0.1:8080', '[::1]:
 );
 
 test('a thread for /ping that ends is replaced by the main thread', async () => {
-  const listener = new URL('data:text/javascript,process.exit(3)');
-  const server = new AdminServer({ ...sources(), probe: { listener, mainSocket: join(scratch, 'address') } });
+  let threads = 0;
+  const probe = {
+    get listener() {
+      threads++;
+      return new URL('data:text/javascript,process.exit(3)');
+    },
+    mainSocket: join(scratch, 'address'),
+  };
+  const server = new AdminServer({ ...sources(), probe });
   running.push(server);
   await server.startService('ping', join(scratch, 'ping'));
   const { port } = (await server.start())!;
   expect((await ask(port, 'GET /ping')).status).toBe(200);
   const request = 'GET /any HTTP/1.1\r\nHost: any.example\r\nConnection: close\r\n\r\n';
   expect((await exchange(net.connect(join(scratch, 'ping')), request)).status).toBe(200);
+  // Another one would end as well, and the socket that is served by then would be opened anew.
+  expect(threads).toBe(1);
 });
 
 test('ping says when the process is ending', async () => {

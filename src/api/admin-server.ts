@@ -102,6 +102,8 @@ export class AdminServer {
   #isTerminating = false;
   /** Null where the main thread answers for itself. */
   #probe: ProbeThread | null = null;
+  /** The main thread has taken its place, for good. */
+  #hasLostProbe = false;
   #isBound = false;
   /** What the main thread does when the thread that answers /ping is gone. */
   #direct: (() => Promise<unknown>) | null = null;
@@ -186,7 +188,7 @@ export class AdminServer {
   /** Through the thread that answers /ping, if there is one. */
   async #listenAt(bound: BoundSocket, door: Door, address: ListenAddress): Promise<void> {
     const failure = (code: string): SignalboxError => listenError(INTERNAL_ENTRY_POINT, address, code);
-    this.#direct = () => this.#listen(door, { _handle: bound.handle }, failure);
+    this.#direct = once(() => this.#listen(door, { _handle: bound.handle }, failure));
     const { probe } = this.#sources;
     const thread = door.hasPing && probe !== undefined ? this.#probeThread() : null;
     if (thread === null || probe === undefined) {
@@ -194,9 +196,7 @@ export class AdminServer {
       return;
     }
     await this.#listen(door, { path: probe.mainSocket }, failure);
-    const refused = await thread.listenAt(bound.handle.fd);
-    // One that has died has been replaced already.
-    if (refused !== null && this.#probe === thread) await this.#direct();
+    if ((await thread.listenAt(bound.handle.fd)) !== null) await this.#direct?.();
   }
 
   async #takeOver(): Promise<void> {
@@ -222,13 +222,12 @@ export class AdminServer {
       await listen();
       return;
     }
-    this.#directPing = async () => {
+    this.#directPing = once(async () => {
       // A dead thread leaves the name behind.
       await unlink(path).catch(() => {});
       await listen();
-    };
-    const refused = await thread.serveAt(path);
-    if (refused !== null && this.#probe === thread) await this.#directPing();
+    });
+    if ((await thread.serveAt(path)) !== null) await this.#directPing();
   }
 
   set isTerminating(value: boolean) {
@@ -236,10 +235,10 @@ export class AdminServer {
     if (this.#probe !== null) this.#probe.isTerminating = value;
   }
 
-  /** The thread that answers /ping, from the first time it is needed; null where there is none. */
+  /** The thread that answers /ping, from the first time it is needed; null where there is none, or none any more. */
   #probeThread(): ProbeThread | null {
     const { probe, config, log } = this.#sources;
-    if (probe === undefined || config.ping === null) return null;
+    if (probe === undefined || config.ping === null || this.#hasLostProbe) return null;
     this.#probe ??= new ProbeThread(
       probe.listener,
       {
@@ -252,6 +251,7 @@ export class AdminServer {
       (reason) => {
         log?.error('the thread that answers /ping has ended; the main thread takes its place', { reason });
         this.#probe = null;
+        this.#hasLostProbe = true;
         void this.#takeOver();
       },
     );
@@ -590,4 +590,10 @@ async function refuseIfServed(path: string, isSuccessor: boolean): Promise<void>
 async function removeOwn({ path, inode }: { readonly path: string; readonly inode: number }): Promise<void> {
   const info = await stat(path).catch(() => null);
   if (info?.ino === inode) await unlink(path).catch(() => {});
+}
+
+/** Whoever asks first begins; all get the same end. */
+function once<T>(run: () => Promise<T>): () => Promise<T> {
+  let begun: Promise<T> | null = null;
+  return () => (begun ??= run());
 }

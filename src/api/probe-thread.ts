@@ -45,6 +45,8 @@ export class ProbeThread {
   readonly #waiting = new Map<number, (error: string | null) => void>();
   #nextId = 1;
   #isStopping = false;
+  /** Why it is no more; null while it is there. */
+  #ended: string | null = null;
 
   /** `died` is called once, when the thread has ended without being asked to. */
   constructor(url: URL, init: Omit<ProbeInit, 'state' | 'maxSilentSeconds'>, died: (reason: string) => void) {
@@ -72,6 +74,7 @@ export class ProbeThread {
     this.#worker.on('exit', (code) => {
       clearInterval(this.#beat);
       const why = reason === '' ? `exit code ${code}` : reason;
+      this.#ended = why;
       for (const settle of this.#waiting.values()) settle(why);
       this.#waiting.clear();
       if (!this.#isStopping) died(why);
@@ -104,7 +107,9 @@ export class ProbeThread {
     await this.#worker.terminate();
   }
 
+  /** A thread that has ended would never answer. */
   #send(message: ToProbe): Promise<string | null> {
+    if (this.#ended !== null) return Promise.resolve(this.#ended);
     return new Promise((resolve) => {
       this.#waiting.set(message.id, resolve);
       // Whoever waits for an answer is all that goes on while the router starts.
