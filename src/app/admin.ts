@@ -22,7 +22,7 @@ import { processSamples } from './process-samples.ts';
 import type { SocketSource } from './takeover/socket-source.ts';
 import { VERSION } from './version.ts';
 
-const PROBE_URL = new URL('../api/probe-listener.js', import.meta.url);
+const PROBE_URL = new URL('../api/door/probe-listener.js', import.meta.url);
 
 export interface AdminOptions {
   readonly install: InstallConfig;

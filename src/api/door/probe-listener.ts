@@ -3,8 +3,8 @@
 
 import { createServer, request as ask, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
-import { duplicateSockets } from '../dataplane/net/listening-socket.ts';
-import { listenOn } from '../dataplane/net/accept-queue.ts';
+import { duplicateSockets } from '../../dataplane/net/listening-socket.ts';
+import { listenOn } from '../../dataplane/net/accept-queue.ts';
 import { hasToken, isReading, refuseForeignPage, refuseName, refuseTwoHosts, type Refusal } from './access.ts';
 import { DoorConnections, SERVER_TIMES } from './door-connections.ts';
 import { HEARTBEAT, PEER_FIELD, TERMINATING, type FromProbe, type ProbeInit, type ToProbe } from './probe-thread.ts';
