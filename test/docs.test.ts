@@ -20,7 +20,7 @@ import { COMMANDS } from '../src/cli/commands.ts';
 import { renderGenerated } from '../tools/generated.ts';
 import { FAILURES } from '../src/dataplane/http/failure.ts';
 import { loadPlugin } from '../src/dataplane/middleware/plugin/plugin-loader.ts';
-import { isMap } from '../src/schema/schema.ts';
+import { isMap } from '../src/schema/input.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 

@@ -8,7 +8,7 @@ import type { TcpServiceSpec } from '../model/tcp.ts';
 import type { UdpServiceSpec } from '../model/udp.ts';
 import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing/object-kinds.ts';
 import { redact } from '../controlplane/config/redact.ts';
-import { isMap } from '../schema/schema.ts';
+import { isMap } from '../schema/input.ts';
 import type { ShownObject } from './answers.ts';
 
 const DISABLED = 'it could not be served when this snapshot was made';

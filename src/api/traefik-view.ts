@@ -9,7 +9,7 @@ import type { EntryPointSpec } from '../model/entry-point.ts';
 import type { ServerHealth } from '../model/server-health.ts';
 import { tcpServiceKey } from '../model/tcp.ts';
 import { defaultPriority } from '../dataplane/match/rule.ts';
-import { isMap } from '../schema/schema.ts';
+import { isMap } from '../schema/input.ts';
 import { formatDuration } from '../schema/duration.ts';
 import type { ShownEntryPoint, ShownObject } from './answers.ts';
 

@@ -4,7 +4,7 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { formatPath, type PathSegment } from '../schema/decode-context.ts';
 import { isLiveOption } from '../schema/live-option.ts';
-import { isMap } from '../schema/schema.ts';
+import { isMap } from '../schema/input.ts';
 import type { ConfigDocument } from '../controlplane/config/document/document.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import { installOptions } from '../controlplane/config/install/install-options.ts';

@@ -12,7 +12,7 @@ import {
 } from '../controlplane/config/install/install-config.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';
-import { isMap } from '../schema/schema.ts';
+import { isMap } from '../schema/input.ts';
 import type { Arguments } from './arguments.ts';
 import type { Io } from './io.ts';
 

@@ -7,7 +7,7 @@ import { SystemClock } from '../core/clock.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { ANY_PLUGIN, type KnownPlugins } from '../schema/decode-context.ts';
-import { isMap } from '../schema/schema.ts';
+import { isMap } from '../schema/input.ts';
 import { compile } from '../controlplane/compile/compile.ts';
 import { internalServices } from '../controlplane/compile/internal-services.ts';
 import { isConfigFile, type ConfigDocument } from '../controlplane/config/document/document.ts';

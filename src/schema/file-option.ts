@@ -4,7 +4,8 @@
 import { readNamedFileSync, unreadableReason } from '../core/named-file.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { INVALID, type Invalid } from './invalid.ts';
-import { string, type Schema } from './schema.ts';
+import { string } from './scalar.ts';
+import type { Schema } from './schema.ts';
 
 const MAX_BYTES = 1024 * 1024;
 

@@ -2,7 +2,8 @@
 // listed is no such list; see `list` and `record`.
 
 import { INVALID } from './invalid.ts';
-import { decodeEntry, holder, isEmptyEntry, listItems, mapEntries, type Schema } from './schema.ts';
+import { decodeEntry, holder, isEmptyEntry, listItems, mapEntries } from './collection.ts';
+import type { Schema } from './schema.ts';
 
 const LEFT_OUT = 'this entry is left out';
 

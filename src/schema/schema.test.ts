@@ -3,21 +3,11 @@ import { DecodeContext } from './decode-context.ts';
 import { parseDuration } from './duration.ts';
 import { forgivingList, forgivingRecord, indexInSource } from './forgiving.ts';
 import { INVALID } from './invalid.ts';
-import {
-  boolean,
-  duration,
-  integer,
-  later,
-  list,
-  object,
-  oneOf,
-  optional,
-  record,
-  required,
-  string,
-  withDefault,
-  type Schema,
-} from './schema.ts';
+import { list, record } from './collection.ts';
+import { later, optional, required, withDefault } from './field.ts';
+import { object } from './object.ts';
+import { boolean, duration, integer, oneOf, string } from './scalar.ts';
+import type { Schema } from './schema.ts';
 
 function decode<T>(schema: Schema<T>, input: unknown): { value: T | typeof INVALID; messages: string[] } {
   const context = new DecodeContext('test.yml', () => null);

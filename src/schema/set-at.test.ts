@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DecodeContext, type PathSegment } from './decode-context.ts';
-import { boolean, later, list, object, optional, record, string, withDefault, type Schema } from './schema.ts';
+import { list, record } from './collection.ts';
+import { later, optional, withDefault } from './field.ts';
+import { object } from './object.ts';
+import { boolean, string } from './scalar.ts';
+import type { Schema } from './schema.ts';
 import { REMOVED, resolveName, setAt } from './set-at.ts';
 
 const server = object({ url: optional(string(), ''), isBackup: optional(boolean(), '') });

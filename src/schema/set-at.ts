@@ -3,7 +3,8 @@
 // how much of the name somebody chose. What no schema knows keeps its name, and gets the decoder's diagnostic in its place.
 
 import type { PathSegment } from './decode-context.ts';
-import { isMap, type Schema } from './schema.ts';
+import { isMap } from './input.ts';
+import type { Schema } from './schema.ts';
 
 /** In place of a value: takes the option away. */
 export const REMOVED = Symbol('removed');

@@ -1,6 +1,8 @@
 // HTTP statuses as configuration names them: one, or an inclusive range.
 
-import { isEmptyText, leaf, type Schema } from './schema.ts';
+import { isEmptyText } from './input.ts';
+import { leaf } from './scalar.ts';
+import type { Schema } from './schema.ts';
 
 export type StatusRange = readonly [from: number, to: number];
 

@@ -8,7 +8,7 @@ import { decoderOf } from '../../controlplane/providers/define.ts';
 import { fileProvider } from '../../controlplane/providers/file/file-provider.ts';
 import { INSTALL_PROVIDER } from '../../controlplane/providers/install/install-provider.ts';
 import { restProvider } from '../../controlplane/providers/rest/rest-provider.ts';
-import { isMap } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
 import type { KnownPlugins } from '../../schema/decode-context.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import type { ApiRequest } from '../operation.ts';

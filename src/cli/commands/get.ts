@@ -7,7 +7,7 @@ import { AdminClient } from '../admin-client.ts';
 import type { Arguments } from '../arguments.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { isMap } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
 import { EXIT_OK, type Io } from '../io.ts';
 import { formatTable } from '../table.ts';
 

@@ -1,6 +1,6 @@
 // What an authority says about itself: which extensions it has. Pure.
 
-import { isMap } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
 import { isIP } from 'node:net';
 import { AcmeFailure } from './failure.ts';
 

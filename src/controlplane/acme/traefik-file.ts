@@ -1,7 +1,7 @@
 // Traefik's acme.json: account and certificates of each resolver, read into the documents a resolver keeps here. Pure.
 
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { isMap } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
 import { certificateKey } from '../compile/wanted-certificates.ts';
 import { certificateId, readCertificate } from './certificate.ts';
 import { hostKey } from './resolver-storage.ts';

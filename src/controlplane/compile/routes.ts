@@ -4,7 +4,7 @@
 import { defaultPriority, HTTP_RULES } from '../../dataplane/match/rule.ts';
 import { DISABLED_STATUS, type RouteSpec } from '../../model/route.ts';
 import type { ServiceSpec } from '../../model/service.ts';
-import { isMap } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
 import type { RouterOptions } from '../config/routing/routing-options.ts';
 import { INTERNAL_PROVIDER } from '../config/install/internal-routing.ts';
 import type { Compilation } from './compilation.ts';

@@ -3,7 +3,8 @@
 
 import { DecodeContext } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
-import { isMap, type Schema } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
+import type { Schema } from '../../schema/schema.ts';
 import type { ConfigDocument } from '../config/document/document.ts';
 import type { RoutingObject } from '../config/routing/routing-config.ts';
 

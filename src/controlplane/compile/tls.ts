@@ -14,7 +14,7 @@ import {
   type StoreOptions,
 } from '../config/routing/tls-options.ts';
 import { clientCertificateName, type TransportOptions } from '../config/routing/transport-options.ts';
-import { defaultsOf } from '../../schema/schema.ts';
+import { defaultsOf } from '../../schema/object.ts';
 import type { Compilation } from './compilation.ts';
 import type { CompileMemory, RuleHosts } from './compile-memory.ts';
 import type { Compiled } from './compiled.ts';

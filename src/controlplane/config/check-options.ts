@@ -1,7 +1,8 @@
 // What health checks of every kind have in common: when they come, and how many say that a server is up or down.
 
 import type { CheckSchedule } from '../../model/service.ts';
-import { duration, integer, oneOf, optional, own, withDefault } from '../../schema/schema.ts';
+import { optional, own, withDefault } from '../../schema/field.ts';
+import { duration, integer, oneOf } from '../../schema/scalar.ts';
 
 /** Room for routers that this program makes, above every other. */
 export const priority = integer({

@@ -1,7 +1,8 @@
 // The path of a health check as people write it: without its slash, with spaces, or with the fragment of an address bar.
 
 import { INVALID } from '../../schema/invalid.ts';
-import { string, type Schema } from '../../schema/schema.ts';
+import { string } from '../../schema/scalar.ts';
+import type { Schema } from '../../schema/schema.ts';
 
 const text = string();
 

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { list, object, optional, record, secret, string, withDefault } from '../../schema/schema.ts';
+import { list, record } from '../../schema/collection.ts';
+import { optional, withDefault } from '../../schema/field.ts';
+import { object } from '../../schema/object.ts';
+import { secret, string } from '../../schema/scalar.ts';
 import { DecodeContext } from '../../schema/decode-context.ts';
 import { installOptions } from './install/install-options.ts';
 import { redact, redactWritten } from './redact.ts';

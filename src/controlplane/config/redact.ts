@@ -3,7 +3,8 @@
 
 import { hideSecrets, HIDDEN, isSecretName } from '../../core/hide-secrets.ts';
 import type { PathSegment, Substituted } from '../../schema/decode-context.ts';
-import { isMap, type Schema } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
+import type { Schema } from '../../schema/schema.ts';
 import { Written } from '../../schema/written.ts';
 
 /** A copy of a decoded value. Options without a value are left out. */

@@ -1,7 +1,7 @@
 // What one compiled configuration changes about another, object by object, as people see it: decoded options with secrets
 // hidden. It is what `check` and `diff` answer.
 
-import { isMap } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
 import type { Compiled } from '../compile/compiled.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import {

@@ -2,7 +2,7 @@
 // as it was beside it; a newer one is refused, since what this program makes of it would be wrong.
 
 import { SignalboxError } from '../../core/errors.ts';
-import { isMap } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
 import type { StateStore } from './define.ts';
 
 export type Document = Readonly<Record<string, unknown>>;

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { access, mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SignalboxError } from '../../core/errors.ts';
-import { isMap } from '../../schema/schema.ts';
+import { isMap } from '../../schema/input.ts';
 import { checkKey, MAX_VALUE_BYTES, type Lease, type StateStore, type StoredEntry, type StoreEvent } from './define.ts';
 import { documentLease } from './document-lease.ts';
 import { refuseNewer } from './documents.ts';

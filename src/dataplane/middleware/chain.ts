@@ -1,6 +1,9 @@
 // chain: a named list of middlewares. It exists in configuration only: compiling replaces it by its members.
 
-import { list, object, required, string } from '../../schema/schema.ts';
+import { list } from '../../schema/collection.ts';
+import { required } from '../../schema/field.ts';
+import { object } from '../../schema/object.ts';
+import { string } from '../../schema/scalar.ts';
 import { defineMiddleware } from './define.ts';
 
 export const chain = defineMiddleware({

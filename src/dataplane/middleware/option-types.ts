@@ -3,7 +3,9 @@
 import { parseNetwork } from '../../core/ip.ts';
 import type { DecodeContext } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
-import { checked, string, type Schema } from '../../schema/schema.ts';
+import { checked } from '../../schema/object.ts';
+import { string } from '../../schema/scalar.ts';
+import type { Schema } from '../../schema/schema.ts';
 import { patternError } from '../match/pattern.ts';
 import { unknownGroups } from '../match/replacement.ts';
 

@@ -1,7 +1,7 @@
 // Records in zones of Cloudflare, by version 4 of its API: an API token that may edit DNS and read zones, two tokens for
 // these, or the global key with the account's address.
 
-import { isMap } from '../../../schema/schema.ts';
+import { isMap } from '../../../schema/input.ts';
 import { AcmeFailure } from '../failure.ts';
 import type { ProviderEnvironment } from './environment.ts';
 import type { CreateDnsProvider, DnsRecord } from './provider.ts';

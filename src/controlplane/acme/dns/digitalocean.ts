@@ -1,6 +1,6 @@
 // Records in domains of DigitalOcean, by version 2 of its API.
 
-import { isMap } from '../../../schema/schema.ts';
+import { isMap } from '../../../schema/input.ts';
 import { AcmeFailure } from '../failure.ts';
 import type { CreateDnsProvider } from './provider.ts';
 import { askWeb, webFailure, zoneCandidates, type WebAnswer, type WebRequest } from './web-api.ts';

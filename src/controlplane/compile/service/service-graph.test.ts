@@ -2,7 +2,9 @@
 
 import { expect, test } from 'vitest';
 import type { ChildSpec } from '../../../model/service.ts';
-import { object, optional, required, string } from '../../../schema/schema.ts';
+import { optional, required } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { string } from '../../../schema/scalar.ts';
 import { parseConfig } from '../../config/document/document.ts';
 import { decodeInstall } from '../../config/install/install-config.ts';
 import { decodeRouting, type RoutingObject } from '../../config/routing/routing-config.ts';

@@ -4,7 +4,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
-import { isMap } from '../../../schema/schema.ts';
+import { isMap } from '../../../schema/input.ts';
 import type { ConfigDocument } from './document.ts';
 import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 

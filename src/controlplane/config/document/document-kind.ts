@@ -3,7 +3,7 @@
 
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
-import { isMap } from '../../../schema/schema.ts';
+import { isMap } from '../../../schema/input.ts';
 import { ROUTING_PARTS, sectionsOf } from '../routing/object-kinds.ts';
 
 export const ROUTING_SECTIONS: readonly string[] = ROUTING_PARTS;

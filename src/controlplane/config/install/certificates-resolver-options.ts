@@ -4,26 +4,11 @@
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import { parseIp } from '../../../core/ip.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
-import {
-  boolean,
-  checked,
-  differing,
-  duration,
-  integer,
-  later,
-  leaf,
-  object,
-  oneOf,
-  optional,
-  record,
-  required,
-  secret,
-  string,
-  tolerant,
-  withDefault,
-  defaultsOf,
-  type Infer,
-} from '../../../schema/schema.ts';
+import { record } from '../../../schema/collection.ts';
+import { differing, later, optional, required, withDefault } from '../../../schema/field.ts';
+import { checked, object, defaultsOf } from '../../../schema/object.ts';
+import { boolean, duration, integer, leaf, oneOf, secret, string, tolerant } from '../../../schema/scalar.ts';
+import type { Infer } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
 import { DNS_PROVIDERS, isDnsProvider, type DnsProviderName } from './dns-provider-names.ts';
 

@@ -2,27 +2,11 @@
 
 import { parseNetwork } from '../../../core/ip.ts';
 import type { EntryPointSpec, ListenAddress, ProxyProtocolSpec } from '../../../model/entry-point.ts';
-import {
-  boolean,
-  checked,
-  differing,
-  differingDefault,
-  duration,
-  integer,
-  later,
-  leaf,
-  list,
-  object,
-  oneOf,
-  required,
-  optional,
-  own,
-  withDefault,
-  string,
-  defaultsOf,
-  type Infer,
-  type Schema,
-} from '../../../schema/schema.ts';
+import { list } from '../../../schema/collection.ts';
+import { differing, differingDefault, later, required, optional, own, withDefault } from '../../../schema/field.ts';
+import { checked, object, defaultsOf } from '../../../schema/object.ts';
+import { boolean, duration, integer, leaf, oneOf, string } from '../../../schema/scalar.ts';
+import type { Infer, Schema } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { priority } from '../check-options.ts';

@@ -10,7 +10,7 @@ import type { AccessLogInit, ObserveInit } from '../../../model/message/sync.ts'
 import type { TcpTransportSpec } from '../../../model/tcp.ts';
 import { DecodeContext, type Locate } from '../../../schema/decode-context.ts';
 import { INVALID } from '../../../schema/invalid.ts';
-import { isMap } from '../../../schema/schema.ts';
+import { isMap } from '../../../schema/input.ts';
 import { parseConfig, type ConfigDocument } from '../document/document.ts';
 import { isExtension, refuseVersion1, ROUTING_SECTIONS } from '../document/document-kind.ts';
 import { readInstallFile } from './install-file.ts';

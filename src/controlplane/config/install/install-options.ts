@@ -1,35 +1,32 @@
 // Sections of the install configuration as people write them. Options of Traefik's that later work brings are listed as
 // such, so that they are told from misspellings.
 
+import { record } from '../../../schema/collection.ts';
 import {
-  boolean,
-  checked,
   differing,
   differingDefault,
-  duration,
-  integer,
   later,
   live,
   needless,
-  number,
-  object,
-  oneOf,
   optional,
   own,
-  record,
   replacedBy,
   required,
+  withDefault,
+} from '../../../schema/field.ts';
+import { checked, object, defaultsOf } from '../../../schema/object.ts';
+import {
+  boolean,
+  duration,
+  integer,
+  number,
+  oneOf,
   secret,
   string,
   tolerant,
   withAliases,
-  withDefault,
-  defaultsOf,
-  type Field,
-  type Fields,
-  type Infer,
-  type Schema,
-} from '../../../schema/schema.ts';
+} from '../../../schema/scalar.ts';
+import type { Field, Fields, Infer, Schema } from '../../../schema/schema.ts';
 import { DEFAULT_HELD_BYTES } from '../../../core/held-memory.ts';
 import { forgivingList, forgivingRecord } from '../../../schema/forgiving.ts';
 import { INVALID } from '../../../schema/invalid.ts';

@@ -6,7 +6,8 @@ import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import type { Locate, PathSegment } from '../../../schema/decode-context.ts';
 import { SUCCEEDS_VARIABLE } from '../../../model/message/takeover.ts';
-import { isMap, type Schema } from '../../../schema/schema.ts';
+import { isMap } from '../../../schema/input.ts';
+import type { Schema } from '../../../schema/schema.ts';
 import { partsOf, REMOVED, resolveName, setAt } from '../../../schema/set-at.ts';
 import type { ConfigDocument } from '../document/document.ts';
 

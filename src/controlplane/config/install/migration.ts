@@ -2,7 +2,8 @@
 // and the report cannot say anything else than the program does.
 
 import { formatPath, type PathSegment } from '../../../schema/decode-context.ts';
-import { isMap, type Field, type Schema } from '../../../schema/schema.ts';
+import { isMap } from '../../../schema/input.ts';
+import type { Field, Schema } from '../../../schema/schema.ts';
 import type { ConfigDocument } from '../document/document.ts';
 import { isExtension } from '../document/document-kind.ts';
 import { installOptions } from './install-options.ts';

@@ -15,7 +15,7 @@ import {
   type PluginOptions,
 } from '../../../schema/decode-context.ts';
 import { INVALID } from '../../../schema/invalid.ts';
-import { isMap } from '../../../schema/schema.ts';
+import { isMap } from '../../../schema/input.ts';
 import type { Substitutions } from '../../../schema/substitution.ts';
 import type { ConfigDocument } from '../document/document.ts';
 import { pluginsSection } from './install-options.ts';

@@ -1,7 +1,10 @@
 // The options of a file that holds everything: install configuration with the routing sections beside it. For those who walk over
 // what was written; each section has a decoder of its own.
 
-import { list, object, optional, record, type Field, type Schema } from '../../../schema/schema.ts';
+import { list, record } from '../../../schema/collection.ts';
+import { optional } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import type { Field, Schema } from '../../../schema/schema.ts';
 import { installOptions } from './install-options.ts';
 import { OBJECT_KINDS, ROUTING_PARTS, sectionsOf, type RoutingPart } from '../routing/object-kinds.ts';
 

@@ -9,7 +9,7 @@ import {
   type Substituted,
 } from '../../../schema/decode-context.ts';
 import { INVALID, type Invalid } from '../../../schema/invalid.ts';
-import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn } from '../../../schema/schema.ts';
+import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn } from '../../../schema/input.ts';
 import type { Substitutions } from '../../../schema/substitution.ts';
 import type { ConfigDocument } from '../document/document.ts';
 import { routingPartOf } from '../document/document-kind.ts';

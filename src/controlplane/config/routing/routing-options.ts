@@ -4,20 +4,11 @@ import { LATER_MIDDLEWARES, MIDDLEWARES } from '../../../dataplane/middleware/re
 import { forgivingList } from '../../../schema/forgiving.ts';
 import { priority } from '../check-options.ts';
 import { routerTls } from './tls-options.ts';
-import {
-  boolean,
-  differing,
-  later,
-  list,
-  object,
-  oneOf,
-  optional,
-  required,
-  string,
-  withDefault,
-  type Field,
-  type Infer,
-} from '../../../schema/schema.ts';
+import { list } from '../../../schema/collection.ts';
+import { differing, later, optional, required, withDefault } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { boolean, oneOf, string } from '../../../schema/scalar.ts';
+import type { Field, Infer } from '../../../schema/schema.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
 

@@ -3,21 +3,11 @@
 
 import type { TcpTransportSpec } from '../../../model/tcp.ts';
 import { network } from '../../../dataplane/middleware/option-types.ts';
-import {
-  checked,
-  defaultsOf,
-  duration,
-  integer,
-  later,
-  list,
-  object,
-  oneOf,
-  optional,
-  required,
-  string,
-  withDefault,
-  type Infer,
-} from '../../../schema/schema.ts';
+import { list } from '../../../schema/collection.ts';
+import { later, optional, required, withDefault } from '../../../schema/field.ts';
+import { checked, defaultsOf, object } from '../../../schema/object.ts';
+import { duration, integer, oneOf, string } from '../../../schema/scalar.ts';
+import type { Infer } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
 import { priority } from '../check-options.ts';

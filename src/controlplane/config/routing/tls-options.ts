@@ -6,22 +6,11 @@ import { didYouMean } from '../../../core/did-you-mean.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { pem } from '../../../schema/file-option.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
-import {
-  boolean,
-  checked,
-  differingDefault,
-  isEmptyText,
-  isSwitchedOff,
-  isSwitchedOn,
-  object,
-  oneOf,
-  optional,
-  required,
-  string,
-  withDefault,
-  type Infer,
-  type Schema,
-} from '../../../schema/schema.ts';
+import { differingDefault, optional, required, withDefault } from '../../../schema/field.ts';
+import { isEmptyText, isSwitchedOff, isSwitchedOn } from '../../../schema/input.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { boolean, oneOf, string } from '../../../schema/scalar.ts';
+import type { Infer, Schema } from '../../../schema/schema.ts';
 import { parseCertificate } from '../certificate.ts';
 import {
   cipherByName,

@@ -5,22 +5,10 @@ import tls from 'node:tls';
 import type { UpstreamTlsSpec, UpstreamTransportSpec } from '../../../model/service.ts';
 import { pem } from '../../../schema/file-option.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
-import {
-  boolean,
-  defaultsOf,
-  duration,
-  integer,
-  later,
-  object,
-  oneOf,
-  optional,
-  own,
-  required,
-  string,
-  withAliases,
-  withDefault,
-  type Infer,
-} from '../../../schema/schema.ts';
+import { later, optional, own, required, withDefault } from '../../../schema/field.ts';
+import { defaultsOf, object } from '../../../schema/object.ts';
+import { boolean, duration, integer, oneOf, string, withAliases } from '../../../schema/scalar.ts';
+import type { Infer } from '../../../schema/schema.ts';
 import {
   ANY_STRENGTH,
   cipherList,

@@ -1,6 +1,9 @@
 // Options of UDP routers as people write them.
 
-import { object, optional, required, string, type Infer } from '../../../schema/schema.ts';
+import { optional, required } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { string } from '../../../schema/scalar.ts';
+import type { Infer } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
 
 export const udpRouterOptions = object({

@@ -8,7 +8,11 @@ import type { ChildSpec, ServerSpec, ServiceSpec, UpstreamTransportSpec } from '
 import type { TcpServerSpec, TcpServiceSpec, TcpTransportSpec } from '../../../model/tcp.ts';
 import type { UdpServerSpec, UdpServiceSpec } from '../../../model/udp.ts';
 import type { PathSegment } from '../../../schema/decode-context.ts';
-import { integer, list, object, required, string, withDefault, type Schema } from '../../../schema/schema.ts';
+import { list } from '../../../schema/collection.ts';
+import { required, withDefault } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { integer, string } from '../../../schema/scalar.ts';
+import type { Schema } from '../../../schema/schema.ts';
 
 /** What services of a protocol are made of. */
 export interface ServiceProtocol {

@@ -3,23 +3,11 @@
 import { hideUser } from '../../../core/hide-secrets.ts';
 import { fieldNameError, fieldValue } from '../../../dataplane/middleware/option-types.ts';
 import type { HealthCheckSpec } from '../../../model/service.ts';
-import {
-  boolean,
-  checked,
-  duration,
-  integer,
-  list,
-  needless,
-  object,
-  oneOf,
-  optional,
-  own,
-  required,
-  string,
-  withDefault,
-  type Infer,
-  type Schema,
-} from '../../../schema/schema.ts';
+import { list } from '../../../schema/collection.ts';
+import { needless, optional, own, required, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { boolean, duration, integer, oneOf, string } from '../../../schema/scalar.ts';
+import type { Infer, Schema } from '../../../schema/schema.ts';
 import { forgivingList, forgivingRecord } from '../../../schema/forgiving.ts';
 import { statusRange } from '../../../schema/status-range.ts';
 import { scheduleFields, scheduleSpec } from '../check-options.ts';

@@ -1,7 +1,9 @@
 // All kinds of services, by protocol. Adding one is a file, a line here, its specification in `model/`, what makes it live and
 // a test; for how it is made live the type checker asks.
 
-import { later, object, optional, type Field, type Fields, type Schema } from '../../../schema/schema.ts';
+import { later, optional } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import type { Field, Fields, Schema } from '../../../schema/schema.ts';
 import type { HttpServices, ServiceDefinition, ServiceProtocol, TcpServices, UdpServices } from './define.ts';
 import { loadBalancerService } from './load-balancer.ts';
 import { tcpLoadBalancerService } from './tcp-load-balancer.ts';

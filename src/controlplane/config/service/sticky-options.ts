@@ -2,19 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import type { StickyCookieSpec } from '../../../model/service.ts';
-import {
-  boolean,
-  checked,
-  integer,
-  object,
-  oneOf,
-  optional,
-  own,
-  secret,
-  string,
-  withDefault,
-  type Infer,
-} from '../../../schema/schema.ts';
+import { optional, own, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { boolean, integer, oneOf, secret, string } from '../../../schema/scalar.ts';
+import type { Infer } from '../../../schema/schema.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
 

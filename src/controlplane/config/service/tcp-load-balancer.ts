@@ -2,18 +2,10 @@
 
 import { HIDDEN } from '../../../core/hide-secrets.ts';
 import type { TcpHealthCheckSpec } from '../../../model/tcp.ts';
-import {
-  boolean,
-  checked,
-  integer,
-  object,
-  optional,
-  required,
-  string,
-  withDefault,
-  type Infer,
-  type Schema,
-} from '../../../schema/schema.ts';
+import { optional, required, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { boolean, integer, string } from '../../../schema/scalar.ts';
+import type { Infer, Schema } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
 import { scheduleFields, scheduleSpec } from '../check-options.ts';
 import { proxyProtocol, terminationDelays } from '../routing/tcp-options.ts';

@@ -1,6 +1,8 @@
 // The TCP service `weighted`: divides connections between services.
 
-import { object, optional, required, type Infer } from '../../../schema/schema.ts';
+import { optional, required } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import type { Infer } from '../../../schema/schema.ts';
 import { defineService, referencesOfShares, shares, warnWithoutShares, type TcpServices } from './define.ts';
 
 const weighted = object({

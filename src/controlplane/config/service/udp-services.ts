@@ -1,6 +1,9 @@
 // Services of UDP: their options, and what the data plane runs of them.
 
-import { object, own, required, string, withDefault, type Infer } from '../../../schema/schema.ts';
+import { own, required, withDefault } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { string } from '../../../schema/scalar.ts';
+import type { Infer } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
 import { defineService, referencesOfShares, shares, warnWithoutShares, weight, type UdpServices } from './define.ts';
 import { readHostPort } from './host-port.ts';

@@ -1,6 +1,8 @@
 // The services that divide requests between other services: by weight, or by the client's address.
 
-import { object, optional, required, type Infer } from '../../../schema/schema.ts';
+import { optional, required } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import type { Infer } from '../../../schema/schema.ts';
 import { defineService, referencesOfShares, shares, warnWithoutShares, type HttpServices } from './define.ts';
 import { sticky, stickyCookie } from './sticky-options.ts';
 

@@ -1,7 +1,9 @@
 // The provider `rest`: whole routing configurations that somebody sends to the API, which publishes them. There is nothing to
 // run: the pipeline takes them from the endpoint, whose answer says what is wrong with them.
 
-import { boolean, object, withDefault } from '../../../schema/schema.ts';
+import { withDefault } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { boolean } from '../../../schema/scalar.ts';
 import { defineProvider } from '../define.ts';
 
 export const restProvider = defineProvider({

@@ -1,6 +1,6 @@
 // basicAuth: lets users with a name and a password in (RFC 7617).
 
-import { object } from '../../../schema/schema.ts';
+import { object } from '../../../schema/object.ts';
 import type { Exchange, Handler } from '../../http/exchange.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { respondFailure } from '../../http/respond.ts';

@@ -1,7 +1,7 @@
 // digestAuth: lets users in who prove that they know a password without sending it (RFC 7616, MD5 with qop=auth).
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { checked, object } from '../../../schema/schema.ts';
+import { checked, object } from '../../../schema/object.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { respondFailure } from '../../http/respond.ts';

@@ -3,7 +3,9 @@
 import { STATUS_CODES } from 'node:http';
 import { IpSet } from '../../../core/ip.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
-import { checked, integer, object, optional, required, withDefault } from '../../../schema/schema.ts';
+import { optional, required, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { integer } from '../../../schema/scalar.ts';
 import { respond } from '../../http/respond.ts';
 import { defineMiddleware, type Middleware } from '../define.ts';
 import { createIpStrategy, ipStrategyOptions, type IpStrategyOptions } from './ip-strategy.ts';

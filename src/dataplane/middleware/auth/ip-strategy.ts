@@ -3,16 +3,11 @@
 // was not trusted to send it.
 
 import { IpSet, formatIp, maskIp, parseIp } from '../../../core/ip.ts';
-import {
-  checked,
-  integer,
-  list,
-  object,
-  optional,
-  withDefault,
-  type Infer,
-  type Schema,
-} from '../../../schema/schema.ts';
+import { list } from '../../../schema/collection.ts';
+import { optional, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { integer } from '../../../schema/scalar.ts';
+import type { Infer, Schema } from '../../../schema/schema.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { network } from '../option-types.ts';
 

@@ -1,6 +1,8 @@
 // bodyLimit: refuses request bodies above a size, announced or not, without gathering them.
 
-import { integer, object, required } from '../../../schema/schema.ts';
+import { required } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { integer } from '../../../schema/scalar.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { respondFailure } from '../../http/respond.ts';

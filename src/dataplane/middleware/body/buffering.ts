@@ -1,7 +1,9 @@
 // buffering: limits the size of requests and responses. Bodies are passed on as they arrive; only the begin of a response
 // whose length is not announced is held back, so that one beyond the limit can still be answered with an error.
 
-import { checked, integer, later, object, optional, withDefault } from '../../../schema/schema.ts';
+import { later, optional, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { integer } from '../../../schema/scalar.ts';
 import { BODY_LENGTH, BODY_NONE, type ChunkOwner } from '../../http/body.ts';
 import type { Exchange, ResponseHook } from '../../http/exchange.ts';
 import { FAILURES, type Failure } from '../../http/failure.ts';

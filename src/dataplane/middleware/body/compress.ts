@@ -2,7 +2,10 @@
 
 import { heldMemory } from '../../../core/held-memory.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
-import { checked, integer, list, object, oneOf, optional, string, withDefault } from '../../../schema/schema.ts';
+import { list } from '../../../schema/collection.ts';
+import { optional, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { integer, oneOf, string } from '../../../schema/scalar.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../../http/body.ts';
 import type { Exchange, ResponseHook } from '../../http/exchange.ts';
 import { hasNoBody } from '../../http/message/status.ts';

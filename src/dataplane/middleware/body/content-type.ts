@@ -1,6 +1,8 @@
 // contentType: names the type of a response whose service did not.
 
-import { boolean, checked, object, optional } from '../../../schema/schema.ts';
+import { optional } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { boolean } from '../../../schema/scalar.ts';
 import { BODY_LENGTH, BODY_NONE, type ChunkOwner } from '../../http/body.ts';
 import type { Exchange, ResponseHook } from '../../http/exchange.ts';
 import type { HeaderList } from '../../http/message/header-list.ts';

@@ -1,16 +1,10 @@
 // errors: pages of another service in the place of a service's own error answers.
 
 import { STATUS_CODES } from 'node:http';
-import {
-  checked,
-  integer,
-  object,
-  optional,
-  required,
-  string,
-  withDefault,
-  type Schema,
-} from '../../../schema/schema.ts';
+import { optional, required, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { integer, string } from '../../../schema/scalar.ts';
+import type { Schema } from '../../../schema/schema.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { forgivingList, forgivingRecord } from '../../../schema/forgiving.ts';
 import { parseStatusRange, statusRange, type StatusRange } from '../../../schema/status-range.ts';

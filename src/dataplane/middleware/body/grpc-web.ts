@@ -1,7 +1,9 @@
 // grpcWeb: lets browsers, which cannot speak gRPC, call services that do.
 
 import { forgivingList } from '../../../schema/forgiving.ts';
-import { object, string, withDefault } from '../../../schema/schema.ts';
+import { withDefault } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { string } from '../../../schema/scalar.ts';
 import { BODY_CHUNKED, BODY_NONE } from '../../http/body.ts';
 import type { Exchange, ResponseHook } from '../../http/exchange.ts';
 import { respond } from '../../http/respond.ts';

@@ -1,17 +1,10 @@
 // Options of the headers middleware, and what is wrong with combinations of them.
 
 import type { DecodeContext } from '../../../schema/decode-context.ts';
-import {
-  boolean,
-  checked,
-  integer,
-  object,
-  optional,
-  string,
-  withDefault,
-  type Infer,
-  type Schema,
-} from '../../../schema/schema.ts';
+import { optional, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { boolean, integer, string } from '../../../schema/scalar.ts';
+import type { Infer, Schema } from '../../../schema/schema.ts';
 import { forgivingList, forgivingRecord } from '../../../schema/forgiving.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { canonicalHost } from '../../http/message/host.ts';

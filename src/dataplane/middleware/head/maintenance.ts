@@ -2,7 +2,9 @@
 
 import { IpSet } from '../../../core/ip.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
-import { duration, integer, object, optional, string, withDefault } from '../../../schema/schema.ts';
+import { optional, withDefault } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { duration, integer, string } from '../../../schema/scalar.ts';
 import { respond } from '../../http/respond.ts';
 import { defineMiddleware } from '../define.ts';
 import { createIpStrategy, ipStrategyOptions } from '../auth/ip-strategy.ts';

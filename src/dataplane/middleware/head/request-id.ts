@@ -1,7 +1,9 @@
 // requestId: gives every request a name of its own, for the service, the client and the logs.
 
 import { randomUUID } from 'node:crypto';
-import { boolean, object, withDefault } from '../../../schema/schema.ts';
+import { withDefault } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { boolean } from '../../../schema/scalar.ts';
 import type { ResponseHook } from '../../http/exchange.ts';
 import { defineMiddleware } from '../define.ts';
 import { fieldName } from '../option-types.ts';

@@ -1,6 +1,7 @@
 // addPrefix: puts a path in front of the request's path.
 
-import { checked, object, required } from '../../../schema/schema.ts';
+import { required } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
 import { defineMiddleware } from '../define.ts';
 import { pathForms, pathOption, setPath } from './path-stage.ts';
 

@@ -1,6 +1,8 @@
 // encodedCharacters: refuses paths with characters that servers behind may decode and take for something else.
 
-import { boolean, object, withDefault } from '../../../schema/schema.ts';
+import { withDefault } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { boolean } from '../../../schema/scalar.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { respondFailure } from '../../http/respond.ts';
 import { defineMiddleware } from '../define.ts';

@@ -2,7 +2,8 @@
 
 import type { PathPolicy } from '../../../model/entry-point.ts';
 import { INVALID } from '../../../schema/invalid.ts';
-import { string, type Schema } from '../../../schema/schema.ts';
+import { string } from '../../../schema/scalar.ts';
+import type { Schema } from '../../../schema/schema.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { normalisePath, type NormalPath } from '../../http/request-target.ts';
 

@@ -1,6 +1,8 @@
 // redirectRegex: sends clients to a URL made from the one they asked for.
 
-import { boolean, checked, object, required, withDefault } from '../../../schema/schema.ts';
+import { required, withDefault } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
+import { boolean } from '../../../schema/scalar.ts';
 import { compileReplacement } from '../../match/replacement.ts';
 import { defineMiddleware } from '../define.ts';
 import { checkReplacement, regex, replacement } from '../option-types.ts';

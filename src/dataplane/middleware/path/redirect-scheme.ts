@@ -1,6 +1,8 @@
 // redirectScheme: sends clients to the same URL under another scheme, as a rule from http to https.
 
-import { boolean, integer, object, optional, required, string, withDefault } from '../../../schema/schema.ts';
+import { optional, required, withDefault } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { boolean, integer, string } from '../../../schema/scalar.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { defineMiddleware } from '../define.ts';
 import { askedHost, askedPort, askedTarget, portSuffix, redirect, refuseWithoutHost } from './redirect.ts';

@@ -1,6 +1,7 @@
 // replacePathRegex: makes a path from the one asked for.
 
-import { checked, object, required } from '../../../schema/schema.ts';
+import { required } from '../../../schema/field.ts';
+import { checked, object } from '../../../schema/object.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { respondFailure } from '../../http/respond.ts';
 import { compileReplacement } from '../../match/replacement.ts';

@@ -1,6 +1,7 @@
 // replacePath: gives every request the same path.
 
-import { object, required } from '../../../schema/schema.ts';
+import { required } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
 import { defineMiddleware } from '../define.ts';
 import { pathForms, pathOption, reportReplaced, setPath } from './path-stage.ts';
 

@@ -1,7 +1,8 @@
 // stripPrefixRegex: takes what a pattern finds at the begin of the path off it.
 
 import { forgivingList } from '../../../schema/forgiving.ts';
-import { object, required } from '../../../schema/schema.ts';
+import { required } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { respondFailure } from '../../http/respond.ts';
 import { compilePrefix } from '../../match/pattern.ts';

@@ -1,7 +1,9 @@
 // stripPrefix: takes a prefix off the request's path and tells the service about it.
 
 import { forgivingList } from '../../../schema/forgiving.ts';
-import { boolean, needless, object, required, string } from '../../../schema/schema.ts';
+import { needless, required } from '../../../schema/field.ts';
+import { object } from '../../../schema/object.ts';
+import { boolean, string } from '../../../schema/scalar.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { respondFailure } from '../../http/respond.ts';
 import { defineMiddleware } from '../define.ts';

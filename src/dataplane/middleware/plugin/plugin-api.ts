@@ -5,17 +5,8 @@ export type { Middleware, MiddlewareContext, MiddlewareDefinition } from '../def
 export { respond } from '../../http/respond.ts';
 export type { Exchange, Handler, ResponseHook } from '../../http/exchange.ts';
 export type { HeaderList } from '../../http/message/header-list.ts';
-export {
-  boolean,
-  duration,
-  integer,
-  list,
-  object,
-  oneOf,
-  optional,
-  record,
-  required,
-  string,
-  withDefault,
-} from '../../../schema/schema.ts';
+export { list, record } from '../../../schema/collection.ts';
+export { optional, required, withDefault } from '../../../schema/field.ts';
+export { object } from '../../../schema/object.ts';
+export { boolean, duration, integer, oneOf, string } from '../../../schema/scalar.ts';
 export type { Field, Infer, Schema } from '../../../schema/schema.ts';

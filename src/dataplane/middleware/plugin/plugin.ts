@@ -4,7 +4,10 @@
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
 import { INVALID, type Invalid } from '../../../schema/invalid.ts';
-import { isMap, leaf, record, type Schema } from '../../../schema/schema.ts';
+import { record } from '../../../schema/collection.ts';
+import { isMap } from '../../../schema/input.ts';
+import { leaf } from '../../../schema/scalar.ts';
+import type { Schema } from '../../../schema/schema.ts';
 import type { Exchange, Handler } from '../../http/exchange.ts';
 import { FAILURES } from '../../http/failure.ts';
 import { respondFailure } from '../../http/respond.ts';

@@ -1,0 +1,92 @@
+// Sections with named options: every error at once, misspellings with what was meant.
+
+import type { DecodeContext } from './decode-context.ts';
+import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn } from './input.ts';
+import { INVALID } from './invalid.ts';
+import type { Decoded, Field, Fields, Schema } from './schema.ts';
+
+export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
+  const canonical = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
+  return {
+    label: 'section',
+    fields,
+    json: {},
+    isAbsent: (input) => isSwitchedOff(input) || isEmptyText(input),
+    decode(input, context) {
+      const switched = typeof input === 'string' ? context.substitute(input) : input;
+      if (switched === INVALID) return INVALID;
+      const given = isSwitchedOn(switched) ? {} : (switched ?? {});
+      if (!isMap(given)) return context.wrongType('a section with options', input);
+      const decoded: Record<string, unknown> = {};
+      let isValid = true;
+      for (const [key, value] of Object.entries(given)) {
+        const name = canonical.get(key.toLowerCase());
+        if (name === undefined) {
+          isValid = false;
+          context.at(key, () => context.refuseKey(key) || context.unknownOption(key, Object.keys(fields)));
+          continue;
+        }
+        const field = fields[name]!;
+        if (name in decoded) {
+          isValid = false;
+          context.at(key, () => context.invalid(`the option "${name}" is given twice`, 'once', 'twice'));
+        } else if (isLeftOut(field, value, key, context)) {
+          // As if it were not there.
+        } else if (field.later !== null) {
+          context.at(key, () => context.notSupported(field.later === 'refused', field.instead));
+          if (field.later === 'refused') isValid = false;
+        } else {
+          const result = context.at(key, () => field.schema.decode(value, context));
+          if (result === INVALID) isValid = false;
+          decoded[name] = result;
+        }
+      }
+      for (const [name, field] of Object.entries(fields)) {
+        if (name in decoded) continue;
+        if (field.isRequired) {
+          isValid = false;
+          context.at(name, () => context.missing(field.schema.label));
+        }
+        decoded[name] = field.fallback;
+      }
+      // Every field was decoded by its own schema or has its own default.
+      return isValid ? (decoded as Decoded<F>) : INVALID;
+    },
+  };
+}
+
+/** `key:` with nothing behind it, or what says as little. */
+function isLeftOut(field: Field<unknown>, value: unknown, key: string, context: DecodeContext): boolean {
+  const { schema } = field;
+  if (value === null) return schema.fields === null;
+  if (field.later !== null) return isSwitchedOff(value) || isEmptyText(value);
+  // Decoding says what is wrong with an empty list that is required.
+  if (field.isRequired && schema.item !== undefined) return false;
+  return context.at(key, () => {
+    const given = typeof value === 'string' && value.includes('${') ? context.peek(value) : value;
+    if (schema.isAbsent?.(given, context) === true) return true;
+    return given === '' && field.fallback === undefined && !field.isRequired && schema.isSecret !== true;
+  });
+}
+
+/**
+ * The schema, and a look at the decoded value for what its parts cannot see: options that exclude each other, text with a
+ * grammar of its own. Errors that `check` reports make the value invalid.
+ */
+export function checked<T>(schema: Schema<T>, check: (value: T, context: DecodeContext) => void): Schema<T> {
+  return {
+    ...schema,
+    decode(input, context) {
+      const errorsBefore = context.errorCount;
+      const value = schema.decode(input, context);
+      if (value !== INVALID) check(value, context);
+      return context.errorCount === errorsBefore ? value : INVALID;
+    },
+  };
+}
+
+/** Every default of a section that was left out; the fields must have no required one. */
+export function defaultsOf<T>(schema: Schema<T>): T {
+  const values = Object.entries(schema.fields ?? {}).map(([name, field]) => [name, field.fallback]);
+  return Object.fromEntries(values) as T; // The same construction as `decode` of an empty section.
+}
