@@ -10,7 +10,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import { DIAGNOSTIC_CODES } from '../src/model/diagnostic-codes.ts';
 import { parseConfig } from '../src/controlplane/config/document/document.ts';
-import { decodeInstall } from '../src/controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../src/controlplane/config/install/load-install.ts';
 import type { InstalledPlugins } from '../src/controlplane/config/install/plugins.ts';
 import { operatorSubstitutions } from '../src/controlplane/config/install/operator-substitutions.ts';
 import { decoderOf } from '../src/controlplane/providers/define.ts';

@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { compile } from '../src/controlplane/compile/compile.ts';
 import { danglingNames } from '../src/controlplane/compile/consistent.ts';
 import { internalServices } from '../src/controlplane/compile/internal-services.ts';
-import { decodeInstall } from '../src/controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../src/controlplane/config/install/load-install.ts';
 
 const GOLDEN = fileURLToPath(new URL('golden/', import.meta.url));
 const INPUT = '.in.yaml';

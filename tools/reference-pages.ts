@@ -3,7 +3,7 @@
 import type { ApiSources } from '../src/api/sources.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { EXIT_CODES } from '../src/cli/io.ts';
-import { decodeInstall } from '../src/controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../src/controlplane/config/install/load-install.ts';
 import { ERROR_CODES } from '../src/core/errors.ts';
 import { installOptions } from '../src/controlplane/config/install/install-options.ts';
 import { middlewareOptions, routerOptions } from '../src/controlplane/config/routing/routing-options.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { InternalService } from '../controlplane/compile/internal-services.ts';
-import type { AdminConfig } from '../controlplane/config/install/install-config.ts';
+import type { AdminConfig } from '../controlplane/config/install/admin-config.ts';
 import { SignalboxError } from '../core/errors.ts';
 import { bindSocket } from '../dataplane/net/listening-socket.ts';
 import { AdminServer, type AdminSources } from './admin-server.ts';

@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:http';
 import { SignalboxError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { InternalService } from '../controlplane/compile/internal-services.ts';
-import { isLoopback } from '../controlplane/config/install/install-config.ts';
+import { isLoopback } from '../controlplane/config/install/admin-config.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import { listenOn } from '../dataplane/net/accept-queue.ts';
 import { listenError, type BoundSocket } from '../dataplane/net/listening-socket.ts';

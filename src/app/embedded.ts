@@ -4,7 +4,7 @@
 import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ListenAddress } from '../model/entry-point.ts';
-import { decodeInstallDocument } from '../controlplane/config/install/install-config.ts';
+import { decodeInstallDocument } from '../controlplane/config/install/load-install.ts';
 import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';
 import { loadInstalledPlugins } from '../controlplane/config/install/plugins.ts';
 import { decodeRouting, type RoutingConfig } from '../controlplane/config/routing/routing-config.ts';

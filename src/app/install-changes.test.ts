@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseConfig } from '../controlplane/config/document/document.ts';
-import { decodeInstall, type InstallConfig } from '../controlplane/config/install/install-config.ts';
+import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../controlplane/config/install/load-install.ts';
 import { installOptions } from '../controlplane/config/install/install-options.ts';
 import { isLiveOption } from '../schema/live-option.ts';
 import type { Schema } from '../schema/schema.ts';

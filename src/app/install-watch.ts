@@ -6,11 +6,8 @@ import type { Log } from '../core/log.ts';
 import { SerialRunner } from '../core/serial.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { MAX_FILE_BYTES, type ConfigDocument } from '../controlplane/config/document/document.ts';
-import {
-  loadInstallConfig,
-  type InstallConfig,
-  type InstallRequest,
-} from '../controlplane/config/install/install-config.ts';
+import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
+import { loadInstallConfig, type InstallRequest } from '../controlplane/config/install/load-install.ts';
 import { FileWatch } from '../controlplane/providers/file/file-watch.ts';
 import { waitingForRestart } from './install-changes.ts';
 

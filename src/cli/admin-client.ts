@@ -5,11 +5,8 @@ import { request as httpRequest } from 'node:http';
 import { SignalboxError } from '../core/errors.ts';
 import { findInstallFile } from '../controlplane/config/install/install-file.ts';
 import type { ConfigDocument } from '../controlplane/config/document/document.ts';
-import {
-  decodeInstallDocument,
-  loadInstallConfig,
-  type AdminConfig,
-} from '../controlplane/config/install/install-config.ts';
+import type { AdminConfig } from '../controlplane/config/install/admin-config.ts';
+import { decodeInstallDocument, loadInstallConfig } from '../controlplane/config/install/load-install.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
 import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';
 import { isMap } from '../schema/input.ts';

@@ -12,13 +12,13 @@ import { compile } from '../controlplane/compile/compile.ts';
 import { internalServices } from '../controlplane/compile/internal-services.ts';
 import { isConfigFile, type ConfigDocument } from '../controlplane/config/document/document.ts';
 import { isExtension, ROUTING_SECTIONS } from '../controlplane/config/document/document-kind.ts';
+import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import {
   decodeInstall,
   decodeInstallDocument,
   loadInstallConfig,
-  type InstallConfig,
   type LoadedInstall,
-} from '../controlplane/config/install/install-config.ts';
+} from '../controlplane/config/install/load-install.ts';
 import { isConfigModule, readInstallFile } from '../controlplane/config/install/install-file.ts';
 import { installOptions } from '../controlplane/config/install/install-options.ts';
 import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';

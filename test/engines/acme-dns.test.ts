@@ -13,7 +13,7 @@ import { ProviderEnvironment } from '../../src/controlplane/acme/dns/environment
 import { Lookups } from '../../src/controlplane/acme/dns/lookups.ts';
 import type { DnsRecord } from '../../src/controlplane/acme/dns/provider.ts';
 import { createRfc2136 } from '../../src/controlplane/acme/dns/rfc2136.ts';
-import { decodeInstall } from '../../src/controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../../src/controlplane/config/install/load-install.ts';
 import { Bind, type BindKey } from '../support/bind.ts';
 import { missingPrograms } from '../support/engine.ts';
 import { Pebble } from '../support/pebble.ts';

@@ -22,7 +22,7 @@ import {
   TlsAlpnChallengePresenter,
 } from '../../src/controlplane/acme/challenge/tls-alpn-challenge.ts';
 import type { AcmeResolverConfig } from '../../src/controlplane/config/install/certificates-resolver-options.ts';
-import { decodeInstall } from '../../src/controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../../src/controlplane/config/install/load-install.ts';
 import { SingleFileStore } from '../../src/controlplane/store/single-file-store.ts';
 import { missingPrograms } from '../support/engine.ts';
 import { Pebble, type PebbleOptions } from '../support/pebble.ts';

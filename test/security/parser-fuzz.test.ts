@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { SystemClock } from '../../src/core/clock.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import { decodeInstall } from '../../src/controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../../src/controlplane/config/install/load-install.ts';
 import { BODY_NONE, type BodySink } from '../../src/dataplane/http/body.ts';
 import type { Exchange } from '../../src/dataplane/http/exchange.ts';
 import { entryPointSettings, entryPointState } from '../../src/dataplane/downstream/entry-point-state.ts';

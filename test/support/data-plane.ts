@@ -1,7 +1,7 @@
 // The data plane of a worker in the process of a test: the engine and all that it needs, with snapshots made by hand.
 
 import { randomBytes } from 'node:crypto';
-import { decodeInstall } from '../../src/controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../../src/controlplane/config/install/load-install.ts';
 import { allocateTables, SharedTables } from '../../src/core/shared-table.ts';
 import { selfSigned } from '../../src/core/self-signed.ts';
 import { ConnectionInstrument } from '../../src/dataplane/engine/connection-instrument.ts';

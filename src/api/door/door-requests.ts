@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { messageOf } from '../../core/errors.ts';
-import type { AdminConfig } from '../../controlplane/config/install/install-config.ts';
+import type { AdminConfig } from '../../controlplane/config/install/admin-config.ts';
 import { MAX_FILE_BYTES } from '../../controlplane/config/document/document.ts';
 import { openApi } from '../open-api.ts';
 import type { ApiRequest, Operation } from '../operation.ts';

@@ -4,11 +4,8 @@ import { availableParallelism } from 'node:os';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { SignalboxError } from '../../core/errors.ts';
 import { findInstallFile, installFileCandidates } from '../../controlplane/config/install/install-file.ts';
-import {
-  loadInstallConfig,
-  type InstallConfig,
-  type InstallRequest,
-} from '../../controlplane/config/install/install-config.ts';
+import type { InstallConfig } from '../../controlplane/config/install/install-config.ts';
+import { loadInstallConfig, type InstallRequest } from '../../controlplane/config/install/load-install.ts';
 import { optionsOf } from '../../controlplane/providers/define.ts';
 import { fileProvider } from '../../controlplane/providers/file/file-provider.ts';
 import { endThreads } from '../../app/process/end-threads.ts';

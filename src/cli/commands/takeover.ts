@@ -2,7 +2,7 @@
 // configuration is checked here first, so that what is plainly wrong costs the running router nothing.
 
 import { ownCommand } from '../../app/takeover/takeover.ts';
-import { loadInstallConfig, type InstallRequest } from '../../controlplane/config/install/install-config.ts';
+import { loadInstallConfig, type InstallRequest } from '../../controlplane/config/install/load-install.ts';
 import { SignalboxError } from '../../core/errors.ts';
 import { AdminClient } from '../admin-client.ts';
 import type { Arguments } from '../arguments.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseConfig } from '../config/document/document.ts';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile, type CompileResult } from './compile.ts';
 import { danglingNames } from './consistent.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { DIAGNOSTIC_CODES } from '../../model/diagnostic-codes.ts';
 import { parseConfig } from '../config/document/document.ts';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile, type CompileResult } from './compile.ts';
 import { CompileMemory } from './compile-memory.ts';

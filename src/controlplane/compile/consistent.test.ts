@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SnapshotSections } from '../../model/snapshot.ts';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { compile } from './compile.ts';
 import { danglingNames } from './consistent.ts';
 

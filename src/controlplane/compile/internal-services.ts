@@ -10,7 +10,7 @@ import {
   type ServiceSpec,
   type UpstreamTransportSpec,
 } from '../../model/service.ts';
-import type { AdminConfig } from '../config/install/install-config.ts';
+import type { AdminConfig } from '../config/install/admin-config.ts';
 import { INTERNAL_PROVIDER } from '../config/install/internal-routing.ts';
 
 const INTERNAL_SERVICES = ['api', 'dashboard', 'ping', 'prometheus', 'rest'] as const;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { HTTP_RULES } from '../../dataplane/match/rule.ts';
 import { TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
 import { parseConfig } from '../config/document/document.ts';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { decodeRouting } from '../config/routing/routing-config.ts';
 import { compile } from './compile.ts';
 import { CompileMemory } from './compile-memory.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { compile } from './compile.ts';
 import { canonicalDomain, certificateKey, MAX_DOMAINS, wantedCertificates } from './wanted-certificates.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ServerHealth } from '../../model/server-health.ts';
 import { compile } from '../compile/compile.ts';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { explain, type ExplainKnowledge, type Explanation } from './explain.ts';
 import { explainKnowledge } from './explain-knowledge.ts';
 

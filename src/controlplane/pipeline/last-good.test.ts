@@ -7,7 +7,7 @@ import { NO_INTERNAL_SERVICES } from '../compile/internal-services.ts';
 import { parseConfig } from '../config/document/document.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import { operatorSubstitutions } from '../config/install/operator-substitutions.ts';
-import { decodeInstallDocument } from '../config/install/install-config.ts';
+import { decodeInstallDocument } from '../config/install/load-install.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import { Pipeline } from './pipeline.ts';
 import { SnapshotHistory } from './snapshot-history.ts';

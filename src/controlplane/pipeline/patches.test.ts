@@ -11,7 +11,7 @@ import { SECTION_NAMES } from '../../model/snapshot-sections.ts';
 import { EventBus } from '../../observe/event-bus.ts';
 import { NO_INTERNAL_SERVICES } from '../compile/internal-services.ts';
 import type { ConfigDocument } from '../config/document/document.ts';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { OBJECT_KINDS, type ObjectSection } from '../config/routing/object-kinds.ts';
 import type { RoutingPatch } from '../config/routing/patch-routing.ts';
 import { providedKey, ProvidedSet, type ProvidedEndpoint } from '../config/routing/provided-endpoints.ts';

@@ -6,7 +6,7 @@ import type { PublishResult } from '../../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import { NO_INTERNAL_SERVICES } from '../compile/internal-services.ts';
 import { parseConfig } from '../config/document/document.ts';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider, ProviderView, Publish } from '../providers/define.ts';
 import { EventBus } from '../../observe/event-bus.ts';

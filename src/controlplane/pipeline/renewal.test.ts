@@ -7,7 +7,7 @@ import { selfSigned } from '../../core/self-signed.ts';
 import type { Secrets } from '../../model/tls.ts';
 import { EventBus } from '../../observe/event-bus.ts';
 import { NO_INTERNAL_SERVICES } from '../compile/internal-services.ts';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import { Pipeline } from './pipeline.ts';
 import { SnapshotHistory } from './snapshot-history.ts';

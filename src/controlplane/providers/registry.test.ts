@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
 import { NO_PLUGINS } from '../../schema/decode-context.ts';
-import { decodeInstall } from '../config/install/install-config.ts';
+import { decodeInstall } from '../config/install/load-install.ts';
 import { operatorSubstitutions } from '../config/install/operator-substitutions.ts';
 import { optionsOf } from './define.ts';
 import { fileProvider } from './file/file-provider.ts';

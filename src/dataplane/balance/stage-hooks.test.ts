@@ -8,7 +8,7 @@ import net, { type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
-import { decodeInstall } from '../../controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../../controlplane/config/install/load-install.ts';
 import { DEFAULT_UPSTREAM_TLS, type LoadBalancerSpec } from '../../model/service.ts';
 import type { BodySink } from '../http/body.ts';
 import type { Exchange, Handler } from '../http/exchange.ts';

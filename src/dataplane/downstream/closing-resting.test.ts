@@ -2,7 +2,7 @@
 
 import net from 'node:net';
 import { expect, test } from 'vitest';
-import { decodeInstall } from '../../controlplane/config/install/install-config.ts';
+import { decodeInstall } from '../../controlplane/config/install/load-install.ts';
 import { SystemClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { Http2Connection } from './http2-connection.ts';

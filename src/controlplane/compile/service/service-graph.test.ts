@@ -6,7 +6,7 @@ import { optional, required } from '../../../schema/field.ts';
 import { object } from '../../../schema/object.ts';
 import { string } from '../../../schema/scalar.ts';
 import { parseConfig } from '../../config/document/document.ts';
-import { decodeInstall } from '../../config/install/install-config.ts';
+import { decodeInstall } from '../../config/install/load-install.ts';
 import { decodeRouting, type RoutingObject } from '../../config/routing/routing-config.ts';
 import { defineService, type ServiceDefinition, type ServiceProtocol } from '../../config/service/define.ts';
 import type { ServiceOptions } from '../../config/service/registry.ts';

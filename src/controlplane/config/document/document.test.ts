@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import fc from 'fast-check';
 import { parseConfig } from './document.ts';
-import { decodeInstall } from '../install/install-config.ts';
+import { decodeInstall } from '../install/load-install.ts';
 import { decodeRouting } from '../routing/routing-config.ts';
 
 function said(name: string, text: string): string[] {

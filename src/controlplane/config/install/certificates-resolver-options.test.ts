@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { KEY_TYPES, parseNameServer } from './certificates-resolver-options.ts';
-import { decodeInstall } from './install-config.ts';
+import { decodeInstall } from './load-install.ts';
 
 const EP = 'entryPoints: { web: { address: ":80" }, websecure: { address: ":443" } }\n';
 

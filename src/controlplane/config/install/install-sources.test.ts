@@ -4,7 +4,7 @@ import type { PathSegment } from '../../../schema/decode-context.ts';
 import type { Schema } from '../../../schema/schema.ts';
 import { setAt } from '../../../schema/set-at.ts';
 import { parseConfig } from '../document/document.ts';
-import { decodeInstallDocument } from './install-config.ts';
+import { decodeInstallDocument } from './load-install.ts';
 import { installOptions } from './install-options.ts';
 import { isSwitch, listOrigins, mergeInstallSources, type OptionFlag } from './install-sources.ts';
 import { operatorSubstitutions } from './operator-substitutions.ts';
