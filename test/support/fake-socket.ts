@@ -10,6 +10,7 @@ export class FakeSocket extends EventEmitter {
   writableFinished = false;
   writableLength = 0;
   readableLength = 0;
+  errored: Error | null = null;
   bytes = Buffer.alloc(0);
   /** `pause`, `resume`, `end`, `destroySoon`, `destroy` and `reset`, in their order. */
   readonly calls: string[] = [];
