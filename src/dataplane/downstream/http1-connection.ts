@@ -225,8 +225,9 @@ export class Http1Connection extends Http1Requests implements Downstream {
         } else this.close();
         return;
       case STATE_BUSY:
+        // The deadline of a body, disarmed with its last octet.
         if (this.bodySink !== null && !this.body.isDone) {
-          this.failBody(this.exchange, this.bodySink, FAILURES.requestTimeout);
+          this.failBody(this.exchange!, this.bodySink, FAILURES.requestTimeout);
         }
         return;
       case STATE_DRAIN:

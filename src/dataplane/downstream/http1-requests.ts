@@ -222,7 +222,8 @@ export abstract class Http1Requests extends Http1Socket {
     // The sink may have ended the exchange, even the connection.
     if (this.exchange !== exchange && this.state !== STATE_DRAIN) return at < 0 ? end : at;
     if (at < 0) {
-      this.failBody(this.exchange, sink, body.failure!);
+      // Only a body of unknown length can be wrong, and of such a one no rest is drained: the exchange is there.
+      this.failBody(exchange!, sink, body.failure!);
       return end;
     }
     if (this.state === STATE_DRAIN) {
@@ -245,14 +246,10 @@ export abstract class Http1Requests extends Http1Socket {
   }
 
   /** The request turned out malformed, too large or too slow while its body was being read. */
-  protected failBody(exchange: Exchange | null, sink: BodySink, failure: Failure): void {
+  protected failBody(exchange: Exchange, sink: BodySink, failure: Failure): void {
     this.body.begin(BODY_NONE, 0);
     this.keepAlive = false;
     this.bodySink = null;
-    if (exchange === null) {
-      this.closeLingering();
-      return;
-    }
     if (exchange.failure === null) exchange.failure = failure;
     sink.abort(failure);
     respondFailure(exchange, failure);

@@ -3,7 +3,6 @@
 
 import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { heldMemory } from '../../core/held-memory.ts';
@@ -24,19 +23,17 @@ import { ConnectionMetrics } from '../../observe/connection-metrics.ts';
 import { WorkerMetrics } from '../../observe/metrics.ts';
 import { RequestMetrics } from '../../observe/request-metrics.ts';
 import type { MiddlewareDefinition, WorkerResources } from '../middleware/define.ts';
-import { PluginError } from '../middleware/plugin/plugin.ts';
 import { startPasswordThread, PasswordVerifier } from '../middleware/auth/password-verifier.ts';
 import { descriptorTable, useDescriptors } from '../net/descriptors.ts';
 import { duplicateSockets } from '../net/listening-socket.ts';
 import { Engine } from './engine.ts';
-import { LineLimit } from './line-limit.ts';
 import { Instrument } from './instrument.ts';
 import { ConnectionInstrument } from './connection-instrument.ts';
 import { SHARED_TABLES } from './shared-tables.ts';
-import { messageOf } from '../../core/errors.ts';
+import { StageFailures } from './stage-failures.ts';
+import { describeError, messageOf } from '../../core/errors.ts';
 
 const ACCESS_LOG_FLUSH_MS = 100;
-const MAX_FAILURE_LINES_PER_SECOND = 100;
 
 if (parentPort === null) throw new Error('worker.js runs in a worker thread of the supervisor only');
 const port = parentPort;
@@ -60,10 +57,6 @@ const accessLog =
       );
 if (accessLog !== null) setInterval(() => accessLog.flush(), ACCESS_LOG_FLUSH_MS).unref();
 
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
 /**
  * The main thread has loaded them all. One that fails here nevertheless costs the requests that need it: a worker that
  * did not start would be replaced by one that does not start either.
@@ -76,27 +69,21 @@ async function loadPlugins(modules: readonly PluginModule[]): Promise<ReadonlyMa
     try {
       loaded.set(module.name, await loadPlugin(module));
     } catch (error) {
-      const fields = { plugin: module.name, error: stackOf(error) };
+      const fields = { plugin: module.name, error: describeError(error) };
       send({ kind: 'log', level: 'error', message: 'a plugin could not be loaded in a worker', fields });
     }
   }
   return loaded;
 }
 
-/** A stage that fails with every request must not bury the main thread under stacks. */
-const failureLines = new LineLimit(MAX_FAILURE_LINES_PER_SECOND);
-
-/** The plugin whose code a stack shows. */
-function pluginIn(stack: string): string | undefined {
-  return init.plugins.find(({ url }) => stack.includes(url) || stack.includes(fileURLToPath(url)))?.name;
-}
+const stageFailures = new StageFailures(init.plugins);
 
 // A promise that nobody waits for, as of an async hook, belongs to no request. The worker goes on if it is a plugin's;
 // any other is a defect here, and ends it as it does without plugins.
 if (init.plugins.length > 0) {
   process.on('unhandledRejection', (reason) => {
-    const error = stackOf(reason);
-    const plugin = pluginIn(error);
+    const error = describeError(reason);
+    const plugin = stageFailures.pluginIn(error);
     if (plugin === undefined) throw reason;
     send({ kind: 'log', level: 'error', message: 'a plugin left a rejection unhandled', fields: { plugin, error } });
   });
@@ -114,7 +101,7 @@ const resources: WorkerResources = {
       kind: 'log',
       level: 'error',
       message: 'a middleware could not be created; requests that need it are answered 500',
-      fields: { middleware, error: stackOf(error) },
+      fields: { middleware, error: describeError(error) },
     }),
 };
 const engine = new Engine({
@@ -135,25 +122,9 @@ const engine = new Engine({
   ejected: (service, endpoint) => send({ kind: 'ejected', service, endpoint }),
   serversFailed: (reports) => send({ kind: 'failures', reports }),
   handlerFailed(exchange, error) {
-    const unreported = failureLines.admit(performance.now());
-    if (unreported === null) return;
-    const isPlugin = error instanceof PluginError;
-    const thrown = stackOf(isPlugin ? error.cause : error);
-    // A response hook runs long after its stage: whose it is, its stack tells.
-    const plugin = isPlugin ? undefined : pluginIn(thrown);
-    send({
-      kind: 'log',
-      level: 'error',
-      message: 'a request stage threw; the request was answered 500',
-      fields: {
-        router: exchange.routerName,
-        service: exchange.serviceName,
-        ...(unreported === 0 ? {} : { unreported }),
-        ...(isPlugin ? { middleware: error.middleware } : {}),
-        ...(plugin === undefined ? {} : { plugin }),
-        error: thrown,
-      },
-    });
+    const fields = stageFailures.fieldsOf(exchange, error, performance.now());
+    if (fields === null) return;
+    send({ kind: 'log', level: 'error', message: 'a request stage threw; the request was answered 500', fields });
   },
   handshakeFailed: (entryPoint, reason) => requestMetrics?.countHandshakeFailure(entryPoint, reason),
   proxyHeaderFailed: (entryPoint, reason) => requestMetrics?.countProxyHeaderFailure(entryPoint, reason),
@@ -218,7 +189,7 @@ function listenFailed(error: unknown): void {
     kind: 'log',
     level: 'error',
     message: 'an entry point cannot be listened on',
-    fields: { error: stackOf(error) },
+    fields: { error: describeError(error) },
   });
 }
 

@@ -1,147 +1,25 @@
 // Where a request to a server goes, and what becomes of connections, with dials that do what the test says and sockets without a
 // network.
 
-import type net from 'node:net';
-import { Duplex } from 'node:stream';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ManualClock } from '../../core/clock.ts';
-import { TimerWheel } from '../../core/timer-wheel.ts';
-import { DEFAULT_UPSTREAM_TLS, type ServerSpec, type UpstreamTransportSpec } from '../../model/service.ts';
-import { Exchange, type Downstream } from '../http/exchange.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
-import { Http1ResponseParser } from '../http1/response-parser.ts';
-import { Reading } from '../net/fixed-read.ts';
-import { sendFirst } from './attempts.ts';
-import { ConnectionBudget, connectionBudgetBytes } from './connection-budget.ts';
-import type { UpstreamContext } from './connection-owner.ts';
-import type { DialOwner } from './dial/dial.ts';
-import type { Dialing } from './dials.ts';
-import { Endpoint } from './endpoint.ts';
-import { EndpointTable, endpointTableBytes } from './endpoint-table.ts';
-import type { Address } from './name/address.ts';
-import type { Waiter } from './waiter.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { FAILURES } from '../http/failure.ts';
+import { ADDRESS, endpointLab, type EndpointLab } from '../../../test/support/endpoint.ts';
 
-const TRANSPORT: UpstreamTransportSpec = {
-  dialTimeoutMs: 10_000, responseHeaderTimeoutMs: 0, idleConnTimeoutMs: 90_000, readIdleTimeoutMs: 0, pingTimeoutMs: 0,
-  writeIdleTimeoutMs: 0, maxIdleConnsPerHost: 1, maxConnsPerHost: 0, maxPendingRequests: 2, maxResponseHeaderBytes: 4096,
-  maxResponseHeaderCount: 20, isHttp2: true, tls: DEFAULT_UPSTREAM_TLS,
-}; // prettier-ignore
-const ADDRESS: Address = { host: '10.0.0.1', family: 4 };
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 
-class MemorySocket extends Duplex {
-  written = '';
-  override _read(): void {}
-  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
-    this.written += chunk.toString('latin1');
-    done();
-  }
-  destroySoon(): void {
-    this.destroy();
-  }
-  setNoDelay(): void {}
-}
-
-/** A dial as the test leads it. */
-class FakeDial implements Dialing {
-  readonly waiters: Waiter[] = [];
-  isStarved = false;
-  isOver = false;
-  readonly owner: DialOwner;
-  readonly mayBeShared: boolean;
-
-  constructor(owner: DialOwner, mayBeShared: boolean) {
-    this.owner = owner;
-    this.mayBeShared = mayBeShared;
-  }
-
-  start(): void {}
-  settle(): Waiter[] {
-    this.isOver = true;
-    return this.waiters.splice(0);
-  }
-  fail(failure: Failure, reason = ''): void {
-    this.isOver = true;
-    this.owner.dialFailed(this as never, failure, reason); // The owner knows it as any dial.
-  }
-  forget(waiter: Waiter): void {
-    this.waiters.splice(this.waiters.indexOf(waiter), 1);
-    if (this.waiters.length === 0 && !this.mayBeShared) this.fail(FAILURES.connectFailed);
-  }
-  connect(isHttp2 = false): MemorySocket {
-    const socket = new MemorySocket();
-    // The connection uses the part of a socket that it has.
-    this.owner.connected(this as never, socket as unknown as net.Socket, new Reading(), isHttp2, ADDRESS);
-    return socket;
-  }
-}
-
-let clock: ManualClock;
-let wheel: TimerWheel;
-let table: EndpointTable;
-let dials: FakeDial[];
-let ended: string[];
-let context: UpstreamContext;
+let clock: EndpointLab['clock'];
+let wheel: EndpointLab['wheel'];
+let table: EndpointLab['table'];
+let dials: EndpointLab['dials'];
+let ended: EndpointLab['ended'];
+let context: EndpointLab['context'];
+let make: EndpointLab['make'];
+let send: EndpointLab['send'];
+let says: EndpointLab['says'];
 
 beforeEach(() => {
-  clock = new ManualClock();
-  wheel = new TimerWheel(clock);
-  table = new EndpointTable(new SharedArrayBuffer(endpointTableBytes(1)), 0, 1);
-  dials = [];
-  ended = [];
-  context = {
-    wheel,
-    table,
-    parser: new Http1ResponseParser(),
-    workerSlots: 1,
-    keepOriginHeaders: false,
-    trace: null,
-    resting: new Set(),
-    budget: new ConnectionBudget(new SharedArrayBuffer(connectionBudgetBytes(1)), 0, 1),
-    ejected: () => {},
-    resolver: { retain: () => {}, release: () => {}, addresses: () => [ADDRESS] },
-  } as unknown as UpstreamContext; // The part that is used.
+  ({ clock, wheel, table, dials, ended, context, make, send, says } = endpointLab());
 });
-
-afterEach(() => wheel.stop());
-
-function make(transport: Partial<UpstreamTransportSpec> = {}, scheme: ServerSpec['scheme'] = 'http'): Endpoint {
-  const url = `${scheme}://10.0.0.1:80`;
-  const server = { url, scheme, host: '10.0.0.1', port: 80, path: '', preservePath: false, weight: 1 };
-  const endpoint = new Endpoint('key', server, { ...TRANSPORT, ...transport }, context, (owner, mayBeShared) => {
-    const dial = new FakeDial(owner, mayBeShared);
-    dials.push(dial);
-    return dial;
-  });
-  endpoint.configure({ row: 0, passive: null, ejected: () => {}, trace: null });
-  return endpoint;
-}
-
-/** A request whose end is noted as `name status`. */
-function send(endpoint: Endpoint, name: string): Exchange {
-  const downstream: Partial<Downstream> = {
-    startResponse: (exchange) => void (exchange.isResponseStarted = true),
-    flush: () => {},
-    write: () => true,
-    end: () => {
-      exchange.isFinished = true;
-      ended.push(`${name} ${exchange.failure?.flag ?? exchange.status}`);
-    },
-  };
-  const client = { ip: '', port: 1, scheme: 'http', tls: null, isTrusted: false, bonds: null, identity: null } as const;
-  const exchange = new Exchange(downstream as Downstream, client); // The part that is used.
-  exchange.method = 'GET';
-  exchange.forwardPath = exchange.path = `/${name}`;
-  exchange.upstreamHost = 'a';
-  sendFirst(exchange, { sendAttempt: (one) => endpoint.send(one) });
-  return exchange;
-}
-
-/** What the server says arrives in a later turn. */
-async function says(socket: MemorySocket, text: string): Promise<void> {
-  socket.push(Buffer.from(text, 'latin1'));
-  await new Promise((resolve) => setImmediate(resolve));
-}
 
 test('a request waits for its dial, and the next one takes the connection that is idle', async () => {
   const endpoint = make();
