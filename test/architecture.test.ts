@@ -127,7 +127,6 @@ const LONG = new Set([
   'api/admin-server.ts',
   'app/input-types.ts',
   'controlplane/config/install/install-config.ts',
-  'controlplane/pipeline/pipeline.ts',
   'schema/schema.ts',
   'supervisor/supervisor.ts',
 ]);
