@@ -118,6 +118,7 @@ function ask(header = ''): Promise<string> {
 
 async function ask2(authority: string, options: http2.SecureClientSessionOptions = {}): Promise<string> {
   const session = http2.connect(authority, { ...options, rejectUnauthorized: false });
+  session.on('error', () => {}); // Its requests tell.
   const request = session.request({ ':path': '/', ':authority': 'a.example' });
   let body = '';
   for await (const chunk of request) body += String(chunk);
@@ -172,7 +173,7 @@ test('a handshake that is refused, or does not come to its end', async () => {
   await expect(tlsGet(port, { maxVersion: 'TLSv1.2', minVersion: 'TLSv1.2', ciphers: 'NULL-SHA256:@SECLEVEL=0' })).rejects.toThrow();
   await nothingIsLeft();
   // A client that says nothing is none.
-  net.connect(port, '127.0.0.1').end();
+  net.connect(port, '127.0.0.1').on('error', () => {}).end();
   await nothingIsLeft();
   expect(failures).toEqual(['web: handshake unknown_name', 'web: handshake malformed', 'web: handshake no_shared_cipher']);
 }); // prettier-ignore
@@ -217,7 +218,10 @@ test('who must speak for its client, and does not, is refused', async () => {
   await nothingIsLeft();
   expect(await ask('PROXY TCP4 nonsense\r\n')).toBe('');
   await nothingIsLeft();
-  net.connect(port, '127.0.0.1').end('PROXY TC');
+  net
+    .connect(port, '127.0.0.1')
+    .on('error', () => {})
+    .end('PROXY TC');
   await expect.poll(() => failures.length).toBe(3);
   await nothingIsLeft();
   expect(failures).toEqual(['web: header missing', 'web: header malformed', 'web: header cut_off']);
