@@ -7,7 +7,7 @@ import { createCells } from '../../dist/model/message/cells.js';
 import { firstTicketKeys } from '../../dist/app/ticket-keys.js';
 import { SystemClock } from '../../dist/core/clock.js';
 import { NO_INTERNAL_SERVICES } from '../../dist/controlplane/compile/internal-services.js';
-import { decodeInstall } from '../../dist/controlplane/config/install/install-config.js';
+import { decodeInstall } from '../../dist/controlplane/config/install/load-install.js';
 import { ProvidedSet } from '../../dist/controlplane/config/routing/provided-endpoints.js';
 import { decodeRouting } from '../../dist/controlplane/config/routing/routing-config.js';
 import { Pipeline } from '../../dist/controlplane/pipeline/pipeline.js';

@@ -6,7 +6,7 @@ import { ControlPlane, loadCertificateParts } from '../../../dist/app/control-pl
 import { ControlLink } from '../../../dist/app/link/control-link.js';
 import { ShownDiagnostics } from '../../../dist/app/shown-diagnostics.js';
 import { firstTicketKeys } from '../../../dist/app/ticket-keys.js';
-import { loadInstallConfig } from '../../../dist/controlplane/config/install/install-config.js';
+import { loadInstallConfig } from '../../../dist/controlplane/config/install/load-install.js';
 import { SystemClock } from '../../../dist/core/clock.js';
 import { createCells } from '../../../dist/model/message/cells.js';
 import { EventBus } from '../../../dist/observe/event-bus.js';

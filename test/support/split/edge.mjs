@@ -4,7 +4,7 @@ import { Edge } from '../../../dist/app/edge.js';
 import { EdgeLink } from '../../../dist/app/link/edge-link.js';
 import { SocketSource } from '../../../dist/app/takeover/socket-source.js';
 import { firstTicketKeys } from '../../../dist/app/ticket-keys.js';
-import { decodeInstall } from '../../../dist/controlplane/config/install/install-config.js';
+import { decodeInstall } from '../../../dist/controlplane/config/install/load-install.js';
 import { createCells } from '../../../dist/model/message/cells.js';
 import { EventBus } from '../../../dist/observe/event-bus.js';
 
