@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../core/clock.ts';
-import { createCells } from '../model/message/cells.ts';
+import { createCells, type Cells } from '../model/message/cells.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import { MEMORY_BOUNDS } from './memory-watch.ts';
@@ -41,6 +41,7 @@ function delta(version: number, wish: string): SnapshotDelta {
 
 interface Watched {
   readonly supervisor: Supervisor;
+  readonly cells: Cells;
   readonly lines: string[];
   /** Pauses that wait to be ended by hand. */
   readonly pauses: { ms: number; end: () => void }[];
@@ -55,6 +56,7 @@ function watch(workers: number, workerUrl = WORKER, memoryBounds = MEMORY_BOUNDS
     for (const wake of waiting) wake();
   };
   const pauses: Watched['pauses'] = [];
+  const cells = createCells(new Uint8Array(48));
   const supervisor = new Supervisor({
     workers,
     workerUrl,
@@ -78,7 +80,7 @@ function watch(workers: number, workerUrl = WORKER, memoryBounds = MEMORY_BOUNDS
     metrics: new MetricsAggregator([]),
     accessLog: null,
     secret: new Uint8Array(32),
-    cells: createCells(new Uint8Array(48)),
+    cells,
     healthChanged: () => {},
     replaced: () => {},
     after(ms, callback) {
@@ -98,7 +100,7 @@ function watch(workers: number, workerUrl = WORKER, memoryBounds = MEMORY_BOUNDS
       });
     }
   };
-  return { supervisor, lines, pauses, said };
+  return { supervisor, cells, lines, pauses, said };
 }
 
 test('every worker acknowledges a change', async () => {
@@ -173,6 +175,24 @@ test('a worker that cannot begin is tried again, while the others go on', async 
   pauses[0]!.end();
   await said('a worker could be started again', 1);
   expect(supervisor.workers()).toHaveLength(2);
+  await supervisor.stop(1_000);
+});
+
+test('nobody waits for a worker that gets no thread to have what is set', async () => {
+  const script = new URL(WORKER);
+  const { supervisor, cells, said, pauses } = watch(2, script);
+  await supervisor.start(snapshot(1, 'serve'));
+  // From now on the runtime makes no thread, and throws.
+  script.href = 'http://localhost/worker.mjs';
+  await supervisor.publish(snapshot(2, 'serve'), delta(2, 'refuse'));
+  await said('a worker cannot be started', 2);
+  cells.challenges.set(cells.challenges.value);
+  expect(await cells.challenges.delivered()).toEqual({ acked: 0, nacks: [] });
+  script.href = WORKER.href;
+  while (pauses.length > 0) pauses[0]!.end();
+  await expect.poll(() => supervisor.workers().filter(({ isReady }) => isReady)).toHaveLength(2);
+  cells.challenges.set(cells.challenges.value);
+  expect(await cells.challenges.delivered()).toEqual({ acked: 2, nacks: [] });
   await supervisor.stop(1_000);
 });
 

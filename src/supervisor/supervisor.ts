@@ -13,7 +13,12 @@ import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
-import type { EndpointRows as EndpointRowsByService, FromWorker, ObserveInit } from '../model/message/sync.ts';
+import type {
+  EndpointRows as EndpointRowsByService,
+  FromWorker,
+  ObserveInit,
+  WorkerInit,
+} from '../model/message/sync.ts';
 import { accessLogBacklog } from '../observe/access-log-backlog.ts';
 import type { AccessLogWriter } from '../observe/access-log-writer.ts';
 import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
@@ -301,27 +306,30 @@ export class Supervisor {
     const cells = this.#cells.follow();
     const snapshot = this.#snapshot.value!; // Workers start with the first one.
     const { rows: entryPointRows, listeners } = this.#sockets.forWorker(slot);
-    const worker = new WorkerHandle(
-      this.#options.workerUrl,
-      {
-        workerId: id,
-        slot,
-        workerSlots: this.#options.workers,
-        listeners,
-        entryPointRows,
-        snapshot,
-        cells: cells.initial,
-        rows: this.#rows.all(),
-        shared,
-        observe: this.#options.observe,
-        socketDirectory: this.#options.socketDirectory,
-        plugins: this.#options.plugins,
-        maxBytesInProgress: this.#options.maxBytesInProgress ?? DEFAULT_HELD_BYTES,
-      },
-      listener,
-      this.#options.workerExecArgv ?? [],
-      this.#options.memoryBounds,
-    );
+    const init: WorkerInit = {
+      workerId: id,
+      slot,
+      workerSlots: this.#options.workers,
+      listeners,
+      entryPointRows,
+      snapshot,
+      cells: cells.initial,
+      rows: this.#rows.all(),
+      shared,
+      observe: this.#options.observe,
+      socketDirectory: this.#options.socketDirectory,
+      plugins: this.#options.plugins,
+      maxBytesInProgress: this.#options.maxBytesInProgress ?? DEFAULT_HELD_BYTES,
+    };
+    const { workerUrl, workerExecArgv = [], memoryBounds } = this.#options;
+    let worker: WorkerHandle;
+    try {
+      worker = new WorkerHandle(workerUrl, init, listener, workerExecArgv, memoryBounds);
+    } catch (error) {
+      // Otherwise whoever sets a cell would wait for one that has no thread.
+      cells.end();
+      throw error;
+    }
     cells.sendTo(worker);
     const following = this.#snapshot.follow({ take: (update) => void this.#apply(worker, update) }, snapshot.version);
     this.#followed.set(worker, { snapshot: following, cells });
