@@ -66,9 +66,9 @@ async function run(first: RoutingConfig) {
     patienceMs: null,
     onDiagnostics: () => {},
   });
-  const replica = { snapshot: await pipeline.start(), deltas: [] as SnapshotDelta[] };
+  const replica = { snapshot: await pipeline.start(), deltas: [] as SnapshotDelta[], isDeaf: false };
   pipeline.attach({
-    publishSecrets: () => Promise.resolve(null),
+    publishSecrets: () => (replica.isDeaf ? Promise.reject(new Error('nobody listens')) : Promise.resolve(null)),
     publish: async (_, delta) => {
       replica.snapshot = follow(replica.snapshot, delta);
       replica.deltas.push(delta);
@@ -223,4 +223,24 @@ test('patches one after the other come to what everything published whole comes 
     { seed: 15, numRuns: 150 },
   );
   expect(byEndpoint).toBeGreaterThan(20);
+});
+
+test('endpoints that change after a change that came to nothing bring that change along', async () => {
+  const place = { source: 'test', path: '', line: 0, column: 0 };
+  const endpoint = (key: string): ProvidedEndpoint => ({ key, server: { url: `http://${key}:1` }, place });
+  const service = (name: string, loadBalancer: object): Objects =>
+    new Map([[name, { section: 'services', name, options: { loadBalancer } }]]);
+  const endpoints = new Map([[providedKey('services', 'alpha'), new ProvidedSet([endpoint('k1')])]]);
+  const { pipeline, provider, replica } = await run({ ...decode(service('alpha', {})), endpoints });
+  replica.isDeaf = true;
+  provider.publish({ objects: decode(service('bravo', { servers: [{ url: 'http://b:1' }] })) });
+  await pipeline.reload();
+  expect(Object.keys(replica.snapshot.services)).toEqual(['alpha@test']);
+  replica.isDeaf = false;
+  const patch = { section: 'services', service: 'alpha', changed: [endpoint('k2')], removed: [] } as const;
+  provider.publish({ endpoints: [patch] });
+  await pipeline.reload();
+  expect(Object.keys(replica.snapshot.services)).toEqual(['alpha@test', 'bravo@test']);
+  expect(replica.snapshot.endpointSets['alpha@test']!.endpoints.map(({ key }) => key)).toEqual(['k1', 'k2']);
+  await pipeline.stop();
 });

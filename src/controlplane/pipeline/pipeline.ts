@@ -103,7 +103,7 @@ export class Pipeline {
     if (history.pinned !== null && history.get(history.pinned) === null) history.pin(null);
     this.#secrets = this.result.secrets;
     const first = this.#firstSections();
-    this.#isNewest &&= first === this.result.sections;
+    this.#isNewest = !this.#compilation.hasFailed && first === this.result.sections;
     this.#received.begin();
     const built = this.#builder.build(first)!;
     this.#isStarted = true;
@@ -268,14 +268,14 @@ export class Pipeline {
       await this.#compilation.parseRules([...this.#received.all.values()]);
       const before = this.#compilation.result;
       const after = this.#compile();
+      // Whatever goes wrong before it is in force, the next change compiles everything.
+      this.#isNewest = false;
       this.#pinned.tellHeldBack(before, after);
       const { secrets } = after;
       // Before the snapshot that names them; those that only it makes superfluous stay until it is in force.
       const renewed = await this.#publisher!.publishSecrets({ ...this.#secrets, ...secrets });
       const wanted = this.#pinned.over(this.result.sections);
-      const holdsTogether = this.#holdsTogether(wanted);
-      this.#isNewest &&= holdsTogether && wanted === after.sections;
-      if (!holdsTogether) {
+      if (!this.#holdsTogether(wanted)) {
         this.#secrets = { ...this.#secrets, ...secrets };
         continue;
       }
@@ -284,6 +284,7 @@ export class Pipeline {
       else if (renewed !== null) this.#options.log.info('certificates renewed', { workers: renewed.acked });
       await this.#publisher!.publishSecrets(secrets);
       this.#secrets = secrets;
+      this.#isNewest = !this.#compilation.hasFailed && wanted === after.sections;
     }
   }
 
@@ -300,9 +301,7 @@ export class Pipeline {
   }
 
   #compile(): CompileResult {
-    const result = this.#compilation.compile([...this.#received.all.values()]);
-    this.#isNewest = !this.#compilation.hasFailed;
-    return result;
+    return this.#compilation.compile([...this.#received.all.values()]);
   }
 
   /** Nothing has been in force before: a pin that cannot be kept is released, and at worst nothing is routed. */
