@@ -1,10 +1,14 @@
 // Messages over one socket. What cannot be understood ends the connection, with the reason in the log: what follows it
 // cannot be trusted.
 
-import { messageOf } from '../../core/errors.ts';
 import type { Socket } from 'node:net';
+import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { FrameReader } from '../../model/message/link/codec.ts';
+import { MAX_MESSAGE_BYTES } from '../../model/message/link/messages.ts';
+
+/** More than two messages of the greatest length: an end for which so much waits does not read. */
+const MAX_UNSENT_BYTES = 2 * MAX_MESSAGE_BYTES;
 
 export interface ChannelOptions<In, Out> {
   readonly socket: Socket;
@@ -33,8 +37,15 @@ export class Channel<In, Out> {
     return this.#isOpen;
   }
 
+  /** What waits for an end that does not read is bounded: beyond that the connection ends, and who comes again gets what is newest. */
   send(message: Out): void {
-    if (this.#isOpen) this.#options.socket.write(this.#options.encode(message));
+    if (!this.#isOpen) return;
+    const { socket, log } = this.#options;
+    if (socket.writableLength <= MAX_UNSENT_BYTES) socket.write(this.#options.encode(message));
+    else {
+      log.error('the other end of the link takes nothing, and is left', { unsentBytes: socket.writableLength });
+      this.close();
+    }
   }
 
   close(): void {

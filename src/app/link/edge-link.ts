@@ -2,9 +2,9 @@
 // the edge follows, and says of each version what became of it. Without a control plane the cells stay as they are: the edge
 // serves on, and the next one that is there brings it up to date.
 
-import { messageOf } from '../../core/errors.ts';
 import net from 'node:net';
 import { backoffMs } from '../../core/backoff.ts';
+import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Receipt } from '../../core/latest-value.ts';
 import type { EntryPointSpec, ListenAddress } from '../../model/entry-point.ts';
@@ -171,10 +171,11 @@ export class EdgeLink {
 
   #answer(cell: LinkedCell, version: number, delivered: Promise<Receipt>): void {
     const controlPlane = this.#controlPlane;
+    // What another control plane is told of this one's versions would be wrong.
+    const isOthers = (): boolean => controlPlane !== this.#controlPlane;
     delivered.then(
       ({ acked, nacks }) => {
-        // What another control plane is told of this one's versions would be wrong.
-        if (controlPlane !== this.#controlPlane) return;
+        if (isOthers()) return;
         if (acked === 0 && nacks.length > 0) {
           this.#send({ kind: 'nack', cell, version, reasons: nacks });
           return;
@@ -184,8 +185,7 @@ export class EdgeLink {
         this.#send({ kind: 'ack', cell, version, acked, nacks });
       },
       (error: unknown) => {
-        const reason = messageOf(error);
-        this.#send({ kind: 'nack', cell, version, reasons: [reason] });
+        if (!isOthers()) this.#send({ kind: 'nack', cell, version, reasons: [messageOf(error)] });
       },
     );
   }

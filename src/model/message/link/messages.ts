@@ -28,7 +28,7 @@ import {
 } from './fields.ts';
 
 /** A snapshot of a million routes has some hundred. */
-const MAX_BYTES = 256 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 
 const CELLS = ['ticketKeys', 'secrets', 'challenges', 'staples', 'snapshot'] as const;
 export type LinkedCell = (typeof CELLS)[number];
@@ -139,5 +139,5 @@ export const FROM_EDGE = {
 export type ToEdge = MessageOf<typeof TO_EDGE>;
 export type FromEdge = MessageOf<typeof FROM_EDGE>;
 
-export const toEdge = new Codec(TO_EDGE, MAX_BYTES);
-export const fromEdge = new Codec(FROM_EDGE, MAX_BYTES);
+export const toEdge = new Codec(TO_EDGE, MAX_MESSAGE_BYTES);
+export const fromEdge = new Codec(FROM_EDGE, MAX_MESSAGE_BYTES);
