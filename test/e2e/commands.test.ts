@@ -178,7 +178,7 @@ test('completion scripts are sound, and know every command', async () => {
   expect([stdout, stderr]).toEqual(['explain\nrouters\n', '']);
   for (const shell of ['zsh', 'fish'])
     expect((await runCommand(['completion', shell])).stdout).toContain('healthcheck');
-  expect((await runCommand(['completion', 'tcsh'])).code).toBe(2);
+  for (const shell of ['tcsh', 'constructor']) expect((await runCommand(['completion', shell])).code).toBe(2);
 });
 
 test('the command line says what it did not understand', async () => {

@@ -51,7 +51,7 @@ compdef _signalbox signalbox
 
 export function completion(args: Arguments, io: Io, commands: readonly Command[]): Promise<number> {
   const [shell = ''] = args.positionals;
-  const script = SHELLS[shell];
+  const script = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
   if (script === undefined) {
     return Promise.reject(
       new SignalboxError(
