@@ -191,6 +191,27 @@ test('the data plane never imports the control plane', () => {
   expect(wrong).toEqual([]);
 });
 
+test('programs that no type checker reads import what the built files export', () => {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const programs = ['test', 'bench', 'scripts'].flatMap((folder) => everyText(join(root, folder)));
+  const found = programs.flatMap(([file, text]) =>
+    [...text.matchAll(/import \{([^}]*)\} from '([^']*\/dist\/[^']*)\.js'/g)]
+      .map(([, names, path]) => ({ file, names: names!, path: resolve(dirname(file), path!) }))
+      .filter(({ path }) => path.startsWith(join(root, 'dist/'))),
+  );
+  expect(found.length).toBeGreaterThan(20);
+  const wrong = found.flatMap(({ file, names, path }) => {
+    const source = `${join(SRC, relative(join(root, 'dist'), path))}.ts`;
+    const text = existsSync(source) ? readFileSync(source, 'utf8') : '';
+    return names
+      .split(',')
+      .map((name) => name.trim().replace(/^type |\sas\s.*$/g, ''))
+      .filter((name) => name !== '' && !new RegExp(`^export [^=(]*\\b${name}\\b`, 'm').test(text))
+      .map((name) => `${relative(root, file)} imports ${name} from ${relative(root, source)}`);
+  });
+  expect(wrong).toEqual([]);
+});
+
 test('third-party packages are imported where they are listed, and each listed one is used', () => {
   const found = imports.filter(({ specifier }) => !specifier.startsWith('.') && !specifier.startsWith('node:'));
   const wrong = found.filter(({ from, specifier }) => THIRD_PARTY[specifier]?.includes(folderOf(from)) !== true);

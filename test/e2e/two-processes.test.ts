@@ -19,6 +19,8 @@ class Controller {
   readonly heard: Said[] = [];
   readonly #waiting = new Set<() => void>();
   #nextId = 1;
+  /** Nothing more is to be heard, and why. */
+  #ended = '';
 
   constructor(config: string, socket: string) {
     this.child = fork(join(import.meta.dirname, '../support/split/control-plane.mjs'), [config, socket]);
@@ -26,6 +28,13 @@ class Controller {
       this.heard.push(said as Said); // Sent by that program.
       for (const wake of this.#waiting) wake();
     });
+    this.child.once('exit', (code, signal) => this.end(`the control plane has ended with ${signal ?? code}`));
+  }
+
+  /** Whoever waits for something is told why it does not come. */
+  end(reason: string): void {
+    this.#ended = reason;
+    for (const wake of this.#waiting) wake();
   }
 
   /** The first that fits, said before or to be said. */
@@ -33,6 +42,7 @@ class Controller {
     for (;;) {
       const found = this.heard.find(fits);
       if (found !== undefined) return found;
+      if (this.#ended !== '') throw new Error(this.#ended);
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#waiting.delete(wake);
@@ -126,6 +136,7 @@ providers: { providersThrottleDuration: 0s, file: { filename: ${directory}/routi
   // The edge is first: it looks for a control plane until there is one.
   edge = fork(join(import.meta.dirname, '../support/split/edge.mjs'), [join(directory, 'link'), directory]);
   control = new Controller(join(directory, 'signalbox.yml'), join(directory, 'link'));
+  edge.once('exit', (code, signal) => control.end(`the edge has ended with ${signal ?? code}`));
   await control.hears(({ said }) => said === 'joined');
   web = await control.portOf('web');
   secure = await control.portOf('secure');
