@@ -1,241 +1,18 @@
-// What both sides' connections do alike, with a side that only notes what it is asked.
+// What both sides' connections do alike.
 
-import { EventEmitter } from 'node:events';
-import type net from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { ManualClock } from '../../core/clock.ts';
-import { TimerWheel } from '../../core/timer-wheel.ts';
-import { FAILURES, type Failure } from '../http/failure.ts';
-import type { Field } from './hpack/field.ts';
-import type { FieldReceiver } from './hpack/hpack-decoder.ts';
-import { IncomingStream, type StreamOwner } from './incoming-stream.ts';
-import { ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, NO_ERROR, PROTOCOL_ERROR } from './protocol.ts';
-import { ReceiveWindow } from './receive-window.ts';
-import { Http2Session, MAX_PENDING_BYTES, STATE_LEAVING, STATE_OPEN, STATE_OVER } from './session.ts';
-
-/** Settles when the present turn of the event loop is over. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-const WINDOW = 100_000;
-
-/** Takes a write only when told to. */
-class SlowSocket extends EventEmitter {
-  destroyed = false;
-  isPaused = false;
-  bytes = Buffer.alloc(0);
-  #done: (() => void) | null = null;
-
-  write(chunk: Buffer, written?: () => void): boolean {
-    this.bytes = Buffer.concat([this.bytes, chunk]);
-    if (written !== undefined) this.#done = written;
-    return true;
-  }
-  cork(): void {}
-  uncork(): void {}
-  end(): void {}
-  pause(): void {
-    this.isPaused = true;
-  }
-  resume(): void {
-    this.isPaused = false;
-  }
-  take(): void {
-    const done = this.#done;
-    this.#done = null;
-    done?.();
-  }
-}
-
-class LabStream extends IncomingStream {
-  readonly owner: StreamOwner<LabStream>;
-  readonly seen: string[] = [];
-  credited = 0;
-
-  constructor(owner: StreamOwner<LabStream>, id: number, sendWindow: number) {
-    super(id, sendWindow, null, new ReceiveWindow(WINDOW, WINDOW));
-    this.owner = owner;
-  }
-  receive(chunk: Buffer, start: number, end: number): boolean {
-    this.seen.push(chunk.latin1Slice(start, end));
-    this.owner.flushLater(this);
-    return !this.seen.at(-1)!.includes('!');
-  }
-  override deliver(): void {
-    this.seen.push('deliver');
-  }
-  credit(bytes: number): void {
-    this.credited += bytes;
-  }
-  get hasSink(): boolean {
-    return true;
-  }
-  pass(): void {}
-  passEnd(): void {}
-  passPause(): void {}
-  giveUp(): void {}
-  hasRoom(): void {}
-  sendEnd(): void {}
-}
-
-class LabSession extends Http2Session<LabStream> {
-  readonly calls: string[] = [];
-  readonly names: string[] = [];
-
-  onRead(chunk: Buffer): void {
-    this.feed(chunk, 0, chunk.length);
-  }
-  open(id: number): LabStream {
-    const stream = new LabStream(this, id, this.settings.initialWindow);
-    this.streams.set(id, stream);
-    return stream;
-  }
-  get now(): number {
-    return this.state;
-  }
-  set now(state: number) {
-    this.state = state;
-  }
-  moved(): boolean {
-    return this.hasMoved();
-  }
-  say(bytes: number): void {
-    const frame = Buffer.alloc(8);
-    for (let size = 0; size < bytes; size += 17) this.output.ping(true, frame, 0);
-  }
-  onHeaders(_: number, block: Buffer, start: number, end: number, endStream: boolean): number {
-    if (!endStream) return this.skipBlock(block, start, end);
-    return this.decode(block, start, end, { field: (field: Field) => void this.names.push(field.name) });
-  }
-  onDataFrame(streamId: number, length: number): number {
-    if (!this.beginData(length)) return FLOW_CONTROL_ERROR;
-    this.dataStream = this.streams.get(streamId) ?? null;
-    return NO_ERROR;
-  }
-  override onPriority(): number {
-    return this.chargeControl(1);
-  }
-  onReset(): number {
-    return NO_ERROR;
-  }
-  onGoaway(): number {
-    return NO_ERROR;
-  }
-  completed(): void {}
-  reset(): void {}
-  protected get lastPeerStreamId(): number {
-    return 77;
-  }
-  protected failureOf(code: number): Failure {
-    return code === ENHANCE_YOUR_CALM ? FAILURES.http2Flood : FAILURES.http2Error;
-  }
-  protected decode(block: Buffer, start: number, end: number, fields: FieldReceiver): number {
-    return this.decoder.decode(block, start, end, fields, 4096, 100);
-  }
-  protected settingsAcknowledged(): void {
-    this.calls.push('acknowledged');
-  }
-  protected settingsApplied(): void {
-    this.calls.push('applied');
-  }
-  protected pingAnswered(payload: Buffer, start: number): void {
-    this.calls.push(`pong ${payload.latin1Slice(start, start + 8)}`);
-  }
-  protected breakStream(stream: LabStream, code: number): number {
-    this.calls.push(`break ${stream.id} ${code}`);
-    return NO_ERROR;
-  }
-  protected checkLateFrame(streamId: number): number {
-    this.calls.push(`late ${streamId}`);
-    return NO_ERROR;
-  }
-  protected dataDropped(bytes: number): void {
-    this.creditConnection(bytes);
-  }
-  protected dataRefused(stream: LabStream, bytes: number): void {
-    this.calls.push(`refused ${stream.id} ${bytes}`);
-  }
-  protected endData(stream: LabStream): number {
-    this.calls.push(`end ${stream.id}`);
-    return NO_ERROR;
-  }
-  protected armStall(): void {
-    this.calls.push('stall');
-  }
-  protected resumed(): void {
-    this.calls.push('resumed');
-  }
-  protected end(): void {
-    this.calls.push('over');
-    this.state = STATE_OVER;
-    this.reader.stop();
-    this.output.end();
-  }
-  protected breakAll(failure: Failure): void {
-    this.calls.push(failure.flag);
-  }
-}
-
-interface Lab {
-  readonly socket: SlowSocket;
-  readonly session: LabSession;
-  /** What has been written since this was asked last. */
-  readonly sent: () => Promise<string[]>;
-}
-
-function lab(): Lab {
-  const socket = new SlowSocket();
-  // The part of a socket that is used.
-  const session = new LabSession(socket as unknown as net.Socket, new TimerWheel(new ManualClock()), {
-    isServer: false,
-    maxBlockBytes: 4096,
-    maxEncoderTableBytes: 4096,
-    windowBytes: WINDOW,
-  });
-  session.now = STATE_OPEN;
-  // Nothing may come before the peer's settings.
-  session.onRead(frame(4, 0, 0));
-  session.output.flush();
-  socket.bytes = Buffer.alloc(0);
-  socket.take();
-  session.calls.length = 0;
-  return {
-    socket,
-    session,
-    sent: async () => {
-      await turn();
-      const { bytes } = socket;
-      socket.bytes = Buffer.alloc(0);
-      socket.take();
-      const frames: string[] = [];
-      for (let at = 0; at < bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
-        const payload = bytes.subarray(at + 9, at + 9 + bytes.readUIntBE(at, 3));
-        frames.push(
-          `${bytes[at + 3]} ${bytes[at + 4]} ${bytes.readUInt32BE(at + 5)} ${payload.toString('hex')}`.trim(),
-        );
-      }
-      return frames;
-    },
-  };
-}
-
-function frame(type: number, flags: number, streamId: number, payload: Buffer | string = ''): Buffer {
-  const bytes = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
-  const header = Buffer.alloc(9);
-  header.writeUIntBE(bytes.length, 0, 3);
-  header[3] = type;
-  header[4] = flags;
-  header.writeUInt32BE(streamId, 5);
-  return Buffer.concat([header, bytes]);
-}
+import { frame } from '../../../test/support/raw-http2.ts';
+import { sessionLab, turn, WINDOW } from '../../../test/support/http2-session.ts';
+import { FAILURES } from '../http/failure.ts';
+import { FLOW_CONTROL_ERROR, NO_ERROR, PROTOCOL_ERROR } from './protocol.ts';
+import { MAX_PENDING_BYTES, STATE_LEAVING, STATE_OPEN, STATE_OVER } from './session.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 const goaway = (code: number): string => `7 0 0 ${'0000004d'}${code.toString(16).padStart(8, '0')}`;
 
 describe('frames of the connection', () => {
   test('settings move the windows of all streams and are acknowledged, before the side hears of them', async () => {
-    const { session, sent } = lab();
+    const { session, sent } = sessionLab();
     const [one, three] = [session.open(1), session.open(3)];
     three.sendWindow = -5;
     session.onRead(frame(4, 0, 0, hex('00040000ffff' + '000400010000')));
@@ -248,7 +25,7 @@ describe('frames of the connection', () => {
   });
 
   test('settings that let the window of a stream overflow end the connection, unacknowledged', async () => {
-    const { session, sent } = lab();
+    const { session, sent } = sessionLab();
     session.open(1).sendWindow = 0x7fff_ffff;
     session.onRead(frame(4, 0, 0, hex('000400010000')));
     expect(session.calls).toEqual(['over', FAILURES.http2Error.flag]);
@@ -256,7 +33,7 @@ describe('frames of the connection', () => {
   });
 
   test('a smaller table of the peer is what header blocks say they use', async () => {
-    const { session, sent } = lab();
+    const { session, sent } = sessionLab();
     session.onRead(frame(4, 0, 0, hex('000100000000')));
     await sent();
     session.headers.begin(100);
@@ -266,7 +43,7 @@ describe('frames of the connection', () => {
   });
 
   test('a PING is answered, its answer is the side’s', async () => {
-    const { session, sent } = lab();
+    const { session, sent } = sessionLab();
     session.onRead(Buffer.concat([frame(6, 0, 0, '12345678'), frame(6, 1, 0, 'abcdefgh')]));
     expect(await sent()).toEqual([`6 1 0 ${Buffer.from('12345678').toString('hex')}`]);
     expect(session.calls).toEqual(['pong abcdefgh']);
@@ -279,7 +56,7 @@ describe('frames of the connection', () => {
     ['that overflows a stream', 1, 0x7fff_ffff, ['break 1 3'], NO_ERROR],
     ['for a stream that is gone', 5, 1, ['late 5'], NO_ERROR],
   ])('WINDOW_UPDATE %s', async (_, streamId, increment, calls, code) => {
-    const { session, sent } = lab();
+    const { session, sent } = sessionLab();
     session.open(1);
     const payload = Buffer.alloc(4);
     payload.writeUInt32BE(increment);
@@ -289,7 +66,7 @@ describe('frames of the connection', () => {
   });
 
   test('a header block of a stream that is gone still fills the table', () => {
-    const { session } = lab();
+    const { session } = sessionLab();
     // Literal with indexing, `x-a: b`; then the entry it has made.
     session.onRead(frame(1, 4, 1, hex('4003782d610162')));
     session.onRead(frame(1, 5, 3, hex('be')));
@@ -297,7 +74,7 @@ describe('frames of the connection', () => {
   });
 
   test('a connection error is said once, with the last stream dealt with', async () => {
-    const { session, sent } = lab();
+    const { session, sent } = sessionLab();
     session.onRead(frame(8, 0, 0, hex('00000000')));
     session.onRead(frame(8, 0, 0, hex('00000000')));
     expect(session.calls).toEqual(['over', 'http2_error']);
@@ -314,7 +91,7 @@ describe('what the peer may cost', () => {
     ['small windows', frame(8, 0, 0, hex('00000001')), 1],
     ['empty DATA', frame(0, 0, 1), 1],
   ])('%s: a burst of it, then no more', (_, bytes, cost) => {
-    const { session } = lab();
+    const { session } = sessionLab();
     session.open(1);
     for (let count = 0; count < (2000 - 10) / cost; count++) session.onRead(bytes);
     expect(session.now).toBe(STATE_OPEN);
@@ -328,7 +105,7 @@ describe('what the peer may cost', () => {
       [Buffer.alloc(1024, 'a'), true],
       [padded, false],
     ] as const) {
-      const { session } = lab();
+      const { session } = sessionLab();
       session.open(1);
       const data = frame(0, isPaid ? 0 : 8, 1, payload);
       for (let count = 0; count < 60; count++) {
@@ -345,7 +122,7 @@ describe('what the peer may cost', () => {
 
 describe('DATA', () => {
   test('goes to its stream, padding back to the windows, and the end to the side', () => {
-    const { session } = lab();
+    const { session } = sessionLab();
     const stream = session.open(1);
     session.onRead(frame(0, 9, 1, Buffer.concat([hex('02'), Buffer.from('abc\0\0')])));
     expect(stream.seen).toEqual(['abc', 'deliver']);
@@ -355,7 +132,7 @@ describe('DATA', () => {
   });
 
   test('beyond the window of the connection is an error, for whatever stream', async () => {
-    const { session, sent } = lab();
+    const { session, sent } = sessionLab();
     for (let left = WINDOW; left > 0; left -= 10_000) {
       session.open(left);
       session.onRead(frame(0, 0, left, Buffer.alloc(10_000)));
@@ -366,7 +143,7 @@ describe('DATA', () => {
   });
 
   test('that no stream takes is credited, in portions, until the connection is over', async () => {
-    const { session, sent } = lab();
+    const { session, sent } = sessionLab();
     for (let count = 0; count < 5; count++) session.onRead(frame(0, 0, 99, Buffer.alloc(10_000)));
     expect(await sent()).toEqual(['8 0 0 0000c350']);
     session.now = STATE_LEAVING;
@@ -378,7 +155,7 @@ describe('DATA', () => {
   });
 
   test('that a stream refuses, or that comes for one closed meanwhile', () => {
-    const { session } = lab();
+    const { session } = sessionLab();
     const stream = session.open(1);
     session.onRead(frame(0, 0, 1, 'no!'));
     expect(session.calls).toEqual(['refused 1 3']);
@@ -391,7 +168,7 @@ describe('DATA', () => {
   });
 
   test('of one read is delivered when the whole read is understood, once for frames in a row', () => {
-    const { session } = lab();
+    const { session } = sessionLab();
     const [one, three] = [session.open(1), session.open(3)];
     session.onRead(Buffer.concat([frame(0, 0, 1, 'a'), frame(0, 0, 1, 'b'), frame(0, 0, 3, 'c')]));
     expect([one.seen, three.seen]).toEqual([
@@ -405,7 +182,7 @@ describe('DATA', () => {
 
 describe('a peer that does not read', () => {
   test('is not read while too much waits for it, and again when it has taken enough', async () => {
-    const { socket, session, sent } = lab();
+    const { socket, session, sent } = sessionLab();
     session.say(MAX_PENDING_BYTES + 1);
     await turn();
     session.onRead(frame(6, 0, 0, '12345678'));
@@ -420,7 +197,7 @@ describe('a peer that does not read', () => {
   });
 
   test('that takes a little is moving, and still not read', async () => {
-    const { socket, session, sent } = lab();
+    const { socket, session, sent } = sessionLab();
     session.say(100);
     await turn();
     session.say(MAX_PENDING_BYTES + 1);
@@ -433,7 +210,7 @@ describe('a peer that does not read', () => {
   });
 
   test('is left as it is once the connection is over', async () => {
-    const { socket, session, sent } = lab();
+    const { socket, session, sent } = sessionLab();
     session.say(MAX_PENDING_BYTES + 1);
     session.now = STATE_OVER;
     session.onRead(frame(6, 0, 0, '12345678'));

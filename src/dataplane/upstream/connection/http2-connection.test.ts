@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type net from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { frame } from '../../../../test/support/raw-http2.ts';
 import { ManualClock } from '../../../core/clock.ts';
 import { TimerWheel } from '../../../core/timer-wheel.ts';
 import { DEFAULT_UPSTREAM_TLS, type ServerSpec, type UpstreamTransportSpec } from '../../../model/service.ts';
@@ -142,16 +143,6 @@ function lab(): Lab {
     },
   };
   return made;
-}
-
-function frame(type: number, flags: number, streamId: number, payload: Buffer | string = ''): Buffer {
-  const bytes = Buffer.from(payload as string, 'latin1');
-  const header = Buffer.alloc(9);
-  header.writeUIntBE(bytes.length, 0, 3);
-  header[3] = type;
-  header[4] = flags;
-  header.writeUInt32BE(streamId, 5);
-  return Buffer.concat([header, bytes]);
 }
 
 function feed({ connection }: Lab, bytes: Buffer): void {
