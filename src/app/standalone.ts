@@ -1,9 +1,9 @@
 // Composition root of `signalbox run`: control plane, edge and admin in one process. It creates them, and says in which
 // order they begin; they end in reverse.
 
-import { messageOf } from '../core/errors.ts';
 import { rmSync } from 'node:fs';
 import { SystemClock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
 import { ApplicationLog } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ListenAddress } from '../model/entry-point.ts';

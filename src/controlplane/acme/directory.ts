@@ -1,7 +1,7 @@
 // What an authority says about itself: which extensions it has. Pure.
 
-import { isMap } from '../../schema/input.ts';
 import { isIP } from 'node:net';
+import { isMap } from '../../schema/input.ts';
 import { AcmeFailure } from './failure.ts';
 
 export interface Directory {
