@@ -8,6 +8,7 @@ import net from 'node:net';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { Engine } from './support/engine.ts';
 import { cleanEnvironment, endMarked, MARK } from './support/marked-processes.ts';
 import { holdPort, holdPorts } from './support/ports.ts';
 
@@ -95,4 +96,19 @@ test('a held port refuses connections, is listened on beside its holder, and is 
     await new Promise((resolve) => server.close(resolve));
   }
   expect(new Set([port, ...holdPorts(50)]).size).toBe(51);
+});
+
+test('an engine is ready when its ports are open, also where it says so before', async () => {
+  const port = holdPort();
+  const program = `
+console.log('ready');
+let turns = 3000;
+(function turn() {
+  if (turns-- > 0) setImmediate(turn);
+  else require('node:net').createServer((socket) => socket.destroy()).listen(${port}, '127.0.0.1');
+})();`;
+  await using _engine = await Engine.start('node', { args: ['-e', program], ready: /ready/, opens: [port] });
+  const socket = net.connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.destroy();
 });

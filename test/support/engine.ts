@@ -3,6 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import net from 'node:net';
 import { delimiter, join } from 'node:path';
 import { cleanEnvironment } from './marked-processes.ts';
 
@@ -33,6 +34,8 @@ export interface EngineOptions {
   readonly directory?: string;
   /** What it says when it is ready. */
   readonly ready: RegExp;
+  /** Ports of 127.0.0.1 that it opens only after it has said so: it is ready when each of them takes a connection. */
+  readonly opens?: readonly number[];
 }
 
 export class Engine implements AsyncDisposable {
@@ -55,16 +58,22 @@ export class Engine implements AsyncDisposable {
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
     });
     const engine = new Engine(child);
-    await new Promise<void>((resolve, reject) => {
+    const ended = new Promise<never>((_, reject) => {
+      child.once('error', reject);
+      child.once('close', () => reject(new Error(`${name} ended:\n${engine.#said}`)));
+    });
+    const spoken = new Promise<void>((resolve) => {
       const heard = (chunk: Buffer): void => {
         engine.#said += chunk.toString();
         if (options.ready.test(engine.#said)) resolve();
       };
       child.stdout!.on('data', heard);
       child.stderr!.on('data', heard);
-      child.once('error', reject);
-      child.once('close', () => reject(new Error(`${name} ended:\n${engine.#said}`)));
     });
+    await Promise.race([spoken, ended]);
+    for (const port of options.opens ?? []) {
+      while (!(await Promise.race([takesConnections(port), ended])));
+    }
     return engine;
   }
 
@@ -76,4 +85,15 @@ export class Engine implements AsyncDisposable {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
     await this.#exited;
   }
+}
+
+function takesConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }

@@ -66,6 +66,7 @@ export class Pebble implements AsyncDisposable {
             '',
           ],
           ready: /management server/i,
+          opens: [control!],
         }),
       );
     }
@@ -89,6 +90,7 @@ export class Pebble implements AsyncDisposable {
         args: ['-config', config, '-strict', '-dnsserver', options.nameServer ?? dns],
         environment: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '5', ...options.environment },
         ready: /ACME directory available/,
+        opens: ports,
       }),
     );
     return new Pebble(ports, directory, engines);
