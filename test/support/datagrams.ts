@@ -21,9 +21,9 @@ export class NamedDatagramServer implements AsyncDisposable {
     });
   }
 
-  static async start(name: string, address = '127.0.0.1'): Promise<NamedDatagramServer> {
+  static async start(name: string, address = '127.0.0.1', port = 0): Promise<NamedDatagramServer> {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    socket.bind(0, address);
+    socket.bind(port, address);
     await once(socket, 'listening');
     return new NamedDatagramServer(name, socket);
   }

@@ -6,6 +6,7 @@ import { WRITTEN_FACTS, type UdpEndpointSpec } from '../../model/endpoint-set.ts
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { UdpRouteSpec, UdpServiceSpec } from '../../model/udp.ts';
 import { EndpointSets } from '../live/endpoint-sets.ts';
+import { runAtOnce } from '../live/slices.ts';
 import { FailureTrace } from '../upstream/failure-trace.ts';
 import { Resolver } from '../upstream/name/resolver.ts';
 import { UdpGeneration } from './udp-generation.ts';
@@ -40,10 +41,7 @@ beforeEach(() => {
 function stage(delta: Partial<SnapshotDelta>): () => void {
   const whole = { baseVersion: 0, version: 1, digest: '', changed: {}, removed: {}, ...delta };
   const endpointSets = sets.stage(whole);
-  const steps = generation.build(whole, { endpointSets, specOf: (name) => ENTRY_POINTS[name]! });
-  let step = steps.next();
-  while (step.done !== true) step = steps.next();
-  const commit = step.value;
+  const commit = runAtOnce(generation.build(whole, { endpointSets, specOf: (name) => ENTRY_POINTS[name]! }));
   return () => {
     endpointSets.commit();
     commit();
@@ -134,6 +132,22 @@ test('single endpoints change under the router, which stays', () => {
   stage({ endpoints })();
   expect([generation.routeOf('dns') === before, changes]).toEqual([true, 1]);
   expect(before?.service?.pick()?.server.host).toBe('10.0.0.9');
+});
+
+test('each of its sections is told of, also when it says only what is gone', () => {
+  begin();
+  stage({ changed: { ...serve('idle', '10.0.0.2') } })();
+  stage({ changed: { entryPoints: { other: ENTRY_POINTS['other']! } } })();
+  stage({ removed: { udpServices: ['idle'] } })();
+  stage({ removed: { udpRoutes: ['r'] } })();
+  expect([changes, generation.routeOf('dns')]).toEqual([4, null]);
+});
+
+test('a service that divides finds those of the same delta, whichever is read first', () => {
+  const { udpServices, ...rest } = serve('app', '10.0.0.3');
+  const both: UdpServiceSpec = { kind: 'udpWeighted', name: 'both', children: [{ service: 'app', weight: 1 }] };
+  stage({ changed: { udpServices: { both, ...udpServices }, udpRoutes: { r: route('r', 'both') }, ...rest } })();
+  expect(generation.routeOf('dns')?.service?.pick()?.server.host).toBe('10.0.0.3');
 });
 
 test('a router and a service that are removed are gone; whoever has stopped listening is not told', () => {

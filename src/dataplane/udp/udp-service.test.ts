@@ -88,6 +88,24 @@ test('a server is known by key and address: one that stays keeps its sessions, t
   expect(again.find((one) => one !== a)!.server.port).toBe(54);
 });
 
+test('a server that takes no new sessions, for its weight or as it drains, keeps those it has', () => {
+  const service = make('dns');
+  give(service, server('a'), server('b'), server('c'));
+  const all = [service.pick()!, service.pick()!, service.pick()!];
+  give(service, server('a'), server('b', { weight: 0 }), server('c', { state: 'draining' }));
+  expect(picks(service, 3)).toEqual(['a', 'a', 'a']);
+  expect(all.map(({ isRetired }) => isRetired)).toEqual([false, false, false]);
+});
+
+test('a name that two servers have is kept fresh until the second is gone', async () => {
+  const service = make('dns');
+  give(service, server('a'), server('b', { host: 'a' }));
+  service.patch({ changed: [], removed: ['a'] });
+  expect(await isResolved('a')).toBe(true);
+  service.patch({ changed: [], removed: ['b'] });
+  expect(await isResolved('a')).toBe(false);
+});
+
 test('names are kept fresh for as long as a server has them', async () => {
   const service = make('dns');
   give(service, server('a'), server('b'));
@@ -150,6 +168,7 @@ test('a retired service ends its servers and has nobody, of either kind', () => 
   give(service, server('a'));
   const a = service.pick()!;
   service.retire();
+  service.patch({ changed: [server('a')], removed: [] });
   expect([a.isRetired, service.pick()]).toEqual([true, null]);
   const weighted = make('weighted');
   give(service, server('a'));

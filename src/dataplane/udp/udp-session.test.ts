@@ -3,6 +3,7 @@
 import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { NamedDatagramServer } from '../../../test/support/datagrams.ts';
+import { ownAddress } from '../../../test/support/ports.ts';
 import { ManualClock } from '../../core/clock.ts';
 import { heldMemory } from '../../core/held-memory.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
@@ -271,6 +272,52 @@ test('a refusal ends the session, as nobody listens there', async () => {
   expect(told.slice(-2)).toEqual([`dial failed dns ${where} upstream_connect_refused`, 'ended']);
   expect(failures).toEqual([expect.stringContaining(`upstream_connect_refused ${where}: `)]);
   expect(records).toMatchObject([{ responseFlag: 'upstream_connect_refused' }]);
+});
+
+test('a refusal is noticed as well when the next datagram is what hears of it', async () => {
+  serveOn('127.0.0.2');
+  const ended = once(events, 'ended');
+  const session = start();
+  session.receive(Buffer.from('one'));
+  session.receive(Buffer.from('two'));
+  await ended;
+  expect([failures.length, count('ended')]).toEqual([1, 1]);
+  expect(records).toMatchObject([{ receivedBytes: 6, responseFlag: 'upstream_connect_refused' }]);
+});
+
+test('several datagrams that one address has refused all go to the next one, in order', async () => {
+  await serveAt('127.0.0.2', '127.0.0.1');
+  const session = start();
+  session.receive(Buffer.from('one'));
+  await ask(session, 'two');
+  while (count('reply A two to ::ffff:10.0.0.1') === 0) await once(events, 'reply');
+  expect(told.filter((one) => one.startsWith('reply'))).toEqual([
+    'reply A one to ::ffff:10.0.0.1',
+    'reply A two to ::ffff:10.0.0.1',
+  ]);
+  expect(failures).toEqual([]);
+});
+
+test('a server that refuses after it has answered ends the session, and no other address is asked', async () => {
+  const brief = await NamedDatagramServer.start('brief', ownAddress(), server.port);
+  await serveAt(ownAddress(), '127.0.0.1');
+  const session = start();
+  await ask(session, 'x');
+  await brief[Symbol.asyncDispose]();
+  const ended = once(events, 'ended');
+  session.receive(Buffer.from('y'));
+  await ended;
+  expect([failures.length, server.seenPorts.size]).toEqual([1, 0]);
+});
+
+test('a session that is over says nothing of an address that refuses late', async () => {
+  serveOn('127.0.0.2');
+  const session = start();
+  session.receive(Buffer.from('one'));
+  await new Promise(setImmediate);
+  session.end(null);
+  await new Promise(setImmediate);
+  expect([failures, records.map(({ responseFlag }) => responseFlag)]).toEqual([[], ['']]);
 });
 
 test('an address that cannot be connected to is a failure of another kind', async () => {

@@ -56,6 +56,8 @@ export class UdpSession {
   private endpoint: UdpEndpoint | null = null;
   private served: UdpServiceObservation | null = null;
   private socket: Socket | null = null;
+  /** Of this socket: what became of a datagram. */
+  private sent: (error: Error | null) => void = ignore;
   /** Until the server has answered, as long as there are other addresses to send to; until the socket is connected otherwise. */
   private waiting: Buffer[] = [];
   private waitingBytes = 0;
@@ -102,7 +104,7 @@ export class UdpSession {
     const [first, ...rest] = endpoint.addressOrder.next(addresses, this.owner.wheel.nowMs);
     this.rest = rest;
     if (first === undefined) {
-      this.fail(UDP_ENDS.dnsFailure, this.owner.resolver.problem(endpoint.server.host));
+      this.fail(endpoint, UDP_ENDS.dnsFailure, this.owner.resolver.problem(endpoint.server.host));
     } else this.connect(endpoint, first);
   }
 
@@ -111,8 +113,12 @@ export class UdpSession {
     this.socket = socket;
     descriptors.serverOpened();
     socket.once('close', () => descriptors.serverClosed());
-    const lost = (error: NodeJS.ErrnoException): void => {
-      if (socket === this.socket) this.lost(endpoint, address, endOf(error), error);
+    const lost = (error: Error): void => {
+      if (socket === this.socket && !this.isDead) this.lost(endpoint, address, endOf(error), error);
+    };
+    // A refusal is told once: to the next datagram that is sent, if that comes before the event.
+    this.sent = (error) => {
+      if (error !== null) lost(error);
     };
     socket.on('error', lost);
     socket.on('message', (datagram) => {
@@ -137,8 +143,8 @@ export class UdpSession {
   private lost(endpoint: UdpEndpoint, address: Address, end: UdpEnd, error: Error): void {
     endpoint.addressOrder.failed(address, this.owner.wheel.nowMs);
     const [next, ...rest] = this.rest;
-    if (next === undefined || this.isDead) {
-      this.fail(end, reasonOf(address, endpoint.server.port, error));
+    if (next === undefined) {
+      this.fail(endpoint, end, reasonOf(address, endpoint.server.port, error));
       return;
     }
     this.rest = rest;
@@ -182,7 +188,7 @@ export class UdpSession {
       return;
     }
     this.served?.received(datagram.length);
-    socket.send(datagram);
+    socket.send(datagram, this.sent);
   }
 
   private answer(datagram: Buffer): void {
@@ -198,13 +204,9 @@ export class UdpSession {
   }
 
   /** The client's next datagram begins another session, with the next server. */
-  private fail(cause: UdpEnd, reason: string): void {
-    if (this.isDead) return;
-    const { endpoint } = this;
-    if (endpoint !== null) {
-      this.observation.dialFailed(endpoint.service, endpoint.server.url, cause);
-      endpoint.trace.failed(cause.flag, 0, reason);
-    }
+  private fail(endpoint: UdpEndpoint, cause: UdpEnd, reason: string): void {
+    this.observation.dialFailed(endpoint.service, endpoint.server.url, cause);
+    endpoint.trace.failed(cause.flag, 0, reason);
     this.end(cause);
   }
 
@@ -242,3 +244,5 @@ function endOf(error: Error): UdpEnd {
   if (isOwnFault(error)) return UDP_ENDS.noResources;
   return 'code' in error && error.code === 'ECONNREFUSED' ? UDP_ENDS.refused : UDP_ENDS.failed;
 }
+
+function ignore(): void {}
