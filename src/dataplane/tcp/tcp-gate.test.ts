@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { TCP_ENDS } from './tcp-end.ts';
 import { createTcpGate, tcpInFlight, type TcpGate } from './tcp-gate.ts';
 
 /** Gates of one middleware in two workers. */
@@ -30,4 +31,21 @@ test('names are told apart however long they are, with the longest addresses as 
     const [same] = gates(memory, name, 1);
     expect([one.enter(ip) > 0, same.enter(ip)]).toEqual([true, -1]);
   }
+});
+
+test('an ipAllowList lets its addresses in and no others; each kind says why it refuses', () => {
+  const memory = new SharedArrayBuffer(tcpInFlight.bytes({ workerSlots: 2 }));
+  const counts = tcpInFlight.view(memory, 0, 2);
+  const list = createTcpGate({ kind: 'ipAllowList', name: 'l', sourceRange: ['10.0.0.0/8', '::1'] }, counts);
+  expect(['10.1.2.3', '::1', '11.0.0.1'].map((ip) => list.enter(ip))).toEqual([0, 0, -1]);
+  expect(list.refusal).toBe(TCP_ENDS.addressRefused);
+  expect(gates(memory, 'limit', 1)[0].refusal).toBe(TCP_ENDS.tooManyConnections);
+});
+
+test('what a worker that is gone had open counts no more', () => {
+  const memory = new SharedArrayBuffer(tcpInFlight.bytes({ workerSlots: 2 }));
+  const [a, b] = gates(memory, 'limit', 1);
+  expect([a.enter('10.0.0.1') > 0, b.enter('10.0.0.1')]).toEqual([true, -1]);
+  tcpInFlight.clearWorker!(tcpInFlight.view(memory, 1, 2), 0);
+  expect(b.enter('10.0.0.1')).toBeGreaterThan(0);
 });
