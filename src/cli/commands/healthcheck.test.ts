@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { FakeApi, runAgainst } from '../../../test/support/fake-api.ts';
+
+test.each([
+  [200, 'OK', 0, 'OK\n'],
+  [503, 'draining\n', 1, '503 draining\n'],
+  [404, '', 1, 'URL has no ping; switch it on with "ping: {}"\n'],
+])('a router that answers %i is well or not', async (status, body, code, text) => {
+  await using api = await FakeApi.start();
+  api.answer = () => ({ status, body });
+  expect(await runAgainst(api, 'healthcheck')).toEqual([code, text.replace('URL', api.url), '']);
+  expect(await runAgainst(api, 'healthcheck', '--json')).toEqual([
+    code,
+    `{"isWell":${code === 0},"status":${status}}\n`,
+    '',
+  ]);
+  expect(api.asked[0]).toMatchObject({ method: 'GET', path: '/ping' });
+});
