@@ -1,17 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import tls from 'node:tls';
 import { beforeEach, expect, test } from 'vitest';
 import {
   entryPointSpecs,
   fixedSpec,
+  listen,
+  loadBalancer,
   makeEngine,
   routeSpec,
   rowsOf,
   snapshotOf,
   tcpRouteSpec,
+  tlsOptionsSpec,
 } from '../../../test/support/data-plane.ts';
+import { certificateFor, tlsGet } from '../../../test/support/tls-client.ts';
+import { exchangeFor } from '../../../test/support/upstream.ts';
+import { allocateTables, SharedTables } from '../../core/shared-table.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
+import type { CertificateSpec, Secrets } from '../../model/tls.ts';
 import { Subrequest } from '../http/subrequest.ts';
+import { endpointTable } from '../upstream/endpoint-table.ts';
 import type { Engine } from './engine.ts';
+import { SHARED_TABLES } from './shared-tables.ts';
 
 const SPECS = entryPointSpecs('{ web: { address: ":0" }, dns: { address: ":0/udp" }, later: { address: ":0" } }');
 const [web, dns, later] = ['web', 'dns', 'later'].map((name) => SPECS[name]!);
@@ -128,4 +140,73 @@ test('a delta changes all parts at once', async () => {
 
 test('a delta to another version does not fit', async () => {
   await expect(engine.advance(delta({}, {}, 3), {})).rejects.toThrow('delta for version 2 does not fit version 1');
+});
+
+test('what a control plane has beside the snapshot comes into effect with its next use', async () => {
+  const port = await listen(engine, 'web');
+  const { certificate, key } = certificateFor(['a.example']);
+  const spec: CertificateSpec = { name: 'own', hosts: ['a.example'], keyType: 'ec', isDefault: false };
+  const secret = { id: 'x', certificate, key, notBefore: 0, notAfter: Date.now() + 1e9 };
+  const staple = Buffer.from('a response');
+  await engine.advance(
+    delta({ certificates: { own: spec }, tlsOptions: { default: tlsOptionsSpec('default') }, routes: { s: routeSpec('s', 'PathPrefix(`/`)', 's', { tls: true }) } }),
+    {},
+  );
+  const subject = async (): Promise<string> => (await tlsGet(port)).subject;
+  const give = (changed: Secrets, removed: readonly string[], isWhole: boolean): void =>
+    engine.take({ cell: 'secrets', version: 1, isWhole, changed, removed });
+  expect(await subject()).toBe('fallback');
+  give({ own: secret }, [], false);
+  expect(await subject()).toBe('a.example');
+  engine.take({ cell: 'staples', version: 1, isWhole: true, staples: [{ certificate: 'x', response: staple }] });
+  expect(await stapleOf(port)).toEqual(staple);
+  engine.take({ cell: 'staples', version: 2, isWhole: true, staples: [] });
+  expect(await stapleOf(port)).toBeNull();
+  const { session } = await tlsGet(port, { maxVersion: 'TLSv1.2' });
+  const resume = async (): Promise<boolean> => (await tlsGet(port, { maxVersion: 'TLSv1.2', session: session! })).isResumed;
+  expect(await resume()).toBe(true);
+  engine.take({ cell: 'ticketKeys', version: 2, keys: randomBytes(48) });
+  expect(await resume()).toBe(false);
+  give({}, [], true);
+  expect(await subject()).toBe('fallback');
+  engine.destroy();
+}); // prettier-ignore
+
+/** What the router says of its certificate's state. */
+async function stapleOf(port: number): Promise<Buffer | null> {
+  // Missing in the declarations.
+  const asking = { requestOCSP: true };
+  const socket = tls.connect({ ...asking, port, host: '127.0.0.1', servername: 'a.example', rejectUnauthorized: false });
+  const isOpen = once(socket, 'secureConnect');
+  const [response] = (await once(socket, 'OCSPResponse')) as [Buffer | null];
+  await isOpen;
+  socket.end();
+  await once(socket.resume(), 'close');
+  return response;
+} // prettier-ignore
+
+test('services look at the health of their servers when they are told to, each by its protocol', async () => {
+  const tables = new SharedTables(SHARED_TABLES, allocateTables(SHARED_TABLES, { workerSlots: 1 }), 0, 1);
+  const own = makeEngine({ tables });
+  const { services, endpointSets } = loadBalancer('lb', 1);
+  own.start(
+    snapshotOf({
+      entryPoints: { web: web! },
+      routes: { r: route('r', 'PathPrefix(`/`)', 'lb') },
+      services,
+      endpointSets,
+    }),
+    { lb: { 'http://127.0.0.1:1': 3 } },
+    rowsOf(['web']),
+  );
+  const { plain } = own.entryPoints.streams.get('web')!;
+  const told = (): string => {
+    const { exchange, client } = exchangeFor();
+    void plain.handler(exchange);
+    return client.noted().join(' ');
+  };
+  tables.of(endpointTable).setDown(3, true);
+  own.take({ cell: 'health', version: 1, services: ['lb', 'lb@@tcp', 'unknown'] });
+  expect(told()).toMatch(/^\(begin 503\)/);
+  own.destroy();
 });

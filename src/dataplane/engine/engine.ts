@@ -182,7 +182,6 @@ export class Engine {
     };
   }
 
-  /** What certificate authorities are answered with, in place of before. */
   /** The newest of what a control plane has beside the snapshot. */
   take(update: CellUpdate): void {
     switch (update.cell) {

@@ -28,7 +28,7 @@ beforeEach(() => {
     return {
       spec,
       doorClosed: Promise.resolve(),
-      listen: async (handle: object) => void told.push(`${name} on ${String(handle)}`),
+      listen: async (handle: string) => void told.push(`${name} on ${handle}`),
       update(after: EntryPointSpec) {
         this.spec = after;
         told.push(`${name} changes`);

@@ -16,9 +16,11 @@ import {
   tcpRouteSpec,
   tlsOptionsSpec,
 } from '../../../test/support/data-plane.ts';
+import { TCP_TRANSPORT } from '../../../test/support/tcp-context.ts';
 import { certificateFor, tlsGet } from '../../../test/support/tls-client.ts';
 import { WRITTEN_FACTS } from '../../model/endpoint-set.ts';
-import { DEFAULT_UPSTREAM_TLS } from '../../model/service.ts';
+import type { SnapshotDelta } from '../../model/snapshot.ts';
+import { descriptors } from '../net/descriptors.ts';
 import { ACME_TLS } from './challenges.ts';
 import type { Engine } from './engine.ts';
 
@@ -75,14 +77,7 @@ async function serve(web: string): Promise<void> {
           kind: 'tcpLoadBalancer',
           name: 'tcp',
           endpointSet: 'tcp',
-          transport: {
-            dialTimeoutMs: 30_000,
-            dialKeepAliveMs: 15_000,
-            clientEndDelayMs: -1,
-            serverEndDelayMs: 100_000,
-            proxyProtocol: 0,
-            tls: DEFAULT_UPSTREAM_TLS,
-          },
+          transport: { ...TCP_TRANSPORT, dialTimeoutMs: 30_000, serverEndDelayMs: 100_000 },
           healthCheck: null,
           passiveHealthCheck: null,
         },
@@ -118,12 +113,21 @@ function ask(header = ''): Promise<string> {
 
 async function ask2(authority: string, options: http2.SecureClientSessionOptions = {}): Promise<string> {
   const session = http2.connect(authority, { ...options, rejectUnauthorized: false });
+  return bodyOf(session);
+}
+
+/** Of one request, and closes. */
+async function bodyOf(session: http2.ClientHttp2Session): Promise<string> {
   session.on('error', () => {}); // Its requests tell.
   const request = session.request({ ':path': '/', ':authority': 'a.example' });
   let body = '';
   for await (const chunk of request) body += String(chunk);
   session.close();
   return body;
+}
+
+async function change(changed: SnapshotDelta['changed'], removed: SnapshotDelta['removed'] = {}): Promise<void> {
+  await engine.advance({ baseVersion: engine.version, version: engine.version + 1, digest: '', changed, removed }, {});
 }
 
 /** Every connection has been given back. */
@@ -227,6 +231,107 @@ test('who must speak for its client, and does not, is refused', async () => {
   expect(failures).toEqual(['web: header missing', 'web: header malformed', 'web: header cut_off']);
 });
 
+test('where TCP is all that is served, the server may speak first, and clients whom no router takes are HTTP', async () => {
+  await serve('{ address: ":0" }');
+  const tcpRoutes = { first: tcpRouteSpec('first', 'ClientIP(`127.0.0.1`)', 'tcp') };
+  await change({ tcpRoutes }, { routes: ['plain', 'secure', 'proxied'], tcpRoutes: ['pass', 'ended'] });
+  server.removeAllListeners('connection').on('connection', (socket) => socket.end('welcome'));
+  const client = net.connect(port, '127.0.0.1');
+  expect(await readAll(client)).toBe('welcome');
+  await change({ tcpRoutes: { first: tcpRouteSpec('first', 'ClientIP(`10.0.0.1`)', 'tcp') } });
+  expect(await ask()).toMatch(/^HTTP\/1\.1 404 /);
+  await nothingIsLeft();
+});
+
+test('as many connections as may be, each counted until it is gone; those of a proxy by their clients', async () => {
+  await serve(
+    '{ address: ":0", proxyProtocol: { trustedIPs: ["127.0.0.1"] }, transport: { limits: { maxConnectionsPerIP: 1 } } }',
+  );
+  const from = (ip: string): string => `PROXY TCP4 ${ip} 10.9.9.9 1 80\r\nGET / HTTP/1.1\r\nHost: a.example\r\n\r\n`;
+  const first = net.connect(port, '127.0.0.1');
+  first.write(from('10.0.0.1'));
+  await once(first, 'data');
+  const { clients } = descriptors.open;
+  const second = net.connect(port, '127.0.0.1');
+  second.write(from('10.0.0.1'));
+  expect(await readAll(second)).toBe('');
+  const other = net.connect(port, '127.0.0.1');
+  other.write(from('10.0.0.2'));
+  await once(other, 'data');
+  expect(descriptors.open.clients).toBe(clients + 1);
+  first.destroy();
+  other.destroy();
+  await nothingIsLeft();
+  expect(descriptors.open.clients).toBe(clients - 1);
+  const third = net.connect(port, '127.0.0.1');
+  third.write(from('10.0.0.1'));
+  await once(third, 'data');
+  third.destroy();
+  await nothingIsLeft();
+});
+
+test('beyond the limit of the entry point a connection is reset before it has said anything', async () => {
+  await serve('{ address: ":0", transport: { limits: { maxConnections: 1 } } }');
+  const first = net.connect(port, '127.0.0.1');
+  await expect.poll(() => engine.entryPoints.streams.get('web')!.openConnections).toBe(1);
+  const { clients } = descriptors.open;
+  const second = net.connect(port, '127.0.0.1');
+  const [error] = (await once(second, 'error')) as [NodeJS.ErrnoException];
+  expect([error.code, descriptors.open.clients]).toEqual(['ECONNRESET', clients]);
+  first.destroy();
+  await nothingIsLeft();
+});
+
+test('where descriptors run out, the connection that has rested longest goes, and where none rests, the new one', async () => {
+  await serve('{ address: ":0" }');
+  const keep = async (text: string): Promise<net.Socket> => {
+    const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+    socket.write(text);
+    return socket;
+  };
+  const open = (): number => engine.entryPoints.streams.get('web')!.openConnections;
+  const busy = await keep('GET / HTTP/1.1\r\n');
+  await expect.poll(open).toBe(1);
+  const resting = await keep('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
+  await once(resting, 'data');
+  descriptors.setLimit(descriptors.open.clients + 8);
+  try {
+    const left = once(resting.resume(), 'close');
+    const successor = await keep('GET / HTTP/1.1\r\n');
+    await left;
+    await expect.poll(open).toBe(2);
+    const { refusals } = descriptors;
+    const refused = net.connect(port, '127.0.0.1');
+    await once(refused.resume(), 'error');
+    expect([descriptors.refusals, open()]).toEqual([refusals + 1, 2]);
+    successor.destroy();
+    busy.destroy();
+  } finally {
+    descriptors.setLimit(0);
+  }
+  await nothingIsLeft();
+});
+
+test('a balancer’s handshake finds an entry point alive whose routers are still to come', async () => {
+  await serve('{ address: ":0" }');
+  await change({}, { routes: ['plain', 'secure', 'proxied'], tcpRoutes: ['pass', 'ended'] });
+  expect(await tlsGet(port)).toMatchObject({ status: 404, subject: 'fallback' });
+  expect(await ask()).toMatch(/^HTTP\/1\.1 404 /);
+  await nothingIsLeft();
+});
+
+test('a plain entry point reads HTTP at once, unless an authority is expected there', async () => {
+  await serve('{ address: ":0" }');
+  await change({}, { routes: ['secure'], tcpRoutes: ['pass', 'ended'] });
+  await expect(tlsGet(port)).rejects.toThrow();
+  expect(await ask()).toMatch(/\r\n\r\nplain$/);
+  const { certificate, key } = certificateFor(['proof.example']);
+  const alpn = [{ serverName: 'proof.example', certPem: certificate, keyPem: key }];
+  engine.take({ cell: 'challenges', version: 1, value: { http: {}, alpn } });
+  expect(await tlsGet(port)).toMatchObject({ status: 404 });
+  await nothingIsLeft();
+});
+
 test('options that change are for requests from then on, over connections that are open', async () => {
   await serve('{ address: ":0" }');
   const socket = net.connect(port, '127.0.0.1');
@@ -235,12 +340,38 @@ test('options that change are for requests from then on, over connections that a
   const request = `GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(2_000)}\r\n\r\n`;
   socket.write(request);
   await once(socket, 'data');
-  const entryPoints = entryPointSpecs('{ web: { address: ":0", http: { maxHeaderBytes: 1024 } } }');
-  await engine.advance({ baseVersion: 1, version: 2, digest: '', changed: { entryPoints }, removed: {} }, {});
+  await change({ entryPoints: entryPointSpecs('{ web: { address: ":0", http: { maxHeaderBytes: 1024 } } }') });
   socket.write(request);
   await once(socket, 'data');
   expect(answers).toEqual(['HTTP/1.1 200', 'HTTP/1.1 431']);
   socket.destroy();
+  await nothingIsLeft();
+});
+
+test('one that is left goes on accepting, and each answer is the last of its connection', async () => {
+  await serve('{ address: ":0" }');
+  const waiting = net.connect(port, '127.0.0.1');
+  await expect.poll(() => engine.entryPoints.streams.get('web')!.openConnections).toBe(1);
+  engine.entryPoints.leave(100_000);
+  engine.entryPoints.leave(0);
+  for (const socket of [waiting, net.connect(port, '127.0.0.1')]) {
+    socket.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n/i);
+  }
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  const goaway = once(session, 'goaway');
+  expect(await bodyOf(session)).toBe('plain');
+  await goaway;
+  await nothingIsLeft();
+});
+
+test('what is broken off is counted', async () => {
+  await serve('{ address: ":0" }');
+  const sockets = [1, 2, 3].map(() => net.connect(port, '127.0.0.1').on('error', () => {}));
+  await expect.poll(() => engine.entryPoints.streams.get('web')!.openConnections).toBe(3);
+  const ended = sockets.map((socket) => readAll(socket));
+  expect(engine.destroy()).toBe(3);
+  await Promise.all(ended);
   await nothingIsLeft();
 });
 
