@@ -4,8 +4,9 @@ import type net from 'node:net';
 import type tls from 'node:tls';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import { isOwnFault } from '../../dataplane/net/descriptors.ts';
-import { connectFixed, Reading, type ReadTarget } from '../../dataplane/net/fixed-read.ts';
-import { isUntrusted, pinProblem } from '../../dataplane/tls/upstream-tls.ts';
+import type { Reading } from '../../dataplane/net/fixed-read.ts';
+import { isUntrusted } from '../../dataplane/tls/upstream-tls.ts';
+import { AddressDial } from '../../dataplane/upstream/dial/address-dial.ts';
 import { AddressRace, type AddressTry, type RaceOwner } from '../../dataplane/upstream/dial/address-race.ts';
 import type { Address } from '../../dataplane/upstream/name/address.ts';
 import type { UpstreamTlsSpec } from '../../model/service.ts';
@@ -118,51 +119,23 @@ export class ProbeDial implements RaceOwner {
   }
 }
 
-class ProbeTry implements AddressTry, ReadTarget {
-  readonly address: Address;
-  readonly reading = new Reading();
-  isConnected = false;
+class ProbeTry extends AddressDial {
   private readonly dial: ProbeDial;
-  private readonly socket: net.Socket;
-  private isAbandoned = false;
 
   constructor(dial: ProbeDial, address: Address, secure: tls.ConnectionOptions | null) {
+    super(address, { port: dial.target.port, secure, tls: dial.target.tls });
     this.dial = dial;
-    this.address = address;
-    const where = { host: address.host, port: dial.target.port, family: address.family };
-    const socket = connectFixed(where, this, this.reading, secure);
-    this.socket = socket;
-    const spec = dial.target.tls;
-    if (spec === null) {
-      socket.once('connect', () => dial.settled(this, socket));
-      return;
-    }
-    socket.once('connect', () => dial.answered(this));
-    socket.once('secureConnect', () => {
-      const problem = pinProblem(spec, (socket as tls.TLSSocket).getPeerCertificate()); // One of TLS, as it was asked for.
-      if (problem === null) dial.settled(this, socket);
-      else socket.destroy(problem);
-    });
   }
 
-  abandon(): void {
-    this.isAbandoned = true;
-    this.socket.destroy();
+  protected override answered(): void {
+    this.dial.answered(this);
   }
 
-  onRead(): void {
-    // Nothing has been asked yet.
-    this.socket.destroy();
+  protected override usable(socket: net.Socket): void {
+    this.dial.settled(this, socket);
   }
 
-  onEnd(): void {
-    this.socket.destroy();
-  }
-
-  onDrain(): void {}
-
-  onClose(error: Error | null): void {
-    if (this.isAbandoned) return;
+  protected override closed(error: Error | null): void {
     if (isOwnFault(error)) this.dial.hindered(this);
     else this.dial.lost(this, reasonOf(error));
   }

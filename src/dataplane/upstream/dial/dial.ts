@@ -6,8 +6,9 @@ import type tls from 'node:tls';
 import { Deadline, type TimerWheel } from '../../../core/timer-wheel.ts';
 import { FAILURES, type Failure } from '../../http/failure.ts';
 import { isOwnFault } from '../../net/descriptors.ts';
-import { connectFixed, Reading, type ReadTarget } from '../../net/fixed-read.ts';
-import { isUntrusted, pinProblem } from '../../tls/upstream-tls.ts';
+import type { Reading } from '../../net/fixed-read.ts';
+import { isUntrusted } from '../../tls/upstream-tls.ts';
+import { AddressDial } from './address-dial.ts';
 import { AddressRace, type AddressTry, type RaceOwner } from './address-race.ts';
 import type { AddressOrder } from './address-order.ts';
 import type { UpstreamPeer, UpstreamSession } from '../connection-owner.ts';
@@ -156,60 +157,34 @@ export class Dial implements RaceOwner, WaiterQueue {
 }
 
 /** One address of it. */
-class DialTry implements AddressTry, ReadTarget {
-  readonly address: Address;
-  readonly reading = new Reading();
-  isConnected = false;
+class DialTry extends AddressDial {
   private readonly dial: Dial;
-  private readonly socket: net.Socket;
-  private isAbandoned = false;
 
   constructor(dial: Dial, address: Address, secure: tls.ConnectionOptions | null) {
-    this.dial = dial;
-    this.address = address;
     const { owner } = dial;
-    const where = { host: address.host, port: owner.server.port, family: address.family };
-    if (secure === null) {
-      const socket = connectFixed(where, this, this.reading);
-      this.socket = socket;
-      socket.once('connect', () => dial.settled(this, socket, owner.server.scheme === 'h2c'));
-      return;
-    }
-    const context = secure.secureContext;
-    const isResumable = owner.tlsSession !== null && owner.tlsSession.context === context;
-    const options = isResumable ? { ...secure, session: owner.tlsSession!.ticket } : secure;
-    // Given options, the socket is one of TLS.
-    const socket = connectFixed(where, this, this.reading, options) as tls.TLSSocket;
-    this.socket = socket;
-    socket.on('session', (ticket) => {
-      owner.tlsSession = { context, ticket };
+    const { transport, tlsSession } = owner;
+    const isResumable = secure !== null && tlsSession !== null && tlsSession.context === secure.secureContext;
+    super(address, {
+      port: owner.server.port,
+      secure: isResumable ? { ...secure, session: tlsSession.ticket } : secure,
+      tls: transport.tls,
     });
-    socket.once('connect', () => dial.answered(this));
-    socket.once('secureConnect', () => {
-      const problem = pinProblem(owner.transport.tls, socket.getPeerCertificate());
-      if (problem === null) dial.settled(this, socket, socket.alpnProtocol === 'h2');
-      else socket.destroy(problem);
+    this.dial = dial;
+    if (secure === null) return;
+    this.socket.on('session', (ticket: Buffer) => {
+      owner.tlsSession = { context: secure.secureContext, ticket };
     });
   }
 
-  abandon(): void {
-    this.isAbandoned = true;
-    this.socket.destroy();
+  protected override answered(): void {
+    this.dial.answered(this);
   }
 
-  onRead(): void {
-    // Bytes nobody asked for: the next client would get them as an answer.
-    this.socket.destroy();
+  protected override usable(socket: net.Socket, protocol: string): void {
+    this.dial.settled(this, socket, protocol === 'h2' || this.dial.owner.server.scheme === 'h2c');
   }
 
-  onDrain(): void {}
-
-  onEnd(): void {
-    this.socket.destroy();
-  }
-
-  onClose(error: Error | null): void {
-    if (this.isAbandoned) return;
+  protected override closed(error: Error | null): void {
     const { owner } = this.dial;
     const reason = reasonOf(this.address, owner.server.port, error);
     if (isOwnFault(error)) {
