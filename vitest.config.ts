@@ -6,8 +6,8 @@ const HANG_MS = 600_000;
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    // Many tests wait for something most of the time: more files at once than a small machine has cores, and no more on a large
-    // one, where each starts routers with several threads.
+    // Many tests wait for something most of the time: more files at once than a small machine has cores, and no more on
+    // a large one, where each starts routers with several threads.
     maxWorkers: 4,
     testTimeout: HANG_MS,
     hookTimeout: HANG_MS,

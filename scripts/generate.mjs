@@ -1,6 +1,6 @@
-// Writes what is made from the schemas, registries and tables of the program: docs/reference/, the migration page, the JSON
-// Schemas, and the types of configuration as people write it. test/docs.test.ts fails when a file is not what this would
-// write. Reads the sources: nothing has to be built. Usage: npm run generate
+// Writes what is made from the schemas, registries and tables of the program: docs/reference/, the migration page, the
+// JSON Schemas, and the types of configuration as people write it. test/docs.test.ts fails when a file is not what this
+// would write. Reads the sources: nothing has to be built. Usage: npm run generate
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createJiti } from 'jiti';
 

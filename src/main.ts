@@ -4,8 +4,8 @@
 // Before anything else: without a listener, SIGUSR1 makes Node open its inspector.
 process.on('SIGUSR1', () => {});
 
-// A router that is told to end before it has begun has nothing to finish, and ends as every router does: well. The command
-// puts its own listeners in the place of these. Nothing is imported before: modules are loaded first.
+// A router that is told to end before it has begun has nothing to finish, and ends as every router does: well. The
+// command puts its own listeners in the place of these. Nothing is imported before: modules are loaded first.
 const [, , command = ''] = process.argv;
 if (command === 'run' || command === 'demo' || command.startsWith('--')) {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => process.exit(0));

@@ -1,5 +1,5 @@
-// The layer table of ARCHITECTURE.md as a test: a file imports from lower layers and its own folder, third-party packages
-// only where they are meant to be, and no file takes part in an import cycle.
+// The layer table of ARCHITECTURE.md as a test: a file imports from lower layers and its own folder, third-party
+// packages only where they are meant to be, and no file takes part in an import cycle.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -128,6 +128,43 @@ const LONG = new Set(['app/input-types.ts']);
 test('no file is longer than 400 lines, but for what is generated', () => {
   const long = files.filter((file) => readFileSync(file, 'utf8').split('\n').length > 401);
   expect(new Set(long.map((file) => relative(SRC, file)))).toEqual(LONG);
+});
+
+test('a comment is no wider than the code that Prettier makes', () => {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const { printWidth } = JSON.parse(readFileSync(join(root, '.prettierrc.json'), 'utf8')) as { printWidth: number };
+  const texts = ['src', 'test', 'tools', 'scripts', 'bench'].flatMap((folder) => everyText(join(root, folder)));
+  const wide = texts
+    .filter(([file]) => !LONG.has(relative(SRC, file)))
+    .flatMap(([file, text]) =>
+      text
+        .split('\n')
+        .map((line, index) => ({ line, where: `${relative(root, file)}:${index + 1}` }))
+        .filter(({ line }) => line.length > printWidth && /^\s*(?:\/\/|\/?\*)/.test(line))
+        .map(({ line, where }) => `${where} has ${line.length} characters`),
+    );
+  expect(wide).toEqual([]);
+});
+
+/** Outside of the data plane: there is one of these for each check of a server. */
+const SHORT_LIVED = new Set(['supervisor/health/endpoint-probe.ts', 'supervisor/health/probe-dial.ts']);
+
+test('what lives long keeps its fields in #, what there is many of in private, and no class in both', () => {
+  const wrong = files.flatMap((file) => {
+    const name = relative(SRC, file);
+    const mayBePrivate = name.startsWith('dataplane/') || SHORT_LIVED.has(name);
+    return readFileSync(file, 'utf8')
+      .split(/^(?=(?:export )?(?:abstract )?class )/m)
+      .slice(1)
+      .filter((body) => {
+        // A constructor has no other form.
+        const isPrivate = /^ +private (?!constructor)/m.test(body);
+        const isHash = /^ +(?:(?:static|readonly|async|get|set) |\*)*#\w/m.test(body);
+        return isPrivate && (isHash || !mayBePrivate);
+      })
+      .map((body) => `${name} ${/class (\w+)/.exec(body)![1]!}`);
+  });
+  expect(wrong).toEqual([]);
 });
 
 test('paths in comments and documents are those of files', () => {

@@ -1,5 +1,5 @@
-// Documents describe the present: every YAML block parses as what it claims to be, generated pages are current, codes in
-// tables are the codes in use, and links lead somewhere.
+// Documents describe the present: every YAML block parses as what it claims to be, generated pages are current, codes
+// in tables are the codes in use, and links lead somewhere.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
-// Compile as a whole, held against pairs of files: everything that a configuration comes to, and everything that is said of it.
-// Each pair is there for a branch or a diagnostic that no other pair reaches: its head names what stands in its result alone.
-// `GOLDEN=write npx vitest run test/golden.test.ts` writes the results anew; read the difference before you commit it.
+// Compile as a whole, held against pairs of files: everything that a configuration comes to, and everything that is
+// said of it. Each pair is there for a branch or a diagnostic that no other pair reaches: its head names what stands in
+// its result alone. `GOLDEN=write npx vitest run test/golden.test.ts` writes the results anew; read the difference
+// before you commit it.
 
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';

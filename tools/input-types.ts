@@ -1,5 +1,5 @@
-// TypeScript types of configuration as people write it, rendered from the schemas: what `defineConfig` and `startRouter`
-// take. Keys are in canonical spelling; text stands for any value, as it may hold a substitution.
+// TypeScript types of configuration as people write it, rendered from the schemas: what `defineConfig` and
+// `startRouter` take. Keys are in canonical spelling; text stands for any value, as it may hold a substitution.
 
 import { installOptions } from '../src/controlplane/config/install/install-options.ts';
 import {
@@ -30,7 +30,10 @@ const NAMES: Readonly<Record<ObjectSection, string>> = {
   tlsStores: 'TlsStoreInput',
 };
 
-/** Names of sections that stand in several places, by what is in them: each has a type of its own, named after its option. */
+/**
+ * Names of sections that stand in several places, by what is in them: each has a type of its own, named after its
+ * option.
+ */
 type SectionNames = ReadonlyMap<string, string>;
 
 const NO_NAMES: SectionNames = new Map();

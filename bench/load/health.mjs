@@ -1,5 +1,6 @@
-// CPU of the program while it checks the health of 1,000 services with 10 servers each once a second: the main thread, which
-// checks, apart from the workers, which serve nothing meanwhile. Needs nginx. node bench/load/health.mjs [seconds]
+// CPU of the program while it checks the health of 1,000 services with 10 servers each once a second: the main thread,
+// which checks, apart from the workers, which serve nothing meanwhile. Needs nginx. node bench/load/health.mjs
+// [seconds]
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -66,8 +66,8 @@ export function residentKib(pid) {
 }
 
 /**
- * One wrk run; errors of any kind are counted, as a fast proxy that fails requests is not fast. `uploadBytes` makes each
- * request a POST of that size.
+ * One wrk run; errors of any kind are counted, as a fast proxy that fails requests is not fast. `uploadBytes` makes
+ * each request a POST of that size.
  */
 export async function wrk(child, { port, path, connections, seconds, headers = [], uploadBytes = 0, scheme = 'http' }) {
   const before = cpuMicroseconds(child.pid);
@@ -118,8 +118,8 @@ export async function h2load(
 }
 
 /**
- * Handshakes alone, full or resumed, per second of the proxy's CPU: two clients on one core cannot load it otherwise. The tool
- * leaves before a ticket of TLS 1.3 comes, so what it resumes is TLS 1.2.
+ * Handshakes alone, full or resumed, per second of the proxy's CPU: two clients on one core cannot load it otherwise.
+ * The tool leaves before a ticket of TLS 1.3 comes, so what it resumes is TLS 1.2.
  */
 export async function handshakes(child, { port, seconds, isResumed }) {
   const before = cpuMicroseconds(child.pid);

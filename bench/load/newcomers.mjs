@@ -1,5 +1,6 @@
-// How long a client that connects waits beside others that stay, while a router has too little CPU: medians of both, and what is
-// served. Kept clients and new ones ask in a closed loop. The router has one worker, whose core it shares with programs that only compute. Needs nginx, and HAProxy for comparison.
+// How long a client that connects waits beside others that stay, while a router has too little CPU: medians of both,
+// and what is served. Kept clients and new ones ask in a closed loop. The router has one worker, whose core it shares
+// with programs that only compute. Needs nginx, and HAProxy for comparison.
 // node bench/load/newcomers.mjs [--seconds 10] [--kept 600] [--new 60] [--busy 2] [--dist ../other/dist]
 
 import net from 'node:net';

@@ -1,5 +1,5 @@
-// `npm run bench`: Signalbox beside its rivals. Options: --rounds N (3), --seconds N (5), --only KEY[,KEY], --dry. The page
-// is written anew by a run of everything alone.
+// `npm run bench`: Signalbox beside its rivals. Options: --rounds N (3), --seconds N (5), --only KEY[,KEY], --dry. The
+// page is written anew by a run of everything alone.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// The rows of the table. Each scenario runs its contestants one after the other in every round, so that a ratio compares
-// what the machine gave both at about the same time.
+// The rows of the table. Each scenario runs its contestants one after the other in every round, so that a ratio
+// compares what the machine gave both at about the same time.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';

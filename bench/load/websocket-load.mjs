@@ -1,6 +1,6 @@
-// Messages that WebSocket clients send and get back, on one core for clients and server together: `node websocket-load.mjs
-// PORT SERVER_PORT CONNECTIONS SECONDS` prints how many came back, and how many connections failed. It speaks no more of the
-// protocol than it takes: one message of 32 bytes at a time on each connection.
+// Messages that WebSocket clients send and get back, on one core for clients and server together:
+// `node websocket-load.mjs PORT SERVER_PORT CONNECTIONS SECONDS` prints how many came back, and how many connections
+// failed. It speaks no more of the protocol than it takes: one message of 32 bytes at a time on each connection.
 
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';

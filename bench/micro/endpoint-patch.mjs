@@ -1,6 +1,6 @@
-// Main-thread time of one changed endpoint among many, from the provider's patch to the message to all workers and, with what
-// follows once they have it, in all; decoding included. Two workers run. In one service, and over services of ten endpoints each.
-// Build first: npm run build && node bench/micro/endpoint-patch.mjs
+// Main-thread time of one changed endpoint among many, from the provider's patch to the message to all workers and,
+// with what follows once they have it, in all; decoding included. Two workers run. In one service, and over services of
+// ten endpoints each. Build first: npm run build && node bench/micro/endpoint-patch.mjs
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { createCells } from '../../dist/model/message/cells.js';

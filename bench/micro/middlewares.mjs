@@ -1,6 +1,6 @@
-// What each middleware adds to a request, in microseconds: the stage on the way in, its hook on the way back, and what it
-// makes of the heads that are rendered. The same without the middleware is subtracted, turn by turn. Run `npm run build`
-// first, then `node bench/micro/middlewares.mjs`. Options: --rounds N, --only kind,kind.
+// What each middleware adds to a request, in microseconds: the stage on the way in, its hook on the way back, and what
+// it makes of the heads that are rendered. The same without the middleware is subtracted, turn by turn. Run
+// `npm run build` first, then `node bench/micro/middlewares.mjs`. Options: --rounds N, --only kind,kind.
 
 import { parseArgs } from 'node:util';
 import { Exchange } from '../../dist/dataplane/http/exchange.js';

@@ -1,5 +1,5 @@
-// The internal entry point: ping, metrics and API for operators, in the main thread, so that nothing asked here delays a
-// request. It listens on loopback unless told otherwise, on a Unix socket if one is named, and behind the internal
+// The internal entry point: ping, metrics and API for operators, in the main thread, so that nothing asked here delays
+// a request. It listens on loopback unless told otherwise, on a Unix socket if one is named, and behind the internal
 // services; each of these doors opens what belongs to it and nothing more.
 
 import { chmod, rename, stat, unlink } from 'node:fs/promises';
@@ -20,7 +20,10 @@ import { ProbeThread } from './door/probe-thread.ts';
 
 /** What the composition root can be asked for. */
 export interface AdminSources extends DoorSources {
-  /** The module of the thread that answers /ping, and the socket it passes everything else to; without it this thread answers. */
+  /**
+   * The module of the thread that answers /ping, and the socket it passes everything else to; without it this thread
+   * answers.
+   */
   readonly probe?: { readonly listener: URL; readonly mainSocket: string };
   readonly log?: Log;
   /** Nobody has asked for the internal entry point, and its usual address cannot be had. */
@@ -53,8 +56,9 @@ export class AdminServer {
   }
 
   /**
-   * Takes the address and the socket that are configured, before anything is served: what cannot be had ends the start, unless
-   * nobody has asked for the address. Nobody is answered before `start`. Rejects with a SignalboxError that names the option.
+   * Takes the address and the socket that are configured, before anything is served: what cannot be had ends the start,
+   * unless nobody has asked for the address. Nobody is answered before `start`. Rejects with a SignalboxError that
+   * names the option.
    */
   async bind(): Promise<void> {
     this.#isBound = true;

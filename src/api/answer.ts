@@ -1,5 +1,5 @@
-// What an answer of the API is made of. One definition gives its type, which handlers and the dashboard are held to, and its
-// JSON Schema, which the OpenAPI description shows; so neither can say what the other does not.
+// What an answer of the API is made of. One definition gives its type, which handlers and the dashboard are held to,
+// and its JSON Schema, which the OpenAPI description shows; so neither can say what the other does not.
 
 import type { JsonSchema } from '../schema/schema.ts';
 

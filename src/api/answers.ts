@@ -1,5 +1,5 @@
-// What the API answers: the types its handlers return, and the schemas of its description. Tests hold real answers against
-// them.
+// What the API answers: the types its handlers return, and the schemas of its description. Tests hold real answers
+// against them.
 
 import {
   COMPARED_SECTIONS,

@@ -1,5 +1,5 @@
-// The configuration that is shown: the one in force. That is the newest one, or the snapshot that is pinned. Lists are made when
-// they are asked for.
+// The configuration that is shown: the one in force. That is the newest one, or the snapshot that is pinned. Lists are
+// made when they are asked for.
 
 import type { HistoryEntry } from '../model/history.ts';
 import { tcpServiceKey } from '../model/tcp.ts';

@@ -1,5 +1,5 @@
-// A page that shows what is configured and what is wrong with it. Made whole by the server: no script, nothing loaded from
-// elsewhere, readable with any browser.
+// A page that shows what is configured and what is wrong with it. Made whole by the server: no script, nothing loaded
+// from elsewhere, readable with any browser.
 
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Pipeline } from '../controlplane/pipeline/pipeline.ts';

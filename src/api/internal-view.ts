@@ -1,5 +1,6 @@
-// What the program itself serves on the internal entry point, in the shapes that Traefik gives its own: the entry point, and the
-// routers and middlewares that stand for its doors. They are shown, and routed by nobody: see admin-server.ts.
+// What the program itself serves on the internal entry point, in the shapes that Traefik gives its own: the entry
+// point, and the routers and middlewares that stand for its doors. They are shown, and routed by nobody: see
+// admin-server.ts.
 
 import type { AdminConfig } from '../controlplane/config/install/admin-config.ts';
 import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';

@@ -1,5 +1,5 @@
-// What an operation of the API is: its place, its words for the OpenAPI description, and its answer. The table of all of
-// them is operations.ts; transport and access are the admin server's.
+// What an operation of the API is: its place, its words for the OpenAPI description, and its answer. The table of all
+// of them is operations.ts; transport and access are the admin server's.
 
 import type { ServerResponse } from 'node:http';
 import type { JsonSchema } from '../schema/schema.ts';

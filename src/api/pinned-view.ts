@@ -1,5 +1,5 @@
-// A pinned snapshot in the shapes of traefik-view.ts. Of what was written only what the data plane runs is left, which is shown as
-// the options it came from; substituted values stand as they were written then.
+// A pinned snapshot in the shapes of traefik-view.ts. Of what was written only what the data plane runs is left, which
+// is shown as the options it came from; substituted values stand as they were written then.
 
 import type { HistoryEntry } from '../model/history.ts';
 import { endpointsOf } from '../model/endpoint-set.ts';

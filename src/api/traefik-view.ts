@@ -1,5 +1,5 @@
-// What is configured, in the shapes of Traefik's API: tools written for it read this one. Options are shown decoded, with
-// defaults filled in and secrets hidden.
+// What is configured, in the shapes of Traefik's API: tools written for it read this one. Options are shown decoded,
+// with defaults filled in and secrets hidden.
 
 import { statusOf, shownOptions } from '../controlplane/pipeline/diff.ts';
 import { qualify, type Compiled } from '../controlplane/compile/compiled.ts';

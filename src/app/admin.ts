@@ -1,5 +1,5 @@
-// What operators see of the process and ask of it: the internal entry point with ping, metrics, API and dashboard, and the
-// internal services that routers lead there.
+// What operators see of the process and ask of it: the internal entry point with ping, metrics, API and dashboard, and
+// the internal services that routers lead there.
 
 import type { ApplicationLog } from '../core/log.ts';
 import type { ListenAddress } from '../model/entry-point.ts';
@@ -94,7 +94,10 @@ export class Admin {
     return this.#server.boundSocket;
   }
 
-  /** Takes what it is to listen on, so that what cannot be had ends the start; routers reach internal services from now on. */
+  /**
+   * Takes what it is to listen on, so that what cannot be had ends the start; routers reach internal services from now
+   * on.
+   */
   async bind(): Promise<void> {
     for (const service of enabledInternalServices(this.#options.install.admin)) {
       await this.#server.startService(service, internalSocket(this.#options.socketDirectory, service));

@@ -1,5 +1,5 @@
-// Everything that decides what is served: install configuration, providers, compilation, certificates. It knows no worker;
-// what it has goes to a data plane, in this process or elsewhere.
+// Everything that decides what is served: install configuration, providers, compilation, certificates. It knows no
+// worker; what it has goes to a data plane, in this process or elsewhere.
 
 import type { Clock } from '../core/clock.ts';
 import type { ApplicationLog, Log } from '../core/log.ts';

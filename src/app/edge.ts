@@ -1,5 +1,5 @@
-// The data plane of one process: workers, their sockets, what they write of requests. It runs what a control plane sends
-// it, wherever that is, and goes on with the last of it.
+// The data plane of one process: workers, their sockets, what they write of requests. It runs what a control plane
+// sends it, wherever that is, and goes on with the last of it.
 
 import { messageOf } from '../core/errors.ts';
 import { SystemClock } from '../core/clock.ts';

@@ -35,8 +35,8 @@ export interface Router extends AsyncDisposable {
   /** What is wrong with the routing configuration as it stands. */
   readonly diagnostics: readonly Diagnostic[];
   /**
-   * Replaces the routing configuration that was given inline; other sources stay. Settles when every worker runs it, with
-   * what is wrong with it: an object with errors is disabled and costs the others nothing.
+   * Replaces the routing configuration that was given inline; other sources stay. Settles when every worker runs it,
+   * with what is wrong with it: an object with errors is disabled and costs the others nothing.
    */
   reconfigure(routing: RoutingInput): Promise<readonly Diagnostic[]>;
   /** Lets requests in flight finish, then ends. Calls after the first do nothing. */

@@ -1,5 +1,5 @@
-// Puts a changed set of entry points into force: binds what is new or has moved, then publishes. An address that cannot be
-// had costs its own entry point alone, which stays where it was.
+// Puts a changed set of entry points into force: binds what is new or has moved, then publishes. An address that cannot
+// be had costs its own entry point alone, which stays where it was.
 
 import { SignalboxError } from '../core/errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';

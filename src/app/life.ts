@@ -1,6 +1,7 @@
-// The order in which the parts of a process begin and end: started one after the other, stopped in reverse. Each has a name
-// and, if it wants one, a deadline. One that takes longer to start is told of and waited for, since what comes after needs
-// it; one that takes longer to stop is told of and left, so that those it stands on end in order all the same.
+// The order in which the parts of a process begin and end: started one after the other, stopped in reverse. Each has a
+// name and, if it wants one, a deadline. One that takes longer to start is told of and waited for, since what comes
+// after needs it; one that takes longer to stop is told of and left, so that those it stands on end in order all the
+// same.
 
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
@@ -41,7 +42,10 @@ export class Life {
     this.#begun.push(...parts.slice(0, firstToStart === -1 ? parts.length : firstToStart));
   }
 
-  /** Settles when all parts have started. Rejects with what the first of them failed with, after those before it were stopped. */
+  /**
+   * Settles when all parts have started. Rejects with what the first of them failed with, after those before it were
+   * stopped.
+   */
   async start(): Promise<void> {
     this.#starting = this.#startAll();
     try {

@@ -1,4 +1,5 @@
-// Metrics of the process as a whole, which are asked for when somebody scrapes; those of requests come from the workers.
+// Metrics of the process as a whole, which are asked for when somebody scrapes; those of requests come from the
+// workers.
 
 import { shownCertificate } from '../api/certificates.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';

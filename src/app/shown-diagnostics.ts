@@ -1,5 +1,5 @@
-// What people are told of their configuration: each diagnostic once, on the standard error while the router starts and in
-// the log from then on.
+// What people are told of their configuration: each diagnostic once, on the standard error while the router starts and
+// in the log from then on.
 
 import type { Log } from '../core/log.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';

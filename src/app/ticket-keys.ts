@@ -1,5 +1,5 @@
-// Keys of TLS session tickets, for all data planes of a control plane. They are replaced from time to time: whoever gets hold
-// of one can read the sessions of its time, and no more. That costs each client one full handshake.
+// Keys of TLS session tickets, for all data planes of a control plane. They are replaced from time to time: whoever
+// gets hold of one can read the sessions of its time, and no more. That costs each client one full handshake.
 
 import { randomBytes } from 'node:crypto';
 import type { LatestValue } from '../core/latest-value.ts';

@@ -1,5 +1,5 @@
-// What `check` looks at: install files with the routing files they name, and routing files alone, each judged with as much as
-// is known of what stands around it.
+// What `check` looks at: install files with the routing files they name, and routing files alone, each judged with as
+// much as is known of what stands around it.
 
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
@@ -158,7 +158,9 @@ function usablePart(document: ConfigDocument, { environment }: CheckContext): In
   return null;
 }
 
-/** With `install` when it is known what the files belong to; without, everything that they name is taken to be there. */
+/**
+ * With `install` when it is known what the files belong to; without, everything that they name is taken to be there.
+ */
 async function checkRouting(path: string, install: InstallConfig | null, context: CheckContext): Promise<Checked> {
   const { environment } = context;
   const isDirectory = (await stat(path).catch(() => null))?.isDirectory() === true;

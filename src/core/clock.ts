@@ -18,23 +18,23 @@ export class SystemClock implements Clock {
 }
 
 export class ManualClock implements Clock {
-  private nowMs = 0;
-  private wallMs: number;
+  #nowMs = 0;
+  #wallMs: number;
 
   constructor(wallMs = 1_700_000_000_000) {
-    this.wallMs = wallMs;
+    this.#wallMs = wallMs;
   }
 
   now(): number {
-    return this.nowMs;
+    return this.#nowMs;
   }
 
   wall(): number {
-    return this.wallMs;
+    return this.#wallMs;
   }
 
   advance(ms: number): void {
-    this.nowMs += ms;
-    this.wallMs += ms;
+    this.#nowMs += ms;
+    this.#wallMs += ms;
   }
 }

@@ -1,6 +1,7 @@
-// What this thread holds of what is in progress: heads and frames whose end has not come, handshakes, bodies that wait for
-// somebody to take them, compressors. Each kind is bounded for one connection where it is held; this is the bound over all
-// connections, beyond which the newest is refused, so that no number of clients ends the thread and everybody else with it.
+// What this thread holds of what is in progress: heads and frames whose end has not come, handshakes, bodies that wait
+// for somebody to take them, compressors. Each kind is bounded for one connection where it is held; this is the bound
+// over all connections, beyond which the newest is refused, so that no number of clients ends the thread and everybody
+// else with it.
 
 const MIB = 1024 * 1024;
 /** Well below where the supervisor warns of a worker, and replaces it. */

@@ -1,5 +1,5 @@
-// What must not be read by whoever sees a log, an API answer or a diagnostic: values of names that stand for secrets, and
-// what URLs say of a user. One place for everything that is shown.
+// What must not be read by whoever sees a log, an API answer or a diagnostic: values of names that stand for secrets,
+// and what URLs say of a user. One place for everything that is shown.
 
 /** Traefik's sign for it. */
 export const HIDDEN = 'xxxx';

@@ -1,5 +1,5 @@
-// IP addresses, networks and sets of them, parsed strictly. Everything that compares addresses - ClientIP rules, trusted
-// proxies, allow lists - goes through here, so that no two parts of the product read an address differently. An
+// IP addresses, networks and sets of them, parsed strictly. Everything that compares addresses - ClientIP rules,
+// trusted proxies, allow lists - goes through here, so that no two parts of the product read an address differently. An
 // IPv4-mapped IPv6 address (::ffff:10.0.0.1) is the IPv4 address: a dual-stack socket reports clients that way.
 
 import { BoundedCache } from './bounded-cache.ts';

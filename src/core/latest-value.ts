@@ -1,6 +1,6 @@
-// A value of which only the newest counts, and which everyone who follows it must have, those who come late too: a snapshot,
-// keys, answers to challenges. It has a version, and knows which version each follower has. A follower that has an earlier
-// one gets the changes since then as long as they are kept, and the whole value otherwise.
+// A value of which only the newest counts, and which everyone who follows it must have, those who come late too: a
+// snapshot, keys, answers to challenges. It has a version, and knows which version each follower has. A follower that
+// has an earlier one gets the changes since then as long as they are kept, and the whole value otherwise.
 //
 //   set ──▶ take (change or whole) ──▶ acknowledge, or refuse ──▶ delivered settles
 //
@@ -73,8 +73,8 @@ export class LatestValue<T, C = never> {
   }
 
   /**
-   * `change` is what leads from the value before to this one; without it everyone gets it whole. A version that is not later
-   * than the one before begins a new count: what was acknowledged before says nothing then.
+   * `change` is what leads from the value before to this one; without it everyone gets it whole. A version that is not
+   * later than the one before begins a new count: what was acknowledged before says nothing then.
    */
   set(value: T, change: C | null = null, version = this.#version + 1): void {
     const update = { version, value, change };
@@ -100,7 +100,10 @@ export class LatestValue<T, C = never> {
     return followed;
   }
 
-  /** Settles when each of those that follow now has the present version, has refused it, or is gone. The silent are told of. */
+  /**
+   * Settles when each of those that follow now has the present version, has refused it, or is gone. The silent are told
+   * of.
+   */
   async delivered(timeoutMs: number | null = null): Promise<Receipt> {
     const version = this.#version;
     const receipts = await Promise.all(

@@ -1,5 +1,6 @@
-// Where lines of text go that nobody may be made to wait for: a pipe whose reader has stopped reading, a disk that is full or
-// does not answer. The queue is bounded; what does not fit is dropped and counted, and told when there is room again.
+// Where lines of text go that nobody may be made to wait for: a pipe whose reader has stopped reading, a disk that is
+// full or does not answer. The queue is bounded; what does not fit is dropped and counted, and told when there is room
+// again.
 
 import { closeSync, constants, openSync, write } from 'node:fs';
 import type { Writable } from 'node:stream';
@@ -18,7 +19,9 @@ export interface LineOutput {
 /** One system call: takes a part or all of the bytes. Rejects with a coded error. */
 export type WriteOnce = (bytes: Uint8Array) => Promise<number>;
 
-/** Writes all of the bytes, which are whole lines, and begins a new line after one that could be written in part only. */
+/**
+ * Writes all of the bytes, which are whole lines, and begins a new line after one that could be written in part only.
+ */
 export class WholeLines {
   readonly #writeOnce: WriteOnce;
   #isTorn = false;
@@ -94,7 +97,9 @@ export class FileOutput implements LineOutput {
     return true;
   }
 
-  /** For log rotation: what comes from now on goes to the file that has the path then. Throws when it cannot be opened. */
+  /**
+   * For log rotation: what comes from now on goes to the file that has the path then. Throws when it cannot be opened.
+   */
   reopen(path: string): void {
     const fresh = openForAppending(path);
     if (this.#next !== null) closeSync(this.#next);

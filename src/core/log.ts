@@ -1,5 +1,5 @@
-// The application log: structured, one writer in the main thread, reopened for rotation, and never waited for. Everything
-// but the composition root sees the interface only.
+// The application log: structured, one writer in the main thread, reopened for rotation, and never waited for.
+// Everything but the composition root sees the interface only.
 
 import { pino } from 'pino';
 import { FileOutput, type LineOutput } from './line-output.ts';
@@ -40,7 +40,10 @@ function renderLine(json: string): string {
   return `${String(time)} ${String(level).toUpperCase().padEnd(5)} ${String(msg)}${rest}\n${trace}`;
 }
 
-/** The rest of a stack as people read it, below its line; indented, so that no text in it can pass for a line of the log. */
+/**
+ * The rest of a stack as people read it, below its line; indented, so that no text in it can pass for a line of the
+ * log.
+ */
 function renderTrace(given: readonly string[]): string {
   const lines = given.filter((line) => line.trim() !== '');
   const shown = lines.slice(0, MAX_TRACE_LINES).map((line) => `    ${escapeControls(line.trim())}\n`);

@@ -1,5 +1,5 @@
-// Reading what a configuration names. Whatever lies there, the reader neither waits nor takes more than it was told: a pipe
-// would wait for somebody to write, a device has no end, and a file system of another machine may not answer.
+// Reading what a configuration names. Whatever lies there, the reader neither waits nor takes more than it was told: a
+// pipe would wait for somebody to write, a device has no end, and a file system of another machine may not answer.
 
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';

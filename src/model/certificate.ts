@@ -1,5 +1,5 @@
-// Certificates that the router gets for itself: which are wanted, which there are, and how each is doing. Plain data that
-// the compile stage, the certificate authority's client, the certificate store and the API have in common.
+// Certificates that the router gets for itself: which are wanted, which there are, and how each is doing. Plain data
+// that the compile stage, the certificate authority's client, the certificate store and the API have in common.
 
 /** One certificate that routers ask for. */
 export interface WantedCertificate {

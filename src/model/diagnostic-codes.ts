@@ -1,5 +1,5 @@
-// Every code a diagnostic can have. They are stable: people search for them and programs tell by them. The reference page is
-// generated from this table; a test holds it against the code.
+// Every code a diagnostic can have. They are stable: people search for them and programs tell by them. The reference
+// page is generated from this table; a test holds it against the code.
 
 export const DIAGNOSTIC_CODES = {
   syntax: 'The file is no valid YAML, JSON or TOML.',

@@ -1,5 +1,5 @@
-// Where services get their endpoints from. A set stands in a section of its own, so that an endpoint that comes, goes or changes is
-// a change of one endpoint, and of no service. An endpoint is known by its key, never by its place.
+// Where services get their endpoints from. A set stands in a section of its own, so that an endpoint that comes, goes
+// or changes is a change of one endpoint, and of no service. An endpoint is known by its key, never by its place.
 
 import type { PinnedName, ServerSpec } from './service.ts';
 import type { TcpServerSpec } from './tcp.ts';
@@ -56,7 +56,10 @@ export const WRITTEN_FACTS: Omit<EndpointFacts, 'key'> = {
   sourceId: '',
 };
 
-/** Changed endpoints keep their places, new ones come last. Costs a look at each key, and nothing for endpoints that stay. */
+/**
+ * Changed endpoints keep their places, new ones come last. Costs a look at each key, and nothing for endpoints that
+ * stay.
+ */
 export function patchEndpoints<E extends { readonly key: string }>(
   endpoints: readonly E[],
   { changed, removed }: { readonly changed: readonly E[]; readonly removed: readonly string[] },

@@ -28,8 +28,8 @@ export interface EntryPointSpec {
   readonly underscoreHeaders: 'keep' | 'delete' | 'reject';
   readonly observability: { readonly accessLogs: boolean; readonly metrics: boolean };
   /**
-   * Requests under `/.well-known/acme-challenge/`: `all` are answered here, with 404 for an unknown token; of `own` only
-   * those whose token a certificates resolver waits for; `none` go to routers.
+   * Requests under `/.well-known/acme-challenge/`: `all` are answered here, with 404 for an unknown token; of `own`
+   * only those whose token a certificates resolver waits for; `none` go to routers.
    */
   readonly httpChallenges: 'none' | 'all' | 'own';
   /** Routers that say nothing of TLS take requests over TLS here, with these options; '' for the default ones. */

@@ -3,7 +3,10 @@
 import type { SnapshotSections } from './snapshot.ts';
 import type { StoredForm } from './stored-form.ts';
 
-/** Values that are shown as they were written, such as `${PASSWORD}`: by kind and name of the object, with their paths in it. */
+/**
+ * Values that are shown as they were written, such as `${PASSWORD}`: by kind and name of the object, with their paths
+ * in it.
+ */
 export type WrittenPlaces = Readonly<
   Record<string, readonly { readonly path: readonly (string | number)[]; readonly written: string }[]>
 >;

@@ -24,8 +24,8 @@ export interface RouteSpec {
   readonly tlsOptions: string;
   readonly observability: { readonly accessLogs: boolean; readonly metrics: boolean };
   /**
-   * 0 while it can be served. Otherwise the status that answers its requests: it keeps its place, so that nothing falls through to
-   * a wider router.
+   * 0 while it can be served. Otherwise the status that answers its requests: it keeps its place, so that nothing falls
+   * through to a wider router.
    */
   readonly disabledStatus: number;
 }

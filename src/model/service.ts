@@ -61,7 +61,9 @@ export interface HealthCheckSpec extends CheckSchedule {
   readonly status: readonly (readonly [from: number, to: number])[];
 }
 
-/** What requests tell about a server: so many failures within the window, and it is ejected for as long as the window. */
+/**
+ * What requests tell about a server: so many failures within the window, and it is ejected for as long as the window.
+ */
 export interface PassiveHealthCheckSpec {
   readonly failureWindowMs: number;
   readonly maxFailedAttempts: number;
@@ -120,7 +122,9 @@ export interface UpstreamTransportSpec {
   readonly responseHeaderTimeoutMs: number;
   /** A kept connection without a request. */
   readonly idleConnTimeoutMs: number;
-  /** HTTP/1.1: longest pause between two reads of a response body. HTTP/2: silence after which a PING is sent. 0 is off. */
+  /**
+   * HTTP/1.1: longest pause between two reads of a response body. HTTP/2: silence after which a PING is sent. 0 is off.
+   */
   readonly readIdleTimeoutMs: number;
   /** HTTP/2: how long that PING may go without an answer. */
   readonly pingTimeoutMs: number;

@@ -1,5 +1,5 @@
-// From one snapshot to the next: what a delta makes of a snapshot, and what lies between two snapshots of which the one was
-// not made from the other, as those of two control planes.
+// From one snapshot to the next: what a delta makes of a snapshot, and what lies between two snapshots of which the one
+// was not made from the other, as those of two control planes.
 
 import { isDeepStrictEqual } from 'node:util';
 import {

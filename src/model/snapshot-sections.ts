@@ -19,7 +19,10 @@ export const COUNTED_NAMES = Object.keys(COUNTED) as readonly Counted[]; // Thos
 interface SectionRow {
   /** As what its objects are counted; null for those that are not. */
   readonly counted: Counted | null;
-  /** While a snapshot is pinned, its objects are that snapshot's; otherwise they are of the newest configuration in any case. */
+  /**
+   * While a snapshot is pinned, its objects are that snapshot's; otherwise they are of the newest configuration in any
+   * case.
+   */
   readonly fromPinned: boolean;
 }
 

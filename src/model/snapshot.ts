@@ -10,7 +10,9 @@ import type { TcpMiddlewareSpec, TcpRouteSpec, TcpServiceSpec } from './tcp.ts';
 import type { UdpRouteSpec, UdpServiceSpec } from './udp.ts';
 import type { CertificateSpec, TlsHostSpec, TlsOptionsSpec } from './tls.ts';
 
-/** The named objects of a snapshot by section. Keys are qualified names, `name@provider` (entry points: plain names). */
+/**
+ * The named objects of a snapshot by section. Keys are qualified names, `name@provider` (entry points: plain names).
+ */
 export interface SnapshotSections {
   readonly entryPoints: Readonly<Record<string, EntryPointSpec>>;
   readonly routes: Readonly<Record<string, RouteSpec>>;
@@ -36,8 +38,8 @@ export interface Snapshot extends SnapshotSections {
 }
 
 /**
- * What changed between two snapshots: changed holds added and modified objects whole, removed holds names. A set of endpoints that
- * was there before changes by single endpoints.
+ * What changed between two snapshots: changed holds added and modified objects whole, removed holds names. A set of
+ * endpoints that was there before changes by single endpoints.
  */
 export interface SnapshotDelta {
   readonly baseVersion: number;

@@ -1,6 +1,10 @@
-// An object of a configuration as it is kept over restarts: what was written, with nothing that a substitution stands for.
+// An object of a configuration as it is kept over restarts: what was written, with nothing that a substitution stands
+// for.
 
-/** Who wrote it. Only the operator’s words have substitutions and name files: in those of others, `${SECRET}` is plain text. */
+/**
+ * Who wrote it. Only the operator’s words have substitutions and name files: in those of others, `${SECRET}` is plain
+ * text.
+ */
 export type Words = 'operator' | 'tenant';
 
 export interface StoredForm {

@@ -1,11 +1,14 @@
-// TLS as the data plane runs it. Options and the names of certificates are in the snapshot, keys are not: they go by a way of
-// their own. Contexts are made of both where they are used.
+// TLS as the data plane runs it. Options and the names of certificates are in the snapshot, keys are not: they go by a
+// way of their own. Contexts are made of both where they are used.
 
 /** A certificate as a snapshot names it. What it is made of is under the same name among the secrets. */
 export interface CertificateSpec {
   /** What it is for, so that a renewed one keeps it; of those shown to servers, their place in the configuration. */
   readonly name: string;
-  /** Names it is for, lower case: DNS names, also `*.example.com`, and IP addresses. None when it is shown to servers alone. */
+  /**
+   * Names it is for, lower case: DNS names, also `*.example.com`, and IP addresses. None when it is shown to servers
+   * alone.
+   */
   readonly hosts: readonly string[];
   /** Algorithm of the key: certificates of different ones can stand side by side for one name. */
   readonly keyType: string;

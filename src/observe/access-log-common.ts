@@ -9,7 +9,10 @@ function orDash(text: string): string {
   return text === '' ? '-' : plainText(text);
 }
 
-/** What the lines of these formats hold of what is configured for fields. Where a field is not kept, `-` stands in its place. */
+/**
+ * What the lines of these formats hold of what is configured for fields. Where a field is not kept, `-` stands in its
+ * place.
+ */
 export interface CommonFields {
   readonly time: CommonTime;
   readonly hasHost: boolean;

@@ -1,5 +1,5 @@
-// Access log lines of TCP connections and UDP sessions, one when it is over. Fields have the names they have for requests where
-// they mean the same.
+// Access log lines of TCP connections and UDP sessions, one when it is over. Fields have the names they have for
+// requests where they mean the same.
 
 import type { ConnectionRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/message/sync.ts';
@@ -47,9 +47,9 @@ export function connectionJsonLines({ fields }: AccessLogInit): Encode {
 }
 
 /**
- * In the place of method, path and protocol of a request: `TCP` or `UDP`, the server name, and the version of TLS or `passthrough`.
- * There is no status. At the end, behind the duration, bytes of the client and why the connection ended; in `genericCLF` that
- * alone, with `hasFlag`.
+ * In the place of method, path and protocol of a request: `TCP` or `UDP`, the server name, and the version of TLS or
+ * `passthrough`. There is no status. At the end, behind the duration, bytes of the client and why the connection ended;
+ * in `genericCLF` that alone, with `hasFlag`.
  */
 export function renderConnectionLine(
   record: ConnectionRecord,

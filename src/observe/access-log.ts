@@ -1,6 +1,6 @@
 // Access log lines, made in the worker that served the request and sent to the main thread in chunks: one writer,
-// however many workers. A line is printable ASCII; whatever else a client sends is escaped, so that no request can forge
-// a line or move a terminal's cursor.
+// however many workers. A line is printable ASCII; whatever else a client sends is escaped, so that no request can
+// forge a line or move a terminal's cursor.
 
 import type { AccessRecord, ConnectionRecord } from '../model/access-record.ts';
 import type { AccessLogInit } from '../model/message/sync.ts';

@@ -1,5 +1,5 @@
-// What happens in the router, for whoever watches: a numbered stream with a short memory, so that a watcher who was away
-// for a moment misses nothing.
+// What happens in the router, for whoever watches: a numbered stream with a short memory, so that a watcher who was
+// away for a moment misses nothing.
 
 const MAX_REMEMBERED = 256;
 

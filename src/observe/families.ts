@@ -1,5 +1,5 @@
-// Every metric family: its name without the product's prefix, its type and its help text. The reference page is generated
-// from this table, and with the prefix `traefik` the first part has exactly Traefik's names.
+// Every metric family: its name without the product's prefix, its type and its help text. The reference page is
+// generated from this table, and with the prefix `traefik` the first part has exactly Traefik's names.
 
 export type FamilyType = 'counter' | 'gauge' | 'histogram';
 

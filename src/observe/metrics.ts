@@ -1,5 +1,6 @@
-// Metric values in shared memory. Each worker owns a block of Float64 cells and is its only writer, so an increment is a
-// plain addition (3.5 ns, against 14 to 24 ns with Atomics); the main thread reads all blocks and sums when it is asked.
+// Metric values in shared memory. Each worker owns a block of Float64 cells and is its only writer, so an increment is
+// a plain addition (3.5 ns, against 14 to 24 ns with Atomics); the main thread reads all blocks and sums when it is
+// asked.
 
 import type { SeriesAnnouncement } from '../model/message/sync.ts';
 

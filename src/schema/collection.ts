@@ -44,8 +44,8 @@ export function isEmptyEntry(entry: unknown, context: DecodeContext): boolean {
 }
 
 /**
- * One entry that is wrong makes the list wrong: for what keeps somebody out, and for entries that count together. Others are
- * a `forgivingList`.
+ * One entry that is wrong makes the list wrong: for what keeps somebody out, and for entries that count together.
+ * Others are a `forgivingList`.
  */
 export function list<T>(item: Schema<T>, options: { min?: number } = {}): Schema<readonly T[]> {
   return holder(`list of ${item.label}s`, item, '[]', (input, context) => {

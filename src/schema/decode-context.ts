@@ -128,7 +128,9 @@ export class DecodeContext {
     this.fileReads++;
   }
 
-  /** The value at the present path as the file has it, where the parser did not keep that; null when it cannot be told. */
+  /**
+   * The value at the present path as the file has it, where the parser did not keep that; null when it cannot be told.
+   */
   writtenText(): string | null {
     return this.#locate.written?.(this.#path) ?? null;
   }

@@ -1,4 +1,5 @@
-// Options of an object: whether they have to be there, what they are when they are left out, and how they differ from Traefik's.
+// Options of an object: whether they have to be there, what they are when they are left out, and how they differ from
+// Traefik's.
 
 import type { Field, Schema } from './schema.ts';
 

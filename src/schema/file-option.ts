@@ -1,5 +1,5 @@
-// Options that name a file whose content belongs to the configuration. It is read when the configuration is, so that what
-// is wrong with it is a diagnostic, and a change of it is a change of the configuration.
+// Options that name a file whose content belongs to the configuration. It is read when the configuration is, so that
+// what is wrong with it is a diagnostic, and a change of it is a change of the configuration.
 
 import { readNamedFileSync, unreadableReason } from '../core/named-file.ts';
 import type { DecodeContext } from './decode-context.ts';

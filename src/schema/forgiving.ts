@@ -1,5 +1,5 @@
-// Lists and maps of which a wrong entry costs itself: the others mean the same without it. What keeps somebody out by being
-// listed is no such list; see `list` and `record`.
+// Lists and maps of which a wrong entry costs itself: the others mean the same without it. What keeps somebody out by
+// being listed is no such list; see `list` and `record`.
 
 import { INVALID } from './invalid.ts';
 import { decodeEntry, holder, isEmptyEntry, listItems, mapEntries } from './collection.ts';

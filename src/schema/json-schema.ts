@@ -1,6 +1,6 @@
 // JSON Schema (draft 2020-12) of a configuration model, for editors: completion, hover texts and validation of YAML and
-// JSON. It accepts what the decoder accepts, in canonical spelling; keys in another case work at run time, and an editor
-// that marks them teaches the common form.
+// JSON. It accepts what the decoder accepts, in canonical spelling; keys in another case work at run time, and an
+// editor that marks them teaches the common form.
 
 import type { Field, Fields, JsonSchema, Schema } from './schema.ts';
 

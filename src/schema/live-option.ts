@@ -3,7 +3,10 @@
 import type { PathSegment } from './decode-context.ts';
 import type { Schema } from './schema.ts';
 
-/** The option at the path, or a section it is in, is live. Names of options are taken in any case; what is not known is not live. */
+/**
+ * The option at the path, or a section it is in, is live. Names of options are taken in any case; what is not known is
+ * not live.
+ */
 export function isLiveOption(schema: Schema<unknown>, path: readonly PathSegment[]): boolean {
   let inner: Schema<unknown> | undefined = schema;
   for (const segment of path) {

@@ -70,8 +70,8 @@ function isLeftOut(field: Field<unknown>, value: unknown, key: string, context: 
 }
 
 /**
- * The schema, and a look at the decoded value for what its parts cannot see: options that exclude each other, text with a
- * grammar of its own. Errors that `check` reports make the value invalid.
+ * The schema, and a look at the decoded value for what its parts cannot see: options that exclude each other, text with
+ * a grammar of its own. Errors that `check` reports make the value invalid.
  */
 export function checked<T>(schema: Schema<T>, check: (value: T, context: DecodeContext) => void): Schema<T> {
   return {

@@ -1,6 +1,6 @@
-// What a definition of configuration is: one gives the type, decoding with all errors at once, and the reference page. Keys are
-// matched without regard to case, as in Traefik; a decoded object has the canonical names and every default filled in.
-// Nothing throws on user input. The building blocks are in scalar.ts, collection.ts and object.ts.
+// What a definition of configuration is: one gives the type, decoding with all errors at once, and the reference page.
+// Keys are matched without regard to case, as in Traefik; a decoded object has the canonical names and every default
+// filled in. Nothing throws on user input. The building blocks are in scalar.ts, collection.ts and object.ts.
 
 import type { DecodeContext } from './decode-context.ts';
 import type { Invalid } from './invalid.ts';

@@ -1,6 +1,7 @@
 // Options by name, for sources that have a name and a text per option: environment variables and flags, labels of
-// containers, keys of a store. The schema says what a name means: which case an option is written in, where a list is, and
-// how much of the name somebody chose. What no schema knows keeps its name, and gets the decoder's diagnostic in its place.
+// containers, keys of a store. The schema says what a name means: which case an option is written in, where a list is,
+// and how much of the name somebody chose. What no schema knows keeps its name, and gets the decoder's diagnostic in
+// its place.
 
 import type { PathSegment } from './decode-context.ts';
 import { isMap } from './input.ts';
@@ -63,8 +64,8 @@ export function resolveName(
 }
 
 /**
- * A copy of the tree with the value at the path: a name with dots (see `resolveName`), or its segments, of which each is
- * one name whatever is in it. The case of options is the schema's, that of chosen names the tree's. Sections merge,
+ * A copy of the tree with the value at the path: a name with dots (see `resolveName`), or its segments, of which each
+ * is one name whatever is in it. The case of options is the schema's, that of chosen names the tree's. Sections merge,
  * everything else is replaced. Maps on the way have no prototype: any name may be in them.
  */
 export function setAt(
@@ -89,7 +90,9 @@ function resolveSegments(schema: Schema<unknown> | undefined, path: readonly Pat
   return [isIndex ? Number(first) : String(first), ...resolveSegments(schema.item, rest)];
 }
 
-/** How many parts make up the name of a map's entry: that of an entry which is there, or all before the first option. */
+/**
+ * How many parts make up the name of a map's entry: that of an entry which is there, or all before the first option.
+ */
 function keyLength(item: Schema<unknown>, parts: readonly string[], separator: string, existing: unknown): number {
   const names = new Set(isMap(existing) ? Object.keys(existing).map((name) => name.toLowerCase()) : []);
   for (let length = parts.length; length > 0; length--) {

@@ -1,5 +1,5 @@
-// Scalars that would not be shown as they were written: `1.10`, `0x10`, `True`, whole numbers beyond 2^53. Options that want
-// a number or a switch take the value; options that want text, and keys, take what stands in the file.
+// Scalars that would not be shown as they were written: `1.10`, `0x10`, `True`, whole numbers beyond 2^53. Options that
+// want a number or a switch take the value; options that want text, and keys, take what stands in the file.
 
 /** Text cannot begin like this: an object whose `1.10` becomes `"1.10"` has changed. */
 const MARK = '\0';

@@ -1,4 +1,5 @@
-// How many sockets clients and servers may have, from the system's limit on descriptors, and a line in the log when it is reached.
+// How many sockets clients and servers may have, from the system's limit on descriptors, and a line in the log when it
+// is reached.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Log } from '../core/log.ts';
@@ -13,7 +14,9 @@ const LEAST = 16;
 const LOOK_MS = 5_000;
 const SAY_MS = 60_000;
 
-/** The soft limit on open files, which Node.js has raised as far as it may; 0 where there is none, or it is not known. */
+/**
+ * The soft limit on open files, which Node.js has raised as far as it may; 0 where there is none, or it is not known.
+ */
 export function systemLimit(text = limitsOfProcess()): number {
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
   return soft === undefined || soft === 'unlimited' ? 0 : Number(soft);

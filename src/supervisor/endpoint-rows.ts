@@ -1,5 +1,6 @@
-// Which endpoint has which row of the endpoint table. An endpoint is one of a service: the same one behind two services has two
-// rows, as its health is each service's own affair. Rows of endpoints that are gone are given out again once no worker uses them.
+// Which endpoint has which row of the endpoint table. An endpoint is one of a service: the same one behind two services
+// has two rows, as its health is each service's own affair. Rows of endpoints that are gone are given out again once no
+// worker uses them.
 
 import { endpointsOf, type HttpEndpointSpec, type TcpEndpointSpec } from '../model/endpoint-set.ts';
 import type { LoadBalancerSpec, ServiceSpec } from '../model/service.ts';
@@ -79,8 +80,8 @@ export class EndpointRows {
   }
 
   /**
-   * Rows for what a delta changes, to what `snapshot` is. `release` gives back those of endpoints it takes away; call it when every
-   * worker has applied the delta or is gone.
+   * Rows for what a delta changes, to what `snapshot` is. `release` gives back those of endpoints it takes away; call
+   * it when every worker has applied the delta or is gone.
    */
   apply(
     delta: SnapshotDelta,

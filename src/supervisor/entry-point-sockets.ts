@@ -1,6 +1,6 @@
 // The bound sockets of entry points and their rows of the connection table. A socket is opened before the snapshot that
-// needs it is published, and given up when no worker uses it any more; a row is given out again when its last connection
-// is gone.
+// needs it is published, and given up when no worker uses it any more; a row is given out again when its last
+// connection is gone.
 
 import { SignalboxError, messageOf } from '../core/errors.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
@@ -14,7 +14,9 @@ import {
   type SocketHandle,
 } from '../dataplane/net/listening-socket.ts';
 
-/** Worker that has the UDP sockets: several that read from one would split its sessions. Its replacement gets them anew. */
+/**
+ * Worker that has the UDP sockets: several that read from one would split its sessions. Its replacement gets them anew.
+ */
 const UDP_SLOT = 0;
 
 /** Binds, or finds what was bound for the entry point before this process began. Rejects with a SignalboxError. */
@@ -62,8 +64,8 @@ export class EntryPointSockets {
   }
 
   /**
-   * Each worker needs a descriptor of its own, and a process for a moment to get it: whether that can be had is to be known
-   * before the change is under way. Rejects with a SignalboxError, and gives up what was prepared.
+   * Each worker needs a descriptor of its own, and a process for a moment to get it: whether that can be had is to be
+   * known before the change is under way. Rejects with a SignalboxError, and gives up what was prepared.
    */
   async tryDuplicate(name: string): Promise<void> {
     const socket = this.#prepared.get(name);

@@ -1,6 +1,6 @@
-// What the log says of servers that fail, whichever worker saw it: the first failure with its reason, then a count a minute
-// as long as there is something to count, then that the server answers again. Of a server that goes up and down all the
-// time that is three lines a minute at most.
+// What the log says of servers that fail, whichever worker saw it: the first failure with its reason, then a count a
+// minute as long as there is something to count, then that the server answers again. Of a server that goes up and down
+// all the time that is three lines a minute at most.
 //
 //   (unknown) ──failure: told──▶ FAILING ──answer: told──▶ ANSWERING ──a minute without failure──▶ (unknown)
 //                                  ▲ └─────────── a minute: failures counted ──────────┘ │

@@ -1,5 +1,5 @@
-// What a worker holds outside of its JavaScript heap: buffers, of plugins for instance. The runtime bounds the heap alone, so
-// the bound for the rest is here; each worker tells with its sign of life.
+// What a worker holds outside of its JavaScript heap: buffers, of plugins for instance. The runtime bounds the heap
+// alone, so the bound for the rest is here; each worker tells with its sign of life.
 
 export interface MemoryBounds {
   /** Old-generation heap: what does not fit ends that worker and no other. */

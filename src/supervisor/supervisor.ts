@@ -1,5 +1,5 @@
-// The main thread's side of the data plane: what workers share and follow, from sockets and rows of shared memory to health, and
-// what they tell. Whether they live is workers.ts. Nothing a request does passes through here.
+// The main thread's side of the data plane: what workers share and follow, from sockets and rows of shared memory to
+// health, and what they tell. Whether they live is workers.ts. Nothing a request does passes through here.
 
 import type { Clock } from '../core/clock.ts';
 import { SignalboxError, messageOf } from '../core/errors.ts';
@@ -204,8 +204,8 @@ export class Supervisor {
   }
 
   /**
-   * Binds what an entry point needs that is new or moves to another address; the next published snapshot that has it takes
-   * it over. Rejects with a SignalboxError when the address cannot be had.
+   * Binds what an entry point needs that is new or moves to another address; the next published snapshot that has it
+   * takes it over. Rejects with a SignalboxError when the address cannot be had.
    */
   async openEntryPoint(spec: EntryPointSpec): Promise<void> {
     await this.#sockets.prepare(spec);
@@ -282,8 +282,8 @@ export class Supervisor {
   }
 
   /**
-   * Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of DownstreamContext,
-   * `isShared` of Door. A thread that cannot be ended is told of and left.
+   * Lets requests finish until the deadline, then ends all workers and gives up the sockets. `patienceMs` as of
+   * DownstreamContext, `isShared` of Door. A thread that cannot be ended is told of and left.
    */
   async stop(deadlineMs: number, patienceMs = 0, isShared = false): Promise<void> {
     this.#workers.replaceNoMore();

@@ -1,5 +1,5 @@
-// The cells as workers of this process follow them. What a worker is to have from its first connection on travels with its
-// first message; what is set later is sent, in its order with the deltas of the snapshot.
+// The cells as workers of this process follow them. What a worker is to have from its first connection on travels with
+// its first message; what is set later is sent, in its order with the deltas of the snapshot.
 
 import { LatestValue, type Following } from '../core/latest-value.ts';
 import type { CellName, Cells, CellUpdate } from '../model/message/cells.ts';
@@ -7,7 +7,10 @@ import type { ToWorker } from '../model/message/sync.ts';
 
 export class WorkerCells {
   readonly #cells: Cells;
-  /** Which services' servers have come up or gone down. The table that says which has it all: nobody needs what was before. */
+  /**
+   * Which services' servers have come up or gone down. The table that says which has it all: nobody needs what was
+   * before.
+   */
   readonly #health = new LatestValue<null, readonly string[]>(null);
 
   constructor(cells: Cells) {

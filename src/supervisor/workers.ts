@@ -1,6 +1,6 @@
-// The workers of the process and their life: one for each slot, watched for signs of life and for what they hold, replaced when they
-// crash, fall silent or are no longer trusted. Whatever becomes of one, those that serve go on; and what ends one worker after
-// the other is not to keep the machine busy with beginning them.
+// The workers of the process and their life: one for each slot, watched for signs of life and for what they hold,
+// replaced when they crash, fall silent or are no longer trusted. Whatever becomes of one, those that serve go on; and
+// what ends one worker after the other is not to keep the machine busy with beginning them.
 
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';

@@ -1,6 +1,7 @@
-// `npm run conformance`: what others' programs find in the built router. h2spec asks for HTTP/2 (RFC 9113) and HPACK (RFC
-// 7541), in clear text and over TLS, with servers of HTTP/1.1 and of HTTP/2 behind; testssl.sh looks for weaknesses in TLS. Needs Go for the first (`go install` of its public module) and
-// Debian's package for the second; says so, and fails, where they cannot be had. `--only h2spec` or `--only testssl` runs one.
+// `npm run conformance`: what others' programs find in the built router. h2spec asks for HTTP/2 (RFC 9113) and HPACK
+// (RFC 7541), in clear text and over TLS, with servers of HTTP/1.1 and of HTTP/2 behind; testssl.sh looks for
+// weaknesses in TLS. Needs Go for the first (`go install` of its public module) and Debian's package for the second;
+// says so, and fails, where they cannot be had. `--only h2spec` or `--only testssl` runs one.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,8 +27,8 @@ const EXPECTED = {
 };
 
 /**
- * Of h2spec, in clear text alone: a port that speaks HTTP/1.1 as well answers 400 to what is neither, and closes; the tool takes
- * the answer for a frame.
+ * Of h2spec, in clear text alone: a port that speaks HTTP/1.1 as well answers 400 to what is neither, and closes; the
+ * tool takes the answer for a frame.
  */
 const EXPECTED_IN_CLEAR = 'Sends invalid connection preface';
 

@@ -25,7 +25,9 @@ afterEach(async () => {
   for (const directory of directories.splice(0)) await rm(directory, { recursive: true, force: true });
 });
 
-/** The router with a real pipe as its standard output, read by `reader`; the shell says the router's process id first. */
+/**
+ * The router with a real pipe as its standard output, read by `reader`; the shell says the router's process id first.
+ */
 async function startPiped(
   originPort: number,
   reader: string,

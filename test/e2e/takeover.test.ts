@@ -397,7 +397,8 @@ test('HTTP/2 clients that open streams all the time lose none', async () => {
       stream.on('error', () => {});
       stream.on('close', () => {
         if (status === 200) answered++;
-        // The client's own library takes no stream any more once it has read GOAWAY, before it says so: it was never sent.
+        // The client's own library takes no stream any more once it has read GOAWAY, before it says so: it was never
+        // sent.
         else if (stream.rstCode !== http2.constants.NGHTTP2_REFUSED_STREAM)
           failures.push(`${status} ${stream.rstCode}`);
         for (const call of wake) call();

@@ -1,5 +1,5 @@
-// What tools made for Traefik's API find in this one: names with their providers, times as text, what is wrong with its options, and
-// what the program serves itself.
+// What tools made for Traefik's API find in this one: names with their providers, times as text, what is wrong with its
+// options, and what the program serves itself.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startRouter, type RouterProcess } from '../support/router.ts';

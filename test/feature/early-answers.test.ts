@@ -1,5 +1,5 @@
-// Answers that come before the request's body is there: they reach the client, and a client that is told that its connection
-// goes on can rely on it.
+// Answers that come before the request's body is there: they reach the client, and a client that is told that its
+// connection goes on can rely on it.
 
 import net, { type AddressInfo } from 'node:net';
 import http2 from 'node:http2';
@@ -64,7 +64,9 @@ afterAll(async () => {
   origin?.close();
 });
 
-/** Writes the whole upload, as fast as it is taken, before it reads anything: what a client with blocking calls does. */
+/**
+ * Writes the whole upload, as fast as it is taken, before it reads anything: what a client with blocking calls does.
+ */
 function upload(path: string, framing: 'length' | 'chunked'): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });

@@ -1,4 +1,5 @@
-// gRPC through the built program, with the library of Node.js as real client and real server, in clear text and over TLS.
+// gRPC through the built program, with the library of Node.js as real client and real server, in clear text and over
+// TLS.
 
 import { once } from 'node:events';
 import grpc from '@grpc/grpc-js';

@@ -1,5 +1,5 @@
-// The `plugin` middleware through the built program: plugins by path and package, in TypeScript and JavaScript, what they
-// are told, and what their mistakes cost.
+// The `plugin` middleware through the built program: plugins by path and package, in TypeScript and JavaScript, what
+// they are told, and what their mistakes cost.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

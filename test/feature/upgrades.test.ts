@@ -1,5 +1,5 @@
-// Changes of protocol other than WebSocket's: Docker's attach, kubectl over SPDY, Tailscale. What carries requests past the
-// router stays behind.
+// Changes of protocol other than WebSocket's: Docker's attach, kubectl over SPDY, Tailscale. What carries requests past
+// the router stays behind.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { block, frame, RawHttp2, type FieldPair } from '../support/raw-http2.ts';

@@ -1,5 +1,5 @@
-// Origins that misbehave behind a 101: a tunnel ends visibly and for both sides, its reason is in the log, and only a tunnel
-// that is silent in both directions is idle.
+// Origins that misbehave behind a 101: a tunnel ends visibly and for both sides, its reason is in the log, and only a
+// tunnel that is silent in both directions is idle.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { failureCounts, installFile, lineOf, servers } from '../support/laboratory.ts';

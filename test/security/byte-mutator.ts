@@ -1,5 +1,5 @@
-// Damages request streams the way attackers do: bytes of the dictionary put in, bits turned, parts cut, doubled or taken
-// from another stream. The same seed gives the same streams on every machine.
+// Damages request streams the way attackers do: bytes of the dictionary put in, bits turned, parts cut, doubled or
+// taken from another stream. The same seed gives the same streams on every machine.
 
 /** Fragments on which two parsers are known to differ. */
 const DICTIONARY = [

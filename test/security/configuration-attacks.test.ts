@@ -1,5 +1,5 @@
-// The control plane's inputs: files that want to change prototypes, unfold without end or lead around in circles, and the
-// internal entry point asked as an attacker would ask.
+// The control plane's inputs: files that want to change prototypes, unfold without end or lead around in circles, and
+// the internal entry point asked as an attacker would ask.
 
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

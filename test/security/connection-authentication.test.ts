@@ -1,5 +1,5 @@
-// A server that authenticates connections (NTLM, Negotiate) serves whatever comes on one as its user: no other client may get
-// there, whoever spoke first, and the user has to.
+// A server that authenticates connections (NTLM, Negotiate) serves whatever comes on one as its user: no other client
+// may get there, whoever spoke first, and the user has to.
 
 import http2 from 'node:http2';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';

@@ -1,6 +1,6 @@
 // Clients that hold on to what they are given: a connection, a deadline, a place under a cap, a body beyond its limit.
-// Where the router is to act on its own there are short limits, so that waiting for it is short; no test measures time, and
-// those that time out wait together.
+// Where the router is to act on its own there are short limits, so that waiting for it is short; no test measures time,
+// and those that time out wait together.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RawClient } from '../support/raw-client.ts';

@@ -1,5 +1,5 @@
-// Origins that misbehave: the client gets 502 or 504, or sees the response break off, and nothing of it reaches the next
-// client.
+// Origins that misbehave: the client gets 502 or 504, or sees the response break off, and nothing of it reaches the
+// next client.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RawClient } from '../support/raw-client.ts';

@@ -1,5 +1,5 @@
-// What a client of HTTP/2 can do to a proxy. Each attack either costs the attacker its connection or next to nothing: after
-// each the router still answers, and where memory is the aim, it is measured.
+// What a client of HTTP/2 can do to a proxy. Each attack either costs the attacker its connection or next to nothing:
+// after each the router still answers, and where memory is the aim, it is measured.
 
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';

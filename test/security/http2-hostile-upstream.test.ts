@@ -1,5 +1,5 @@
-// Servers of HTTP/2 that misbehave: the client gets 502, or sees the response break off; the connection is given up where the
-// protocol says so, and the next request is served by another one.
+// Servers of HTTP/2 that misbehave: the client gets 502, or sees the response break off; the connection is given up
+// where the protocol says so, and the next request is served by another one.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';

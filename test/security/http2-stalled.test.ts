@@ -1,5 +1,5 @@
-// Peers that stop in the middle of something large, with HTTP/2 on both sides: what the router holds for them is bounded, and
-// they are given up in time. Resident memory keeps what was the most, so it is measured at the end.
+// Peers that stop in the middle of something large, with HTTP/2 on both sides: what the router holds for them is
+// bounded, and they are given up in time. Resident memory keeps what was the most, so it is measured at the end.
 
 import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';

@@ -1,5 +1,5 @@
-// Many clients that begin something and do not end it: beyond the bound over all of them the newest is refused, those before
-// it are served when they go on, and nobody else is touched.
+// Many clients that begin something and do not end it: beyond the bound over all of them the newest is refused, those
+// before it are served when they go on, and nobody else is touched.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RawClient } from '../support/raw-client.ts';
@@ -69,7 +69,10 @@ test('begun heads are refused beyond the bound, and those before them are served
   expect(router.stderr()).not.toMatch(/worker (?:crashed|is replaced)/);
 });
 
-/** Sends the bytes on connection after connection, which stay open, until the router has ended one; returns what that one got. */
+/**
+ * Sends the bytes on connection after connection, which stay open, until the router has ended one; returns what that
+ * one got.
+ */
 async function untilRefused(port: number, bytes: Buffer): Promise<{ opened: number; received: string }> {
   const clients: RawClient[] = [];
   try {

@@ -1,5 +1,5 @@
-// Files that the configuration names and that are none: nobody waits for them, everything else is served, and the message
-// says what lies there.
+// Files that the configuration names and that are none: nobody waits for them, everything else is served, and the
+// message says what lies there.
 
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

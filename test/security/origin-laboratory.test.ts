@@ -1,5 +1,5 @@
-// A laboratory of bad origins: what each way of failing looks like to the client, in the access log and in the metrics. The
-// tables below are the contract; every flag of the upstream side is reached here.
+// A laboratory of bad origins: what each way of failing looks like to the client, in the access log and in the metrics.
+// The tables below are the contract; every flag of the upstream side is reached here.
 
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
@@ -39,7 +39,10 @@ const seen = new Map<string, Seen>();
 const inQueue: net.Socket[] = [];
 const reached = new Set<string>();
 
-/** A listener in a thread that stands still. Two connections fill the queue of a backlog of one; the kernel drops the rest. */
+/**
+ * A listener in a thread that stands still. Two connections fill the queue of a backlog of one; the kernel drops the
+ * rest.
+ */
 async function startDeaf(): Promise<number> {
   deaf = new Worker(
     `const { parentPort } = require('node:worker_threads');
@@ -267,7 +270,8 @@ test('76 a kept connection that turns out dead: GET goes to a fresh one, POST is
 
 test('76 too many requests for the connections of a server: 503 upstream_pool_full and upstream_pool_timeout', async () => {
   await using narrow = await startRouter({
-    // The time to connect in is the time to wait for a connection as well: a service that is given some, and one that is not.
+    // The time to connect in is the time to wait for a connection as well: a service that is given some, and one that
+    // is not.
     install: installFile(
       'maxConnsPerHost: 1, maxPendingRequests: 1',
       servers({ lab: [`http://127.0.0.1:${origin.port}`, 'dial'], patient: `http://127.0.0.1:${origin.port}` }),

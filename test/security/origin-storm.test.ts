@@ -1,6 +1,6 @@
-// A seeded storm: thousands of requests over kept connections to an origin that does everything wrong, and then the books:
-// each request has one answer, its own, or a connection that visibly broke; one log line; and nothing is left behind.
-// STORM_SEED repeats a run, STORM_REQUESTS makes it longer.
+// A seeded storm: thousands of requests over kept connections to an origin that does everything wrong, and then the
+// books: each request has one answer, its own, or a connection that visibly broke; one log line; and nothing is left
+// behind. STORM_SEED repeats a run, STORM_REQUESTS makes it longer.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAILURES } from '../../src/dataplane/http/failure.ts';
@@ -158,7 +158,10 @@ async function begun(client: RawClient): Promise<void> {
   await client.until(() => client.received !== '' || client.isEnded || client.isClosed, true);
 }
 
-/** One client: requests one after the other, now and then two at once, on a connection that is kept as long as it may be. */
+/**
+ * One client: requests one after the other, now and then two at once, on a connection that is kept as long as it may
+ * be.
+ */
 async function runClient(
   port: number,
   random: SeededRandom,

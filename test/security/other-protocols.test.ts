@@ -1,5 +1,5 @@
-// Bytes that no request can begin with: whoever speaks another protocol at a plain port learns it at once, not when the time for
-// a head is over.
+// Bytes that no request can begin with: whoever speaks another protocol at a plain port learns it at once, not when the
+// time for a head is over.
 
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,5 @@
-// A client that asks for much and reads nothing is given up, and what the kernel holds for it with it: only a reset does that.
+// A client that asks for much and reads nothing is given up, and what the kernel holds for it with it: only a reset
+// does that.
 
 import net from 'node:net';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// What substitutions stand for is on no disk: the state directory keeps what was written, which is substituted again when it is gone
-// back to. The words of whoever is not the operator have no substitutions, then as little as now.
+// What substitutions stand for is on no disk: the state directory keeps what was written, which is substituted again
+// when it is gone back to. The words of whoever is not the operator have no substitutions, then as little as now.
 
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

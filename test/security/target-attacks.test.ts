@@ -11,7 +11,9 @@ let origin: RecordingOrigin;
 let router: RouterProcess;
 let port: number;
 
-/** `/admin` is guarded: it goes to an address where nobody listens, so that whatever reaches the origin got around it. */
+/**
+ * `/admin` is guarded: it goes to an address where nobody listens, so that whatever reaches the origin got around it.
+ */
 function guardedInstall(serverPort: number): string {
   return `
 entryPoints:

@@ -1,5 +1,5 @@
-// Clients and servers of a TCP router that leave in every possible way, many at a time: afterwards nothing of them is left,
-// in no count and no limit. TCP_STORM_SEED=… repeats a storm,
+// Clients and servers of a TCP router that leave in every possible way, many at a time: afterwards nothing of them is
+// left, in no count and no limit. TCP_STORM_SEED=… repeats a storm,
 // TCP_STORM_CLIENTS makes it longer.
 
 import net from 'node:net';

@@ -19,7 +19,9 @@ interface Difference {
   readonly node: number;
 }
 
-/** Every way in which the two may differ. The product's failures named here are those that may refuse what Node reads. */
+/**
+ * Every way in which the two may differ. The product's failures named here are those that may refuse what Node reads.
+ */
 const DIFFERENCES: readonly Difference[] = [
   {
     what: 'a request without Host is refused by the parser, not by the server behind it',

@@ -1,6 +1,6 @@
-// A server that authenticates connections, as NTLM and Negotiate do (RFC 4559): `NTLM one` is answered with a challenge,
-// `NTLM three:NAME` behind it on the same connection makes that NAME's, `Negotiate NAME` does so at once. Each answer says who
-// it was for and on which connection.
+// A server that authenticates connections, as NTLM and Negotiate do (RFC 4559): `NTLM one` is answered with a
+// challenge, `NTLM three:NAME` behind it on the same connection makes that NAME's, `Negotiate NAME` does so at once.
+// Each answer says who it was for and on which connection.
 
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';

@@ -1,5 +1,5 @@
-// One origin that misbehaves as the request's path says: /<behaviour>/<id>?n=<bytes>. It answers for real where the behaviour
-// lets it, with the request's id in head and body, so that a client can tell its own answer from any other.
+// One origin that misbehaves as the request's path says: /<behaviour>/<id>?n=<bytes>. It answers for real where the
+// behaviour lets it, with the request's id in head and body, so that a client can tell its own answer from any other.
 
 import net from 'node:net';
 import { holdPort } from './ports.ts';

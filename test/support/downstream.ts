@@ -1,4 +1,5 @@
-// A client's connection without a client: what its stages and its entry point would be is here, with a clock that is moved by hand.
+// A client's connection without a client: what its stages and its entry point would be is here, with a clock that is
+// moved by hand.
 
 import { onTestFinished, vi } from 'vitest';
 import { ManualClock } from '../../src/core/clock.ts';
@@ -27,7 +28,10 @@ export const CLIENT: ClientInfo = {
   identity: null,
 };
 
-/** Whoever is on the other side of an exchange: takes a body, gives one, or is the end of a tunnel. Notes what it is told. */
+/**
+ * Whoever is on the other side of an exchange: takes a body, gives one, or is the end of a tunnel. Notes what it is
+ * told.
+ */
 export class OtherSide implements BodySink, BodySource, TunnelEnd {
   readonly seen: string[] = [];
   isFull = false;

@@ -1,6 +1,6 @@
-// Preloaded into the program: sends it the signal of STEP_SIGNAL at the step STEP, counted from its first line on, and ends
-// it with SIGTERM when it serves, unless that was the signal. A step is the beginning of anything asynchronous: a file that
-// is read, a socket, a promise, a thread. Says at the end how many there were before it served.
+// Preloaded into the program: sends it the signal of STEP_SIGNAL at the step STEP, counted from its first line on, and
+// ends it with SIGTERM when it serves, unless that was the signal. A step is the beginning of anything asynchronous: a
+// file that is read, a socket, a promise, a thread. Says at the end how many there were before it served.
 import { createHook } from 'node:async_hooks';
 import { writeSync } from 'node:fs';
 

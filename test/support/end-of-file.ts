@@ -1,5 +1,5 @@
-// Runs before every test file: gives what the file starts a mark, and ends what is left of it after the last test. That is
-// something only when a test failed or timed out, or forgot about it.
+// Runs before every test file: gives what the file starts a mark, and ends what is left of it after the last test. That
+// is something only when a test failed or timed out, or forgot about it.
 
 import { afterAll } from 'vitest';
 import { endMarked, MARK, RUN } from './marked-processes.ts';

@@ -1,5 +1,5 @@
-// Programs of other people that tests run beside the router: found on the path, started on loopback with a configuration of
-// their own, and ended by their process ids.
+// Programs of other people that tests run beside the router: found on the path, started on loopback with a
+// configuration of their own, and ended by their process ids.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';

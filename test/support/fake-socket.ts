@@ -1,4 +1,5 @@
-// A socket with nobody at the other end: what is written is kept, what is asked of it is noted, and what comes is what a test says.
+// A socket with nobody at the other end: what is written is kept, what is asked of it is noted, and what comes is what
+// a test says.
 
 import { EventEmitter } from 'node:events';
 import type net from 'node:net';

@@ -1,5 +1,5 @@
-// One side of an HTTP/2 connection that only notes what it is asked, over a socket that takes a write when it is told to: what
-// both sides do alike is tested with it.
+// One side of an HTTP/2 connection that only notes what it is asked, over a socket that takes a write when it is told
+// to: what both sides do alike is tested with it.
 
 import { EventEmitter } from 'node:events';
 import type net from 'node:net';

@@ -1,5 +1,5 @@
-// What the tests with bad origins share: the table of behaviours and their outcomes, a router that logs and counts them, and
-// ways to read both.
+// What the tests with bad origins share: the table of behaviours and their outcomes, a router that logs and counts
+// them, and ways to read both.
 
 import { expect } from 'vitest';
 import type { BehaviourName } from './bad-origin.ts';
@@ -74,7 +74,10 @@ export interface LogLine {
 const LIMITS = 'maxResponseHeaderBytes: 16384, maxResponseHeaderCount: 100';
 const WAITS = ['dialTimeout', 'responseHeaderTimeout', 'readIdleTimeout', 'writeIdleTimeout'] as const;
 
-/** Every wait for a server but the one named is without an end: only who is to wait in vain for something waits for a time. */
+/**
+ * Every wait for a server but the one named is without an end: only who is to wait in vain for something waits for a
+ * time.
+ */
 function waiting(short: (typeof WAITS)[number] | null): string {
   return `forwardingTimeouts: { ${WAITS.map((wait) => `${wait}: ${wait === short ? '500ms' : '0s'}`).join(', ')} }`;
 }
@@ -112,7 +115,9 @@ ${routing}  serversTransports:
 ${named.join('')}`;
 }
 
-/** One service per server, each under its name's prefix, with the transport that is named behind the address if any is. */
+/**
+ * One service per server, each under its name's prefix, with the transport that is named behind the address if any is.
+ */
 export function servers(
   named: Readonly<Record<string, string | readonly [url: string, TransportName | undefined]>>,
 ): string {

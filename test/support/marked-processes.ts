@@ -1,5 +1,5 @@
-// Which processes a run of the tests has started: they, their children and their successors carry a mark in their environment,
-// by which what is left of a failed or timed-out test is found and ended by its process id.
+// Which processes a run of the tests has started: they, their children and their successors carry a mark in their
+// environment, by which what is left of a failed or timed-out test is found and ended by its process id.
 
 import { readdir, readFile } from 'node:fs/promises';
 

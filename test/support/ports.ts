@@ -1,6 +1,7 @@
-// Ports that a test must know before something listens on them. They are held for as long as the test file runs: a socket that
-// is bound and does not listen lets servers bind beside it, which all set SO_REUSEADDR, refuses connections while nobody
-// does, and keeps the kernel from giving the number to a connection, or to a server that asks for any port.
+// Ports that a test must know before something listens on them. They are held for as long as the test file runs: a
+// socket that is bound and does not listen lets servers bind beside it, which all set SO_REUSEADDR, refuses connections
+// while nobody does, and keeps the kernel from giving the number to a connection, or to a server that asks for any
+// port.
 
 import { createSocket, type Socket } from 'node:dgram';
 import net from 'node:net';
@@ -35,8 +36,8 @@ export function holdPort(): number {
 }
 
 /**
- * One for TCP and for UDP, on 127.0.0.1, for a server that sets SO_REUSEADDR on both. Datagrams are the server's from when it
- * has bound; closing the socket then leaves them to it.
+ * One for TCP and for UDP, on 127.0.0.1, for a server that sets SO_REUSEADDR on both. Datagrams are the server's from
+ * when it has bound; closing the socket then leaves them to it.
  */
 export async function holdForDatagrams(): Promise<{ readonly port: number; readonly socket: Socket }> {
   for (;;) {
@@ -53,8 +54,8 @@ export async function holdForDatagrams(): Promise<{ readonly port: number; reado
 }
 
 /**
- * Holds a port of 127.0.0.1 for UDP, the given one or any, so that datagrams to it are refused: a socket that is connected
- * takes them from its peer alone. Null when somebody has the port.
+ * Holds a port of 127.0.0.1 for UDP, the given one or any, so that datagrams to it are refused: a socket that is
+ * connected takes them from its peer alone. Null when somebody has the port.
  */
 export async function refuseDatagrams(port = 0): Promise<number | null> {
   const socket = createSocket('udp4').unref();

@@ -1,4 +1,5 @@
-// An HTTP/2 client, and a server, that send exactly the frames they are told to, for what a well-behaved library would not send.
+// An HTTP/2 client, and a server, that send exactly the frames they are told to, for what a well-behaved library would
+// not send.
 
 import net, { type AddressInfo } from 'node:net';
 import { HpackDecoder } from '../../src/dataplane/http2/hpack/hpack-decoder.ts';
@@ -208,7 +209,9 @@ export class RawHttp2 {
   }
 }
 
-/** Servers of HTTP/2 in clear text: each connection is a `RawHttp2` that has sent the SETTINGS given and nothing else. */
+/**
+ * Servers of HTTP/2 in clear text: each connection is a `RawHttp2` that has sent the SETTINGS given and nothing else.
+ */
 export class RawHttp2Server implements AsyncDisposable {
   readonly connections: RawHttp2[] = [];
   /** Payload of SETTINGS; null sends none. */

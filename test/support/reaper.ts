@@ -1,4 +1,5 @@
-// Waits until the runner closes its standard input, by ending it or by dying, and ends every process that has the run's mark.
+// Waits until the runner closes its standard input, by ending it or by dying, and ends every process that has the run's
+// mark.
 
 import { endMarked } from './marked-processes.ts';
 

@@ -1,4 +1,5 @@
-// The obedient worker, which does not come to serve a snapshot that says so, and whose first one crashes when it is told to.
+// The obedient worker, which does not come to serve a snapshot that says so, and whose first one crashes when it is
+// told to.
 import { parentPort, workerData } from 'node:worker_threads';
 
 if (Object.keys(workerData.snapshot.services)[0] === 'none-begins') throw new Error('no process can begin (EAGAIN)');

@@ -74,8 +74,9 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
 }
 
 /**
- * What a test does not name does not come in its way: the internal entry point's own default is a fixed port, which somebody
- * else may have, and the default waits for servers run out on a busy machine, where the origin is the test itself.
+ * What a test does not name does not come in its way: the internal entry point's own default is a fixed port, which
+ * somebody else may have, and the default waits for servers run out on a busy machine, where the origin is the test
+ * itself.
  */
 export function quietDefaults(install: string): Record<string, string> {
   const hasInternal = /\b(?:api|ping|metrics|rest)\b/.test(install) && !/\btraefik\b/.test(install);

@@ -1,5 +1,6 @@
-// A file system with little room left, in the way of real ones: a write that does not fit takes what does and says how much,
-// and only the next one fails. It can also be a mount that takes no rename, and lose its power after so many steps.
+// A file system with little room left, in the way of real ones: a write that does not fit takes what does and says how
+// much, and only the next one fails. It can also be a mount that takes no rename, and lose its power after so many
+// steps.
 
 import { open, rename, rm, stat } from 'node:fs/promises';
 import type { FileSystem, OpenFile } from '../../src/controlplane/store/durable-write.ts';

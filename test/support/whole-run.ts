@@ -1,5 +1,5 @@
-// Runs once, before the first test file: names the run, and starts the process that ends what is left of it, however the run
-// itself ends.
+// Runs once, before the first test file: names the run, and starts the process that ends what is left of it, however
+// the run itself ends.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
-// Who may ask the internal entry point what. Reading and writing are two rights: what changes something needs the token or
-// the Unix socket of this user, whatever door it comes through; and no page of another origin may have a browser ask.
+// Who may ask the internal entry point what. Reading and writing are two rights: what changes something needs the token
+// or the Unix socket of this user, whatever door it comes through; and no page of another origin may have a browser
+// ask.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -12,7 +13,9 @@ export interface Refusal {
   readonly socket?: string;
 }
 
-/** A field for the token where `Authorization` belongs to somebody else, such as a `basicAuth` before `api@internal`. */
+/**
+ * A field for the token where `Authorization` belongs to somebody else, such as a `basicAuth` before `api@internal`.
+ */
 const TOKEN_FIELD = 'signalbox-token';
 
 export function isReading(method: string): boolean {

@@ -67,7 +67,9 @@ export class DoorConnections {
     this.#open.set(socket, one);
   }
 
-  /** Without an idle one, the oldest: a client that does not read its answers is no better than one that does not ask. */
+  /**
+   * Without an idle one, the oldest: a client that does not read its answers is no better than one that does not ask.
+   */
   #evict(isCandidate: (one: Open) => boolean): void {
     const candidates = [...this.#open].filter(([, one]) => isCandidate(one));
     const [socket] = candidates.find(([, one]) => one.requests === 0) ?? candidates[0]!;

@@ -26,7 +26,9 @@ export interface DoorSources {
   /** PUT /api/providers/rest; null when the provider is off. */
   readonly rest: Operation | null;
   readonly version: string;
-  /** Where this user's commands reach the API when `api.socket` does not say; in a directory that is this user's alone. */
+  /**
+   * Where this user's commands reach the API when `api.socket` does not say; in a directory that is this user's alone.
+   */
   readonly ownSocket: string;
   /** Changes would be lost now: a successor has what this process had. */
   isHandingOver(): boolean;

@@ -1,5 +1,6 @@
-// The thread that answers /ping: whether the process lives must be told while the main thread compiles a large configuration. It
-// accepts the connections of the internal entry point, bounded as anywhere, and passes whatever else is asked on to the main thread.
+// The thread that answers /ping: whether the process lives must be told while the main thread compiles a large
+// configuration. It accepts the connections of the internal entry point, bounded as anywhere, and passes whatever else
+// is asked on to the main thread.
 
 import { createServer, request as ask, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';

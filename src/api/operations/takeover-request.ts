@@ -1,5 +1,5 @@
-// The body of `POST /api/takeover`: the command of the successor, which only this user may choose. Whoever comes with a token
-// can have the running process's own command started again, and no other.
+// The body of `POST /api/takeover`: the command of the successor, which only this user may choose. Whoever comes with a
+// token can have the running process's own command started again, and no other.
 
 import { isMap } from '../../schema/input.ts';
 import type { ProcessCommand } from '../../model/message/takeover.ts';

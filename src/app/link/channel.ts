@@ -37,7 +37,10 @@ export class Channel<In, Out> {
     return this.#isOpen;
   }
 
-  /** What waits for an end that does not read is bounded: beyond that the connection ends, and who comes again gets what is newest. */
+  /**
+   * What waits for an end that does not read is bounded: beyond that the connection ends, and who comes again gets what
+   * is newest.
+   */
   send(message: Out): void {
     if (!this.#isOpen) return;
     const { socket, log } = this.#options;

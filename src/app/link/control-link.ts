@@ -1,5 +1,5 @@
-// The control plane's end of its links to edges in other processes. Each edge is sent what is in the cells, from where it
-// left off if it followed this very control plane, and answers for what it has. Edges come and go; the cells stay.
+// The control plane's end of its links to edges in other processes. Each edge is sent what is in the cells, from where
+// it left off if it followed this very control plane, and answers for what it has. Edges come and go; the cells stay.
 
 import { randomUUID } from 'node:crypto';
 import type { Server, Socket } from 'node:net';

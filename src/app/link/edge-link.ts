@@ -1,6 +1,6 @@
-// The edge's end of its link to a control plane in another process. It keeps cells like those of the control plane, which
-// the edge follows, and says of each version what became of it. Without a control plane the cells stay as they are: the edge
-// serves on, and the next one that is there brings it up to date.
+// The edge's end of its link to a control plane in another process. It keeps cells like those of the control plane,
+// which the edge follows, and says of each version what became of it. Without a control plane the cells stay as they
+// are: the edge serves on, and the next one that is there brings it up to date.
 
 import net from 'node:net';
 import { backoffMs } from '../../core/backoff.ts';
@@ -163,7 +163,9 @@ export class EdgeLink {
     this.#answer('snapshot', snapshot.version, this.#applied());
   }
 
-  /** Nobody follows before the edge has started; from then on it answers for the present one, and so for each before. */
+  /**
+   * Nobody follows before the edge has started; from then on it answers for the present one, and so for each before.
+   */
   async #applied(): Promise<Receipt> {
     await this.#started;
     return this.#options.cells.snapshot.delivered();

@@ -1,6 +1,6 @@
-// The last step of the process. Node waits for every thread before it exits, and a thread inside a call of the system does
-// not end: first what it waits for is ended, and if that is no process, the process goes by a signal, which takes all
-// threads with it.
+// The last step of the process. Node waits for every thread before it exits, and a thread inside a call of the system
+// does not end: first what it waits for is ended, and if that is no process, the process goes by a signal, which takes
+// all threads with it.
 
 import { killChildrenOf, otherThreads } from './stuck-thread.ts';
 

@@ -1,10 +1,12 @@
-// Which thread goes first where both want the same core. On Linux the priority of the process id is that of the main thread
-// alone, and children begin with that of the thread that starts them; elsewhere it would be everybody's, and nothing is
-// done.
+// Which thread goes first where both want the same core. On Linux the priority of the process id is that of the main
+// thread alone, and children begin with that of the thread that starts them; elsewhere it would be everybody's, and
+// nothing is done.
 
 import { getPriority, setPriority } from 'node:os';
 
-/** Of the main thread, after the workers have started. bench/load, changes: halves what a large change adds to the p99. */
+/**
+ * Of the main thread, after the workers have started. bench/load, changes: halves what a large change adds to the p99.
+ */
 const MAIN_THREAD_NICENESS = 15;
 
 /** Lets the scheduler prefer requests to configuration. */

@@ -1,5 +1,5 @@
-// The directory of the sockets that workers reach the internal services by. It is this process's alone, for this user alone, and
-// goes with it; what a killed process has left is cleared away by the next one.
+// The directory of the sockets that workers reach the internal services by. It is this process's alone, for this user
+// alone, and goes with it; what a killed process has left is cleared away by the next one.
 
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import net from 'node:net';

@@ -1,5 +1,5 @@
-// Standard error as everything in this process writes to it: one queue, so that lines stay in order and whole, and nobody
-// waits for a reader.
+// Standard error as everything in this process writes to it: one queue, so that lines stay in order and whole, and
+// nobody waits for a reader.
 
 import { fstatSync } from 'node:fs';
 import { FileOutput, StreamOutput, type LineOutput } from '../../core/line-output.ts';

@@ -1,5 +1,5 @@
-// What a router gives up for its successor, in which order, and takes back when none comes to serve. The takeover itself is
-// takeover.ts; this is what it means for the parts of the process.
+// What a router gives up for its successor, in which order, and takes back when none comes to serve. The takeover
+// itself is takeover.ts; this is what it means for the parts of the process.
 
 import type { TakeoverSource } from '../../api/sources.ts';
 import type { AcmeManager } from '../../controlplane/acme/acme-manager.ts';

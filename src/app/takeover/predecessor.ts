@@ -1,5 +1,5 @@
-// The process this one was started by to succeed it: asked for what it has in memory, and told when it may go, or why it
-// must stay.
+// The process this one was started by to succeed it: asked for what it has in memory, and told when it may go, or why
+// it must stay.
 
 import { once } from 'node:events';
 import {

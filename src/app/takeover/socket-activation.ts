@@ -38,8 +38,8 @@ export class InheritedSockets {
   }
 
   /**
-   * Those that are meant for this process; `ownPid` is null when the process that started it says so by other means. The
-   * descriptors are marked close-on-exec by Node itself when it starts, so children do not get them.
+   * Those that are meant for this process; `ownPid` is null when the process that started it says so by other means.
+   * The descriptors are marked close-on-exec by Node itself when it starts, so children do not get them.
    */
   static from(environment: Environment, ownPid: number | null): InheritedSockets {
     const { LISTEN_FDS: fds, LISTEN_PID: pid, LISTEN_FDNAMES: names = '' } = environment;
@@ -62,8 +62,8 @@ export class InheritedSockets {
   }
 
   /**
-   * Null when there is none for the entry point. Each is given once. Whoever activates the router by a socket decides where it
-   * listens; with `isExact` the configuration does, and a socket of the same name elsewhere does not count.
+   * Null when there is none for the entry point. Each is given once. Whoever activates the router by a socket decides
+   * where it listens; with `isExact` the configuration does, and a socket of the same name elsewhere does not count.
    */
   take(entryPoint: string, address: ListenAddress, isExact = false): BoundSocket | null {
     const fits = this.#waiting.filter((one) => one.address.protocol === address.protocol);

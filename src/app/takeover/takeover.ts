@@ -1,5 +1,5 @@
-// Starts the process that is to succeed this one, with its listening sockets. Until the successor serves, this one goes on
-// as before, and for good when the successor fails; then it leaves: it stops accepting, finishes and ends.
+// Starts the process that is to succeed this one, with its listening sockets. Until the successor serves, this one goes
+// on as before, and for good when the successor fails; then it leaves: it stops accepting, finishes and ends.
 //
 //   IDLE ──begin──▶ STARTING ──claim──▶ SUSPENDED ──ready──▶ HANDED OVER
 //    ▲                  └── failed, ended, late ──┴──▶ resume ──┘
@@ -71,8 +71,8 @@ export class Takeover {
   }
 
   /**
-   * Settles with the successor's process id when it serves; the caller then leaves. Rejects with ERR_TAKEOVER_FAILED when it
-   * does not, and everything is as before.
+   * Settles with the successor's process id when it serves; the caller then leaves. Rejects with ERR_TAKEOVER_FAILED
+   * when it does not, and everything is as before.
    */
   async begin(command: ProcessCommand): Promise<number> {
     if (this.isUnderWay) throw failure('another takeover is under way');

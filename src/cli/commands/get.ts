@@ -78,7 +78,9 @@ const KINDS: Readonly<Record<Listed, Kind>> = {
   },
 };
 
-/** `3 up`, `2 up, 1 down`; nobody knows of servers that are not checked unless their requests fail: `2 (not checked)`. */
+/**
+ * `3 up`, `2 up, 1 down`; nobody knows of servers that are not checked unless their requests fail: `2 (not checked)`.
+ */
 function serverCount(status: unknown, health: unknown): string {
   if (typeof status !== 'object' || status === null) return '';
   const all: unknown[] = Object.values(status);

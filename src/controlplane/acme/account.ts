@@ -1,5 +1,5 @@
-// Accounts with certificate authorities: found in the store or made, one per resolver and authority. Keys are never made
-// anew while there is one: public authorities limit how many accounts an address may make.
+// Accounts with certificate authorities: found in the store or made, one per resolver and authority. Keys are never
+// made anew while there is one: public authorities limit how many accounts an address may make.
 
 import type { AcmeResolverConfig } from '../config/install/certificates-resolver-options.ts';
 import { AcmeClient } from './acme-client.ts';

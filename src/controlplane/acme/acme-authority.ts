@@ -1,5 +1,5 @@
-// One certificate authority as a resolver uses it: a certificate from the order to the chain, and its renewal windows. The
-// protocol's messages are acme-client.ts's; what is decided between them is here.
+// One certificate authority as a resolver uses it: a certificate from the order to the chain, and its renewal windows.
+// The protocol's messages are acme-client.ts's; what is decided between them is here.
 //
 //   newOrder ─▶ authorizations ─▶ present ─▶ settle ─▶ tell ─▶ wait ─▶ clean up ─▶ finalize ─▶ wait ─▶ chain
 
@@ -183,7 +183,8 @@ class Session {
       return await create(replaces);
     } catch (error) {
       const failure = asFailure(error);
-      // What it replaces may have been replaced already, or be of another account: no reason to have none (RFC 9773 §5).
+      // What it replaces may have been replaced already, or be of another account: no reason to have none (RFC 9773
+      // §5).
       if (failure.scope !== 'certificate' || failure.type === 'rejectedIdentifier') throw failure;
       this.#options.log.debug('the certificate authority did not take the predecessor of a certificate', {
         resolver: config.name,

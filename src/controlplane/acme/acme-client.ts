@@ -1,5 +1,6 @@
-// The messages of ACME (RFC 8555): each request signed with the account's key and a nonce of its own, each answer checked for what the
-// authority says. What is decided between them is in acme-authority.ts, and how they travel in authority-transport.ts.
+// The messages of ACME (RFC 8555): each request signed with the account's key and a nonce of its own, each answer
+// checked for what the authority says. What is decided between them is in acme-authority.ts, and how they travel in
+// authority-transport.ts.
 
 import { isMap } from '../../schema/input.ts';
 import { failureOf, problemOf, type AuthorityResponse, type AuthorityTransport } from './authority-transport.ts';

@@ -1,5 +1,5 @@
-// Certificates of the resolvers as routing configuration: the provider `acme`, whose objects are certificates and nothing
-// else. Certificates that did not change keep their decoded objects.
+// Certificates of the resolvers as routing configuration: the provider `acme`, whose objects are certificates and
+// nothing else. Certificates that did not change keep their decoded objects.
 
 import { aborted } from '../../core/sleep.ts';
 import type { IssuedCertificate } from '../../model/certificate.ts';

@@ -1,5 +1,5 @@
-// HTTPS to a certificate authority: roots, server name, time limits and a bound on answers per resolver; nothing is repeated, and
-// what an answer says of a failure - the kind of problem, how long to wait - is kept for whoever asked.
+// HTTPS to a certificate authority: roots, server name, time limits and a bound on answers per resolver; nothing is
+// repeated, and what an answer says of a failure - the kind of problem, how long to wait - is kept for whoever asked.
 
 import { Agent, request } from 'node:https';
 import { rootCertificates } from 'node:tls';

@@ -16,12 +16,12 @@ export function covers(certificate: readonly string[], domains: readonly string[
 }
 
 /**
- * Of these sets of names those that are needed: a set is left out when another one stands for all of its names. The result
- * does not depend on their order.
+ * Of these sets of names those that are needed: a set is left out when another one stands for all of its names. The
+ * result does not depend on their order.
  */
 export function neededSets(sets: readonly (readonly string[])[]): readonly (readonly string[])[] {
-  // Whatever stands for a set has at least its wildcards, and if no more, then at least its names that no wildcard of its
-  // own stands for: in this order it comes first.
+  // Whatever stands for a set has at least its wildcards, and if no more, then at least its names that no wildcard of
+  // its own stands for: in this order it comes first.
   const ranked = sets.map((set) => {
     const wildcards = set.filter((name) => name.startsWith('*.'));
     const essential = set.filter((name) => wildcards.includes(name) || !coversDomain(wildcards, name));

@@ -1,5 +1,5 @@
-// Puts the certificate manager together from the install configuration. Loaded only when there are resolvers: what makes requests for
-// certificates costs start time and memory.
+// Puts the certificate manager together from the install configuration. Loaded only when there are resolvers: what
+// makes requests for certificates costs start time and memory.
 
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';

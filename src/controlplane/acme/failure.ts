@@ -6,7 +6,9 @@ export type FailureScope = 'certificate' | 'authority' | 'rate';
 
 export interface FailureDetails {
   readonly scope: FailureScope;
-  /** Last part of the problem's type, as in `rateLimited` (RFC 8555 §6.7); '' when it is no answer of the authority's. */
+  /**
+   * Last part of the problem's type, as in `rateLimited` (RFC 8555 §6.7); '' when it is no answer of the authority's.
+   */
   readonly type?: string;
   readonly retryAfterMs?: number | null;
   readonly cause?: unknown;

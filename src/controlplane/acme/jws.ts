@@ -1,5 +1,5 @@
-// Signatures of requests to certificate authorities: flattened JSON Web Signatures (RFC 7515 §7.2.2) with the algorithms that account
-// keys have, and what identifies such a key. Pure.
+// Signatures of requests to certificate authorities: flattened JSON Web Signatures (RFC 7515 §7.2.2) with the
+// algorithms that account keys have, and what identifies such a key. Pure.
 
 import { createHash, createHmac, createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
 
@@ -58,7 +58,9 @@ export class AccountKey {
   }
 }
 
-/** Binds an account to one that the authority knows otherwise (RFC 8555 §7.3.4). `hmacKey` is Base64, of any alphabet. */
+/**
+ * Binds an account to one that the authority knows otherwise (RFC 8555 §7.3.4). `hmacKey` is Base64, of any alphabet.
+ */
 export function externalBinding(keyId: string, hmacKey: string, url: string, accountKey: Jwk): object {
   const secret = Buffer.from(hmacKey, 'base64');
   const signed = flattened({ alg: 'HS256', kid: keyId, url }, accountKey, (input) =>

@@ -1,5 +1,5 @@
-// When a certificate is renewed: by its remaining lifetime, or within the window its authority suggests (ARI, RFC 9773).
-// Pure: time and randomness come in.
+// When a certificate is renewed: by its remaining lifetime, or within the window its authority suggests (ARI, RFC
+// 9773). Pure: time and randomness come in.
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -21,10 +21,10 @@ export interface Validity {
 }
 
 /**
- * When to renew without a word of the authority. `duration` is what the configuration says certificates live for; one that
- * lives shorter is judged by its own lifetime, since it would be renewed without end otherwise. A random share of the
- * table's interval keeps those issued together from being renewed together. A certificate so short that the table's time
- * before the end is more than half of its life is renewed at two thirds of it.
+ * When to renew without a word of the authority. `duration` is what the configuration says certificates live for; one
+ * that lives shorter is judged by its own lifetime, since it would be renewed without end otherwise. A random share of
+ * the table's interval keeps those issued together from being renewed together. A certificate so short that the table's
+ * time before the end is more than half of its life is renewed at two thirds of it.
  */
 export function renewalTime({ notBefore, notAfter }: Validity, duration: number, random: () => number): number {
   // Authorities date certificates back for an hour and leave off a second: what was asked for as 90 days is 90 days.

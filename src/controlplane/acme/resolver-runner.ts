@@ -1,5 +1,5 @@
-// One certificates resolver at work: keeps its schedule, carries out one step at a time, stores what it gets, and goes on
-// whatever happens. Nothing it does is waited for by anything that serves requests.
+// One certificates resolver at work: keeps its schedule, carries out one step at a time, stores what it gets, and goes
+// on whatever happens. Nothing it does is waited for by anything that serves requests.
 
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';

@@ -1,5 +1,6 @@
-// What a resolver keeps between runs: an account per authority, and its certificates with their keys. Documents that say
-// nothing usable are reported and left out, never a reason not to start; those of a newer program are: nobody is to order anew over them.
+// What a resolver keeps between runs: an account per authority, and its certificates with their keys. Documents that
+// say nothing usable are reported and left out, never a reason not to start; those of a newer program are: nobody is to
+// order anew over them.
 
 import { isMap } from '../../schema/input.ts';
 import type { StateStore } from '../store/define.ts';

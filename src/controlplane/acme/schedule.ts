@@ -1,6 +1,6 @@
 // What a certificates resolver does next: which certificate is ordered, which renewal window is asked for, and when to
-// look again. A pure state machine: wanted names, certificates, results and the time come in, steps go out. Whoever runs
-// it carries out one step at a time and says how it went.
+// look again. A pure state machine: wanted names, certificates, results and the time come in, steps go out. Whoever
+// runs it carries out one step at a time and says how it went.
 //
 //   wanted ──▶ pending ──step──▶ ordering ──issued──▶ valid ──renewAt──▶ renewing ─┐
 //                 ▲                  │                  ▲                          │

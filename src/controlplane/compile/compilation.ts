@@ -1,5 +1,6 @@
-// What every step gets: the objects of all providers, what has been found wrong with them, the resolver of their references, and
-// what earlier compilations have left. Steps are pure but for these: the same input gives the same result.
+// What every step gets: the objects of all providers, what has been found wrong with them, the resolver of their
+// references, and what earlier compilations have left. Steps are pure but for these: the same input gives the same
+// result.
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';

@@ -1,5 +1,5 @@
-// What one compilation leaves to the next: rules that were parsed, and specifications that stay the same objects while they say
-// the same. It belongs to whoever compiles again and again; two of them share nothing.
+// What one compilation leaves to the next: rules that were parsed, and specifications that stay the same objects while
+// they say the same. It belongs to whoever compiles again and again; two of them share nothing.
 
 import type { RuleLanguage } from '../../dataplane/match/rule.ts';
 import type { RuleProblems } from '../../dataplane/match/rule-error.ts';

@@ -1,5 +1,5 @@
-// From the configurations of all providers to what the data plane runs: the steps in their order, each with why it stands where it
-// does. Objects with errors are left out; everything else is in the result.
+// From the configurations of all providers to what the data plane runs: the steps in their order, each with why it
+// stands where it does. Objects with errors are left out; everything else is in the result.
 
 import type { WantedCertificate } from '../../model/certificate.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
@@ -46,7 +46,8 @@ export function compile(
   // Certificates and TLS options name nothing, and are named by what follows.
   const certificates = compileCertificates(compilation);
   const tlsOptions = new CompiledTlsOptions(compilation);
-  // Middlewares before services: a service has stages in front of it; what a stage asks of services is looked at with these.
+  // Middlewares before services: a service has stages in front of it; what a stage asks of services is looked at with
+  // these.
   const middlewares = new CompiledMiddlewares(compilation);
   // Services before whatever refuses a middleware: one that asks a service which cannot be used is disabled with it.
   const { services, endpointSets } = compileHttpServices(compilation, middlewares, internal);

@@ -1,5 +1,5 @@
-// What every step of compiling works on: the objects of all providers by qualified name, each with what is wrong with it and
-// who uses it.
+// What every step of compiling works on: the objects of all providers by qualified name, each with what is wrong with
+// it and who uses it.
 
 import { bySection, type ObjectOptions, type ObjectSection } from '../config/routing/object-kinds.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing/routing-config.ts';

@@ -1,5 +1,6 @@
-// Whether a snapshot holds together: every name in it is that of an object in it. Compiling sees to it; what does not hold together all
-// the same, by a defect or an old snapshot on the entry points of today, would end every worker that builds from it, one after the other.
+// Whether a snapshot holds together: every name in it is that of an object in it. Compiling sees to it; what does not
+// hold together all the same, by a defect or an old snapshot on the entry points of today, would end every worker that
+// builds from it, one after the other.
 
 import type { EndpointProtocol } from '../../model/endpoint-set.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';

@@ -1,6 +1,7 @@
-// The digest of a snapshot's content, whatever the order of its objects: the sum of their hashes, so that one object that changes
-// costs a hash of what it was and a hash of what it is. It tells contents apart by accident or mistake; nobody who could make two
-// contents with one digest gains anything by it, since contents come from the same process as their digests.
+// The digest of a snapshot's content, whatever the order of its objects: the sum of their hashes, so that one object
+// that changes costs a hash of what it was and a hash of what it is. It tells contents apart by accident or mistake;
+// nobody who could make two contents with one digest gains anything by it, since contents come from the same process as
+// their digests.
 
 import { hash } from 'node:crypto';
 

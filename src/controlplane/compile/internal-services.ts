@@ -1,6 +1,6 @@
 // Services that the router brings along, which any router may name: `api@internal`, `dashboard@internal`,
-// `ping@internal`, `prometheus@internal`, `rest@internal` and `noop@internal`. All but the last are answered by the main
-// thread, behind Unix sockets that only this process can reach; to the data plane they are services like others.
+// `ping@internal`, `prometheus@internal`, `rest@internal` and `noop@internal`. All but the last are answered by the
+// main thread, behind Unix sockets that only this process can reach; to the data plane they are services like others.
 
 import { WRITTEN_FACTS, type EndpointSetSpec } from '../../model/endpoint-set.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';

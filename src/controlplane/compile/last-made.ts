@@ -13,8 +13,8 @@ export class LastMade<Options extends object, Spec> {
 }
 
 /**
- * Whether two plain values say the same, whole and in the same order, as their texts would: no field can be forgotten. Parts that
- * are one object are not looked into.
+ * Whether two plain values say the same, whole and in the same order, as their texts would: no field can be forgotten.
+ * Parts that are one object are not looked into.
  */
 export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;

@@ -73,8 +73,8 @@ export class RouterFamily {
   }
 
   /**
-   * Routers below one that is disabled get no requests, which it answers itself; those below one without a place are out of
-   * reach, and leave.
+   * Routers below one that is disabled get no requests, which it answers itself; those below one without a place are
+   * out of reach, and leave.
    */
   disableOrphans(specs: Map<string, RouteSpec>): void {
     for (let isChanged = true; isChanged;) {

@@ -1,5 +1,6 @@
-// Routers: rules, entry points, middlewares and service resolved. A router whose rule is good and that cannot be served all the
-// same keeps its place and answers its requests itself: they must not fall to a wider router, which may let everybody in.
+// Routers: rules, entry points, middlewares and service resolved. A router whose rule is good and that cannot be served
+// all the same keeps its place and answers its requests itself: they must not fall to a wider router, which may let
+// everybody in.
 
 import { defaultPriority, HTTP_RULES } from '../../dataplane/match/rule.ts';
 import { DISABLED_STATUS, type RouteSpec } from '../../model/route.ts';
@@ -102,8 +103,8 @@ function resolveMiddlewares(
 }
 
 /**
- * Options that cannot be used do not disable the router: its requests would fall to the next one. Handshakes for its hosts
- * fail instead, as in Traefik.
+ * Options that cannot be used do not disable the router: its requests would fall to the next one. Handshakes for its
+ * hosts fail instead, as in Traefik.
  */
 function resolveTlsOptions(
   router: Compiled<RouterOptions>,

@@ -7,7 +7,10 @@ import type { Compilation } from './compilation.ts';
 import type { Compiled } from './compiled.ts';
 import type { Findings } from './findings.ts';
 
-/** Old rules are translated before they are looked at; errors of names stand where they were written. Null when there are any. */
+/**
+ * Old rules are translated before they are looked at; errors of names stand where they were written. Null when there
+ * are any.
+ */
 export function translateRule(
   router: Compiled<unknown>,
   text: string,

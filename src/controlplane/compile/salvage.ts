@@ -1,5 +1,5 @@
-// What can be read of an object whose options are wrong in part: a router with a mistake in one option still knows its rule, and so
-// keeps its place. What is wrong with the object has been reported; nothing is reported here.
+// What can be read of an object whose options are wrong in part: a router with a mistake in one option still knows its
+// rule, and so keeps its place. What is wrong with the object has been reported; nothing is reported here.
 
 import { DecodeContext } from '../../schema/decode-context.ts';
 import { INVALID } from '../../schema/invalid.ts';
@@ -26,8 +26,8 @@ function keyOf(map: Readonly<Record<string, unknown>>, name: string): string | u
 }
 
 /**
- * The options that can be read, with defaults for those that cannot; null when one of `needed` is not among the first, or stands for
- * something that is not known here.
+ * The options that can be read, with defaults for those that cannot; null when one of `needed` is not among the first,
+ * or stands for something that is not known here.
  */
 export function salvage<T extends object>(
   object: RoutingObject<T>,

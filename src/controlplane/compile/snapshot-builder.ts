@@ -1,6 +1,6 @@
-// Numbers snapshots and finds what changed. Objects with the same content are the same object from one snapshot to the next, so a
-// difference is found by identity first. Sets of endpoints change by single endpoints, and a change of these alone costs what
-// changes: nothing else is looked at.
+// Numbers snapshots and finds what changed. Objects with the same content are the same object from one snapshot to the
+// next, so a difference is found by identity first. Sets of endpoints change by single endpoints, and a change of these
+// alone costs what changes: nothing else is looked at.
 
 import {
   endpointDifference,
@@ -39,7 +39,10 @@ export class SnapshotBuilder {
   readonly #lastVersion: number;
   #previous: Snapshot | null = null;
   readonly #digest = new ContentDigest();
-  /** Where each endpoint stands, of sets that are large or have changed: to look for it would cost more than everything else. */
+  /**
+   * Where each endpoint stands, of sets that are large or have changed: to look for it would cost more than everything
+   * else.
+   */
   readonly #places = new Map<
     string,
     { readonly endpoints: readonly unknown[]; readonly places: Map<string, number> }

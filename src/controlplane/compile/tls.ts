@@ -162,8 +162,8 @@ function hostsOf(route: RouteSpec, memory: CompileMemory): RuleHosts {
 }
 
 /**
- * Hosts with other options than the default ones. Options are chosen in the handshake, by the server name: two routers for
- * one host cannot have different ones, and get the default ones (as in Traefik).
+ * Hosts with other options than the default ones. Options are chosen in the handshake, by the server name: two routers
+ * for one host cannot have different ones, and get the default ones (as in Traefik).
  */
 export function compileTlsHosts(
   { objects: { routers }, findings, memory }: Compilation,

@@ -205,7 +205,9 @@ export function certificateKey(domains: readonly string[]): string {
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 const MAX_NAME = 253;
 
-/** Lower case, without a trailing dot, addresses in their shortest form and without brackets; null when it is no name. */
+/**
+ * Lower case, without a trailing dot, addresses in their shortest form and without brackets; null when it is no name.
+ */
 export function canonicalDomain(name: string): string | null {
   const lower = name.trim().toLowerCase();
   const address = parseIp(/^\[(.*)\]$/.exec(lower)?.[1] ?? lower);

@@ -1,5 +1,5 @@
-// Every option of the schemas, in every form that Traefik takes: what holds for one section, list, text or number has to hold
-// for all of them.
+// Every option of the schemas, in every form that Traefik takes: what holds for one section, list, text or number has
+// to hold for all of them.
 
 import { describe, expect, test } from 'vitest';
 import type { Diagnostic } from '../../model/diagnostic.ts';

@@ -1,4 +1,5 @@
-// The path of a health check as people write it: without its slash, with spaces, or with the fragment of an address bar.
+// The path of a health check as people write it: without its slash, with spaces, or with the fragment of an address
+// bar.
 
 import { INVALID } from '../../schema/invalid.ts';
 import { string } from '../../schema/scalar.ts';

@@ -1,6 +1,6 @@
 // What a private key has in common with its certificate, read without OpenSSL, whose decoders take the better part of a
-// millisecond for each key: a router with ten thousand certificates would be ten seconds late. OpenSSL compares the same
-// parts. Whatever is not plainly an RSA or EC key is left to it.
+// millisecond for each key: a router with ten thousand certificates would be ten seconds late. OpenSSL compares the
+// same parts. Whatever is not plainly an RSA or EC key is left to it.
 
 export interface PublicPart {
   /** As in `KeyObject.asymmetricKeyType`. */

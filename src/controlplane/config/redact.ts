@@ -1,5 +1,5 @@
-// Configuration as it may be shown: secrets are hidden, substituted values stand as they were written, times are text. Everything
-// that shows configuration goes through here: API, page, differences, origins.
+// Configuration as it may be shown: secrets are hidden, substituted values stand as they were written, times are text.
+// Everything that shows configuration goes through here: API, page, differences, origins.
 
 import { hideSecrets, HIDDEN, isSecretName } from '../../core/hide-secrets.ts';
 import type { PathSegment, Substituted } from '../../schema/decode-context.ts';
@@ -49,8 +49,8 @@ function isSection(value: unknown): boolean {
 }
 
 /**
- * The same of a value that was not decoded: keys as people spell them, text where a list may stand. What stands under a name
- * that nobody knows is hidden: it may be the secret whose option is misspelt.
+ * The same of a value that was not decoded: keys as people spell them, text where a list may stand. What stands under a
+ * name that nobody knows is hidden: it may be the secret whose option is misspelt.
  */
 export function redactWritten(value: unknown, schema: Schema<unknown> | null): unknown {
   if (schema === null) return walk(plain(value), null, [], new Map());

@@ -1,5 +1,5 @@
-// Answers of OCSP responders, checked as a client would: who signed, for which certificate, for which time (RFC 6960 §3.2,
-// §4.2.2). What clients would refuse is not handed to them.
+// Answers of OCSP responders, checked as a client would: who signed, for which certificate, for which time (RFC 6960
+// §3.2, §4.2.2). What clients would refuse is not handed to them.
 
 import { verify, X509Certificate } from 'node:crypto';
 import {

@@ -1,5 +1,5 @@
-// What OCSP needs of a certificate: whom to ask, and how to name it (RFC 6960 §4.1.1). Names of issuers are hashed with SHA-1,
-// which every responder knows; nothing rests on it, since the answer is signed.
+// What OCSP needs of a certificate: whom to ask, and how to name it (RFC 6960 §4.1.1). Names of issuers are hashed with
+// SHA-1, which every responder knows; nothing rests on it, since the answer is signed.
 
 import { createHash, X509Certificate } from 'node:crypto';
 import { CertID, OCSPRequest, Request, TBSRequest } from '@peculiar/asn1-ocsp';

@@ -1,5 +1,5 @@
-// Keeps an answer of its authority at hand for every certificate that names an OCSP responder, and asks again long before it
-// ends. A responder that fails costs nothing but the answer: clients then ask it themselves, or do without.
+// Keeps an answer of its authority at hand for every certificate that names an OCSP responder, and asks again long
+// before it ends. A responder that fails costs nothing but the answer: clients then ask it themselves, or do without.
 
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';

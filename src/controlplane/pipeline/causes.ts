@@ -1,4 +1,5 @@
-// Why an object is disabled, followed to where it began: "the middleware is disabled" sends its reader on another search.
+// Why an object is disabled, followed to where it began: "the middleware is disabled" sends its reader on another
+// search.
 
 import type { Compiled } from '../compile/compiled.ts';
 import { qualify } from '../compile/compiled.ts';

@@ -1,6 +1,6 @@
-// Compiles what the providers have, again and again: what one compilation leaves to the next, the last good forms in the place of
-// what cannot be read, and the last result where the compiler fails. Whatever a configuration makes the compiler do, there is
-// a result, and the program goes on.
+// Compiles what the providers have, again and again: what one compilation leaves to the next, the last good forms in
+// the place of what cannot be read, and the last result where the compiler fails. Whatever a configuration makes the
+// compiler do, there is a result, and the program goes on.
 
 import type { Clock } from '../../core/clock.ts';
 import { describeError, messageOf } from '../../core/errors.ts';

@@ -1,5 +1,5 @@
-// What one compiled configuration changes about another, object by object, as people see it: decoded options with secrets
-// hidden. It is what `check` and `diff` answer.
+// What one compiled configuration changes about another, object by object, as people see it: decoded options with
+// secrets hidden. It is what `check` and `diff` answer.
 
 import { isMap } from '../../schema/input.ts';
 import type { Compiled } from '../compile/compiled.ts';

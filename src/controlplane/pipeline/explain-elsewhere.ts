@@ -1,5 +1,5 @@
-// Routers that do not get a request though they seem made for it: they stand on another entry point, take it over TLS alone or
-// without, or have a rule that nobody can read.
+// Routers that do not get a request though they seem made for it: they stand on another entry point, take it over TLS
+// alone or without, or have a rule that nobody can read.
 
 import { compileRule } from '../../dataplane/match/compile-rule.ts';
 import type { MatchRequest } from '../../dataplane/match/matcher.ts';

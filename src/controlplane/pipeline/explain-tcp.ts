@@ -1,5 +1,5 @@
-// Whether a TCP router takes the connection of a request, so that no HTTP router is asked: the order of engine/arrival.ts,
-// read off a snapshot.
+// Whether a TCP router takes the connection of a request, so that no HTTP router is asked: the order of
+// engine/arrival.ts, read off a snapshot.
 
 import { compareCandidates } from '../../dataplane/match/candidate.ts';
 import { indexTerms } from '../../dataplane/match/index-terms.ts';

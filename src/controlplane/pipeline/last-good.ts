@@ -1,6 +1,7 @@
-// The last good form of every object. One that turns unreadable — a typo in a rule, an option of the wrong kind, a section that is a
-// list — goes on as it last was, until it can be read again or is taken away: nothing that runs ends over a slip of the
-// keyboard. What an object names is not part of it: a reference to something that is gone has no last good form.
+// The last good form of every object. One that turns unreadable — a typo in a rule, an option of the wrong kind, a
+// section that is a list — goes on as it last was, until it can be read again or is taken away: nothing that runs ends
+// over a slip of the keyboard. What an object names is not part of it: a reference to something that is gone has no
+// last good form.
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { formatPath } from '../../schema/decode-context.ts';
@@ -12,7 +13,9 @@ import { formOf, isOf, keyOf } from './written-forms.ts';
 
 export interface Restored {
   readonly configs: readonly RoutingConfig[];
-  /** Of the objects that go on in an earlier form: what is wrong with the present one, and that the earlier one counts. */
+  /**
+   * Of the objects that go on in an earlier form: what is wrong with the present one, and that the earlier one counts.
+   */
   readonly diagnostics: readonly Diagnostic[];
 }
 

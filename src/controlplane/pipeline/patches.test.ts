@@ -1,5 +1,5 @@
-// What a provider says in patches comes to the same as what it would say whole: in the snapshot, in what is said of it, and in a data
-// plane that follows the deltas.
+// What a provider says in patches comes to the same as what it would say whole: in the snapshot, in what is said of it,
+// and in a data plane that follows the deltas.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

@@ -17,7 +17,10 @@ export class PendingChanges {
     else this.#endpoints?.push(...endpoints.map((one) => ({ ...one, provider })));
   }
 
-  /** Those endpoints, in the order in which they came; null when everything has to be compiled. From now on, nothing has changed. */
+  /**
+   * Those endpoints, in the order in which they came; null when everything has to be compiled. From now on, nothing has
+   * changed.
+   */
   take(): readonly ProviderEndpoints[] | null {
     const taken = this.#endpoints;
     this.#endpoints = [];

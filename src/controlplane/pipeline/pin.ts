@@ -1,5 +1,5 @@
-// What a pinned snapshot holds back: by how much the newest configuration differs from it, in words and as a diagnostic. The
-// log, the API, the page and the commands all say it with these words.
+// What a pinned snapshot holds back: by how much the newest configuration differs from it, in words and as a
+// diagnostic. The log, the API, the page and the commands all say it with these words.
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { HistoryEntry, WrittenPlaces } from '../../model/history.ts';

@@ -1,5 +1,5 @@
-// The snapshot that is pinned, if one is: what is put into force in place of the newest configuration, and what is said of the
-// changes that wait behind it. The history keeps which one it is.
+// The snapshot that is pinned, if one is: what is put into force in place of the newest configuration, and what is said
+// of the changes that wait behind it. The history keeps which one it is.
 
 import type { Log } from '../../core/log.ts';
 import type { HistoryEntry } from '../../model/history.ts';
@@ -49,7 +49,10 @@ export class PinnedSnapshot {
     this.#options.log.warn(`a change is held back: ${status.text}`);
   }
 
-  /** The newest sections, or the snapshot that is pinned on the entry points, certificates and internal services of today. */
+  /**
+   * The newest sections, or the snapshot that is pinned on the entry points, certificates and internal services of
+   * today.
+   */
   over(newest: SnapshotSections): SnapshotSections {
     const { internalServices } = this.#options;
     const { entry } = this;

@@ -1,5 +1,6 @@
-// Runs the providers and puts what they publish into force, one change at a time: what was received (received-configs.ts) is
-// compiled (compilation.ts), or gives way to what is pinned (pinned-snapshot.ts), and is published as a snapshot.
+// Runs the providers and puts what they publish into force, one change at a time: what was received
+// (received-configs.ts) is compiled (compilation.ts), or gives way to what is pinned (pinned-snapshot.ts), and is
+// published as a snapshot.
 
 import { SerialRunner } from '../../core/serial.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
@@ -35,7 +36,9 @@ export interface PipelineOptions extends CompilationOptions {
   readonly history: SnapshotHistory;
   /** Instead of those the install configuration names. */
   readonly providers?: readonly Provider[];
-  /** How long the start waits for each provider's first configuration: half a minute when left out, null for no limit. */
+  /**
+   * How long the start waits for each provider's first configuration: half a minute when left out, null for no limit.
+   */
   readonly patienceMs?: number | null;
   /** What providers that do not publish at start had before. */
   readonly earlier?: readonly RoutingConfig[];
@@ -164,7 +167,10 @@ export class Pipeline {
     return this.#compilation.tryOut([...merged.values()]);
   }
 
-  /** Goes back to an earlier snapshot, which stays until `release`. `from` says who asks. False when there is none of that version. */
+  /**
+   * Goes back to an earlier snapshot, which stays until `release`. `from` says who asks. False when there is none of
+   * that version.
+   */
   async activate(version: number, from: string): Promise<boolean> {
     const { history, events, log } = this.#options;
     if (history.get(version) === null) return false;
@@ -193,7 +199,9 @@ export class Pipeline {
     await this.#changes.settled;
   }
 
-  /** Goes on with another install configuration; settles when it is in force. `diagnostics` are shown with all others. */
+  /**
+   * Goes on with another install configuration; settles when it is in force. `diagnostics` are shown with all others.
+   */
   async replaceInstall(install: InstallConfig, diagnostics: readonly Diagnostic[]): Promise<void> {
     this.#compilation.replaceInstall(install, diagnostics);
     await this.#replaceOwnRouting(install);

@@ -1,6 +1,6 @@
 // The providers at work: side by side, each for as long as the process. The first snapshot waits for what each of them
-// publishes first, but not for ever: one that hears nothing from its source must not keep the routes of others from being
-// served. One that fails is logged, and ends alone; what it published last stays in force.
+// publishes first, but not for ever: one that hears nothing from its source must not keep the routes of others from
+// being served. One that fails is logged, and ends alone; what it published last stays in force.
 
 import { describeError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';

@@ -1,5 +1,5 @@
-// What providers have published: the newest configuration of each, what of it has not been put into force yet, and how long a
-// change waits, so that a source that changes all the time does not make the compiler run all the time.
+// What providers have published: the newest configuration of each, what of it has not been put into force yet, and how
+// long a change waits, so that a source that changes all the time does not make the compiler run all the time.
 
 import { isWhole, patchRouting, type RoutingPatch } from '../config/routing/patch-routing.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';

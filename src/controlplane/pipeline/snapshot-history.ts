@@ -1,6 +1,6 @@
 // The snapshots that were in force, newest last, to go back to. Objects are shared from one snapshot to the next, so a
-// long history of small changes is cheap. Those of an earlier process are there as what was written, and compiled when they are
-// asked for.
+// long history of small changes is cheap. Those of an earlier process are there as what was written, and compiled when
+// they are asked for.
 
 import type {
   HistoryEntry,
@@ -16,7 +16,10 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import { namesOf } from '../../model/snapshot-sections.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 
-/** What becomes of written forms with the substitutions, plugins and entry points of today; null when that cannot be said. */
+/**
+ * What becomes of written forms with the substitutions, plugins and entry points of today; null when that cannot be
+ * said.
+ */
 export type CompileForms = (
   snapshot: WrittenSnapshot,
 ) => (HistorySections & { readonly written: WrittenPlaces }) | null;

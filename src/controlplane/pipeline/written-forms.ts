@@ -1,5 +1,5 @@
-// Configurations as what was written of them, object by object: to be kept over restarts, where nothing may stand that a substitution
-// stands for, and to be decoded again as their provider would.
+// Configurations as what was written of them, object by object: to be kept over restarts, where nothing may stand that
+// a substitution stands for, and to be decoded again as their provider would.
 
 import type { StoredForm, Words } from '../../model/stored-form.ts';
 import type { ConfigDocument } from '../config/document/document.ts';

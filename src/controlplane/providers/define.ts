@@ -12,8 +12,8 @@ import type { RoutingPatch } from '../config/routing/patch-routing.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 
 /**
- * Takes everything that the provider has, which replaces what it had before, or a patch of that: a patch costs what it changes, and
- * can only follow something.
+ * Takes everything that the provider has, which replaces what it had before, or a patch of that: a patch costs what it
+ * changes, and can only follow something.
  */
 export type Publish = (change: RoutingConfig | RoutingPatch) => void;
 /** Of a provider that reads everything anew each time. */
@@ -24,8 +24,8 @@ export interface Provider {
   readonly name: string;
   /**
    * Publishes what is there, which says that it is ready, then what changes, or everything anew; settles when the
-   * signal is aborted and everything it holds is let go. Bad input is a configuration with diagnostics: it rejects only for
-   * what it cannot go on after, which is logged and ends no other.
+   * signal is aborted and everything it holds is let go. Bad input is a configuration with diagnostics: it rejects only
+   * for what it cannot go on after, which is logged and ends no other.
    */
   run(publish: Publish, signal: AbortSignal): Promise<void>;
   /** Reads everything anew, also what has not been seen to change; for sources that can be asked. */
@@ -42,8 +42,8 @@ export interface ProviderView {
 }
 
 /**
- * All that a provider gets of the process. Substitutions, plugins and files are behind `decode`, which gives no more of them
- * than the `words` of its definition allow: no provider has to see to that itself.
+ * All that a provider gets of the process. Substitutions, plugins and files are behind `decode`, which gives no more of
+ * them than the `words` of its definition allow: no provider has to see to that itself.
  */
 export interface ProviderContext {
   readonly log: Log;
@@ -66,8 +66,8 @@ export interface ProviderDefinition<Options extends object = object> {
   readonly options: Schema<Options>;
   /**
    * Whose words it brings. The operator's may substitute variables and files, and name files; those of tenants, who are
-   * others than those that run the process, are plain text. Both may name plugins, which the install configuration alone
-   * has loaded.
+   * others than those that run the process, are plain text. Both may name plugins, which the install configuration
+   * alone has loaded.
    */
   readonly words: Words;
   /** Left out by one that has no source of its own: its configuration is sent to the API. */

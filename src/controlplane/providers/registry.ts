@@ -1,6 +1,7 @@
-// All providers. Adding one is a folder, a line here and a test; the section `providers` of the install configuration, its
-// reference and what decodes it follow. Two sources are in no list, since nobody writes options of theirs below `providers`:
-// the routing sections of the install file (install/install-provider.ts), and certificates (acme/acme-provider.ts).
+// All providers. Adding one is a folder, a line here and a test; the section `providers` of the install configuration,
+// its reference and what decodes it follow. Two sources are in no list, since nobody writes options of theirs below
+// `providers`: the routing sections of the install file (install/install-provider.ts), and certificates
+// (acme/acme-provider.ts).
 
 import type { KnownPlugins } from '../../schema/decode-context.ts';
 import type { Substitutions } from '../../schema/substitution.ts';

@@ -1,6 +1,6 @@
 // What of the control plane must survive its process: JSON documents under keys. Small enough for a directory as for a
-// consensus store. Each write has a revision, which counts up over the whole store and over restarts: by it one writer knows
-// that another was there before, and a watcher where it left off.
+// consensus store. Each write has a revision, which counts up over the whole store and over restarts: by it one writer
+// knows that another was there before, and a watcher where it left off.
 
 /** A document as it was last put. */
 export interface StoredEntry {
@@ -22,8 +22,8 @@ export class CompactedError extends Error {}
 /** The right to do what only one may do at a time, until it is released or its time is over. */
 export interface Lease {
   /**
-   * Greater than that of whoever had it before. Whoever acts on something with a lease says it; what has seen a greater one
-   * refuses.
+   * Greater than that of whoever had it before. Whoever acts on something with a lease says it; what has seen a greater
+   * one refuses.
    */
   readonly fence: number;
   /** For as long again; false when it is another's by now, for good. */
@@ -43,7 +43,10 @@ export interface StateStore {
   get(key: string): Promise<unknown>;
   /** As `get`, with its revision. */
   read(key: string): Promise<StoredEntry | null>;
-  /** Settles with the revision when the document would survive a loss of power. Writes of one key take effect in the order of the calls. */
+  /**
+   * Settles with the revision when the document would survive a loss of power. Writes of one key take effect in the
+   * order of the calls.
+   */
   put(key: string, value: unknown): Promise<number>;
   /** Puts it if the document is of this revision, 0 for none; null when it is not, and nothing has changed. */
   putIf(key: string, value: unknown, revision: number): Promise<number | null>;

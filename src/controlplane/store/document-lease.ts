@@ -1,5 +1,5 @@
-// A lease as a document, for stores that have none of their own: whoever puts it first, over nothing or over one whose time
-// is over, has it. Its fencing number is the revision of that write, which is greater than that of any before.
+// A lease as a document, for stores that have none of their own: whoever puts it first, over nothing or over one whose
+// time is over, has it. Its fencing number is the revision of that write, which is greater than that of any before.
 
 import { isMap } from '../../schema/input.ts';
 import type { Lease, StateStore } from './define.ts';

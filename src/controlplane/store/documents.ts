@@ -1,5 +1,5 @@
-// Documents of the state have formats, each kind its own. An older one is brought to the present when it is read, and kept
-// as it was beside it; a newer one is refused, since what this program makes of it would be wrong.
+// Documents of the state have formats, each kind its own. An older one is brought to the present when it is read, and
+// kept as it was beside it; a newer one is refused, since what this program makes of it would be wrong.
 
 import { SignalboxError } from '../../core/errors.ts';
 import { isMap } from '../../schema/input.ts';
@@ -19,7 +19,10 @@ export function inFormat({ format }: DocumentFormat, document: Document): Docume
   return { ...document, format };
 }
 
-/** Rejects with ERR_STATE_UNUSABLE when a newer program has written it. Null when there is none, or none that is understood. */
+/**
+ * Rejects with ERR_STATE_UNUSABLE when a newer program has written it. Null when there is none, or none that is
+ * understood.
+ */
 export async function readDocument(
   store: StateStore,
   key: string,

@@ -1,5 +1,6 @@
-// How documents reach the disk: whole, or not at all and with an error. A full disk takes part of a write without a word
-// (`write` returns less than it was given), so nothing counts as written before all of it is and the disk has said so.
+// How documents reach the disk: whole, or not at all and with an error. A full disk takes part of a write without a
+// word (`write` returns less than it was given), so nothing counts as written before all of it is and the disk has said
+// so.
 
 import { copyFile, open, rename, rm } from 'node:fs/promises';
 import { constants } from 'node:fs';
@@ -45,9 +46,9 @@ export async function writeNewFile(
 }
 
 /**
- * Gives a file that cannot be replaced another content. The new one is first put behind the old one: when the disk has no
- * room for both, the old one is as it was. Then it takes the old one's place, in room that the file already has. Whatever
- * moment it ends at, one of the two can be read (`copiesIn`).
+ * Gives a file that cannot be replaced another content. The new one is first put behind the old one: when the disk has
+ * no room for both, the old one is as it was. Then it takes the old one's place, in room that the file already has.
+ * Whatever moment it ends at, one of the two can be read (`copiesIn`).
  */
 export async function rewriteInPlace(files: FileSystem, path: string, text: string): Promise<void> {
   const bytes = Buffer.from(text);
@@ -73,8 +74,8 @@ export async function rewriteInPlace(files: FileSystem, path: string, text: stri
 }
 
 /**
- * What a file may hold that `rewriteInPlace` did not finish, the newest first. Documents begin with `{` and end with `}` at
- * the beginning of a line, and have neither there in between.
+ * What a file may hold that `rewriteInPlace` did not finish, the newest first. Documents begin with `{` and end with
+ * `}` at the beginning of a line, and have neither there in between.
  */
 export function copiesIn(text: string): readonly string[] {
   const copies: string[] = [];

@@ -1,5 +1,6 @@
-// A lock on a directory against a second process. It names its holder, so that the lock of a process that is gone can be
-// told from that of one that lives; where processes cannot be seen, as on another machine, the holder's heart beat tells.
+// A lock on a directory against a second process. It names its holder, so that the lock of a process that is gone can
+// be told from that of one that lives; where processes cannot be seen, as on another machine, the holder's heart beat
+// tells.
 //
 //   no lock ──link──▶ HELD        A lock appears whole or not at all, and for one of those who want it.
 //   dead lock ──claim──▶ HELD     Only who has the claim on this very lock may replace it; a claim is a lock, too, and
@@ -134,7 +135,10 @@ class Attempt {
     return this.#temporary;
   }
 
-  /** The claims that were made on the way to the right to replace this lock; null when another's lock is to be looked at again. */
+  /**
+   * The claims that were made on the way to the right to replace this lock; null when another's lock is to be looked at
+   * again.
+   */
   async #claim(dead: Found): Promise<readonly string[] | null> {
     const claims: string[] = [];
     let { identity } = dead;

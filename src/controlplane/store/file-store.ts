@@ -1,6 +1,7 @@
-// State in one directory, a file per key. A write makes the new file beside the old one, forces it to the disk, keeps the
-// old one as `.previous`, and only then takes its place: whatever moment the process or the machine dies at, the last
-// document is there or the one before. A file that cannot be read is set aside and reported, never overwritten in silence.
+// State in one directory, a file per key. A write makes the new file beside the old one, forces it to the disk, keeps
+// the old one as `.previous`, and only then takes its place: whatever moment the process or the machine dies at, the
+// last document is there or the one before. A file that cannot be read is set aside and reported, never overwritten in
+// silence.
 
 import { createHash } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// The random bytes that sign what clients bring back: sticky cookies, nonces. Kept with the state, so that a restart does
-// not send every client somewhere else.
+// The random bytes that sign what clients bring back: sticky cookies, nonces. Kept with the state, so that a restart
+// does not send every client somewhere else.
 
 import { randomBytes } from 'node:crypto';
 import type { StateStore } from './define.ts';

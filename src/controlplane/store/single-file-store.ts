@@ -1,6 +1,6 @@
-// State in one file: all documents together, for what people expect to find, copy and mount as a file, and keep secret. It
-// is written beside and takes the old one's place, so that it is whole at any moment; a file that is mounted alone into a
-// container cannot be replaced and is rewritten in place. Either way a write that fails leaves what was there.
+// State in one file: all documents together, for what people expect to find, copy and mount as a file, and keep secret.
+// It is written beside and takes the old one's place, so that it is whole at any moment; a file that is mounted alone
+// into a container cannot be replaced and is rewritten in place. Either way a write that fails leaves what was there.
 
 import { createHash } from 'node:crypto';
 import { access, mkdir, readFile, realpath, stat } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Last good forms of objects in a state store: one document, written behind the control plane's back. While one is being
-// written, of those that follow only the newest is.
+// Last good forms of objects in a state store: one document, written behind the control plane's back. While one is
+// being written, of those that follow only the newest is.
 
 import type { StoredForm } from '../../model/stored-form.ts';
 import type { StateStore } from './define.ts';

@@ -1,5 +1,6 @@
-// The history of snapshots in a state store: a document per snapshot, which holds what was written, and one for what is pinned.
-// Writing goes on behind the control plane's back; what fails is reported and tried again with the next snapshot.
+// The history of snapshots in a state store: a document per snapshot, which holds what was written, and one for what is
+// pinned. Writing goes on behind the control plane's back; what fails is reported and tried again with the next
+// snapshot.
 
 import type { HistoryEntry, HistoryStore, SavedHistory, WrittenSnapshot } from '../../model/history.ts';
 import type { StateStore } from './define.ts';
@@ -10,7 +11,10 @@ const PIN = 'pin';
 const PIN_FORMAT: DocumentFormat = { format: 1 };
 /** Counts up when a snapshot of before can no longer be read as one of now: such ones are left out. */
 const FORMAT = 6;
-/** Compiled, with what substitutions stood for. The pinned one still runs; of the others, those with secrets in them go at once. */
+/**
+ * Compiled, with what substitutions stood for. The pinned one still runs; of the others, those with secrets in them go
+ * at once.
+ */
 const COMPILED_FORMAT = 5;
 /** Keys sort as their numbers do. */
 const DIGITS = 12;

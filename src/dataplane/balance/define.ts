@@ -14,8 +14,8 @@ export interface Candidate<T> {
 /** Immutable but for its position; replaced when the candidates change. */
 export interface Picker<T> {
   /**
-   * The target for this request; null when there is none, or all are excluded. Synchronous; without `excluded` it allocates
-   * nothing.
+   * The target for this request; null when there is none, or all are excluded. Synchronous; without `excluded` it
+   * allocates nothing.
    */
   pick(exchange: Exchange, excluded?: ReadonlySet<unknown> | null): T | null;
 }

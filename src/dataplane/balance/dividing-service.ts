@@ -1,5 +1,5 @@
-// A service that hands requests on to other services: `weighted` by turns, `highestRandomWeight` by the client's address.
-// When it follows health, children that are down get nothing.
+// A service that hands requests on to other services: `weighted` by turns, `highestRandomWeight` by the client's
+// address. When it follows health, children that are down get nothing.
 
 import type { HighestRandomWeightSpec, WeightedSpec } from '../../model/service.ts';
 import type { ClientBonds } from '../http/client-bonds.ts';

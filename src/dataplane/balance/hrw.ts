@@ -1,6 +1,6 @@
-// Rendezvous hashing (highest random weight; Thaler and Ravishankar, 1998) on the client's address: every target draws a
-// number for the client, and the highest wins. When a target leaves, only its own clients move, and they spread over all
-// others. Weights as in Schindelhauer and Schomaker, 2005: the draw is -weight / ln(u), u uniform in (0, 1).
+// Rendezvous hashing (highest random weight; Thaler and Ravishankar, 1998) on the client's address: every target draws
+// a number for the client, and the highest wins. When a target leaves, only its own clients move, and they spread over
+// all others. Weights as in Schindelhauer and Schomaker, 2005: the draw is -weight / ln(u), u uniform in (0, 1).
 
 import { fnv1a, mix } from '../../core/hash.ts';
 import type { Exchange } from '../http/exchange.ts';

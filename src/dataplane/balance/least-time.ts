@@ -1,6 +1,6 @@
-// The server that will answer soonest: (mean time to the response head × (1 + requests in progress)) / weight, the lowest
-// first. Equal ones take turns. A server of which nothing recent is known counts as fast as the fastest: it is tried, and
-// requests in progress keep it from getting all of them before it has answered once.
+// The server that will answer soonest: (mean time to the response head × (1 + requests in progress)) / weight, the
+// lowest first. Equal ones take turns. A server of which nothing recent is known counts as fast as the fastest: it is
+// tried, and requests in progress keep it from getting all of them before it has answered once.
 
 import type { BalancerDefinition, Candidate, Loaded, Picker } from './define.ts';
 

@@ -1,5 +1,5 @@
-// A service as routes and other services see it: a stable object per name, whose specification changes under it. It says
-// whether it is up, and tells those who asked when that changes.
+// A service as routes and other services see it: a stable object per name, whose specification changes under it. It
+// says whether it is up, and tells those who asked when that changes.
 
 import type { EndpointPatch, HttpEndpointSpec } from '../../model/endpoint-set.ts';
 import type { RowsByKey } from '../../model/message/sync.ts';

@@ -1,5 +1,5 @@
-// The services of one protocol by name, and what a delta does to them: new ones are made beside those that are there, known
-// ones change, as a whole or by single endpoints, and ones that are gone end, when the delta is put into effect.
+// The services of one protocol by name, and what a delta does to them: new ones are made beside those that are there,
+// known ones change, as a whole or by single endpoints, and ones that are gone end, when the delta is put into effect.
 
 import type { EndpointPatch, EndpointProtocol, EndpointsOf } from '../../model/endpoint-set.ts';
 import type { EndpointRows, RowsByKey } from '../../model/message/sync.ts';

@@ -203,7 +203,8 @@ export class LoadBalancer implements AttemptSender {
     if (known !== null && known.isUp && excluded?.has(known) !== true) return known;
     let picked = this.picker?.pick(exchange, excluded) ?? null;
     if (picked !== null && !picked.isUp) {
-      // The table knows before the message comes that makes a new picker, and a client must not be tied to what is down.
+      // The table knows before the message comes that makes a new picker, and a client must not be tied to what is
+      // down.
       this.rebuild();
       picked = this.picker?.pick(exchange, excluded) ?? null;
     }

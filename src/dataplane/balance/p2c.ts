@@ -1,5 +1,5 @@
-// Power of two choices (Mitzenmacher, 2001): two different servers at random, in proportion to their weights, and of these
-// the one with fewer requests in progress. Close to the best choice of all at the price of looking at two.
+// Power of two choices (Mitzenmacher, 2001): two different servers at random, in proportion to their weights, and of
+// these the one with fewer requests in progress. Close to the best choice of all at the price of looking at two.
 
 import type { BalancerDefinition, Candidate, Loaded, Picker } from './define.ts';
 

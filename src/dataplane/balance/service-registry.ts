@@ -1,5 +1,5 @@
-// How each kind of service is made live. Adding one is a file and a line here; the type checker asks for it once `ServiceSpec` has
-// the kind.
+// How each kind of service is made live. Adding one is a file and a line here; the type checker asks for it once
+// `ServiceSpec` has the kind.
 
 import type { ServiceSpec } from '../../model/service.ts';
 import { DividingService } from './dividing-service.ts';

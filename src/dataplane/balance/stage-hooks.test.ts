@@ -1,5 +1,5 @@
-// Whether the hooks of an exchange serve those they are for: a retry on status, a counter of requests in progress and a copy of
-// request bodies, each as a stage of a few lines, over real sockets, for both protocols on both sides.
+// Whether the hooks of an exchange serve those they are for: a retry on status, a counter of requests in progress and a
+// copy of request bodies, each as a stage of a few lines, over real sockets, for both protocols on both sides.
 
 import { WRITTEN_FACTS, type HttpEndpointSpec } from '../../model/endpoint-set.ts';
 import http from 'node:http';

@@ -1,6 +1,6 @@
-// Sticky cookies: a client goes back to the target it was sent to first for as long as that one is up, and is told a new
-// one when it is not. The value is a keyed hash of the target's name: it tells nothing of an address, cannot be made up,
-// and means the same to every process that has the key.
+// Sticky cookies: a client goes back to the target it was sent to first for as long as that one is up, and is told a
+// new one when it is not. The value is a keyed hash of the target's name: it tells nothing of an address, cannot be
+// made up, and means the same to every process that has the key.
 
 import { createHash, createHmac } from 'node:crypto';
 import type { StickyCookieSpec } from '../../model/service.ts';
@@ -38,7 +38,10 @@ export class StickyCookie<T> {
   private readonly hashes = new Map<string, Hashes>();
   private readonly hashedWith: string;
 
-  /** `scope` is the service: the same server behind another one has another value. `processKey` is for specs without a key. `previous` is the one of the same service before. */
+  /**
+   * `scope` is the service: the same server behind another one has another value. `processKey` is for specs without a
+   * key. `previous` is the one of the same service before.
+   */
   constructor(
     spec: StickyCookieSpec,
     processKey: Uint8Array,

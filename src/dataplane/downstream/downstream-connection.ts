@@ -16,13 +16,16 @@ export interface DownstreamConnection {
   /** Claimed by the entry point's accounting. */
   readonly ticket: number;
   /**
-   * Called when its entry point stops accepting: an idle connection goes after the context's patience, others after their
-   * answers.
+   * Called when its entry point stops accepting: an idle connection goes after the context's patience, others after
+   * their answers.
    */
   drain(): void;
   /** A request has come over it. */
   readonly hasAsked: boolean;
-  /** Ends it to make room for another if no request is in progress, nor about to come from a newcomer; false when it stays. */
+  /**
+   * Ends it to make room for another if no request is in progress, nor about to come from a newcomer; false when it
+   * stays.
+   */
   closeIfResting(): boolean;
   destroy(): void;
 }

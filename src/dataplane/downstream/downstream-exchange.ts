@@ -1,6 +1,6 @@
-// The life of an exchange as its client's side sees it, whatever the protocol: stamped when its head begins, handed to the stages,
-// and over when it is answered or its client has left. Connections and streams call these and keep what is theirs: framing, windows,
-// deadlines.
+// The life of an exchange as its client's side sees it, whatever the protocol: stamped when its head begins, handed to
+// the stages, and over when it is answered or its client has left. Connections and streams call these and keep what is
+// theirs: framing, windows, deadlines.
 
 import { performance } from 'node:perf_hooks';
 import type { BodySink } from '../http/body.ts';
@@ -41,8 +41,8 @@ export function failExchange(exchange: Exchange, context: DownstreamContext, err
 }
 
 /**
- * The client has left, or is given up: the exchange is recorded. What waits for it, `tunnel` and `sink`, is told only then, and by
- * the function returned, so that the connection can end before it.
+ * The client has left, or is given up: the exchange is recorded. What waits for it, `tunnel` and `sink`, is told only
+ * then, and by the function returned, so that the connection can end before it.
  */
 export function leaveExchange(
   exchange: Exchange,

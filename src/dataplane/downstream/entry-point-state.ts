@@ -1,5 +1,5 @@
-// An entry point as its connections see it: what it is set to, and whether it is going. One object for all of them, so that a
-// change of options is one assignment: what begins from then on goes by them.
+// An entry point as its connections see it: what it is set to, and whether it is going. One object for all of them, so
+// that a change of options is one assignment: what begins from then on goes by them.
 
 import { IpSet } from '../../core/ip.ts';
 import type { EntryPointSpec } from '../../model/entry-point.ts';
@@ -22,7 +22,9 @@ export interface EntryPointSettings {
 export interface EntryPointState {
   settings: EntryPointSettings;
   isDraining: boolean;
-  /** While draining: how long a request is waited for that a client may have sent before it can know. 0 is not at all. */
+  /**
+   * While draining: how long a request is waited for that a client may have sent before it can know. 0 is not at all.
+   */
   patienceMs: number;
 }
 

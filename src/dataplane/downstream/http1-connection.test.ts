@@ -1,4 +1,5 @@
-// What a client of HTTP/1.1 is answered, how tunnels go, and how its connection ends, octet by octet, over a socket without a client.
+// What a client of HTTP/1.1 is answered, how tunnels go, and how its connection ends, octet by octet, over a socket
+// without a client.
 
 import { expect, test } from 'vitest';
 import { ClientBonds } from '../http/client-bonds.ts';

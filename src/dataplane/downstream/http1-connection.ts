@@ -50,8 +50,9 @@ export class Http1Connection extends Http1Requests implements Downstream {
     const framing = downstreamFraming(exchange);
     // HTTP/1.0 has no trailers to announce.
     if (exchange.minorVersion === 0) exchange.responseHeaders.delete('trailer');
-    // Nobody knows whether a client that waits for 100 will still send its body; a rest that is large, or whose length nobody
-    // knows, is not worth reading. The client has to be told: it may have its next request ready (RFC 9112 §9.6).
+    // Nobody knows whether a client that waits for 100 will still send its body; a rest that is large, or whose length
+    // nobody knows, is not worth reading. The client has to be told: it may have its next request ready (RFC 9112
+    // §9.6).
     if (
       framing === BODY_CLOSE ||
       this.context.entryPoint.isDraining ||
@@ -171,7 +172,8 @@ export class Http1Connection extends Http1Requests implements Downstream {
   onEnd(): void {
     switch (this.state) {
       case STATE_TUNNEL:
-        // Fails after a reset that came with the last bytes, which looks like a FIN: then `onClose` ends the other side.
+        // Fails after a reset that came with the last bytes, which looks like a FIN: then `onClose` ends the other
+        // side.
         if (!this.socket.writableEnded) this.socket.write('');
         this.tunnel!.finish();
         this.tunnelEnded();

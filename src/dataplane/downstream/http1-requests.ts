@@ -1,6 +1,6 @@
-// Requests of one HTTP/1.1 client as they come in, one after the other: each head becomes an exchange that the stages get, each
-// body goes to whoever wants it, or is read to its end so that the next request can be. What goes out is http1-connection.ts,
-// which extends it; below it is the socket, http1-socket.ts.
+// Requests of one HTTP/1.1 client as they come in, one after the other: each head becomes an exchange that the stages
+// get, each body goes to whoever wants it, or is read to its end so that the next request can be. What goes out is
+// http1-connection.ts, which extends it; below it is the socket, http1-socket.ts.
 
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';

@@ -1,4 +1,5 @@
-// How a connection of HTTP/1.1 rests, drains and lingers, and that its reads are made faster once it has proven to stay.
+// How a connection of HTTP/1.1 rests, drains and lingers, and that its reads are made faster once it has proven to
+// stay.
 
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';

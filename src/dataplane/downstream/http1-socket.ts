@@ -1,7 +1,7 @@
-// The socket of an HTTP/1.1 client, and how the connection over it rests and ends: bytes that came before anyone wanted them,
-// pauses, reads that are made faster for who stays, and ends that do not take an answer away from a client that has not read it.
-// What is said over it is http1-requests.ts and http1-connection.ts, which extend it: bytes, and whom they are for, would have to be
-// passed on between three objects otherwise.
+// The socket of an HTTP/1.1 client, and how the connection over it rests and ends: bytes that came before anyone wanted
+// them, pauses, reads that are made faster for who stays, and ends that do not take an answer away from a client that
+// has not read it. What is said over it is http1-requests.ts and http1-connection.ts, which extend it: bytes, and whom
+// they are for, would have to be passed on between three objects otherwise.
 
 import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
@@ -81,7 +81,9 @@ export abstract class Http1Socket implements DownstreamConnection, ReadTarget {
 
   // ── what is said over it ───────────────────────────────────────────────────────────────────────────────────────
 
-  /** Reads the bytes from `at` on; returns the index behind those that are done with, or `end` when the rest was held. */
+  /**
+   * Reads the bytes from `at` on; returns the index behind those that are done with, or `end` when the rest was held.
+   */
   protected abstract consumeFrom(chunk: Buffer, at: number, end: number): number;
   /** Somebody takes what is read next. */
   protected abstract get wantsBytes(): boolean;
@@ -109,7 +111,8 @@ export abstract class Http1Socket implements DownstreamConnection, ReadTarget {
 
   onRead(chunk: Buffer, length: number): void {
     this.consume(chunk, 0, length);
-    // Worth the cost of a faster socket. bench/load, connection per request: a fifth slower when every connection is refitted.
+    // Worth the cost of a faster socket. bench/load, connection per request: a fifth slower when every connection is
+    // refitted.
     if (this.canRefit && !this.isPaused && this.hasStayed) {
       const fitted = refit(this.socket, this, this.reading);
       if (fitted !== null) {
@@ -216,8 +219,8 @@ export abstract class Http1Socket implements DownstreamConnection, ReadTarget {
 
   /**
    * Ends our side and reads on for a while: closing with unread bytes makes the kernel send a reset, which can take the
-   * answer away from the client before it has read it (RFC 9112 §9.6). Not a number of bytes ends it but time: a client that
-   * reads only when it has written everything gets its answer, too.
+   * answer away from the client before it has read it (RFC 9112 §9.6). Not a number of bytes ends it but time: a client
+   * that reads only when it has written everything gets its answer, too.
    */
   protected closeLingering(): void {
     this.state = STATE_LINGER;

@@ -1,4 +1,5 @@
-// What frames of a client mean to its requests: which open, which are refused, and what costs the stream or the connection.
+// What frames of a client mean to its requests: which open, which are refused, and what costs the stream or the
+// connection.
 
 import { describe, expect, test } from 'vitest';
 import { respond } from '../http/respond.ts';

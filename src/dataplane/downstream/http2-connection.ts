@@ -1,6 +1,7 @@
-// One HTTP/2 connection of a client: what frames mean to its streams. How it opens and ends is http2-socket.ts, the rest the
-// session's (http2/session.ts). The streams (http2-stream.ts) carry exchanges; requests that one read has brought are handled
-// when the whole of it is understood, so that a request which is reset at once never reaches a server.
+// One HTTP/2 connection of a client: what frames mean to its streams. How it opens and ends is http2-socket.ts, the
+// rest the session's (http2/session.ts). The streams (http2-stream.ts) carry exchanges; requests that one read has
+// brought are handled when the whole of it is understood, so that a request which is reset at once never reaches a
+// server.
 //
 //   OPENING ──preface──▶ OPEN ──drain, or requests used up──▶ LEAVING (GOAWAY twice, streams finish) ──▶ OVER
 //      └──────────────────┴──connection error──▶ GOAWAY ──▶ OVER (reads and drops, so that GOAWAY arrives)

@@ -1,6 +1,6 @@
-// The socket of an HTTP/2 client, and how the connection over it opens, rests, leaves and ends, with the time that each of it may
-// take. What frames mean to requests is http2-connection.ts, which extends it; what a connection is on either side, below it,
-// http2/session.ts.
+// The socket of an HTTP/2 client, and how the connection over it opens, rests, leaves and ends, with the time that each
+// of it may take. What frames mean to requests is http2-connection.ts, which extends it; what a connection is on either
+// side, below it, http2/session.ts.
 
 import { performance } from 'node:perf_hooks';
 import type net from 'node:net';
@@ -74,8 +74,8 @@ export abstract class Http2Socket extends Http2Session<Http2Stream> implements D
   private stallAtMs = NEVER;
 
   /**
-   * Over any connected socket: plain, or TLS whose ALPN has chosen h2. `canRefit` says that the socket is a plain one whose
-   * reads may be made faster. Bytes that were read before go to `onRead` after construction.
+   * Over any connected socket: plain, or TLS whose ALPN has chosen h2. `canRefit` says that the socket is a plain one
+   * whose reads may be made faster. Bytes that were read before go to `onRead` after construction.
    */
   constructor(context: DownstreamContext, socket: net.Socket, client: ClientInfo, ticket: number, canRefit = false) {
     const { wheel } = context;
@@ -325,7 +325,9 @@ export abstract class Http2Socket extends Http2Session<Http2Stream> implements D
     this.end();
   }
 
-  /** Sends what is there and ends our side, then reads on for a while: unread bytes would turn the close into a reset. */
+  /**
+   * Sends what is there and ends our side, then reads on for a while: unread bytes would turn the close into a reset.
+   */
   protected end(): void {
     this.state = STATE_OVER;
     this.reader.stop();

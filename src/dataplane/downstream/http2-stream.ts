@@ -1,6 +1,6 @@
-// One stream of an HTTP/2 client connection: an exchange, its request body on the way in and its response on the way out.
-// Stages and upstream connections see the same Downstream as with HTTP/1.1. The stream is gone as soon as both sides have
-// ended it or one has reset it; the connection then forgets it.
+// One stream of an HTTP/2 client connection: an exchange, its request body on the way in and its response on the way
+// out. Stages and upstream connections see the same Downstream as with HTTP/1.1. The stream is gone as soon as both
+// sides have ended it or one has reset it; the connection then forgets it.
 //
 //   request   HEADERS ──▶ body, held until a sink wants it ──END_STREAM──▶ done
 //   response  (none) ──head──▶ body, held while windows are shut ──▶ END_STREAM, or RST_STREAM when it broke off

@@ -36,8 +36,8 @@ export type ArrivalOutcome =
   | { readonly kind: 'http1' | 'http2'; readonly socket: net.Socket; readonly session: TlsSession | null }
   | { readonly kind: 'tcp'; readonly socket: net.Socket; readonly route: TcpRoute; readonly how: TcpArrival }
   /**
-   * It is gone: refused, answered with a challenge's certificate, or left by its client. `reason` is short and stable, for metrics;
-   * '' when there is nothing to count.
+   * It is gone: refused, answered with a challenge's certificate, or left by its client. `reason` is short and stable,
+   * for metrics; '' when there is nothing to count.
    */
   | { readonly kind: 'gone'; readonly during: 'proxyHeader' | 'handshake'; readonly reason: string };
 

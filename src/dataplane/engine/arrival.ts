@@ -1,5 +1,5 @@
-// A connection between accept and its protocol, on an entry point that has routers for TLS: its first bytes tell whether
-// it is TLS at all, the ClientHello which certificate and options it gets, and ALPN the protocol inside.
+// A connection between accept and its protocol, on an entry point that has routers for TLS: its first bytes tell
+// whether it is TLS at all, the ClientHello which certificate and options it gets, and ALPN the protocol inside.
 
 import type net from 'node:net';
 import type tls from 'node:tls';

@@ -1,4 +1,5 @@
-// What TCP connections and UDP sessions leave behind: series of entry point, router and services, and an access log line at the end.
+// What TCP connections and UDP sessions leave behind: series of entry point, router and services, and an access log
+// line at the end.
 
 import type { ConnectionRecord } from '../../model/access-record.ts';
 import type { EntryPointSpec } from '../../model/entry-point.ts';

@@ -1,5 +1,5 @@
-// A UDP entry point in the one worker that has its socket: datagrams of a client go to its session, the first one begins it.
-// Every other worker has the object, too, and no socket.
+// A UDP entry point in the one worker that has its socket: datagrams of a client go to its session, the first one
+// begins it. Every other worker has the object, too, and no socket.
 
 import type { RemoteInfo, Socket } from 'node:dgram';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
@@ -136,8 +136,8 @@ export class DatagramEntryPoint implements UdpSessionOwner {
   }
 
   /**
-   * Reads no more, so that the datagrams of clients wait for whoever has the socket next, and passes on answers that are still
-   * to come. Settles when the last session is over.
+   * Reads no more, so that the datagrams of clients wait for whoever has the socket next, and passes on answers that
+   * are still to come. Settles when the last session is over.
    */
   drain(_patienceMs?: number, _isShared?: boolean): Promise<void> {
     this.#isDraining = true;

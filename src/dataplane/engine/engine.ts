@@ -151,16 +151,19 @@ export class Engine {
     return this.#digest;
   }
 
-  /** Builds everything the snapshot names; before the first connection, so nothing is sliced. `opened` as of EntryPoints.plan. */
+  /**
+   * Builds everything the snapshot names; before the first connection, so nothing is sliced. `opened` as of
+   * EntryPoints.plan.
+   */
   start({ version, digest, ...changed }: Snapshot, rows: EndpointRows, opened: EntryPointRows): void {
     const delta = { baseVersion: 0, version, digest, changed, removed: {} };
     runAtOnce(this.#build(delta, rows, opened))();
   }
 
   /**
-   * Builds the delta between requests and puts it into effect. Rejects when it does not follow the present version or cannot be
-   * built: everything is as it was then, and the worker, which cannot follow any more, has to be replaced. Calls must not
-   * overlap. `opened` as of EntryPoints.plan.
+   * Builds the delta between requests and puts it into effect. Rejects when it does not follow the present version or
+   * cannot be built: everything is as it was then, and the worker, which cannot follow any more, has to be replaced.
+   * Calls must not overlap. `opened` as of EntryPoints.plan.
    */
   async advance(delta: SnapshotDelta, rows: EndpointRows, opened: EntryPointRows = {}): Promise<void> {
     if (delta.baseVersion !== this.#version) {

@@ -1,6 +1,6 @@
-// The entry points of one worker, which come, change and go with the deltas. One that stays on its address keeps its socket
-// and its connections, which go by the new options from their next request on; one that leaves finishes what is in
-// flight within its grace time, and others do not notice.
+// The entry points of one worker, which come, change and go with the deltas. One that stays on its address keeps its
+// socket and its connections, which go by the new options from their next request on; one that leaves finishes what is
+// in flight within its grace time, and others do not notice.
 
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
@@ -54,7 +54,10 @@ export class EntryPoints implements LivePart<EntryPointPlan> {
     await entryPoint.listen(handle);
   }
 
-  /** `opened` are those whose socket is new, with their rows: also one that moved to another address. Changes nothing yet. */
+  /**
+   * `opened` are those whose socket is new, with their rows: also one that moved to another address. Changes nothing
+   * yet.
+   */
   plan(delta: SnapshotDelta, opened: EntryPointRows): EntryPointPlan {
     const changed = Object.values(delta.changed.entryPoints ?? {});
     const isFresh = ({ name }: EntryPointSpec): boolean => name in opened || this.#get(name) === undefined;

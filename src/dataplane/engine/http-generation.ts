@@ -1,6 +1,6 @@
-// The live objects of HTTP built from a snapshot, and what a delta does to them. Requests go on using the old objects until the
-// delta is put into effect. Objects that did not change are the same objects afterwards: services keep their connections and
-// positions, routes their composed chains.
+// The live objects of HTTP built from a snapshot, and what a delta does to them. Requests go on using the old objects
+// until the delta is put into effect. Objects that did not change are the same objects afterwards: services keep their
+// connections and positions, routes their composed chains.
 
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import { isOverTls, type RouteSpec } from '../../model/route.ts';

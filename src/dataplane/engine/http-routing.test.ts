@@ -1,4 +1,5 @@
-// What a request passes before its router, in order: each of these tests sends one that only the step before would have let go on.
+// What a request passes before its router, in order: each of these tests sends one that only the step before would have
+// let go on.
 
 import { expect, test } from 'vitest';
 import { entryPointSpecs } from '../../../test/support/data-plane.ts';

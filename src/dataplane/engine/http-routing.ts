@@ -1,5 +1,5 @@
-// HTTP of one entry point, either plain or over TLS: the two have routers of their own. Everything a request passes before
-// its first middleware is here, in order.
+// HTTP of one entry point, either plain or over TLS: the two have routers of their own. Everything a request passes
+// before its first middleware is here, in order.
 
 import type net from 'node:net';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
@@ -88,8 +88,8 @@ export class HttpRouting implements Http1DownstreamContext {
 }
 
 /**
- * The handshake was made under the options of another host: what this host asks of its clients has not been asked (RFC 9110
- * §15.5.20).
+ * The handshake was made under the options of another host: what this host asks of its clients has not been asked (RFC
+ * 9110 §15.5.20).
  */
 function isMisdirected(exchange: Exchange, hosts: TlsHosts): boolean {
   return hosts.optionsOf(exchange.host) !== exchange.client.tls?.options;

@@ -1,5 +1,5 @@
-// The middlewares of a generation by name: made when their specification changes, and told when they are not needed any more, so
-// that what they have begun beside requests ends: timers, connections of their own.
+// The middlewares of a generation by name: made when their specification changes, and told when they are not needed any
+// more, so that what they have begun beside requests ends: timers, connections of their own.
 
 import type { MiddlewareSpec } from '../../model/route.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';

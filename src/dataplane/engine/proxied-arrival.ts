@@ -1,5 +1,5 @@
-// A connection that another proxy passes on, until its PROXY protocol header has said for whom. Only peers that may speak for
-// others get here; the header is taken away, and whoever comes next sees the client's bytes alone.
+// A connection that another proxy passes on, until its PROXY protocol header has said for whom. Only peers that may
+// speak for others get here; the header is taken away, and whoever comes next sees the client's bytes alone.
 
 import type net from 'node:net';
 import { FirstBytes, type FirstBytesReader } from '../net/first-bytes.ts';

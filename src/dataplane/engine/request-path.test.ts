@@ -1,4 +1,5 @@
-// Holds the table "The way of a request" of ARCHITECTURE.md against the code: one request, and which steps it passes first.
+// Holds the table "The way of a request" of ARCHITECTURE.md against the code: one request, and which steps it passes
+// first.
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -123,8 +123,8 @@ export class StreamEntryPoint {
   }
 
   /**
-   * The same socket with other options. Requests that begin from now on go by them, also on connections that are open; whom
-   * to trust and what HTTP/2 has announced is settled when a connection begins.
+   * The same socket with other options. Requests that begin from now on go by them, also on connections that are open;
+   * whom to trust and what HTTP/2 has announced is settled when a connection begins.
    */
   update(spec: EntryPointSpec): void {
     this.#state.settings = entryPointSettings(spec, this.#dependencies.observerOf(spec));
@@ -199,8 +199,8 @@ export class StreamEntryPoint {
         return;
       }
     }
-    // Where nobody is served in plain, a router that is to come, or has an error, is one of TLS as likely as not: balancers that
-    // check the entry point by a handshake must not find it dead.
+    // Where nobody is served in plain, a router that is to come, or has an error, is one of TLS as likely as not:
+    // balancers that check the entry point by a handshake must not find it dead.
     const isBare = this.plain.routes.size === 0;
     if (hasTls || isBare || this.spec.tls !== null || this.#dependencies.challenges.awaitsHandshake) {
       this.#connections.add(new Arrival(this.#arrivals, socket, admitted));
@@ -305,8 +305,8 @@ export class StreamEntryPoint {
   }
 
   /**
-   * Ends the connection that has been there longest without a request in progress; false when there is none. Who has never
-   * asked is a client refused.
+   * Ends the connection that has been there longest without a request in progress; false when there is none. Who has
+   * never asked is a client refused.
    */
   closeResting(): boolean {
     let asked = 0;
@@ -325,7 +325,10 @@ export class StreamEntryPoint {
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
-  /** Goes on accepting. Every answer says that it is the last, and idle connections go after `patienceMs` of DownstreamContext. */
+  /**
+   * Goes on accepting. Every answer says that it is the last, and idle connections go after `patienceMs` of
+   * DownstreamContext.
+   */
   leave(patienceMs: number): void {
     const state = this.#state;
     if (state.isDraining) return;
@@ -335,7 +338,8 @@ export class StreamEntryPoint {
   }
 
   /**
-   * Stops accepting and lets requests finish, as `leave` says. Settles when the last connection is gone. `isShared` as of Door.
+   * Stops accepting and lets requests finish, as `leave` says. Settles when the last connection is gone. `isShared` as
+   * of Door.
    */
   async drain(patienceMs: number, isShared = true): Promise<void> {
     this.leave(patienceMs);

@@ -1,5 +1,5 @@
-// One try at having a request answered by a server. The exchange has one of these for its whole life; what it says is of the present
-// try, or of the last one when none is under way.
+// One try at having a request answered by a server. The exchange has one of these for its whole life; what it says is
+// of the present try, or of the last one when none is under way.
 
 import type { Failure } from './failure.ts';
 
@@ -14,7 +14,10 @@ export class Attempt {
   failure: Failure | null = null;
   /** Then: no byte of a response had come, interim ones included. */
   isUntouched = false;
-  /** Then: its connection had served another request before, which makes one that the server had closed already the likely cause. */
+  /**
+   * Then: its connection had served another request before, which makes one that the server had closed already the
+   * likely cause.
+   */
   wasReused = false;
   /** Then: the server has surely not acted on the request (RFC 9113 §8.7). */
   isUnseen = false;

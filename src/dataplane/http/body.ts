@@ -45,7 +45,10 @@ export type BodyFraming = 0 | 1 | 2 | 3;
 
 /** Changes the body of a request on its way to the server, or looks at it. */
 export interface RequestFilter {
-  /** The sink that the client's bytes go to; what comes of them goes to `sink`. Called again when another server takes over. */
+  /**
+   * The sink that the client's bytes go to; what comes of them goes to `sink`. Called again when another server takes
+   * over.
+   */
   into(sink: BodySink): BodySink;
 }
 

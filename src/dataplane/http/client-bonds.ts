@@ -1,7 +1,7 @@
-// Connections to servers that belong to one client connection. A server that authenticates the connection and not the request
-// (NTLM, Negotiate: RFC 4559 §6) serves everything that comes on it as that user, which RFC 9110 §3.3 names as the danger it
-// is to whoever shares connections. So such a connection is nobody else's from the first sign on, whoever gives it, until
-// either side closes. Here is what the two sides know of each other; the server's is upstream/bond.ts.
+// Connections to servers that belong to one client connection. A server that authenticates the connection and not the
+// request (NTLM, Negotiate: RFC 4559 §6) serves everything that comes on it as that user, which RFC 9110 §3.3 names as
+// the danger it is to whoever shares connections. So such a connection is nobody else's from the first sign on, whoever
+// gives it, until either side closes. Here is what the two sides know of each other; the server's is upstream/bond.ts.
 
 import type { HeaderList } from './message/header-list.ts';
 

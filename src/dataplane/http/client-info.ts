@@ -3,7 +3,10 @@
 import type { TlsSession } from '../tls/tls-acceptor.ts';
 import type { ClientBonds } from './client-bonds.ts';
 
-/** Somebody, and how that is known. It is set once, by whoever has checked the proof; nobody else may take a name for one. */
+/**
+ * Somebody, and how that is known. It is set once, by whoever has checked the proof; nobody else may take a name for
+ * one.
+ */
 export interface ClientIdentity {
   /** Of a certificate, its subject (RFC 4514); otherwise the user's name. */
   readonly name: string;
@@ -20,7 +23,10 @@ export interface ClientInfo {
   readonly scheme: 'http' | 'https';
   /** Null for a connection without TLS. */
   readonly tls: TlsSession | null;
-  /** By the certificate of the connection; null when it has shown none that was checked. Of a request, see `Exchange.identity`. */
+  /**
+   * By the certificate of the connection; null when it has shown none that was checked. Of a request, see
+   * `Exchange.identity`.
+   */
   readonly identity: ClientIdentity | null;
   /** Its X-Forwarded-* may be believed. */
   readonly isTrusted: boolean;

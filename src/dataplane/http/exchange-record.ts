@@ -1,5 +1,5 @@
-// What an access log says of an exchange that it does not have as a field. A class below the exchange, and without fields, so that
-// an exchange stays one object.
+// What an access log says of an exchange that it does not have as a field. A class below the exchange, and without
+// fields, so that an exchange stays one object.
 
 import type { AccessRecord } from '../../model/access-record.ts';
 import type { Attempt } from './attempt.ts';

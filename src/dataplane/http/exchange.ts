@@ -30,14 +30,14 @@ export type Verdict = 'pass' | 'taken';
 export type AttemptHook = (exchange: Exchange) => void;
 
 /**
- * Runs when there will be no response, before one of ours takes its place; not for what the client did wrong. Who takes it has
- * sent the request again (upstream/attempts.ts), or answers.
+ * Runs when there will be no response, before one of ours takes its place; not for what the client did wrong. Who takes
+ * it has sent the request again (upstream/attempts.ts), or answers.
  */
 export type FailureHook = (exchange: Exchange, failure: Failure) => Verdict;
 
 /**
- * Runs before the head of each response is written, ours or a server's; may change status and headers. Who takes it has sent the
- * request again, or puts another response into its place, by a filter: see `runHooksLeft`.
+ * Runs before the head of each response is written, ours or a server's; may change status and headers. Who takes it has
+ * sent the request again, or puts another response into its place, by a filter: see `runHooksLeft`.
  */
 export type ResponseHook = (exchange: Exchange) => Verdict | void;
 
@@ -141,7 +141,7 @@ export class Exchange extends ExchangeRecord implements AccessRecord {
   serviceName = '';
   serviceUrl = '';
   serviceAddr = '';
-  /** Who asks: by the connection's certificate, or as an authenticating middleware has found; null while nobody knows. */
+  /** Who asks, by the connection's certificate or as an authenticating middleware has found; null: nobody knows. */
   identity: ClientIdentity | null;
   observer: ExchangeObserver | null = null;
   /** Services that the request has entered; null for none. */
@@ -213,8 +213,9 @@ export class Exchange extends ExchangeRecord implements AccessRecord {
   }
 
   /**
-   * Keeps the body as it goes to the server, as long as it has no more than `maxBytes`, so that it can be sent again: until a response
-   * begins, or with `isForResponse` until the end. The first wish counts, and only before the body is read.
+   * Keeps the body as it goes to the server, as long as it has no more than `maxBytes`, so that it can be sent again:
+   * until a response begins, or with `isForResponse` until the end. The first wish counts, and only before the body is
+   * read.
    */
   keepBody(maxBytes: number, isForResponse: boolean): void {
     if (this.hasReadBody || this.requestFraming === BODY_NONE) return;
@@ -248,8 +249,8 @@ export class Exchange extends ExchangeRecord implements AccessRecord {
   }
 
   /**
-   * In the order of registration: the stage next to the client first. False when one threw, which is answered, since others may share
-   * the connection whose read callback this is in.
+   * In the order of registration: the stage next to the client first. False when one threw, which is answered, since
+   * others may share the connection whose read callback this is in.
    */
   runAttemptHooks(): boolean {
     try {
@@ -308,7 +309,7 @@ export class Exchange extends ExchangeRecord implements AccessRecord {
     this.failureHooks = added(this.failureHooks, hook);
   }
 
-  /** In reverse order of registration: the stage next to the service first. `taken` also when a hook threw, which is answered. */
+  /** The stage next to the service first, in reverse order of registration. `taken` also when a hook threw. */
   runFailureHooks(failure: Failure): Verdict {
     const hooks = this.failureHooks;
     let index = hooks.length;
@@ -327,9 +328,10 @@ export class Exchange extends ExchangeRecord implements AccessRecord {
   }
 
   /**
-   * Hooks run in reverse order of registration: the stage next to the service first. False when the caller stops, as its response is
-   * not wanted any more: a hook has sent the request again, or answered, or thrown, which is answered. Hooks run inside the read
-   * callbacks of other connections, where an exception would cost every request of the worker.
+   * Hooks run in reverse order of registration: the stage next to the service first. False when the caller stops, as
+   * its response is not wanted any more: a hook has sent the request again, or answered, or thrown, which is answered.
+   * Hooks run inside the read callbacks of other connections, where an exception would cost every request of the
+   * worker.
    */
   runResponseHooks(): boolean {
     // The answer of a hook is seen by those further out.
@@ -337,7 +339,7 @@ export class Exchange extends ExchangeRecord implements AccessRecord {
     return this.runHooksLeft();
   }
 
-  /** For a stage that has taken a response and put another one into its place: hooks of stages further out see that one. */
+  /** For a stage that has put another response into the place of one that it took: stages further out see that one. */
   runHooksLeft(): boolean {
     const { number } = this.attempt;
     while (this.hooksLeft > 0) {

@@ -25,7 +25,10 @@ function failure(flag: string, side: FailureSide, status: number, message: strin
   });
 }
 
-/** Every failure of the request path and its status. docs/reference/errors.md is generated from it; docs/failures.md explains. */
+/**
+ * Every failure of the request path and its status. docs/reference/errors.md is generated from it; docs/failures.md
+ * explains.
+ */
 export const FAILURES = {
   badRequestLine: failure('bad_request_line', 'downstream', 400, 'Bad Request: malformed request line'),
   badTarget: failure('bad_target', 'downstream', 400, 'Bad Request: malformed request target'),
@@ -56,7 +59,10 @@ export const FAILURES = {
   tunnelIdle: failure('tunnel_idle', 'downstream', 499, 'Tunnel Idle'),
 
   noRoute: failure('no_route', 'internal', 404, '404 page not found'),
-  /** A router, or a share of a service, that cannot be served: its place is kept, so that nothing falls through to others. */
+  /**
+   * A router, or a share of a service, that cannot be served: its place is kept, so that nothing falls through to
+   * others.
+   */
   routerDisabled: failure('router_disabled', 'internal', 503, 'Service Unavailable'),
   /** What this process lacks says nothing about a server. */
   noResources: failure('no_resources', 'internal', 503, 'Service Unavailable'),

@@ -1,6 +1,6 @@
-// X-Forwarded-* and their kin: removed when the peer is not trusted to set them, then set from what is known. The client
-// address itself is appended to X-Forwarded-For when the request is rendered for the upstream, behind all middlewares, so
-// that these see the list as received.
+// X-Forwarded-* and their kin: removed when the peer is not trusted to set them, then set from what is known. The
+// client address itself is appended to X-Forwarded-For when the request is rendered for the upstream, behind all
+// middlewares, so that these see the list as received.
 
 import { hostname } from 'node:os';
 import type { Exchange } from './exchange.ts';
@@ -17,8 +17,8 @@ const PROTO_LINES: Readonly<Record<string, string>> = {
 const MAX_CACHED = 4096;
 
 /**
- * Lines by what is in them. The same string each time is one that HPACK's table finds without looking at it, and no garbage:
- * bench/load, grpc.
+ * Lines by what is in them. The same string each time is one that HPACK's table finds without looking at it, and no
+ * garbage: bench/load, grpc.
  */
 class LineCache {
   private readonly prefix: string;
@@ -52,7 +52,10 @@ function isForwarded(lowerName: string): boolean {
   return headerName(lowerName)?.id === H_FORWARDED;
 }
 
-/** Applies the entry point's trust to a parsed request; `addScheme` is for those that read X-Forwarded-Scheme or X-Scheme. */
+/**
+ * Applies the entry point's trust to a parsed request; `addScheme` is for those that read X-Forwarded-Scheme or
+ * X-Scheme.
+ */
 export function setForwardedHeaders(exchange: Exchange, addScheme: boolean): void {
   const headers = exchange.requestHeaders;
   const client = exchange.client;
@@ -93,8 +96,8 @@ export function forwardedForLine(exchange: Exchange, append: boolean): string {
 }
 
 /**
- * Removes the fields that the client's Connection header made hop-by-hop (RFC 9110 §7.6.1). Those of `kept` are there for the
- * stages, and are left out of what goes to the server.
+ * Removes the fields that the client's Connection header made hop-by-hop (RFC 9110 §7.6.1). Those of `kept` are there
+ * for the stages, and are left out of what goes to the server.
  */
 export function removeNominated(exchange: Exchange, kept: readonly string[]): void {
   const names = exchange.connectionNames;

@@ -1,6 +1,6 @@
-// How a gRPC client learns that its call could not be served. What gRPC libraries understand is not the status of HTTP but
-// `grpc-status`, in an answer of nothing but a head (a "trailers-only" response). Status and message tell the same as the
-// answer to any other client; log and metrics show the status that one would have got.
+// How a gRPC client learns that its call could not be served. What gRPC libraries understand is not the status of HTTP
+// but `grpc-status`, in an answer of nothing but a head (a "trailers-only" response). Status and message tell the same
+// as the answer to any other client; log and metrics show the status that one would have got.
 
 import type { Exchange } from './exchange.ts';
 import type { Failure } from './failure.ts';

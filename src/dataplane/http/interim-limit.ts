@@ -1,5 +1,6 @@
-// How many interim responses (RFC 9110 §15.2) may come before the final one. Servers at work say `102` as often as they like,
-// for as long as it takes; one that says nothing else as fast as it can is broken or hostile. So it is the rate that counts.
+// How many interim responses (RFC 9110 §15.2) may come before the final one. Servers at work say `102` as often as they
+// like, for as long as it takes; one that says nothing else as fast as it can is broken or hostile. So it is the rate
+// that counts.
 
 const BURST = 100;
 const PER_SECOND = 20;

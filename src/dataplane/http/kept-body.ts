@@ -1,5 +1,6 @@
-// The begin of a request's body, kept while it is short, so that the request can go to another server. It stands next to the
-// server, behind whatever changes the body: what is sent again is what was sent. Most calls of gRPC are that short.
+// The begin of a request's body, kept while it is short, so that the request can go to another server. It stands next
+// to the server, behind whatever changes the body: what is sent again is what was sent. Most calls of gRPC are that
+// short.
 
 import { heldMemory } from '../../core/held-memory.ts';
 import type { BodySink, ChunkOwner } from './body.ts';

@@ -1,8 +1,8 @@
-// The one normalisation of paths, done before anything looks at a path and forwarded as matched: what a rule saw is what
-// the origin gets. Percent-escapes of unreserved characters are decoded, others get upper-case digits, dot segments and
-// double slashes are resolved (RFC 3986 §6.2.2), characters no URI may hold are encoded. What an origin could read as
-// another path - a backslash, an encoded dot segment behind an encoded slash, `..;` - is refused. A query goes on as it came
-// (RFC 9110 §7.7): what signs or compares it sees bytes.
+// The one normalisation of paths, done before anything looks at a path and forwarded as matched: what a rule saw is
+// what the origin gets. Percent-escapes of unreserved characters are decoded, others get upper-case digits, dot
+// segments and double slashes are resolved (RFC 3986 §6.2.2), characters no URI may hold are encoded. What an origin
+// could read as another path - a backslash, an encoded dot segment behind an encoded slash, `..;` - is refused. A query
+// goes on as it came (RFC 9110 §7.7): what signs or compares it sees bytes.
 
 import type { PathPolicy } from '../../model/entry-point.ts';
 import type { Exchange } from './exchange.ts';

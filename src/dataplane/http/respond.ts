@@ -7,8 +7,9 @@ import { isGrpc, setGrpcFailure } from './grpc-failure.ts';
 import { hasNoBody } from './message/status.ts';
 
 /**
- * Answers with a text, or with bytes that stay as they are; the content type is text/plain unless the exchange's response headers name one. Does
- * nothing when a response has begun. A request body not yet read is drained or the connection closed.
+ * Answers with a text, or with bytes that stay as they are; the content type is text/plain unless the exchange's
+ * response headers name one. Does nothing when a response has begun. A request body not yet read is drained or the
+ * connection closed.
  */
 export function respond(exchange: Exchange, status: number, body: string | Buffer): void {
   if (exchange.isResponseStarted || exchange.isFinished) return;

@@ -1,6 +1,7 @@
-// A stage between the service and the client that changes the body of a response, or has to see its begin before the head
-// may leave. Response hooks add filters; they run from the service outwards, and so do the filters. While a filter holds
-// the head back, nothing has been sent: a failure can still become an answer, which then takes the filter's place.
+// A stage between the service and the client that changes the body of a response, or has to see its begin before the
+// head may leave. Response hooks add filters; they run from the service outwards, and so do the filters. While a filter
+// holds the head back, nothing has been sent: a failure can still become an answer, which then takes the filter's
+// place.
 
 import type { ChunkOwner } from './body.ts';
 import type { ChainedSink, Exchange, ResponseSink } from './exchange.ts';

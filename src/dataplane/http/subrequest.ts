@@ -1,5 +1,5 @@
-// A request without a client: the program asks something itself, through the same services and endpoints as everybody, and the answer
-// goes to who has asked. Error pages and checks of health are such requests.
+// A request without a client: the program asks something itself, through the same services and endpoints as everybody,
+// and the answer goes to who has asked. Error pages and checks of health are such requests.
 
 import { performance } from 'node:perf_hooks';
 import { BODY_LENGTH, BODY_NONE, type BodySink, type BodySource } from './body.ts';
@@ -31,7 +31,10 @@ export class Subrequest implements Downstream, BodySource {
   private readonly taker: Taker;
   private readonly body: Buffer | null;
 
-  /** `like` is the exchange whose client is served by it; what routers and stages know of that one, they know of this one. */
+  /**
+   * `like` is the exchange whose client is served by it; what routers and stages know of that one, they know of this
+   * one.
+   */
   constructor(like: Exchange | null, { method, target, body }: SubrequestInit, taker: Taker) {
     this.taker = taker;
     this.body = body ?? null;

@@ -55,8 +55,8 @@ export class BodyReader {
   }
 
   /**
-   * Passes on what of `chunk[start, end)`, memory of `owner`, belongs to the body; `sink.end` is left to the caller. Returns the index
-   * behind it, or -1 when the body is malformed or larger than `maxBytes` (0: any size).
+   * Passes on what of `chunk[start, end)`, memory of `owner`, belongs to the body; `sink.end` is left to the caller.
+   * Returns the index behind it, or -1 when the body is malformed or larger than `maxBytes` (0: any size).
    */
   feed(chunk: Buffer, start: number, end: number, owner: ChunkOwner | null, sink: BodySink, maxBytes: number): number {
     let at: number;

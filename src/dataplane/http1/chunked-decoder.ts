@@ -1,6 +1,6 @@
 // Strict decoder of the chunked coding (RFC 9112 §7.1), for both directions. Bytes go in as they arrive, data ranges
-// come out; sizes, extensions and trailers are bounded. Lines end with CRLF and nothing else: a peer that accepts a bare
-// LF or CR there would see other messages than we do.
+// come out; sizes, extensions and trailers are bounded. Lines end with CRLF and nothing else: a peer that accepts a
+// bare LF or CR there would see other messages than we do.
 //
 //   SIZE ─▶ EXT ─▶ SIZE_LF ─▶ DATA ─▶ DATA_CR ─▶ DATA_LF ─▶ SIZE
 //                     └─ size 0 ─▶ TRAILER ─▶ DONE
@@ -26,7 +26,10 @@ const SEMICOLON = 59;
 const MAX_SIZE_DIGITS = 16;
 /** Over the whole body: an endless extension costs the sender bandwidth only, CVE-2024-22019. */
 const MAX_EXTENSION_BYTES = 16 * 1024;
-/** RFC 9112 §7.1.1 without the white space it deprecates. Extensions are dropped, but only when everybody sees their end. */
+/**
+ * RFC 9112 §7.1.1 without the white space it deprecates. Extensions are dropped, but only when everybody sees their
+ * end.
+ */
 const EXTENSIONS =
   /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"))?)+$/;
 const MAX_TRAILER_BYTES = 16 * 1024;
@@ -74,8 +77,8 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Consumes `buffer[start, end)`, memory of `owner`, up to the end of the body and passes data to the sink. Returns the index behind the
-   * last consumed byte, or -1 when the coding is broken. `sink.end` is left to the caller.
+   * Consumes `buffer[start, end)`, memory of `owner`, up to the end of the body and passes data to the sink. Returns
+   * the index behind the last consumed byte, or -1 when the coding is broken. `sink.end` is left to the caller.
    */
   feed(buffer: Buffer, start: number, end: number, owner: ChunkOwner | null, sink: BodySink): number {
     this.wantsMore = true;

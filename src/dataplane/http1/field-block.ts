@@ -35,8 +35,8 @@ function isOws(code: number): boolean {
 }
 
 /**
- * The trailer fields in `text[start, end)`, each line with its CRLF; null when one is malformed. One that may not be there, or
- * is one too many, is left out if `isTolerant` (RFC 9110 §6.5.1), and makes it null otherwise.
+ * The trailer fields in `text[start, end)`, each line with its CRLF; null when one is malformed. One that may not be
+ * there, or is one too many, is left out if `isTolerant` (RFC 9110 §6.5.1), and makes it null otherwise.
  */
 export function parseFieldBlock(text: string, start: number, end: number, isTolerant: boolean): HeaderList | null {
   const list = new HeaderList();

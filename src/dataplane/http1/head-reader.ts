@@ -1,6 +1,7 @@
 // Finds the end of a message head in the bytes as they arrive, for both directions. A head in one read, the usual case,
-// costs one string; a body in the same read is not turned into text. What has come of an unfinished head is kept outside of
-// the JavaScript heap, and counts in the memory of all that is in progress: begun heads are what a client has most cheaply.
+// costs one string; a body in the same read is not turned into text. What has come of an unfinished head is kept
+// outside of the JavaScript heap, and counts in the memory of all that is in progress: begun heads are what a client
+// has most cheaply.
 
 import { heldMemory } from '../../core/held-memory.ts';
 import { hasBadLineEnd } from './field-block.ts';

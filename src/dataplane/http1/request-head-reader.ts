@@ -1,5 +1,5 @@
-// Heads of requests as they arrive, and why bytes that cannot become one are refused: what a client sends that does not speak
-// HTTP is told so at once, and nothing that has begun badly is waited for.
+// Heads of requests as they arrive, and why bytes that cannot become one are refused: what a client sends that does not
+// speak HTTP is told so at once, and nothing that has begun badly is waited for.
 
 import type { DownstreamLimits } from '../../model/entry-point.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';

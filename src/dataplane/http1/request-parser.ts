@@ -1,6 +1,6 @@
 // Reads a complete request head, RFC 9112 §3 and §5, strictly: what this parser accepts, every other parser must split
-// the same way. Anything ambiguous is a failure; nothing is repaired. The head comes as one latin1 string, since V8 finds
-// a delimiter in a string faster than JavaScript finds it in bytes: bench/micro/http1-parser.mjs.
+// the same way. Anything ambiguous is a failure; nothing is repaired. The head comes as one latin1 string, since V8
+// finds a delimiter in a string faster than JavaScript finds it in bytes: bench/micro/http1-parser.mjs.
 
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entry-point.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../http/body.ts';
@@ -184,7 +184,8 @@ export class Http1RequestParser {
       at = lineFeed + 1;
     }
     if (chunked) {
-      // RFC 9112 §6.1 allows to let chunked win; a request that says both is an attack or a bug. HTTP/1.0 has no chunked.
+      // RFC 9112 §6.1 allows to let chunked win; a request that says both is an attack or a bug. HTTP/1.0 has no
+      // chunked.
       if (lengthSeen || exchange.minorVersion === 0) return FAILURES.badFraming;
       exchange.requestFraming = BODY_CHUNKED;
     } else {
@@ -205,7 +206,8 @@ export class Http1RequestParser {
       exchange.host = canonical;
     }
     if (connection !== null) this.parseConnection(connection, exchange);
-    // RFC 9110 §7.8: HTTP/1.0 has none, and the field counts only where Connection names it. A body is one as any other.
+    // RFC 9110 §7.8: HTTP/1.0 has none, and the field counts only where Connection names it. A body is one as any
+    // other.
     if (upgrade !== null && exchange.minorVersion === 1 && exchange.connectionNames?.has('upgrade') === true) {
       exchange.upgrade = passableUpgrade(upgrade);
       if (exchange.upgrade === WEBSOCKET) exchange.traffic = 'websocket';

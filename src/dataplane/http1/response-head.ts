@@ -1,5 +1,5 @@
-// Renders the head of a response for an HTTP/1.1 client. Framing is decided here and nowhere else: what an upstream or a
-// middleware said about length reaches the client only as the framing the exchange carries.
+// Renders the head of a response for an HTTP/1.1 client. Framing is decided here and nowhere else: what an upstream or
+// a middleware said about length reaches the client only as the framing the exchange carries.
 
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from '../http/body.ts';
 import { currentDateLine } from '../http/message/date-line.ts';

@@ -1,5 +1,6 @@
-// Reads a complete response head from an upstream, RFC 9112 §4 and §5, as strictly as requests are read: a response whose
-// end could be seen elsewhere by someone else is no response, for it would leave bytes that answer the next client.
+// Reads a complete response head from an upstream, RFC 9112 §4 and §5, as strictly as requests are read: a response
+// whose end could be seen elsewhere by someone else is no response, for it would leave bytes that answer the next
+// client.
 
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyFraming } from '../http/body.ts';
 import { FAILURES, type Failure } from '../http/failure.ts';

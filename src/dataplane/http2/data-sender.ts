@@ -1,6 +1,7 @@
-// Sends message bodies within the windows of connection and stream (RFC 9113 §5.2) and within what the socket takes. What
-// does not fit is held per stream, which is at most the piece in hand: the source is asked to stop. When room comes, held
-// pieces leave one frame per stream by turns, so that no stream starves another, and then sources are asked to go on.
+// Sends message bodies within the windows of connection and stream (RFC 9113 §5.2) and within what the socket takes.
+// What does not fit is held per stream, which is at most the piece in hand: the source is asked to stop. When room
+// comes, held pieces leave one frame per stream by turns, so that no stream starves another, and then sources are asked
+// to go on.
 
 import type { FrameMark, FrameOutput } from './frame-output.ts';
 import { HeldBytes } from './held-bytes.ts';

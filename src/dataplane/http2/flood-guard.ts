@@ -1,15 +1,17 @@
 // Counts what a peer makes this side do without getting anything done itself. Everything counts per time and not per
-// connection: a connection that lives for days may cancel thousands of requests, one that does so in a second is an attack.
-// Two buckets fill up again with time, and the first also with data that moves.
+// connection: a connection that lives for days may cancel thousands of requests, one that does so in a second is an
+// attack. Two buckets fill up again with time, and the first also with data that moves.
 
-/** Frames that only cost: PING, SETTINGS, PRIORITY, empty frames, small window updates, frames for streams long gone. */
+/**
+ * Frames that only cost: PING, SETTINGS, PRIORITY, empty frames, small window updates, frames for streams long gone.
+ */
 const CONTROL_BURST = 2_000;
 const CONTROL_PER_SECOND = 500;
 /** DATA of some size pays for the window updates and pings that go with it. */
 const CONTROL_PER_DATA = 4;
 /**
- * Streams that end before their response: by the peer (rapid reset, CVE-2023-44487) or by this side for an error the peer has
- * made (MadeYouReset, CVE-2025-8671). A browser that leaves a page cancels a hundred at once.
+ * Streams that end before their response: by the peer (rapid reset, CVE-2023-44487) or by this side for an error the
+ * peer has made (MadeYouReset, CVE-2025-8671). A browser that leaves a page cancels a hundred at once.
  */
 const RESET_BURST = 500;
 const RESET_PER_SECOND = 50;

@@ -1,7 +1,7 @@
-// Gathers the frames of one connection and writes them. Everything that happens in one turn of the event loop leaves in one
-// write per connection, whatever number of streams it belongs to; while a write is in flight, further frames gather for the
-// next one. Memory comes from a pool of slabs and goes back when the kernel has taken the bytes. bench/load, h2 16 x 16: a
-// write per frame costs twice the time per request.
+// Gathers the frames of one connection and writes them. Everything that happens in one turn of the event loop leaves in
+// one write per connection, whatever number of streams it belongs to; while a write is in flight, further frames gather
+// for the next one. Memory comes from a pool of slabs and goes back when the kernel has taken the bytes. bench/load, h2
+// 16 x 16: a write per frame costs twice the time per request.
 
 import {
   FLAG_ACK,

@@ -1,5 +1,5 @@
-// Frames as the reader splits and checks them: a table of good and bad ones, the same result however the bytes are cut, and
-// mutations that may end in nothing but an error code.
+// Frames as the reader splits and checks them: a table of good and bad ones, the same result however the bytes are cut,
+// and mutations that may end in nothing but an error code.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

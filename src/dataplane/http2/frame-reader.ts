@@ -1,10 +1,10 @@
-// Splits the bytes of a connection into frames and checks what can be checked of a frame by itself, RFC 9113 §4 to §6. The
-// payload of DATA is passed on as it arrives; other frames are delivered whole, so that a frame in pieces costs one copy
-// of at most 16 KiB. A header block in several frames is gathered up to a limit of bytes and of frames: the peer decides
-// when it ends, and one that never does is an attack (CONTINUATION flood).
+// Splits the bytes of a connection into frames and checks what can be checked of a frame by itself, RFC 9113 §4 to §6.
+// The payload of DATA is passed on as it arrives; other frames are delivered whole, so that a frame in pieces costs one
+// copy of at most 16 KiB. A header block in several frames is gathered up to a limit of bytes and of frames: the peer
+// decides when it ends, and one that never does is an attack (CONTINUATION flood).
 //
-// Methods of the handler return the error code of a connection error, or NO_ERROR. After the first error nothing more is
-// read. Stream errors are the handler's to deal with.
+// Methods of the handler return the error code of a connection error, or NO_ERROR. After the first error nothing more
+// is read. Stream errors are the handler's to deal with.
 
 import { heldMemory } from '../../core/held-memory.ts';
 import {

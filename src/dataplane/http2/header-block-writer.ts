@@ -1,5 +1,5 @@
-// Writes the header block of one message after another: encoded straight into the output where it surely fits one frame,
-// else into memory of its own that is then cut into HEADERS and CONTINUATION (RFC 9113 §4.3).
+// Writes the header block of one message after another: encoded straight into the output where it surely fits one
+// frame, else into memory of its own that is then cut into HEADERS and CONTINUATION (RFC 9113 §4.3).
 
 import { type FrameMark, type FrameOutput, writeFrameHeader } from './frame-output.ts';
 import { type HpackEncoder, MAX_UPDATE_BYTES } from './hpack/hpack-encoder.ts';

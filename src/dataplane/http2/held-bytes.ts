@@ -1,5 +1,5 @@
-// Octets that have to wait, in order. They are gathered in few pieces whatever the size of what comes: a peer that sends its
-// body octet by octet must not cost an object for each.
+// Octets that have to wait, in order. They are gathered in few pieces whatever the size of what comes: a peer that
+// sends its body octet by octet must not cost an object for each.
 
 import { giveSlab, takeMemory, takeSlab } from './slab-pool.ts';
 

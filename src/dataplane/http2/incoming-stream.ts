@@ -1,11 +1,11 @@
-// A stream of HTTP/2 on either side, as far as bytes that come in are concerned: they are held until somebody takes them, at
-// most a window of them, so that who stalls holds up nobody else on the connection; then comes their end. Whose body they
-// are, who takes them and what that is worth to the peer's window is the side's, which extends it.
+// A stream of HTTP/2 on either side, as far as bytes that come in are concerned: they are held until somebody takes
+// them, at most a window of them, so that who stalls holds up nobody else on the connection; then comes their end.
+// Whose body they are, who takes them and what that is worth to the peer's window is the side's, which extends it.
 //
-//   DATA ──▶ counted against Content-Length ──▶ passed on at once, or held ──deliver──▶ passed on ──▶ end, after what is held
+//   DATA ──▶ counted against Content-Length ──▶ passed on, or held ──deliver──▶ passed on ──▶ end, after what is held
 //
-// It extends what goes out, data-sender.ts, for the same reason as the session is a base class: a stream is one object, made
-// for each request.
+// It extends what goes out, data-sender.ts, for the same reason as the session is a base class: a stream is one object,
+// made for each request.
 
 import { heldMemory } from '../../core/held-memory.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -31,8 +31,8 @@ export interface StreamOwner<Stream> {
 }
 
 export abstract class IncomingStream extends OutgoingStream {
-  // Declared here and set by the constructor: fields that are defined at one more level of the class cost each request up to
-  // 2 % of its time in the codec.
+  // Declared here and set by the constructor: fields that are defined at one more level of the class cost each request
+  // up to 2 % of its time in the codec.
 
   /** Null once it is over. */
   declare exchange: Exchange | null;

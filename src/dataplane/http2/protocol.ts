@@ -39,7 +39,9 @@ export const SETTINGS_MAX_HEADER_LIST_SIZE = 6;
 export const SETTINGS_ENABLE_CONNECT_PROTOCOL = 8;
 
 export const FRAME_HEADER_BYTES = 9;
-/** What a peer that has heard nothing else expects, and all this implementation uses: larger frames only delay others. */
+/**
+ * What a peer that has heard nothing else expects, and all this implementation uses: larger frames only delay others.
+ */
 export const MAX_FRAME_BYTES = 16_384;
 export const DEFAULT_WINDOW = 65_535;
 export const MAX_WINDOW = 0x7fff_ffff;

@@ -1,6 +1,6 @@
-// What the peer may still send, on one stream or on the connection (RFC 9113 §5.2). Credit goes back only for bytes that
-// have gone on to where they belong, so that the window bounds what is held for a slow reader; and in portions, since a
-// WINDOW_UPDATE per frame would cost more than the frame.
+// What the peer may still send, on one stream or on the connection (RFC 9113 §5.2). Credit goes back only for bytes
+// that have gone on to where they belong, so that the window bounds what is held for a slow reader; and in portions,
+// since a WINDOW_UPDATE per frame would cost more than the frame.
 
 export class ReceiveWindow {
   /** What it is filled up to. */
@@ -32,7 +32,10 @@ export class ReceiveWindow {
     return increment;
   }
 
-  /** Who takes the bytes keeps up: lets the peer go twice as far ahead, at most `max`. Returns what to add to the increment. */
+  /**
+   * Who takes the bytes keeps up: lets the peer go twice as far ahead, at most `max`. Returns what to add to the
+   * increment.
+   */
   widen(max: number): number {
     const added = Math.min(this.size, max - this.size);
     if (added <= 0) return 0;

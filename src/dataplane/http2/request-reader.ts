@@ -1,6 +1,6 @@
-// Makes a request of a decoded header list, RFC 9113 §8.3, as strictly as the HTTP/1.1 parser does: what would be ambiguous
-// to an HTTP/1.1 server behind is refused here. Two kinds of refusal: a malformed request resets its stream, since the peer
-// breaks the protocol; one that is merely unacceptable gets an answer.
+// Makes a request of a decoded header list, RFC 9113 §8.3, as strictly as the HTTP/1.1 parser does: what would be
+// ambiguous to an HTTP/1.1 server behind is refused here. Two kinds of refusal: a malformed request resets its stream,
+// since the peer breaks the protocol; one that is merely unacceptable gets an answer.
 
 import type { DownstreamLimits, EntryPointSpec } from '../../model/entry-point.ts';
 import {
@@ -180,8 +180,8 @@ export class Http2RequestReader implements FieldReceiver {
   }
 
   /**
-   * Completes the request. False for a malformed one: the stream is to be reset with PROTOCOL_ERROR. `refusal` then says
-   * what is to be answered instead of handling it, null for nothing.
+   * Completes the request. False for a malformed one: the stream is to be reset with PROTOCOL_ERROR. `refusal` then
+   * says what is to be answered instead of handling it, null for nothing.
    */
   finish(endStream: boolean, isOverLimit: boolean): boolean {
     const exchange = this.exchange!;
@@ -220,7 +220,8 @@ export class Http2RequestReader implements FieldReceiver {
     if (this.protocol !== '') {
       const protocol = passableUpgrade(this.protocol);
       if (protocol === '' || protocol.includes(',')) return FAILURES.methodUnknown;
-      // The upgrade an HTTP/1.1 server knows (RFC 8441 §5, RFC 9298 §3.2); rules and logs see the same request for both.
+      // The upgrade an HTTP/1.1 server knows (RFC 8441 §5, RFC 9298 §3.2); rules and logs see the same request for
+      // both.
       exchange.method = 'GET';
       exchange.upgrade = protocol;
       if (protocol === WEBSOCKET) exchange.traffic = 'websocket';

@@ -1,13 +1,14 @@
-// What a connection of HTTP/2 is on either side, RFC 9113: its two header compressions, settings, windows, and what the peer
-// may cost. It answers what concerns the connection alone; who opens streams, what frames mean to them, how long anything may
-// take and how it all ends is the side's, which extends it: downstream/http2-connection.ts and upstream/connection/http2-connection.ts.
+// What a connection of HTTP/2 is on either side, RFC 9113: its two header compressions, settings, windows, and what the
+// peer may cost. It answers what concerns the connection alone; who opens streams, what frames mean to them, how long
+// anything may take and how it all ends is the side's, which extends it: downstream/http2-connection.ts and
+// upstream/connection/http2-connection.ts.
 //
-//   OPENING ──the peer has introduced itself──▶ OPEN ──▶ LEAVING (streams finish) ──▶ OVER (last words are on their way)
+//   OPENING ──the peer has introduced itself──▶ OPEN ──▶ LEAVING (streams finish) ──▶ OVER (last words are sent)
 //      └───────────────────────────────────────────┴──connection error──▶ GOAWAY ──▶ OVER
 //
-// A base class and no part of the connection: the reader calls the connection once or twice for each frame, and a part would
-// have to pass every one of these calls on, or to be asked for every field that frames of streams need. As it is, the code of a
-// side sees one kind of object, and the shared code two.
+// A base class and no part of the connection: the reader calls the connection once or twice for each frame, and a part
+// would have to pass every one of these calls on, or to be asked for every field that frames of streams need. As it is,
+// the code of a side sees one kind of object, and the shared code two.
 
 import type net from 'node:net';
 import type { TimerWheel } from '../../core/timer-wheel.ts';

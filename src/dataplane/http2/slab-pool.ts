@@ -1,5 +1,5 @@
-// Memory for frames on their way out and for octets that wait, reused over all connections of the worker. What is out of the
-// pool counts in what is in progress.
+// Memory for frames on their way out and for octets that wait, reused over all connections of the worker. What is out
+// of the pool counts in what is in progress.
 
 import { heldMemory } from '../../core/held-memory.ts';
 

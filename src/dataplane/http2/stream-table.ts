@@ -1,6 +1,6 @@
-// The streams of one connection that the peer opens, and what may still come for those that are gone (RFC 9113 §5.1). The
-// session holds the open ones; of the others only the way the latest of them ended is kept, for it decides whether a late frame
-// is normal or an error.
+// The streams of one connection that the peer opens, and what may still come for those that are gone (RFC 9113 §5.1).
+// The session holds the open ones; of the others only the way the latest of them ended is kept, for it decides whether
+// a late frame is normal or an error.
 
 /** Frames in flight when this side reset the stream are dropped. */
 export const CLOSED_BY_RESET = 0;

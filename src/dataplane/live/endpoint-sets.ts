@@ -1,5 +1,5 @@
-// The sets of endpoints that services of all protocols take theirs from, and what a delta does to them. Services are told of single
-// endpoints where a set was there before; one that is new, or names another set, takes all of it.
+// The sets of endpoints that services of all protocols take theirs from, and what a delta does to them. Services are
+// told of single endpoints where a set was there before; one that is new, or names another set, takes all of it.
 
 import {
   patchEndpoints,

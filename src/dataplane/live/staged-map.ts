@@ -1,5 +1,5 @@
-// Changes of a map that are not in it yet: whoever builds on them sees them, everybody else sees the map as it is. Forgotten
-// without `commit`, they leave it so; it costs what changes, not what the map holds.
+// Changes of a map that are not in it yet: whoever builds on them sees them, everybody else sees the map as it is.
+// Forgotten without `commit`, they leave it so; it costs what changes, not what the map holds.
 
 const GONE = Symbol('gone');
 

@@ -1,5 +1,5 @@
-// Where in the index a rule has to stand: combinations of host and path of which at least one holds whenever the rule is
-// true. Fewer, wider terms are always correct, only slower.
+// Where in the index a rule has to stand: combinations of host and path of which at least one holds whenever the rule
+// is true. Fewer, wider terms are always correct, only slower.
 
 import { literalPrefix } from './native-pattern.ts';
 import type { RuleNode } from './rule.ts';

@@ -1,4 +1,5 @@
-// The predicates of the HTTP rule language: what each takes, when its arguments are wrong, and what it asks of a request.
+// The predicates of the HTTP rule language: what each takes, when its arguments are wrong, and what it asks of a
+// request.
 
 import { domainToASCII } from 'node:url';
 import { formatIp, IpSet, parseIp, parseNetwork } from '../../core/ip.ts';
@@ -34,7 +35,9 @@ export interface MatcherSyntax {
   readonly summary: string;
   /** What is wrong with the arguments, with what to write instead; null when nothing is. */
   check(args: readonly string[]): string | null;
-  /** What `check` finds wrong only means that the matcher is never true: beside another alternative that is a warning. */
+  /**
+   * What `check` finds wrong only means that the matcher is never true: beside another alternative that is a warning.
+   */
   neverTrue?(args: readonly string[]): boolean;
   /** Index of the argument that `check` speaks about. */
   readonly checked: number;

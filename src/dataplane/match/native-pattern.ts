@@ -1,7 +1,8 @@
-// Translates the plain part of RE2's syntax - literals, classes, single quantifiers, literal alternatives, outer anchors -
-// to native RegExp, which is many times faster than the RE2 engine. A translation must mean exactly what RE2 means and
-// must match in time linear in the text: everything not proven here answers null and stays with RE2. Of a pattern
-// with an open begin only "does it match" is kept; where a match begins and ends is not. Proven against RE2 in pattern.test.ts.
+// Translates the plain part of RE2's syntax - literals, classes, single quantifiers, literal alternatives, outer
+// anchors - to native RegExp, which is many times faster than the RE2 engine. A translation must mean exactly what RE2
+// means and must match in time linear in the text: everything not proven here answers null and stays with RE2. Of a
+// pattern with an open begin only "does it match" is kept; where a match begins and ends is not. Proven against RE2 in
+// pattern.test.ts.
 
 /** Set of characters: bit c for each ASCII code c, and one bit for all others together. */
 type CharSet = bigint;
@@ -225,8 +226,8 @@ function trimEnds(plain: PlainPattern): Piece[] {
 
 /**
  * Backtracking costs nothing where a repeated character cannot also begin what follows: giving one back fails at once.
- * One piece may overlap with what follows when the start is fixed and the rest is short; an open start is tried at every
- * place of the text, so there the whole pattern must be short.
+ * One piece may overlap with what follows when the start is fixed and the rest is short; an open start is tried at
+ * every place of the text, so there the whole pattern must be short.
  */
 function isLinear(pieces: readonly Piece[], plain: PlainPattern): boolean {
   const overlapping = pieces.findIndex((_, index) => overlapsNext(pieces, index));

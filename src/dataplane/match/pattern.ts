@@ -1,5 +1,6 @@
-// Regular expressions of rules and middlewares. They have RE2's syntax and meaning and match in linear time whatever the text (ReDoS);
-// this is the only file that knows the RE2 engine. Plain patterns run as native RegExp instead, see native-pattern.ts.
+// Regular expressions of rules and middlewares. They have RE2's syntax and meaning and match in linear time whatever
+// the text (ReDoS); this is the only file that knows the RE2 engine. Plain patterns run as native RegExp instead, see
+// native-pattern.ts.
 
 import { RE2JS } from 're2js';
 import { isPlainPattern, toNativePattern, toNativePrefix } from './native-pattern.ts';
@@ -28,7 +29,9 @@ export function patternError(pattern: string): string | null {
   }
 }
 
-/** Tests whether the pattern is found in a text. Compiled at the first use: most rules of a large set are never asked. */
+/**
+ * Tests whether the pattern is found in a text. Compiled at the first use: most rules of a large set are never asked.
+ */
 export function compilePattern(pattern: string): TextTest {
   let compiled: RegExp | RE2JS | null = null;
   return (text) => {

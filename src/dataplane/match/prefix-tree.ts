@@ -1,5 +1,5 @@
-// Prefixes of paths as a radix tree over characters: prefixes are plain text, not segments. Finding all prefixes of a path
-// costs its length, however many there are.
+// Prefixes of paths as a radix tree over characters: prefixes are plain text, not segments. Finding all prefixes of a
+// path costs its length, however many there are.
 
 import { bestOf, insertInOrder, removeFrom, type Candidate } from './candidate.ts';
 import type { MatchRequest } from './matcher.ts';

@@ -1,5 +1,5 @@
-// Query parameters for rules: parsed at most once per request, in linear time, as Go's url.ParseQuery reads them; but `;`
-// separates as well, as in Traefik, which puts `&` in its place.
+// Query parameters for rules: parsed at most once per request, in linear time, as Go's url.ParseQuery reads them; but
+// `;` separates as well, as in Traefik, which puts `&` in its place.
 
 export type QueryParams = ReadonlyMap<string, readonly string[]>;
 

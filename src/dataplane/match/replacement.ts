@@ -1,5 +1,5 @@
-// Replacing what a pattern finds by a template, with Go's meaning: `$1`, `${1}`, `$name`, `${name}`, and `$$` for a dollar
-// sign. A name is as long as letters, digits and underscores go, so `$1x` is the group `1x`, not the first one.
+// Replacing what a pattern finds by a template, with Go's meaning: `$1`, `${1}`, `$name`, `${name}`, and `$$` for a
+// dollar sign. A name is as long as letters, digits and underscores go, so `$1x` is the group `1x`, not the first one.
 
 import { BoundedCache } from '../../core/bounded-cache.ts';
 import { PatternFinder, type PatternMatch } from './pattern.ts';

@@ -1,11 +1,11 @@
-// Finds the router of a request: by host, then by path, then by asking the remaining candidates in order of priority. The
-// answer is always that of a scan over all routers in the order priority, provider rank, name; the cost does not grow
-// with their number.
+// Finds the router of a request: by host, then by path, then by asking the remaining candidates in order of priority.
+// The answer is always that of a scan over all routers in the order priority, provider rank, name; the cost does not
+// grow with their number.
 //
-// A rule is filed under every combination of host and path without which it cannot be true; a rule that names neither is
-// filed under "any". A table follows a changing configuration without being rebuilt: a successor shares the index and
-// brings its prepared changes along, and takes them over at its first use. Until then the predecessor answers as before;
-// from then on only the successor may be asked.
+// A rule is filed under every combination of host and path without which it cannot be true; a rule that names neither
+// is filed under "any". A table follows a changing configuration without being rebuilt: a successor shares the index
+// and brings its prepared changes along, and takes them over at its first use. Until then the predecessor answers as
+// before; from then on only the successor may be asked.
 
 import { compareCandidates, prepareCandidate, type Candidate, type RouteEntry } from './candidate.ts';
 import type { MatchRequest } from './matcher.ts';
@@ -95,8 +95,8 @@ export class RouteTable<T> {
 }
 
 /**
- * Builds the table of `entries`, which differ from those of `previous` in the names given alone. Yields often; `previous`
- * answers as before until the new table is used. Nothing may change `previous` or `entries` before the end.
+ * Builds the table of `entries`, which differ from those of `previous` in the names given alone. Yields often;
+ * `previous` answers as before until the new table is used. Nothing may change `previous` or `entries` before the end.
  */
 export function* buildRouteTable<T>(
   previous: RouteTable<T> | null,

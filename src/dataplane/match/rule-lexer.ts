@@ -1,5 +1,5 @@
-// Tokens of the rule language: names, the operators `&& || ! ( ) ,` and Go string literals. Every error carries its place;
-// reading goes on behind it, so that the parser can find more.
+// Tokens of the rule language: names, the operators `&& || ! ( ) ,` and Go string literals. Every error carries its
+// place; reading goes on behind it, so that the parser can find more.
 
 import { isUtf8 } from 'node:buffer';
 import type { RuleError } from './rule-error.ts';

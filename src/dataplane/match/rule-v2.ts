@@ -1,6 +1,6 @@
-// Rules in the older syntax, v2, as rules of the present one: the text is translated call by call and everything between
-// the calls stays. Several values of a matcher mean any of them; `{name:pattern}` in hosts and paths becomes a regular
-// expression.
+// Rules in the older syntax, v2, as rules of the present one: the text is translated call by call and everything
+// between the calls stays. Several values of a matcher mean any of them; `{name:pattern}` in hosts and paths becomes a
+// regular expression.
 
 import { didYouMean } from '../../core/did-you-mean.ts';
 import type { RuleError } from './rule-error.ts';
@@ -96,7 +96,9 @@ function findMatcher(name: string, matchers: V2Matchers): V2Matchers[string] | n
   return found === undefined ? null : matchers[found]!;
 }
 
-/** The rule in the present syntax; it is parsed as such afterwards. Errors are those of names and numbers of arguments. */
+/**
+ * The rule in the present syntax; it is parsed as such afterwards. Errors are those of names and numbers of arguments.
+ */
 export function translateV2(
   text: string,
   matchers: V2Matchers = MATCHERS,

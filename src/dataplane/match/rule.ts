@@ -1,5 +1,6 @@
-// The rule language: text to tree. `||` binds weakest, then `&&`, then `!`; arguments are Go string literals in backticks
-// (raw) or double quotes (escaped). Every error of a rule is reported with its place, and says what to write instead.
+// The rule language: text to tree. `||` binds weakest, then `&&`, then `!`; arguments are Go string literals in
+// backticks (raw) or double quotes (escaped). Every error of a rule is reported with its place, and says what to write
+// instead.
 
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { findMatcher, MATCHERS, type MatcherSyntax } from './matcher.ts';

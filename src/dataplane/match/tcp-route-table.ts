@@ -1,6 +1,6 @@
-// Finds the TCP router of a connection: by server name, then by asking the remaining candidates in order of priority. The
-// answer is always that of a scan over all routers in the order priority, provider rank, name. A rule is filed under
-// server names of which at least one holds whenever it is true; one that names none is filed under "any".
+// Finds the TCP router of a connection: by server name, then by asking the remaining candidates in order of priority.
+// The answer is always that of a scan over all routers in the order priority, provider rank, name. A rule is filed
+// under server names of which at least one holds whenever it is true; one that names none is filed under "any".
 
 import { compareCandidates, insertInOrder, removeFrom } from './candidate.ts';
 import type { RuleNode } from './rule.ts';
@@ -118,8 +118,8 @@ function termsOf(rule: RuleNode): readonly (string | null)[] {
 }
 
 /**
- * Prepares what changes; the returned function gives the table that has it, and must run in one go. `previous` answers as
- * before until then.
+ * Prepares what changes; the returned function gives the table that has it, and must run in one go. `previous` answers
+ * as before until then.
  */
 export function* buildTcpRouteTable<T>(
   previous: TcpRouteTable<T>,

@@ -1,5 +1,6 @@
 // The extension unit of the request path. A middleware is one file: options schema, reference text, and a `create` that
-// runs once per configuration and returns the hot function. Dependencies come in as parameters, never from module state.
+// runs once per configuration and returns the hot function. Dependencies come in as parameters, never from module
+// state.
 
 import type { SharedTable } from '../../core/shared-table.ts';
 import type { Schema } from '../../schema/schema.ts';
@@ -32,8 +33,8 @@ export interface MiddlewareContext extends WorkerResources {
   /** Qualified name, for messages. */
   readonly name: string;
   /**
-   * Calls back when this middleware is replaced or taken away, for what it has begun beside requests. Requests in progress may
-   * still go through it.
+   * Calls back when this middleware is replaced or taken away, for what it has begun beside requests. Requests in
+   * progress may still go through it.
    */
   readonly onDispose: (dispose: () => void) => void;
 }

@@ -1,5 +1,5 @@
-// The kernel's queue of connections that nobody has accepted yet. One that is full drops them, and their clients try again
-// after a second: it has to hold whatever comes at once.
+// The kernel's queue of connections that nobody has accepted yet. One that is full drops them, and their clients try
+// again after a second: it has to hold whatever comes at once.
 
 import type net from 'node:net';
 

@@ -1,6 +1,6 @@
-// The first message of a TLS connection, read without taking part in it: which server is wanted (SNI) and which protocols
-// the client would speak (ALPN). RFC 8446 §4.1.2 for the message, §5.1 for the records it comes in, RFC 6066 §3 for server
-// names, RFC 7301 §3.1 for protocols.
+// The first message of a TLS connection, read without taking part in it: which server is wanted (SNI) and which
+// protocols the client would speak (ALPN). RFC 8446 §4.1.2 for the message, §5.1 for the records it comes in, RFC 6066
+// §3 for server names, RFC 7301 §3.1 for protocols.
 
 export interface ClientHello {
   /** Lower case; '' when the client names none. */

@@ -1,7 +1,7 @@
-// Closes a listening socket without losing anybody. What the kernel has taken for us and nobody has accepted is reset when
-// the last descriptor of the socket closes, and between the last look at its queue and the close there is always room for one
-// more. So the queue is made to take one connection only, and that one is ours: whoever comes then is not answered, tries
-// again, and is refused by a closed port as it should be.
+// Closes a listening socket without losing anybody. What the kernel has taken for us and nobody has accepted is reset
+// when the last descriptor of the socket closes, and between the last look at its queue and the close there is always
+// room for one more. So the queue is made to take one connection only, and that one is ours: whoever comes then is not
+// answered, tries again, and is refused by a closed port as it should be.
 //
 // libuv accepts one connection in a turn of the event loop: a turn without one has seen an empty queue.
 
@@ -50,13 +50,16 @@ export function closeDoor({ server, accepted, isShared }: Door): Promise<void> {
   });
 }
 
-/** Calls `closed` in the very turn in which ours is the only connection in the queue, `missed` when somebody else is there. */
+/**
+ * Calls `closed` in the very turn in which ours is the only connection in the queue, `missed` when somebody else is
+ * there.
+ */
 function plug(server: net.Server, closed: () => void, missed: () => void): void {
   const listening = (server as Internal<net.Server>)._handle;
   const address = server.address();
   if (listening === null || address === null || typeof address === 'string') return closed();
-  // Node connects in the next tick, and over the loopback that is a connection at once: nothing is accepted in between, and
-  // others are turned away for as short as can be.
+  // Node connects in the next tick, and over the loopback that is a connection at once: nothing is accepted in between,
+  // and others are turned away for as short as can be.
   process.nextTick(() => listening.listen(0));
   const { port } = address;
   const own = net.connect({ port, host: reachable(address.address) }) as Internal<net.Socket>;

@@ -1,5 +1,5 @@
-// UDP sockets that are bound or inherited and never read: carriers of a descriptor, as listening-socket.ts keeps them. Node
-// begins to read with the bind; both ways here stop it in the same turn, so that no datagram is taken.
+// UDP sockets that are bound or inherited and never read: carriers of a descriptor, as listening-socket.ts keeps them.
+// Node begins to read with the bind; both ways here stop it in the same turn, so that no datagram is taken.
 
 import { createSocket, type Socket } from 'node:dgram';
 

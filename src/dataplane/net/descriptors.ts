@@ -1,6 +1,7 @@
-// Descriptors of this process: how many sockets its clients and its servers may have. Both take from one number, over all workers,
-// which is less than the system's limit: what else needs descriptors, files, name servers, the internal entry point, must never find none. Where
-// they run out, connections that only rest go first; then clients are refused, and requests wait for a connection to a server.
+// Descriptors of this process: how many sockets its clients and its servers may have. Both take from one number, over
+// all workers, which is less than the system's limit: what else needs descriptors, files, name servers, the internal
+// entry point, must never find none. Where they run out, connections that only rest go first; then clients are refused,
+// and requests wait for a connection to a server.
 //
 // Shared cells: [limit, refusals, clients per slot …, servers per slot …]. A slot has one writer, its worker.
 

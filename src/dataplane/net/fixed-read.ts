@@ -1,10 +1,10 @@
-// Reads of data plane sockets into memory that is reused. All connections of a worker read into one shared buffer, so an
-// idle connection owns none; a connection that moves a large body takes slabs from a pool instead, which a sink may claim
-// and hand to a write without copying.
+// Reads of data plane sockets into memory that is reused. All connections of a worker read into one shared buffer, so
+// an idle connection owns none; a connection that moves a large body takes slabs from a pool instead, which a sink may
+// claim and hand to a write without copying.
 //
-// The fast form uses the documented `onread` option. For accepted sockets it wraps the handle of a plain net.Socket in a
-// second one, which touches `_handle`: should that field be gone, sockets keep their 'data' events and everything works
-// as before, more slowly. bench/load shows what it buys: 12 % of a keep-alive request.
+// The fast form uses the documented `onread` option. For accepted sockets it wraps the handle of a plain net.Socket in
+// a second one, which touches `_handle`: should that field be gone, sockets keep their 'data' events and everything
+// works as before, more slowly. bench/load shows what it buys: 12 % of a keep-alive request.
 
 import net from 'node:net';
 import tls from 'node:tls';
@@ -74,8 +74,8 @@ export class Reading {
   }
 
   /**
-   * Takes the chunk being delivered out of the reader's hands; false when it is shared memory, or has been taken: given back
-   * twice, it would be two connections' memory at once.
+   * Takes the chunk being delivered out of the reader's hands; false when it is shared memory, or has been taken: given
+   * back twice, it would be two connections' memory at once.
    */
   claim(): boolean {
     if (this.chunk === shared || this.claimed) return false;
@@ -124,8 +124,9 @@ export class Reading {
 }
 
 /**
- * A slab that holds `chunk[start, end)`, for bytes that must outlive their memory; give it back with `releaseSlab`. A fresh
- * Buffer in its place costs little itself, but its 64 KiB outside of the heap drive the collector: bench/load, 100 KB bodies.
+ * A slab that holds `chunk[start, end)`, for bytes that must outlive their memory; give it back with `releaseSlab`. A
+ * fresh Buffer in its place costs little itself, but its 64 KiB outside of the heap drive the collector: bench/load,
+ * 100 KB bodies.
  */
 export function copyToSlab(chunk: Buffer, start: number, end: number): Buffer {
   if (end - start > SLAB_BYTES) return Buffer.from(chunk.subarray(start, end));
@@ -246,8 +247,8 @@ function own(socket: net.Socket, target: ReadTarget, reading: Reading): OwnedSoc
 }
 
 /**
- * Attaches a target to an accepted socket with plain 'data' events; `refit` makes it fast once it has proven to stay. A socket
- * that has a target changes it: the connection turned out to speak another protocol.
+ * Attaches a target to an accepted socket with plain 'data' events; `refit` makes it fast once it has proven to stay. A
+ * socket that has a target changes it: the connection turned out to speak another protocol.
  */
 export function readPlainly(socket: net.Socket, target: ReadTarget, reading: Reading): void {
   const owned = socket as Partial<OwnedSocket>;
@@ -266,9 +267,9 @@ interface HandleOptions extends net.SocketConstructorOpts {
 }
 
 /**
- * Moves the connection of `socket` to a new socket that reads into fixed memory, and returns that one; the old object is
- * dead afterwards. Returns null, with nothing changed, when data is still to be written, the end has been read already, or
- * Node offers no handle. Call it
+ * Moves the connection of `socket` to a new socket that reads into fixed memory, and returns that one; the old object
+ * is dead afterwards. Returns null, with nothing changed, when data is still to be written, the end has been read
+ * already, or Node offers no handle. Call it
  * outside of the socket's own callbacks or at the end of a read.
  */
 export function refit(socket: net.Socket, target: ReadTarget, reading: Reading): net.Socket | null {
@@ -298,8 +299,8 @@ export function refit(socket: net.Socket, target: ReadTarget, reading: Reading):
 }
 
 /**
- * Opens an upstream connection that reads into fixed memory; a host that is an absolute path is a Unix socket. With `secure`
- * it is a TLS connection, ready at 'secureConnect'.
+ * Opens an upstream connection that reads into fixed memory; a host that is an absolute path is a Unix socket. With
+ * `secure` it is a TLS connection, ready at 'secureConnect'.
  */
 export function connectFixed(
   options: { host: string; port: number; family: 4 | 6 },

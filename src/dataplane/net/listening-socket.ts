@@ -1,7 +1,7 @@
-// Listening sockets that outlive workers. The main thread binds one socket per entry point and never accepts on it; each
-// worker gets a descriptor of its own for the same socket, so that closing one, or a crash, leaves the others and the
-// kernel's queue alone. Node cannot duplicate a descriptor: a short-lived child process inherits the main thread's and
-// sends it back over its IPC channel (SCM_RIGHTS), which yields a new number.
+// Listening sockets that outlive workers. The main thread binds one socket per entry point and never accepts on it;
+// each worker gets a descriptor of its own for the same socket, so that closing one, or a crash, leaves the others and
+// the kernel's queue alone. Node cannot duplicate a descriptor: a short-lived child process inherits the main thread's
+// and sends it back over its IPC channel (SCM_RIGHTS), which yields a new number.
 
 import { fork } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
@@ -118,8 +118,8 @@ export function listenError(entryPoint: string, { host, port, protocol }: Listen
 }
 
 /**
- * New descriptors for the same sockets, in order. Each is wrapped in a handle: `server.listen({ _handle })` takes that of a
- * TCP socket, `adoptDatagrams` that of a UDP socket.
+ * New descriptors for the same sockets, in order. Each is wrapped in a handle: `server.listen({ _handle })` takes that
+ * of a TCP socket, `adoptDatagrams` that of a UDP socket.
  */
 export function duplicateSockets(sockets: readonly SharedSocket[]): Promise<readonly object[]> {
   if (sockets.length === 0) return Promise.resolve([]);

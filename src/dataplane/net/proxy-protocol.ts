@@ -1,6 +1,7 @@
-// The PROXY protocol, versions 1 and 2: a few bytes before everything else that say whose connection another proxy passes
-// on. The specification is HAProxy's "The PROXY protocol", §2.1 (text), §2.2 (binary). Read strictly: what is not exactly a
-// header is malformed, since whoever may send one decides what the rest of the router takes for the client's address.
+// The PROXY protocol, versions 1 and 2: a few bytes before everything else that say whose connection another proxy
+// passes on. The specification is HAProxy's "The PROXY protocol", §2.1 (text), §2.2 (binary). Read strictly: what is
+// not exactly a header is malformed, since whoever may send one decides what the rest of the router takes for the
+// client's address.
 
 import { formatIp, parseIp, type IpAddress } from '../../core/ip.ts';
 import { crc32c } from './crc32c.ts';
@@ -148,7 +149,10 @@ function hasGoodExtensions(header: Buffer, start: number): boolean {
   return true;
 }
 
-/** The header that says for whom a connection to a server is made. Addresses that do not parse give one that says nothing. */
+/**
+ * The header that says for whom a connection to a server is made. Addresses that do not parse give one that says
+ * nothing.
+ */
 export function renderProxyHeader(version: 1 | 2, addresses: ProxiedAddresses): Buffer {
   const source = parseIp(addresses.sourceIp);
   const destination = parseIp(addresses.destinationIp);

@@ -1,5 +1,5 @@
-// Whether a socket has read its peer's FIN although nobody has heard of it yet: bytes before it still wait to be read. Whoever
-// takes over the handle in that moment would wait for an end that the kernel does not report twice.
+// Whether a socket has read its peer's FIN although nobody has heard of it yet: bytes before it still wait to be read.
+// Whoever takes over the handle in that moment would wait for an end that the kernel does not report twice.
 
 import type net from 'node:net';
 

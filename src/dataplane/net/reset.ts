@@ -1,5 +1,5 @@
-// Breaks a connection off with RST: the kernel forgets what the peer has not taken, which after an orderly close it would keep
-// for minutes, and the peer cannot take the end for an orderly one.
+// Breaks a connection off with RST: the kernel forgets what the peer has not taken, which after an orderly close it
+// would keep for minutes, and the peer cannot take the end for an orderly one.
 
 import type net from 'node:net';
 

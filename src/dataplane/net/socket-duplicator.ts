@@ -1,5 +1,5 @@
-// The child process of listening-socket.ts: sends each inherited descriptor back to its parent, one after the other, and
-// ends when the parent closes the channel. Its arguments are the protocols of the descriptors.
+// The child process of listening-socket.ts: sends each inherited descriptor back to its parent, one after the other,
+// and ends when the parent closes the channel. Its arguments are the protocols of the descriptors.
 
 import net from 'node:net';
 import type { Socket as DatagramSocket } from 'node:dgram';

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { Turns } from './turns.ts';
 
 /**
- * An event loop in which one connection is accepted in each turn and everything readable is read, and clients that ask again
- * `thinkTurns` after they were answered. Waits are counted in requests served meanwhile: what a client feels.
+ * An event loop in which one connection is accepted in each turn and everything readable is read, and clients that ask
+ * again `thinkTurns` after they were answered. Waits are counted in requests served meanwhile: what a client feels.
  */
 class Loop {
   readonly turns: Turns;

@@ -1,11 +1,11 @@
 // Shares the turns of a worker's event loop between clients that are connected and those that wait to be accepted.
 //
-// libuv accepts one connection of a listening socket in each turn, and a turn serves every connection that is readable: beside
-// a thousand busy clients a new one waits for a thousand requests, and so does each of those behind it in the kernel's queue. While
-// that is so, what arrives stands in a line, in the order of arrival, and each turn deals with the first few of the line and no
-// more: the fewer, the longer somebody waits at the door. Both kinds then wait alike.
+// libuv accepts one connection of a listening socket in each turn, and a turn serves every connection that is readable:
+// beside a thousand busy clients a new one waits for a thousand requests, and so does each of those behind it in the
+// kernel's queue. While that is so, what arrives stands in a line, in the order of arrival, and each turn deals with
+// the first few of the line and no more: the fewer, the longer somebody waits at the door. Both kinds then wait alike.
 //
-//   CALM ──accept──▶ WATCHING ──accepts beside many reads──▶ CROWDED ──nobody at the door for a while──▶ WATCHING ──▶ CALM
+//   CALM ──accept──▶ WATCHING ──accepts beside many reads──▶ CROWDED ──nobody at the door──▶ WATCHING ──▶ CALM
 //
 // bench/load/newcomers.mjs shows what it does for both kinds, and what it costs.
 

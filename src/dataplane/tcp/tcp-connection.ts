@@ -1,5 +1,5 @@
-// A client's TCP connection and the one to a server that belongs to it, from the router's decision to the last byte. Both
-// directions end by themselves: an end is passed on once everything before it is.
+// A client's TCP connection and the one to a server that belongs to it, from the router's decision to the last byte.
+// Both directions end by themselves: an end is passed on once everything before it is.
 //
 //   START ──gates, pick──▶ DIALING ──connected──▶ OPEN ──one end──▶ HALF OPEN ──other end──▶ DEAD
 //                             └─ failed: next server, or ──▶ DEAD

@@ -1,6 +1,6 @@
-// One side of a TCP connection through the router: what is read here is written there, and no more is read than the other
-// side takes. Reads of little bytes go through shared memory and are copied; a side that brings much reads into slabs, from
-// which it is written without a copy. bench/load, TCP throughput.
+// One side of a TCP connection through the router: what is read here is written there, and no more is read than the
+// other side takes. Reads of little bytes go through shared memory and are copied; a side that brings much reads into
+// slabs, from which it is written without a copy. bench/load, TCP throughput.
 
 import type net from 'node:net';
 import { heldMemory } from '../../core/held-memory.ts';
@@ -112,8 +112,8 @@ export class TcpLeg implements ReadTarget {
   }
 
   /**
-   * libuv says the same of a reset that comes with the last bytes as of an orderly end, and half a stream would pass for the
-   * whole. The kernel knows: after a reset even a write of nothing fails, and `onClose` gets the error.
+   * libuv says the same of a reset that comes with the last bytes as of an orderly end, and half a stream would pass
+   * for the whole. The kernel knows: after a reset even a write of nothing fails, and `onClose` gets the error.
    */
   onEnd(): void {
     const { socket } = this;

@@ -36,8 +36,8 @@ export class TcpRouting {
   }
 
   /**
-   * The router of a connection with TLS; null leaves it to HTTP. A server name that somebody has named goes before one that
-   * is anybody's, and among equals HTTP before TCP.
+   * The router of a connection with TLS; null leaves it to HTTP. A server name that somebody has named goes before one
+   * that is anybody's, and among equals HTTP before TCP.
    */
   chooseSecure(connection: TcpConnectionInfo, http: HostCoverage): TcpRoute | null {
     if (http === 'named' || this.secure.size === 0) return null;

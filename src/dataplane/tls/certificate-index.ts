@@ -66,7 +66,9 @@ function hasValid(specs: readonly KeyedCertificate[], nowMs: number): boolean {
   return specs.some((spec) => isValid(spec, nowMs));
 }
 
-/** Of each type of key the valid one that lasts longest; in an order that does not depend on that of the configuration. */
+/**
+ * Of each type of key the valid one that lasts longest; in an order that does not depend on that of the configuration.
+ */
 function best(specs: readonly KeyedCertificate[], nowMs: number): readonly KeyedCertificate[] {
   if (specs.length < 2) return specs;
   const chosen = new Map<string, KeyedCertificate>();

@@ -3,8 +3,9 @@
 import tls from 'node:tls';
 
 /**
- * Cheap for the server and good enough for everybody, in order of preference. OpenSSL's own list ends in finite-field groups, one
- * handshake of which costs up to 200 ms of the event loop, at no cost to whoever asks for it (CVE-2002-20001, CVE-2022-40735).
+ * Cheap for the server and good enough for everybody, in order of preference. OpenSSL's own list ends in finite-field
+ * groups, one handshake of which costs up to 200 ms of the event loop, at no cost to whoever asks for it
+ * (CVE-2002-20001, CVE-2022-40735).
  */
 const WANTED = ['X25519MLKEM768', 'X25519', 'P-256', 'P-384'];
 

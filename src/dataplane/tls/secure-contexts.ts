@@ -1,5 +1,5 @@
-// OpenSSL contexts, made of certificates and options when a handshake first needs them. One costs some 30 KiB and up to a
-// millisecond, so that thousands of certificates are neither loaded at start nor all kept.
+// OpenSSL contexts, made of certificates and options when a handshake first needs them. One costs some 30 KiB and up to
+// a millisecond, so that thousands of certificates are neither loaded at start nor all kept.
 
 import { createHash, constants } from 'node:crypto';
 import tls from 'node:tls';
@@ -67,8 +67,8 @@ export class SecureContexts {
   }
 
   /**
-   * A session is resumed only under the options it was made under: what they ask of a client is asked in the full handshake
-   * alone. At most 32 characters.
+   * A session is resumed only under the options it was made under: what they ask of a client is asked in the full
+   * handshake alone. At most 32 characters.
    */
   #sessionIdOf(options: TlsOptionsSpec): string {
     let id = this.#sessionIds.get(options);

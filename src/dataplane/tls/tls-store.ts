@@ -92,8 +92,8 @@ export class TlsStore implements LivePart<unknown> {
   }
 
   /**
-   * There is nothing to make before: contexts come with the first handshake that needs them. Connections that are open keep
-   * what they have.
+   * There is nothing to make before: contexts come with the first handshake that needs them. Connections that are open
+   * keep what they have.
    */
   *build({ changed, removed }: SnapshotDelta): Generator<void, () => void> {
     yield;
@@ -132,8 +132,8 @@ export class TlsStore implements LivePart<unknown> {
   }
 
   /**
-   * Options by the server name, which may be ''; the certificate by that name, or by the address the client came to. Null
-   * when there is nothing under the name. Throws when OpenSSL cannot make a context.
+   * Options by the server name, which may be ''; the certificate by that name, or by the address the client came to.
+   * Null when there is nothing under the name. Throws when OpenSSL cannot make a context.
    */
   choose(entryPoint: string, serverName: string, localAddress: string): TlsChoice | null {
     return this.chooseWith(this.hostsOf(entryPoint).optionsOf(serverName), serverName, localAddress);

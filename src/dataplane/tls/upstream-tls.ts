@@ -22,8 +22,8 @@ export class UntrustedServer extends Error {
 }
 
 /**
- * Servers without RFC 5746 are still about, and Go's clients, Traefik's too, take them. What the RFC is against happens when
- * they renegotiate, which OpenSSL goes on refusing with them.
+ * Servers without RFC 5746 are still about, and Go's clients, Traefik's too, take them. What the RFC is against happens
+ * when they renegotiate, which OpenSSL goes on refusing with them.
  */
 const SECURE_OPTIONS = constants.SSL_OP_LEGACY_SERVER_CONNECT;
 
@@ -36,8 +36,8 @@ export class UpstreamTls {
   }
 
   /**
-   * Options of `tls.connect` besides the address, for a server called `host`. Throws when a certificate is missing or OpenSSL
-   * refuses what it is given: to go on without it would be another connection than was asked for.
+   * Options of `tls.connect` besides the address, for a server called `host`. Throws when a certificate is missing or
+   * OpenSSL refuses what it is given: to go on without it would be another connection than was asked for.
    */
   optionsFor(spec: UpstreamTlsSpec, host: string, protocols: readonly string[]): tls.ConnectionOptions {
     const name = spec.serverName === '' ? host : spec.serverName;

@@ -1,4 +1,5 @@
-// The live UDP objects of a worker, and what a delta does to them: services by name, and the router of each entry point.
+// The live UDP objects of a worker, and what a delta does to them: services by name, and the router of each entry
+// point.
 
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';

@@ -39,7 +39,10 @@ export interface UdpSessionOwner {
   sessionEnded(session: UdpSession): void;
 }
 
-/** Datagrams, and bytes of them, that wait for a server's address, for its socket, or for the first sign that it is there. */
+/**
+ * Datagrams, and bytes of them, that wait for a server's address, for its socket, or for the first sign that it is
+ * there.
+ */
 const MAX_WAITING = 64;
 const MAX_WAITING_BYTES = 64 * 1024;
 const MAX_QUEUED_BYTES = 1024 * 1024;
@@ -58,7 +61,10 @@ export class UdpSession {
   private socket: Socket | null = null;
   /** Of this socket: what became of a datagram. */
   private sent: (error: Error | null) => void = ignore;
-  /** Until the server has answered, as long as there are other addresses to send to; until the socket is connected otherwise. */
+  /**
+   * Until the server has answered, as long as there are other addresses to send to; until the socket is connected
+   * otherwise.
+   */
   private waiting: Buffer[] = [];
   private waitingBytes = 0;
   /** Addresses of the server that have not been tried. */

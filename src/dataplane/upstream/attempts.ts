@@ -1,6 +1,6 @@
-// Whether a request that came to nothing may be sent again, and to whom: the one place that says so. Connections and endpoints report
-// how an attempt ended (http/attempt.ts); what happens by itself is decided by `repeatsByItself`. A stage that wants more takes the
-// failure, or the response, in a hook of the exchange, and calls `sendAgain`.
+// Whether a request that came to nothing may be sent again, and to whom: the one place that says so. Connections and
+// endpoints report how an attempt ended (http/attempt.ts); what happens by itself is decided by `repeatsByItself`. A
+// stage that wants more takes the failure, or the response, in a hook of the exchange, and calls `sendAgain`.
 
 import { BODY_NONE } from '../http/body.ts';
 import type { AttemptSender, Exchange } from '../http/exchange.ts';
@@ -42,8 +42,8 @@ export function canSendAgain(exchange: Exchange): boolean {
 }
 
 /**
- * For hooks: gives up the present attempt, or its response, and sends the request anew, to a server that the attempt does not
- * exclude. The hook returns 'taken' then. Call it only if `canSendAgain`; a hook that has waited asks anew.
+ * For hooks: gives up the present attempt, or its response, and sends the request anew, to a server that the attempt
+ * does not exclude. The hook returns 'taken' then. Call it only if `canSendAgain`; a hook that has waited asks anew.
  */
 export function sendAgain(exchange: Exchange): void {
   exchange.forgetAttempt();
@@ -69,9 +69,10 @@ export function attemptFailed(exchange: Exchange, owner: AttemptOwner, reason = 
 }
 
 /**
- * A request that the server has surely not acted on goes to another connection, up to three times. An idempotent request without
- * a body goes once to a fresh connection when a kept one turned out to be dead; everything else is the client's to know. Once also
- * where the second connection is a kept one after all, because the request had to wait for it.
+ * A request that the server has surely not acted on goes to another connection, up to three times. An idempotent
+ * request without a body goes once to a fresh connection when a kept one turned out to be dead; everything else is the
+ * client's to know. Once also where the second connection is a kept one after all, because the request had to wait for
+ * it.
  */
 function repeatsByItself(exchange: Exchange): boolean {
   const { attempt } = exchange;

@@ -1,6 +1,6 @@
-// A connection to a server that belongs to one client connection, as the endpoint sees it: see http/client-bonds.ts. It takes
-// one request at a time, as every connection of HTTP/1.1 does; what its client asks meanwhile, over HTTP/2, waits for it,
-// since on another connection the client would be nobody.
+// A connection to a server that belongs to one client connection, as the endpoint sees it: see http/client-bonds.ts. It
+// takes one request at a time, as every connection of HTTP/1.1 does; what its client asks meanwhile, over HTTP/2, waits
+// for it, since on another connection the client would be nobody.
 
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { CREDENTIALS_OF_REQUEST, type BoundConnection, ClientBonds, credentialsOf } from '../http/client-bonds.ts';
@@ -10,7 +10,9 @@ import { FAILURES } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 import { Waiter, type WaiterOwner } from './waiter.ts';
 
-/** While others wait for one of a limited number of connections, a client that asks nothing keeps its own for this long. */
+/**
+ * While others wait for one of a limited number of connections, a client that asks nothing keeps its own for this long.
+ */
 const YIELD_MS = 1_000;
 
 /** The endpoint as its bonds see it. */

@@ -1,8 +1,9 @@
 // Limits on open connections to one server that hold for the process: a row of shared memory per server, with the total
 // and each worker's part of it, so that a dead worker's part can be given back. Only servers with a limit have a row.
 //
-// Row: [hash, hash, total, calls, (open, waiting) per worker]; `calls` moves whenever a worker begins to wait. The table is
-// open-addressed and rows are never freed; when it is full a server's limit is divided evenly between the workers instead.
+// Row: [hash, hash, total, calls, (open, waiting) per worker]; `calls` moves whenever a worker begins to wait. The
+// table is open-addressed and rows are never freed; when it is full a server's limit is divided evenly between the
+// workers instead.
 
 import { fnv1a } from '../../core/hash.ts';
 import { defineSharedTable } from '../../core/shared-table.ts';
@@ -69,7 +70,10 @@ export class ConnectionBudget {
     Atomics.notify(this.cells, row + TOTAL);
   }
 
-  /** Calls back once, after any worker has given a connection back or a second has passed; soon when one is free already. */
+  /**
+   * Calls back once, after any worker has given a connection back or a second has passed; soon when one is free
+   * already.
+   */
   await(key: string, max: number, ready: () => void): void {
     if (this.waiting.has(key)) return;
     this.waiting.add(key);
@@ -94,8 +98,8 @@ export class ConnectionBudget {
   }
 
   /**
-   * For a worker with idle connections: calls back once, when a request in another worker waits or begins to, or after a while.
-   * A wait that has been told of is not told again; who is still without a connection afterwards waits anew.
+   * For a worker with idle connections: calls back once, when a request in another worker waits or begins to, or after
+   * a while. A wait that has been told of is not told again; who is still without a connection afterwards waits anew.
    */
   watch(key: string, wanted: () => void): void {
     const row = this.rowOf(key);

@@ -63,8 +63,8 @@ export interface ResponseOwner extends UpstreamPeer {
 /** The endpoint as connections see it that serve one request at a time. */
 export interface ConnectionOwner<Connection extends { destroy(): void }> extends ResponseOwner {
   /**
-   * The connection turns out to authenticate its user: it belongs to the client of the exchange from now on. Null when that
-   * one has a connection of its own already; then this one is nobody's, and ends with the exchange.
+   * The connection turns out to authenticate its user: it belongs to the client of the exchange from now on. Null when
+   * that one has a connection of its own already; then this one is nobody's, and ends with the exchange.
    */
   bind(connection: Connection, exchange: Exchange): Bond<Connection> | null;
   /** The server has closed a connection that had rested for so long. */

@@ -1,4 +1,5 @@
-// Which connection of a server a request goes to, where there are several kinds: a client's own, shared ones, and those of a limit.
+// Which connection of a server a request goes to, where there are several kinds: a client's own, shared ones, and those
+// of a limit.
 
 import { describe, expect, test } from 'vitest';
 import type { Exchange } from '../http/exchange.ts';

@@ -1,5 +1,5 @@
-// Where a request to a server goes, and what becomes of connections, with dials that do what the test says and sockets without a
-// network.
+// Where a request to a server goes, and what becomes of connections, with dials that do what the test says and sockets
+// without a network.
 
 import { beforeEach, expect, test } from 'vitest';
 import { FAILURES } from '../http/failure.ts';

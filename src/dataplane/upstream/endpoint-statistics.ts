@@ -1,5 +1,5 @@
-// What is counted and shown of one server in one worker: requests in progress, how long answers take, failures, and by the row
-// that all threads share, whether it is up.
+// What is counted and shown of one server in one worker: requests in progress, how long answers take, failures, and by
+// the row that all threads share, whether it is up.
 
 import { performance } from 'node:perf_hooks';
 import type { PassiveHealthCheckSpec } from '../../model/service.ts';

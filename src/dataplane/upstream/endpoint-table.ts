@@ -1,14 +1,16 @@
-// What all threads know of every server: a row of shared memory each. The main thread says which server has which row and
-// whether active checks find it up; workers count their requests in progress, note how long answers take, and count
+// What all threads know of every server: a row of shared memory each. The main thread says which server has which row
+// and whether active checks find it up; workers count their requests in progress, note how long answers take, and count
 // failures together. A worker writes to its own column alone, so that a dead worker's part can be cleared.
 //
 // Float64 rows: [(milliseconds to the response head, mean) per worker], and behind them all
-// Int32 rows:   [isDown, failures, windowStart, isEjected, (in flight) per worker, (connections of HTTP/1.1) per worker,
-//                (connections of HTTP/2) per worker]
+// Int32 rows:   [isDown, failures, windowStart, isEjected, (in flight) per worker,
+//                (connections of HTTP/1.1) per worker, (connections of HTTP/2) per worker]
 
 import { defineSharedTable } from '../../core/shared-table.ts';
 
-/** Servers beyond this many are served all the same, without shared state: nothing is known of them but by each worker. */
+/**
+ * Servers beyond this many are served all the same, without shared state: nothing is known of them but by each worker.
+ */
 export const MAX_ENDPOINTS = 131_072;
 
 const HEADER = 4;

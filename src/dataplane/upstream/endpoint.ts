@@ -1,7 +1,8 @@
-// One server of a service in one worker: where a request to it goes. It is keyed by service and server, and carried from generation to
-// generation while its specification is unchanged. A server that speaks HTTP/1.1 has a connection per request in progress
-// (http1-pool.ts); one of HTTP/2 shares connections between requests (shared-connections.ts). Those being opened are in dials.ts, what
-// waits for one of a limited number in waiting-room.ts, and what is counted in endpoint-statistics.ts.
+// One server of a service in one worker: where a request to it goes. It is keyed by service and server, and carried
+// from generation to generation while its specification is unchanged. A server that speaks HTTP/1.1 has a connection
+// per request in progress (http1-pool.ts); one of HTTP/2 shares connections between requests (shared-connections.ts).
+// Those being opened are in dials.ts, what waits for one of a limited number in waiting-room.ts, and what is counted in
+// endpoint-statistics.ts.
 
 import { performance } from 'node:perf_hooks';
 import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
@@ -97,8 +98,9 @@ export class Endpoint implements UpstreamPeer, AddressFollower, AttemptOwner, Re
   }
 
   /**
-   * A request whose credentials authenticate the connection: on one of HTTP/1.1 that nothing else was sent on, as far as the
-   * limit leaves room for one. It is bound when the request starts. HTTP/2 has no such connections, and in clear text there is nothing else to speak.
+   * A request whose credentials authenticate the connection: on one of HTTP/1.1 that nothing else was sent on, as far
+   * as the limit leaves room for one. It is bound when the request starts. HTTP/2 has no such connections, and in clear
+   * text there is nothing else to speak.
    */
   private sendBinding(exchange: Exchange): void {
     const connection = this.waiting.isLimited ? this.pool.takeIdle() : null;

@@ -1,5 +1,6 @@
-// Which servers fail, as one worker sees it. A failure is a count here and at most one message a second and server to the main
-// thread, which writes the log (supervisor/failure-log.ts); while nothing fails, an answer costs a look at a boolean.
+// Which servers fail, as one worker sees it. A failure is a count here and at most one message a second and server to
+// the main thread, which writes the log (supervisor/failure-log.ts); while nothing fails, an answer costs a look at a
+// boolean.
 
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { failingServerKey, type FailingServer, type FailureReport } from '../../model/server-failure.ts';

@@ -1,5 +1,5 @@
-// Connections of HTTP/1.1 to one server, which serve one request at a time: those that are idle, those that belong to a client, and
-// how long they are kept.
+// Connections of HTTP/1.1 to one server, which serve one request at a time: those that are idle, those that belong to a
+// client, and how long they are kept.
 
 import type net from 'node:net';
 import type { ServerSpec, UpstreamTransportSpec } from '../../model/service.ts';
@@ -15,8 +15,8 @@ import { LateStart, type LateStartOwner, RESTED_MS } from './late-start.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 /**
- * Connections beyond those that are kept rest for this long first: what many streams of HTTP/2 ask for at once they ask for again
- * at once, and a connection costs more than a request. bench/load, h2-16x16.
+ * Connections beyond those that are kept rest for this long first: what many streams of HTTP/2 ask for at once they ask
+ * for again at once, and a connection costs more than a request. bench/load, h2-16x16.
  */
 const BURST_MS = 500;
 

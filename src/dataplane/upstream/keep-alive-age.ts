@@ -1,6 +1,6 @@
-// When a server closes connections that rest. A request that meets such an end on its way is lost, and one that may not be
-// repeated (RFC 9110 §9.2.2) is the client's loss; so connections are not used again shortly before. Servers say the age
-// (`Keep-Alive: timeout=5`), or show it.
+// When a server closes connections that rest. A request that meets such an end on its way is lost, and one that may not
+// be repeated (RFC 9110 §9.2.2) is the client's loss; so connections are not used again shortly before. Servers say the
+// age (`Keep-Alive: timeout=5`), or show it.
 
 /** A server that restarts closes connections of every age; the youngest say nothing. */
 const MIN_AGE_MS = 500;

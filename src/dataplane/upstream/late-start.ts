@@ -1,5 +1,5 @@
-// The start of a request on a connection that has rested. The server may have closed it, and the end may be waiting in the
-// kernel behind the request: for a request that cannot be repeated that is looked at first.
+// The start of a request on a connection that has rested. The server may have closed it, and the end may be waiting in
+// the kernel behind the request: for a request that cannot be repeated that is looked at first.
 
 import type { BodySource } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -32,7 +32,8 @@ export class LateStart<Connection extends Startable> implements BodySource {
     this.connection = connection;
     this.exchange = exchange;
     exchange.responseSource = this;
-    // Twice: what is readable now may have been gathered before the request came; the second look is one that began after it.
+    // Twice: what is readable now may have been gathered before the request came; the second look is one that began
+    // after it.
     setImmediate(() => setImmediate(() => this.start()));
   }
 

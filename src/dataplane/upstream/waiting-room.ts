@@ -1,5 +1,5 @@
-// Requests that wait for one of a limited number of connections to a server, and the limit itself, which holds for all workers: who
-// has idle connections gives them to who waits, here or in another worker.
+// Requests that wait for one of a limited number of connections to a server, and the limit itself, which holds for all
+// workers: who has idle connections gives them to who waits, here or in another worker.
 
 import type { Exchange } from '../http/exchange.ts';
 import { FAILURES } from '../http/failure.ts';

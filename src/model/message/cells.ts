@@ -27,7 +27,10 @@ export interface Cells {
   readonly ticketKeys: LatestValue<Uint8Array>;
 }
 
-/** Deltas that are kept for a data plane that was away for a moment; one that was away for longer gets the whole snapshot. */
+/**
+ * Deltas that are kept for a data plane that was away for a moment; one that was away for longer gets the whole
+ * snapshot.
+ */
 const KEPT_DELTAS = 64;
 
 export function createCells(ticketKeys: Uint8Array): Cells {

@@ -12,10 +12,13 @@ export interface PublishResult {
 
 export interface Publisher {
   /**
-   * These are all that there are from now on; null when that is what there was. Settles when each receiver has them: those
-   * of a snapshot go before it, and what it names no more goes after it.
+   * These are all that there are from now on; null when that is what there was. Settles when each receiver has them:
+   * those of a snapshot go before it, and what it names no more goes after it.
    */
   publishSecrets(secrets: Secrets): Promise<PublishResult | null>;
-  /** Sends the delta to every receiver (and keeps the snapshot for later ones). Settles when each has acked, nacked or been replaced. */
+  /**
+   * Sends the delta to every receiver (and keeps the snapshot for later ones). Settles when each has acked, nacked or
+   * been replaced.
+   */
   publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult>;
 }

@@ -111,11 +111,14 @@ export type ToWorker =
   | { readonly kind: 'cell'; readonly update: CellUpdate }
   /** A worker has seen this server fail; whoever sees it answer next reports that. */
   | { readonly kind: 'failing'; readonly server: FailingServer }
-  /** The end is near: go on accepting, and send every client elsewhere with its answer. `patienceMs` as of DownstreamContext. */
+  /**
+   * The end is near: go on accepting, and send every client elsewhere with its answer. `patienceMs` as of
+   * DownstreamContext.
+   */
   | { readonly kind: 'leave'; readonly patienceMs: number }
   /**
-   * Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. `patienceMs` as of DownstreamContext,
-   * `isShared` of the Door of each entry point.
+   * Stop accepting, finish what is in flight until the deadline, answer 'drained', then exit. `patienceMs` as of
+   * DownstreamContext, `isShared` of the Door of each entry point.
    */
   | { readonly kind: 'drain'; readonly deadlineMs: number; readonly patienceMs: number; readonly isShared: boolean }
   /** Test and operations aid: collect garbage if exposed and report memory. */

@@ -1,5 +1,5 @@
-// What a running process and the one that is to succeed it say to each other, over the channel that Node opens between a
-// process and its child. The two may be of different versions of the program.
+// What a running process and the one that is to succeed it say to each other, over the channel that Node opens between
+// a process and its child. The two may be of different versions of the program.
 
 import type { SavedHistory } from '../history.ts';
 import type { StoredForm } from '../stored-form.ts';

@@ -1,5 +1,5 @@
-// A check that goes to a server the way requests do, through an endpoint of its own: whatever protocol the server speaks. The
-// connection is kept from check to check. Subclasses say what is asked, and what the answer means.
+// A check that goes to a server the way requests do, through an endpoint of its own: whatever protocol the server
+// speaks. The connection is kept from check to check. Subclasses say what is asked, and what the answer means.
 
 import { Deadline } from '../../core/timer-wheel.ts';
 import { BODY_CLOSE } from '../../dataplane/http/body.ts';
@@ -219,8 +219,8 @@ export abstract class EndpointProbe implements Probe, CheckOwner {
   }
 
   /**
-   * A main thread that was busy, or had no core, has not read what servers have long answered: its own delay must not take
-   * all of them down at once.
+   * A main thread that was busy, or had no core, has not read what servers have long answered: its own delay must not
+   * take all of them down at once.
    */
   #expired(): void {
     const lateMs = this.#context.wheel.nowMs - this.#dueMs;

@@ -1,5 +1,5 @@
-// One server's health as an HTTP request tells it, in HTTP/1.1, or in HTTP/2 where the server speaks that alone. Redirects are
-// followed; of a server of HTTP/2 on the server itself, since nobody knows what another one speaks.
+// One server's health as an HTTP request tells it, in HTTP/1.1, or in HTTP/2 where the server speaks that alone.
+// Redirects are followed; of a server of HTTP/2 on the server itself, since nobody knows what another one speaks.
 
 import type { HealthCheckSpec, ServerSpec, UpstreamTlsSpec } from '../../model/service.ts';
 import type { Exchange } from '../../dataplane/http/exchange.ts';

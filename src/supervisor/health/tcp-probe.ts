@@ -1,5 +1,5 @@
-// One server's health as a connection tells it: that there is one, that TLS can be spoken on it, or what the server answers to
-// a few bytes. Every check has a connection of its own.
+// One server's health as a connection tells it: that there is one, that TLS can be spoken on it, or what the server
+// answers to a few bytes. Every check has a connection of its own.
 
 import type net from 'node:net';
 import { Deadline } from '../../core/timer-wheel.ts';

@@ -1,5 +1,5 @@
-// A control plane in a process of its own: it serves nobody, and has a socket that edges come to. The test asks it to set
-// what certificate authorities would, and is told what edges say.
+// A control plane in a process of its own: it serves nobody, and has a socket that edges come to. The test asks it to
+// set what certificate authorities would, and is told what edges say.
 import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { ControlPlane, loadCertificateParts } from '../../../dist/app/control-plane.js';

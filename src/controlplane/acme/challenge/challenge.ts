@@ -1,5 +1,5 @@
-// The way an authority is shown that a name is ours. One presenter per kind of challenge; the order of calls is the same
-// for each: present every challenge of an order, settle once, tell the authority, clean up every one.
+// The way an authority is shown that a name is ours. One presenter per kind of challenge; the order of calls is the
+// same for each: present every challenge of an order, settle once, tell the authority, clean up every one.
 
 import { createHash } from 'node:crypto';
 

@@ -1,5 +1,5 @@
-// http-01: what an authority asks for on port 80 (RFC 8555 §8.3). The answers of all resolvers stand on one board, which
-// is sent whole to the workers; they answer before any router is asked.
+// http-01: what an authority asks for on port 80 (RFC 8555 §8.3). The answers of all resolvers stand on one board,
+// which is sent whole to the workers; they answer before any router is asked.
 
 import { sleep } from '../../../core/sleep.ts';
 import type { HttpChallenges } from '../../../model/certificate.ts';

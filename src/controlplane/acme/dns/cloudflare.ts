@@ -1,5 +1,5 @@
-// Records in zones of Cloudflare, by version 4 of its API: an API token that may edit DNS and read zones, two tokens for
-// these, or the global key with the account's address.
+// Records in zones of Cloudflare, by version 4 of its API: an API token that may edit DNS and read zones, two tokens
+// for these, or the global key with the account's address.
 
 import { isMap } from '../../../schema/input.ts';
 import { AcmeFailure } from '../failure.ts';

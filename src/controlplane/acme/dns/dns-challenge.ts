@@ -1,5 +1,5 @@
-// dns-01: a TXT record under `_acme-challenge.` (RFC 8555 §8.4), made by a provider and looked for before the authority is
-// told, since it remembers for a while that there was none.
+// dns-01: a TXT record under `_acme-challenge.` (RFC 8555 §8.4), made by a provider and looked for before the authority
+// is told, since it remembers for a while that there was none.
 
 import type { Log } from '../../../core/log.ts';
 import { sleep } from '../../../core/sleep.ts';

@@ -1,5 +1,5 @@
-// Settings of DNS providers come from environment variables, under the names that users of lego and Traefik know; every one
-// may be given as a file instead, by the same name with `_FILE`.
+// Settings of DNS providers come from environment variables, under the names that users of lego and Traefik know; every
+// one may be given as a file instead, by the same name with `_FILE`.
 
 import { readNamedFileSync, unreadableReason } from '../../../core/named-file.ts';
 import { AcmeFailure } from '../failure.ts';

@@ -1,4 +1,5 @@
-// A program of the user's makes and removes the record. Arguments and variables are those of lego's provider of that name.
+// A program of the user's makes and removes the record. Arguments and variables are those of lego's provider of that
+// name.
 
 import { spawn } from 'node:child_process';
 import { AcmeFailure, clip } from '../failure.ts';

@@ -1,5 +1,5 @@
-// Questions to name servers: which zone a name is in, who serves that zone, where a CNAME leads, and which TXT records a
-// given server has. Every question goes to servers that are named, with a time limit.
+// Questions to name servers: which zone a name is in, who serves that zone, where a CNAME leads, and which TXT records
+// a given server has. Every question goes to servers that are named, with a time limit.
 
 import { promises as dns, getServers } from 'node:dns';
 import { parseIp } from '../../../core/ip.ts';

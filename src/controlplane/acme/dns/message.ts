@@ -1,5 +1,6 @@
-// DNS messages (RFC 1035 §4) as dynamic updates need them (RFC 2136), with transaction signatures (RFC 8945). Reading goes
-// no further than the header and the signature at the end; nothing of what a server sends is trusted before it is checked.
+// DNS messages (RFC 1035 §4) as dynamic updates need them (RFC 2136), with transaction signatures (RFC 8945). Reading
+// goes no further than the header and the signature at the end; nothing of what a server sends is trusted before it is
+// checked.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 

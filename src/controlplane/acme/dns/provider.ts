@@ -1,5 +1,5 @@
-// The extension unit of dns-01: something that puts a TXT record into a zone and takes it out again. Adding one is a file,
-// a line in registry.ts, its name in controlplane/config/install/dns-provider-names.ts, and a test.
+// The extension unit of dns-01: something that puts a TXT record into a zone and takes it out again. Adding one is a
+// file, a line in registry.ts, its name in controlplane/config/install/dns-provider-names.ts, and a test.
 
 import type { ProviderEnvironment } from './environment.ts';
 

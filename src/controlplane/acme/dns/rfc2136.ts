@@ -1,5 +1,5 @@
-// Records by dynamic update (RFC 2136), signed with a shared key (RFC 8945): BIND, Knot, PowerDNS, Windows and others. By
-// UDP first; by TCP when the answer does not fit or does not come.
+// Records by dynamic update (RFC 2136), signed with a shared key (RFC 8945): BIND, Knot, PowerDNS, Windows and others.
+// By UDP first; by TCP when the answer does not fit or does not come.
 
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';

@@ -1,5 +1,5 @@
-// Records in hosted zones of Amazon Route 53. A change replaces all values of a name, so those that are there are read and
-// written along.
+// Records in hosted zones of Amazon Route 53. A change replaces all values of a name, so those that are there are read
+// and written along.
 
 import { sleep } from '../../../core/sleep.ts';
 import { AcmeFailure } from '../failure.ts';

@@ -1,4 +1,5 @@
-// The providers that speak to web APIs, against fakes that take nothing but what the public descriptions of these APIs say.
+// The providers that speak to web APIs, against fakes that take nothing but what the public descriptions of these APIs
+// say.
 
 import http from 'node:http';
 import { writeFile, mkdtemp, rm } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Takes keys out of what is compiled: the snapshot names each certificate by what it is for, so that a renewal changes the
-// secret under that name and no snapshot.
+// Takes keys out of what is compiled: the snapshot names each certificate by what it is for, so that a renewal changes
+// the secret under that name and no snapshot.
 
 import { createHash } from 'node:crypto';
 import type { CertificateSecret, CertificateSpec, KeyedCertificate, Secrets } from '../../../model/tls.ts';

@@ -1,5 +1,5 @@
-// TCP routers and middlewares: rules, entry points, middlewares and service resolved. A router whose rule is good and that cannot be
-// served all the same keeps its place, and its connections are closed.
+// TCP routers and middlewares: rules, entry points, middlewares and service resolved. A router whose rule is good and
+// that cannot be served all the same keeps its place, and its connections are closed.
 
 import { defaultPriority, parseRule, type RuleNode } from '../../../dataplane/match/rule.ts';
 import { TCP_V2_MATCHERS } from '../../../dataplane/match/rule-v2.ts';

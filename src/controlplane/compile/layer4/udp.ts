@@ -1,4 +1,5 @@
-// The UDP part of a configuration, compiled: services with their servers taken apart, and one router for each entry point.
+// The UDP part of a configuration, compiled: services with their servers taken apart, and one router for each entry
+// point.
 
 import type { SnapshotSections } from '../../../model/snapshot.ts';
 import type { UdpRouteSpec } from '../../../model/udp.ts';
@@ -65,7 +66,9 @@ function isNaming({ entryPoints }: UdpRouterOptions): boolean {
   return entryPoints !== undefined && entryPoints.length > 0;
 }
 
-/** Of two routers for one entry point the first counts: who names it, then by the provider's precedence, then by name. */
+/**
+ * Of two routers for one entry point the first counts: who names it, then by the provider's precedence, then by name.
+ */
 function inOrder(compilation: Compilation): readonly Compiled<UdpRouterOptions>[] {
   const rank = ({ provider }: Compiled<UdpRouterOptions>): number => compilation.rankOf(provider);
   const isByDefault = ({ object }: Compiled<UdpRouterOptions>): number =>

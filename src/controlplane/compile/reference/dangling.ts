@@ -1,5 +1,6 @@
-// What to say about references to nothing. A file may have thousands of them beside thousands of names: what is looked up for one
-// is kept for the others, and the search for names that are nearly right has a bound. A hint is worth that much and no more.
+// What to say about references to nothing. A file may have thousands of them beside thousands of names: what is looked
+// up for one is kept for the others, and the search for names that are nearly right has a bound. A hint is worth that
+// much and no more.
 
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { ObjectKind } from '../../config/routing/object-kinds.ts';

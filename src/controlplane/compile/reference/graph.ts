@@ -1,6 +1,6 @@
-// Names that name others: chains and their members, services and their children, routers and those above them. One walk over
-// all of them finds those that lead back to themselves and those that go too deep; it needs no stack of calls, since a
-// configuration may be as deep as it likes.
+// Names that name others: chains and their members, services and their children, routers and those above them. One walk
+// over all of them finds those that lead back to themselves and those that go too deep; it needs no stack of calls,
+// since a configuration may be as deep as it likes.
 
 /** What every kind of nesting is limited to. */
 export const MAX_DEPTH = 100;

@@ -1,5 +1,5 @@
-// What objects name, and what is to be said when that is not there or cannot be used: the one place that follows a reference,
-// whichever object has it.
+// What objects name, and what is to be said when that is not there or cannot be used: the one place that follows a
+// reference, whichever object has it.
 
 import type { PathSegment } from '../../../schema/decode-context.ts';
 import type { ObjectKind, ObjectSection } from '../../config/routing/object-kinds.ts';
@@ -63,8 +63,8 @@ export class References {
   }
 
   /**
-   * What the reference leads to, which from now on is used by `from`. `isUsable` says of a qualified name whether it is in force;
-   * what no configuration has defined may be, too.
+   * What the reference leads to, which from now on is used by `from`. `isUsable` says of a qualified name whether it is
+   * in force; what no configuration has defined may be, too.
    */
   resolve(section: NamedSection, reference: string, from: Referrer, isUsable: (name: string) => boolean): Resolved {
     const name = qualify(reference, from.provider);

@@ -1,5 +1,6 @@
-// Endpoints that providers change, compiled alone: of a configuration that is in force, nothing else is looked at. Where more
-// follows from such a change than the endpoints themselves, such as something to say of a service, everything is compiled instead.
+// Endpoints that providers change, compiled alone: of a configuration that is in force, nothing else is looked at.
+// Where more follows from such a change than the endpoints themselves, such as something to say of a service,
+// everything is compiled instead.
 
 import type { EndpointPatch, EndpointSpec } from '../../../model/endpoint-set.ts';
 import type { ServiceEndpointsPatch } from '../../config/routing/patch-routing.ts';

@@ -1,5 +1,5 @@
-// The endpoints of a service: the servers in its options, and those that its provider gives it. One that cannot be used costs
-// itself while another one is left.
+// The endpoints of a service: the servers in its options, and those that its provider gives it. One that cannot be used
+// costs itself while another one is left.
 
 import { WRITTEN_FACTS, type EndpointProtocol, type EndpointSetSpec } from '../../../model/endpoint-set.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
@@ -94,7 +94,9 @@ function makeSet<P extends ServiceProtocol>(
   return { protocol, name, endpoints: [...endpoints.values()] } as unknown as EndpointSetSpec; // Servers are of the protocol.
 }
 
-/** The same server again is one endpoint with both shares; another one at the same address is told apart by counting. */
+/**
+ * The same server again is one endpoint with both shares; another one at the same address is told apart by counting.
+ */
 function addWritten(endpoints: Map<string, ReadEndpoint>, server: Server): void {
   for (let occurrence = 1; ; occurrence++) {
     const key = occurrence === 1 ? server.url : `${server.url}#${occurrence}`;
@@ -115,7 +117,10 @@ function isSameServer(endpoint: ReadEndpoint, server: Server): boolean {
   return Object.entries(server).every(([name, value]) => name === 'weight' || known[name] === value);
 }
 
-/** Null for one that cannot be used, of which `say` has been told why. What it says is plain text: it substitutes nothing. */
+/**
+ * Null for one that cannot be used, of which `say` has been told why. What it says is plain text: it substitutes
+ * nothing.
+ */
 export function readProvided<P extends ServiceProtocol>(
   { server: raw, key, place, ...facts }: ProvidedEndpoint,
   written: WrittenServers<P, object, unknown>,

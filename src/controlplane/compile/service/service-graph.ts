@@ -1,6 +1,6 @@
-// What services and middlewares say about each other, for every protocol alike: children of services, stages in front of
-// services, services that stages ask. One that cannot be used makes unusable what names it, which may go on in any direction, so
-// it is repeated until nothing changes.
+// What services and middlewares say about each other, for every protocol alike: children of services, stages in front
+// of services, services that stages ask. One that cannot be used makes unusable what names it, which may go on in any
+// direction, so it is repeated until nothing changes.
 
 import type { EndpointSetSpec } from '../../../model/endpoint-set.ts';
 import { DISABLED_STATUS } from '../../../model/route.ts';
@@ -172,7 +172,10 @@ export class ServiceGraph<P extends ServiceProtocol> {
     return children === undefined ? healthCheck !== null || passiveHealthCheck !== null : followsHealth;
   }
 
-  /** Marks children that cannot be used: what would go there is lost, and goes nowhere else. Chains of stages are unfolded. */
+  /**
+   * Marks children that cannot be used: what would go there is lost, and goes nowhere else. Chains of stages are
+   * unfolded.
+   */
   #finish(node: ServiceNode<P>): P['spec'] {
     const { children, middlewares } = followed(node.spec);
     let { spec } = node;

@@ -1,4 +1,5 @@
-// The sections of services: of which protocol they are, which kinds they have, and under which name a service's endpoints stand.
+// The sections of services: of which protocol they are, which kinds they have, and under which name a service's
+// endpoints stand.
 
 import type { EndpointProtocol } from '../../../model/endpoint-set.ts';
 import { tcpServiceKey } from '../../../model/tcp.ts';

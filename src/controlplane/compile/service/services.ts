@@ -1,5 +1,5 @@
-// Services of a protocol in the data plane's terms, each by the definition of its kind. Who hands on to whom is followed
-// afterwards; see service-graph.ts.
+// Services of a protocol in the data plane's terms, each by the definition of its kind. Who hands on to whom is
+// followed afterwards; see service-graph.ts.
 
 import type { PathSegment } from '../../../schema/decode-context.ts';
 import type { EndpointSetSpec } from '../../../model/endpoint-set.ts';

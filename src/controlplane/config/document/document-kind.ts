@@ -1,5 +1,5 @@
-// What kind of file a document is: routing or install configuration, one of Traefik 1, or something else altogether. A file
-// in the wrong place gets one message rather than one for each of its keys.
+// What kind of file a document is: routing or install configuration, one of Traefik 1, or something else altogether. A
+// file in the wrong place gets one message rather than one for each of its keys.
 
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
@@ -8,7 +8,9 @@ import { ROUTING_PARTS, sectionsOf } from '../routing/object-kinds.ts';
 
 export const ROUTING_SECTIONS: readonly string[] = ROUTING_PARTS;
 const PARTS_OF_HTTP = new Set(sectionsOf('http').map(([name]) => name.toLowerCase()));
-/** Sections of the install configuration, whose options stand in install-options.ts: that one is above all providers. */
+/**
+ * Sections of the install configuration, whose options stand in install-options.ts: that one is above all providers.
+ */
 export const INSTALL_SECTIONS = [
   'entryPoints', 'providers', 'log', 'accessLog', 'metrics', 'api', 'ping', 'serversTransport', 'tcpServersTransport', 'core',
   'state', 'certificatesResolvers', 'plugins', 'experimental', 'global', 'hostResolver', 'ocsp', 'spiffe', 'tracing',
@@ -46,8 +48,8 @@ export function refuseVersion1(value: unknown, context: DecodeContext): boolean 
 }
 
 /**
- * The sections of a document that is meant as routing configuration. What does not belong there is reported, all of one kind
- * at once; unknown names that may be misspelt are left for the decoder.
+ * The sections of a document that is meant as routing configuration. What does not belong there is reported, all of one
+ * kind at once; unknown names that may be misspelt are left for the decoder.
  */
 export function routingPartOf(
   value: Readonly<Record<string, unknown>>,

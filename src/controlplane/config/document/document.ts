@@ -14,7 +14,10 @@ import { parseYaml, yamlProblem } from './yaml-values.ts';
 import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
-/** Values in a document, aliases counted as often as they are used: stops a bomb of a few lines that unfolds to millions. */
+/**
+ * Values in a document, aliases counted as often as they are used: stops a bomb of a few lines that unfolds to
+ * millions.
+ */
 const MAX_VALUES = 2_000_000;
 const MAX_DEPTH = 60;
 

@@ -1,5 +1,5 @@
-// The way back from a value to its line in YAML. The text is parsed for places at the first question: this takes twenty times
-// as long as parsing for values (1.5 s for 10,000 routers).
+// The way back from a value to its line in YAML. The text is parsed for places at the first question: this takes twenty
+// times as long as parsing for values (1.5 s for 10,000 routers).
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import type { Locate, PathSegment } from '../../../schema/decode-context.ts';

@@ -1,11 +1,13 @@
-// YAML text as plain values: the core schema of YAML 1.2 with merge keys (`<<`), scalars that keep how they are written, and
-// messages for people where the parser's are for its authors.
+// YAML text as plain values: the core schema of YAML 1.2 with merge keys (`<<`), scalars that keep how they are
+// written, and messages for people where the parser's are for its authors.
 
 import * as jsYaml from 'js-yaml';
 import { isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { asWritten, Written } from '../../../schema/written.ts';
 
-/** Keys that merging may copy: a merge in each of 10,000 routers, and no more work than the parser can do in a second. */
+/**
+ * Keys that merging may copy: a merge in each of 10,000 routers, and no more work than the parser can do in a second.
+ */
 const MAX_MERGED_KEYS = 1_000_000;
 
 function keepingText(tag: jsYaml.ScalarTagDefinition<number> | jsYaml.ScalarTagDefinition<boolean>) {

@@ -1,5 +1,5 @@
-// Certificates resolvers as people write them, and what the certificate manager runs: an authority, an account, a key type
-// and the challenges it may be asked to answer.
+// Certificates resolvers as people write them, and what the certificate manager runs: an authority, an account, a key
+// type and the challenges it may be asked to answer.
 
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import { parseIp } from '../../../core/ip.ts';

@@ -1,4 +1,5 @@
-// The install configuration as the rest of the program gets it: what the process is, read at start and again when it changes.
+// The install configuration as the rest of the program gets it: what the process is, read at start and again when it
+// changes.
 
 import type { LogOptions } from '../../../core/log.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';

@@ -1,6 +1,6 @@
 // The install configuration from everywhere it may come from: a file, environment variables and flags, each overriding
-// the one before, option by option. Names of variables and flags are resolved by the schema, so that a name says the same
-// in all three; what no schema knows stays in the result and gets the decoder's diagnostic, at its own origin.
+// the one before, option by option. Names of variables and flags are resolved by the schema, so that a name says the
+// same in all three; what no schema knows stays in the result and gets the decoder's diagnostic, at its own origin.
 
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';

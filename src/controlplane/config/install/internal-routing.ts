@@ -1,5 +1,5 @@
-// Routers that the install configuration implies: entry point redirections, and ping and metrics on an entry point other
-// than the internal one. They are ordinary routers of the provider `internal`, above those that people write.
+// Routers that the install configuration implies: entry point redirections, and ping and metrics on an entry point
+// other than the internal one. They are ordinary routers of the provider `internal`, above those that people write.
 
 import type { EntryPointSpec } from '../../../model/entry-point.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';

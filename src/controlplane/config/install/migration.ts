@@ -1,5 +1,5 @@
-// How each option of Traefik's fares here: works, works differently, or not yet. Told from the schemas, so that the page
-// and the report cannot say anything else than the program does.
+// How each option of Traefik's fares here: works, works differently, or not yet. Told from the schemas, so that the
+// page and the report cannot say anything else than the program does.
 
 import { formatPath, type PathSegment } from '../../../schema/decode-context.ts';
 import { isMap } from '../../../schema/input.ts';

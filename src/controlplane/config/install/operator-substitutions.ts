@@ -1,5 +1,5 @@
-// The substitutions of sources that the operator writes: environment variables and small files. Remembers what was asked
-// for, so that a dry run on somebody else's behalf gets no more than the configuration in force already uses.
+// The substitutions of sources that the operator writes: environment variables and small files. Remembers what was
+// asked for, so that a dry run on somebody else's behalf gets no more than the configuration in force already uses.
 
 import { readNamedFileSync } from '../../../core/named-file.ts';
 import type { Substitutions } from '../../../schema/substitution.ts';

@@ -1,5 +1,5 @@
-// The plugins of an install configuration. They are found and loaded before anything else is decoded, since their options
-// are part of what routing configuration may say.
+// The plugins of an install configuration. They are found and loaded before anything else is decoded, since their
+// options are part of what routing configuration may say.
 
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';

@@ -1,5 +1,5 @@
-// The options of a file that holds everything: install configuration with the routing sections beside it. For those who walk over
-// what was written; each section has a decoder of its own.
+// The options of a file that holds everything: install configuration with the routing sections beside it. For those who
+// walk over what was written; each section has a decoder of its own.
 
 import { list, record } from '../../../schema/collection.ts';
 import { optional } from '../../../schema/field.ts';

@@ -1,5 +1,5 @@
-// The kinds of objects that people write, one row each. Decoding, merging, last good forms, differences, the API, the generated
-// schemas and types follow the table; what a new kind means for the data plane is its compile step.
+// The kinds of objects that people write, one row each. Decoding, merging, last good forms, differences, the API, the
+// generated schemas and types follow the table; what a new kind means for the data plane is its compile step.
 // The keys are in what is stored over restarts, and the order is that in which changes and problems are told.
 
 import type { Infer, Schema } from '../../../schema/schema.ts';

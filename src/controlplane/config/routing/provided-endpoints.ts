@@ -1,5 +1,5 @@
-// Endpoints that a provider gives to its services beside the servers in their options: it knows of each what no option says, and
-// changes one without saying anything of the others.
+// Endpoints that a provider gives to its services beside the servers in their options: it knows of each what no option
+// says, and changes one without saying anything of the others.
 
 import { patchEndpoints, type EndpointFacts } from '../../../model/endpoint-set.ts';
 import type { ObjectSection } from './object-kinds.ts';

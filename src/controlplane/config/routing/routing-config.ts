@@ -1,4 +1,5 @@
-// Routing configuration of one provider, decoded object by object: a mistake costs the object it is in and nothing else.
+// Routing configuration of one provider, decoded object by object: a mistake costs the object it is in and nothing
+// else.
 
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import type { Words } from '../../../model/stored-form.ts';
@@ -80,7 +81,9 @@ const LATER: Readonly<Record<RoutingPart, readonly string[]>> = { http: ['models
 export interface DecodeRoutingOptions {
   /** Values are taken over where their text is the same. */
   readonly previous?: RoutingConfig | undefined;
-  /** Only for the operator's words: whoever may substitute may read, and name files. Without them these are a tenant's. */
+  /**
+   * Only for the operator's words: whoever may substitute may read, and name files. Without them these are a tenant's.
+   */
   readonly substitutions?: Substitutions;
   /** None when left out. */
   readonly plugins?: KnownPlugins;

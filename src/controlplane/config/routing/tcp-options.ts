@@ -1,5 +1,5 @@
-// The section `tcp` as people write it, but for its services: routers, middlewares and transports of connections that are
-// carried without a look at what is in them.
+// The section `tcp` as people write it, but for its services: routers, middlewares and transports of connections that
+// are carried without a look at what is in them.
 
 import type { TcpTransportSpec } from '../../../model/tcp.ts';
 import { network } from '../../../dataplane/middleware/option-types.ts';

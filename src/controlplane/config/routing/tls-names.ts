@@ -1,5 +1,5 @@
-// Names of cipher suites and groups as Traefik's users know them (Go's), in OpenSSL's terms, and whether this runtime has
-// them.
+// Names of cipher suites and groups as Traefik's users know them (Go's), in OpenSSL's terms, and whether this runtime
+// has them.
 
 import tls from 'node:tls';
 
@@ -76,7 +76,10 @@ export const CURVE_NAMES = [...Object.keys(CURVE_ALIASES), ...Object.keys(CURVES
 /** RFC 7507: a client says that it has tried a newer version. */
 const SIGNAL = 'TLS_FALLBACK_SCSV';
 
-/** In OpenSSL's terms: `missing` when this runtime cannot do it, `signal` when it is no suite, `unknown` when nobody can. */
+/**
+ * In OpenSSL's terms: `missing` when this runtime cannot do it, `signal` when it is no suite, `unknown` when nobody
+ * can.
+ */
 export type NameOutcome = { readonly name: string } | 'unknown' | 'missing' | 'signal';
 
 let offered: ReadonlySet<string> | null = null;

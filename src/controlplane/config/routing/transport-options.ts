@@ -1,5 +1,5 @@
-// Options of connections to servers: those of the install file's `serversTransport`, which hold where a service names no
-// other, and those under `http.serversTransports`.
+// Options of connections to servers: those of the install file's `serversTransport`, which hold where a service names
+// no other, and those under `http.serversTransports`.
 
 import tls from 'node:tls';
 import type { UpstreamTlsSpec, UpstreamTransportSpec } from '../../../model/service.ts';

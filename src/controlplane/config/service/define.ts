@@ -1,6 +1,6 @@
-// The extension unit of services. A kind of service is a definition in the list of its protocol: options, the services that it
-// names, and what the data plane runs of it; how that is made live is the definition of the same kind on the other side
-// (`dataplane/balance/service-registry.ts`, and in the folders of TCP and UDP).
+// The extension unit of services. A kind of service is a definition in the list of its protocol: options, the services
+// that it names, and what the data plane runs of it; how that is made live is the definition of the same kind on the
+// other side (`dataplane/balance/service-registry.ts`, and in the folders of TCP and UDP).
 
 import type { Diagnostic, Severity } from '../../../model/diagnostic.ts';
 import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';

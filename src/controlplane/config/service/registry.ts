@@ -1,5 +1,5 @@
-// All kinds of services, by protocol. Adding one is a file, a line here, its specification in `model/`, what makes it live and
-// a test; for how it is made live the type checker asks.
+// All kinds of services, by protocol. Adding one is a file, a line here, its specification in `model/`, what makes it
+// live and a test; for how it is made live the type checker asks.
 
 import { later, optional } from '../../../schema/field.ts';
 import { object } from '../../../schema/object.ts';

@@ -1,7 +1,7 @@
 // Routing configuration from a file or a directory tree. A file that breaks keeps its last good content while every
-// other change goes live; a file that is read unchanged is not decoded again. Files that options name are watched as well.
-// A file that vanishes from its directory takes its objects with it; the root that the configuration names is not meant to
-// vanish, and keeps what it had. What could not be read is read again until it can be.
+// other change goes live; a file that is read unchanged is not decoded again. Files that options name are watched as
+// well. A file that vanishes from its directory takes its objects with it; the root that the configuration names is not
+// meant to vanish, and keeps what it had. What could not be read is read again until it can be.
 
 import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';

@@ -1,7 +1,7 @@
 // Notices that watched files may have changed: editors that write in place or rename over, directories that appear, and
-// mounts that swap a symbolic link. It only says "look again"; what has changed is found by reading. The kernel tells of
-// most changes at once. It does not of a file that is mounted or linked from elsewhere, of network file systems, or when it
-// has no more watches to give: every few seconds the files themselves are asked.
+// mounts that swap a symbolic link. It only says "look again"; what has changed is found by reading. The kernel tells
+// of most changes at once. It does not of a file that is mounted or linked from elsewhere, of network file systems, or
+// when it has no more watches to give: every few seconds the files themselves are asked.
 
 import { watch, type FSWatcher } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';

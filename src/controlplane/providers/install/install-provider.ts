@@ -1,6 +1,6 @@
 // Routing sections of the install file. Files that its options name, such as certificates, are followed here; the file
-// itself is read again by whoever reads the rest of it, and handed over: that is why it has no definition in the list of
-// providers, as those that have options and a source of their own.
+// itself is read again by whoever reads the rest of it, and handed over: that is why it has no definition in the list
+// of providers, as those that have options and a source of their own.
 
 import type { Log } from '../../../core/log.ts';
 import { aborted } from '../../../core/sleep.ts';

@@ -1,5 +1,5 @@
-// The provider `rest`: whole routing configurations that somebody sends to the API, which publishes them. There is nothing to
-// run: the pipeline takes them from the endpoint, whose answer says what is wrong with them.
+// The provider `rest`: whole routing configurations that somebody sends to the API, which publishes them. There is
+// nothing to run: the pipeline takes them from the endpoint, whose answer says what is wrong with them.
 
 import { withDefault } from '../../../schema/field.ts';
 import { object } from '../../../schema/object.ts';

@@ -1,5 +1,6 @@
-// A worker's counts of one service, or of one child of a service that divides. A request enters where it is handed over, and is
-// counted there when it is over; where it has entered several, they hang together, so that an exchange holds one of them.
+// A worker's counts of one service, or of one child of a service that divides. A request enters where it is handed
+// over, and is counted there when it is over; where it has entered several, they hang together, so that an exchange
+// holds one of them.
 
 import type { Exchange, ExchangeObserver } from '../../http/exchange.ts';
 import {

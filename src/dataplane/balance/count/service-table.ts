@@ -1,8 +1,11 @@
-// What all threads know of every service, and of every child of one that divides: a row of shared memory each, found by its key. A
-// worker adds to its own column of a row, without atomics, since nobody else writes there; the main thread sums the columns.
+// What all threads know of every service, and of every child of one that divides: a row of shared memory each, found by
+// its key. A worker adds to its own column of a row, without atomics, since nobody else writes there; the main thread
+// sums the columns.
 //
-// Float64 cells, per worker a column of rows: [requests, in flight, milliseconds, (latency) per bucket, (failures) per kind]
-// Int32 cells:  [(uses in total) per row, (times given out) per row, then a column of uses per worker], then the keys as of KeyRows.
+// Float64 cells, per worker a column of rows:
+//   [requests, in flight, milliseconds, (latency) per bucket, (failures) per kind]
+// Int32 cells, and behind them the keys as of KeyRows:
+//   [(uses in total) per row, (times given out) per row, then a column of uses per worker]
 
 import { defineSharedTable } from '../../../core/shared-table.ts';
 import { FAILURES, type Failure } from '../../http/failure.ts';
@@ -71,8 +74,9 @@ export class ServiceTable {
   }
 
   /**
-   * The row of the key, for as long as this worker counts there; NO_ROW when sixteen others that are in use fill the one set it can
-   * be in: then it is not counted. One that nobody uses keeps its key and its counts until another key needs it.
+   * The row of the key, for as long as this worker counts there; NO_ROW when sixteen others that are in use fill the
+   * one set it can be in: then it is not counted. One that nobody uses keeps its key and its counts until another key
+   * needs it.
    */
   claim(key: string): number {
     const { keys, uses } = this;
@@ -102,7 +106,10 @@ export class ServiceTable {
     Atomics.sub(this.uses, row, 1);
   }
 
-  /** Calls with the row of the key, and how often it has been given out: it belongs to the key as long as the call lasts. */
+  /**
+   * Calls with the row of the key, and how often it has been given out: it belongs to the key as long as the call
+   * lasts.
+   */
   read<T>(key: string, reader: (row: number, times: number) => T): T {
     const { keys } = this;
     const set = keys.load(key);

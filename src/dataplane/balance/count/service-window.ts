@@ -1,5 +1,5 @@
-// Reads the counts of one service, or of one child, over all workers. Each window has its own beginning, which its last reading is:
-// several readers of one service see the same requests, each in its own time.
+// Reads the counts of one service, or of one child, over all workers. Each window has its own beginning, which its last
+// reading is: several readers of one service see the same requests, each in its own time.
 
 import {
   BUCKETS,

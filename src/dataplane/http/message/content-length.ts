@@ -1,5 +1,6 @@
-// The length that a response announces. Equal ones are one (RFC 9110 §8.6), whether in several fields or in one list, as some
-// servers and what stands before them say it twice; requests are read more strictly, since others may read them differently.
+// The length that a response announces. Equal ones are one (RFC 9110 §8.6), whether in several fields or in one list,
+// as some servers and what stands before them say it twice; requests are read more strictly, since others may read them
+// differently.
 
 import { DECIMAL } from './grammar.ts';
 

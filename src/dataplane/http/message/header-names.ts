@@ -1,6 +1,6 @@
 // Field names seen so far: each spelling is validated and lower-cased once. The names the proxy acts on have a number,
-// so that the parser can switch on it. Spellings beyond the known ones sit in a bounded cache that is dropped whole when
-// a client fills it.
+// so that the parser can switch on it. Spellings beyond the known ones sit in a bounded cache that is dropped whole
+// when a client fills it.
 
 import { TOKEN } from './grammar.ts';
 

@@ -1,6 +1,6 @@
-// Which protocols a connection may change to (RFC 9110 §7.8). What a tunnel carries is the affair of its two ends - WebSocket,
-// Docker's `tcp`, SPDY/3.1, derp - but for protocols that would carry requests past the router: HTTP itself, and TLS, which
-// would hide them.
+// Which protocols a connection may change to (RFC 9110 §7.8). What a tunnel carries is the affair of its two ends -
+// WebSocket, Docker's `tcp`, SPDY/3.1, derp - but for protocols that would carry requests past the router: HTTP itself,
+// and TLS, which would hide them.
 
 import { TOKEN_TEXT } from './grammar.ts';
 

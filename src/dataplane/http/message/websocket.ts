@@ -11,7 +11,10 @@ export function webSocketAccept(key: string): string {
   return createHash('sha1').update(key).update(GUID).digest('base64');
 }
 
-/** For a client of HTTP/2, where it is a matter of HTTP/1.1 alone: ours to choose, and its answer ours to check (RFC 8441 §5). */
+/**
+ * For a client of HTTP/2, where it is a matter of HTTP/1.1 alone: ours to choose, and its answer ours to check (RFC
+ * 8441 §5).
+ */
 export function addWebSocketKey(headers: HeaderList): string {
   const key = randomBytes(16).toString('base64');
   headers.appendLine('sec-websocket-key', `Sec-WebSocket-Key: ${key}\r\n`);

@@ -1,5 +1,6 @@
 // One field as HPACK carries it. What it costs to look at a field - is it valid, is it a pseudo-header, how does its
-// HTTP/1.1 line read - is paid once when the field is made; a table entry that thousands of requests refer to is made once.
+// HTTP/1.1 line read - is paid once when the field is made; a table entry that thousands of requests refer to is made
+// once.
 
 /** Validity and kind, RFC 9113 §8.2 and §8.3. */
 export const FIELD_REGULAR = 0;

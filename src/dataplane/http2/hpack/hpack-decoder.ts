@@ -1,6 +1,6 @@
-// Reads header blocks, RFC 7541. The dynamic table is shared state with the peer: every block must be decoded whole, even
-// of a request that is refused, and after any error the connection is lost. What a hostile block can cost is bounded by its
-// length: references make no new strings, and fields beyond the limit are counted but not delivered.
+// Reads header blocks, RFC 7541. The dynamic table is shared state with the peer: every block must be decoded whole,
+// even of a request that is refused, and after any error the connection is lost. What a hostile block can cost is
+// bounded by its length: references make no new strings, and fields beyond the limit are counted but not delivered.
 
 import { Field, FIELD_OVERHEAD } from './field.ts';
 import { decodeHuffman } from './huffman.ts';

@@ -1,6 +1,6 @@
-// Writes header blocks, RFC 7541. A field comes as its finished HTTP/1.1 line; one map look-up from the line to its place in
-// the table is all that a field costs which the peer has seen before (bench/load, h2 with 12 varied response fields). Names
-// whose values do not repeat stop being put into the table, where they would only push others out.
+// Writes header blocks, RFC 7541. A field comes as its finished HTTP/1.1 line; one map look-up from the line to its
+// place in the table is all that a field costs which the peer has seen before (bench/load, h2 with 12 varied response
+// fields). Names whose values do not repeat stop being put into the table, where they would only push others out.
 
 import { encodeHuffman, huffmanLength } from './huffman.ts';
 import { DEFAULT_HEADER_TABLE_BYTES } from '../protocol.ts';
@@ -178,7 +178,10 @@ export class HpackEncoder {
     return writeLiteral(out, at, isSecret ? 0x10 : 0, 0x0f, info, name, value, false);
   }
 
-  /** Writes a field of the static table's names whose value does not repeat: without a look for it. `maxEncodedBytes` holds. */
+  /**
+   * Writes a field of the static table's names whose value does not repeat: without a look for it. `maxEncodedBytes`
+   * holds.
+   */
   encodeLiteral(out: Buffer, at: number, name: string, value: string): number {
     return writeLiteral(out, at, 0, 0x0f, nameInfo(name), name, value, false);
   }
@@ -260,7 +263,9 @@ function writeLiteral(
   return writeString(out, next, value, isCompressed);
 }
 
-/** Huffman coding pays where the text is sent once for many uses; a field that is spelled out every time goes as it is. */
+/**
+ * Huffman coding pays where the text is sent once for many uses; a field that is spelled out every time goes as it is.
+ */
 function writeString(out: Buffer, at: number, text: string, isCompressed: boolean): number {
   const length = text.length;
   if (isCompressed) {

@@ -1,5 +1,5 @@
-// Both directions of header compression: the examples of RFC 7541 appendix C, round trips of random lists through a pair of
-// tables that have to stay equal, and blocks that were made to hurt.
+// Both directions of header compression: the examples of RFC 7541 appendix C, round trips of random lists through a
+// pair of tables that have to stay equal, and blocks that were made to hurt.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// What basicAuth and digestAuth have in common: their options, the tables of users, and what a request looks like once its
-// user is known.
+// What basicAuth and digestAuth have in common: their options, the tables of users, and what a request looks like once
+// its user is known.
 
 import type { DecodeContext } from '../../../schema/decode-context.ts';
 import { linesOfFile } from '../../../schema/file-option.ts';
@@ -124,8 +124,8 @@ export function admission(user: string, headerField: string | undefined): Admiss
 }
 
 /**
- * The request's credentials, or null when it has none. A request with several is answered 400 here and yields false: two
- * readers could take it for two users.
+ * The request's credentials, or null when it has none. A request with several is answered 400 here and yields false:
+ * two readers could take it for two users.
  */
 export function credentialsOf(exchange: Exchange): string | null | false {
   const { names } = exchange.requestHeaders;

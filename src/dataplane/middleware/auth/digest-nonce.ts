@@ -1,5 +1,5 @@
-// Nonces of digest authentication. They carry their own proof, so that every worker believes those of every other one and
-// nothing is kept for clients that never come back; only the use counts of nonces that were used are remembered.
+// Nonces of digest authentication. They carry their own proof, so that every worker believes those of every other one
+// and nothing is kept for clients that never come back; only the use counts of nonces that were used are remembered.
 //
 //   nonce = time "." random "." mac(time "." random)
 

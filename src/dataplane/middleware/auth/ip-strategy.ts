@@ -1,6 +1,6 @@
 // Which address counts as the client's: that of the connection, or one out of X-Forwarded-For. Everything that tells
-// clients apart by address asks here. The list is believed as far as it goes: entry points have removed it when the peer
-// was not trusted to send it.
+// clients apart by address asks here. The list is believed as far as it goes: entry points have removed it when the
+// peer was not trusted to send it.
 
 import { IpSet, formatIp, maskIp, parseIp } from '../../../core/ip.ts';
 import { list } from '../../../schema/collection.ts';

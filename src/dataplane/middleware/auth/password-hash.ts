@@ -1,6 +1,6 @@
-// Password hashes as htpasswd and crypt(3) write them: bcrypt ($2y$, by a library), `{SHA}`, MD5 crypt ($1$ and Apache's $apr1$), SHA crypt ($5$, $6$;
-// https://www.akkadia.org/drepper/SHA-crypt.txt). All but the first cost milliseconds on purpose: never verify those on an
-// event loop.
+// Password hashes as htpasswd and crypt(3) write them: bcrypt ($2y$, by a library), `{SHA}`, MD5 crypt ($1$ and
+// Apache's $apr1$), SHA crypt ($5$, $6$; https://www.akkadia.org/drepper/SHA-crypt.txt). All but the first cost
+// milliseconds on purpose: never verify those on an event loop.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { compareSync } from 'bcryptjs';
@@ -50,7 +50,10 @@ export function isCheapHash(hash: string): boolean {
   return hash.startsWith('{');
 }
 
-/** A hash of the same kind and cost that no password has: what unknown users are compared with, so that time tells nothing. */
+/**
+ * A hash of the same kind and cost that no password has: what unknown users are compared with, so that time tells
+ * nothing.
+ */
 export function impossibleHash(like: string): string {
   const salt = randomBytes(4).toString('hex');
   if (isCheapHash(like)) return `{SHA}${randomBytes(20).toString('base64')}`;

@@ -1,6 +1,7 @@
 // Verifies passwords without holding up the event loop: hashes that cost milliseconds go to a thread, which starts with
-// the first of them. The queue is bounded - a flood of guesses costs its senders a 503, not everybody their latency - and
-// equal checks under way are one. What was right is remembered under a keyed hash, so that no password stays in memory.
+// the first of them. The queue is bounded - a flood of guesses costs its senders a 503, not everybody their latency -
+// and equal checks under way are one. What was right is remembered under a keyed hash, so that no password stays in
+// memory.
 
 import { createHmac } from 'node:crypto';
 import { Worker } from 'node:worker_threads';

@@ -1,5 +1,5 @@
-// Base64 on the way through, for bodies of gRPC-Web text: decodes requests, encodes responses. Pieces may be cut anywhere; the
-// encoded text may consist of parts that are padded each.
+// Base64 on the way through, for bodies of gRPC-Web text: decodes requests, encodes responses. Pieces may be cut
+// anywhere; the encoded text may consist of parts that are padded each.
 
 import type { BodySink } from '../../http/body.ts';
 import type { Exchange } from '../../http/exchange.ts';

@@ -1,5 +1,6 @@
-// buffering: limits the size of requests and responses. Bodies are passed on as they arrive; only the begin of a response
-// whose length is not announced is held back, so that one beyond the limit can still be answered with an error.
+// buffering: limits the size of requests and responses. Bodies are passed on as they arrive; only the begin of a
+// response whose length is not announced is held back, so that one beyond the limit can still be answered with an
+// error.
 
 import { later, optional, withDefault } from '../../../schema/field.ts';
 import { checked, object } from '../../../schema/object.ts';

@@ -71,8 +71,8 @@ function isCompressible(exchange: Exchange, minBytes: number): boolean {
 }
 
 /**
- * What is said about the body is said about other bytes from now on. The ETag stays: the service compares what a client sends
- * back in If-Match with its own, and a weak one never matches there (RFC 9110 §13.1.1).
+ * What is said about the body is said about other bytes from now on. The ETag stays: the service compares what a client
+ * sends back in If-Match with its own, and a weak one never matches there (RFC 9110 §13.1.1).
  */
 function describe(exchange: Exchange, coding: string): void {
   const headers = exchange.responseHeaders;

@@ -1,5 +1,5 @@
-// Takes the place of one response: lets the service's own end, asks another service for a page, and passes that on under
-// the status of the first. Nothing has reached the client meanwhile.
+// Takes the place of one response: lets the service's own end, asks another service for a page, and passes that on
+// under the status of the first. Nothing has reached the client meanwhile.
 //
 //   service ──▶ [ discard ] ── end ──▶ page asked ──▶ page's head ──▶ outer hooks ──▶ next ──▶ client
 //                                          └── no page ──▶ a line of text ──────────────┘
@@ -32,8 +32,8 @@ const CONDITIONS = new Set([
 ]); // prettier-ignore
 
 /**
- * Fields that go with a status and not with a body: RFC 9110 §15.5.2 (401), §15.5.6 (405), §15.5.8 (407), §15.5.17 (416),
- * §15.5.16 (415), §15.5.22 (426), §10.2.3 (Retry-After), §15.4 (redirections).
+ * Fields that go with a status and not with a body: RFC 9110 §15.5.2 (401), §15.5.6 (405), §15.5.8 (407), §15.5.17
+ * (416), §15.5.16 (415), §15.5.22 (426), §10.2.3 (Retry-After), §15.4 (redirections).
  */
 const NEEDED = new Set([
   'www-authenticate', 'proxy-authenticate', 'authentication-info', 'allow', 'content-range', 'accept-ranges', 'accept',

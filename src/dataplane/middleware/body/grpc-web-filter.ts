@@ -1,5 +1,5 @@
-// The response of a gRPC service as gRPC-Web has it (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md): trailers
-// become a last frame of the body, and everything may be Base64.
+// The response of a gRPC service as gRPC-Web has it (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md):
+// trailers become a last frame of the body, and everything may be Base64.
 
 import { BODY_CHUNKED, type ChunkOwner } from '../../http/body.ts';
 import type { Exchange } from '../../http/exchange.ts';

@@ -1,5 +1,5 @@
-// Guesses a media type from the first bytes of a body, after https://mimesniff.spec.whatwg.org and with the answers of the
-// reference. The order of the table is part of the answer.
+// Guesses a media type from the first bytes of a body, after https://mimesniff.spec.whatwg.org and with the answers of
+// the reference. The order of the table is part of the answer.
 
 /** The longest a guess has to see. */
 export const SNIFF_BYTES = 512;

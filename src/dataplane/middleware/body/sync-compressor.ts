@@ -1,10 +1,10 @@
-// Compression on the event loop: what goes in comes out before the call returns, as nginx does it. A trip to Node's thread
-// pool and back costs more than compressing a small body, and on a machine whose cores all have a worker nobody else could
-// do the work meanwhile. A call takes as long as one read's bytes need, at most about a millisecond.
+// Compression on the event loop: what goes in comes out before the call returns, as nginx does it. A trip to Node's
+// thread pool and back costs more than compressing a small body, and on a machine whose cores all have a worker nobody
+// else could do the work meanwhile. A call takes as long as one read's bytes need, at most about a millisecond.
 //
-// Node's own streams hold a native handle that can do this (`gzipSync` uses it) and be used again, which saves 25 of 40 µs
-// for a body of 2 KB: bench/load, compress-2k. Reaching it touches `_handle` and `_writeState`; every coding proves itself
-// with a known text before it is offered, and is left out where that fails.
+// Node's own streams hold a native handle that can do this (`gzipSync` uses it) and be used again, which saves 25 of 40
+// µs for a body of 2 KB: bench/load, compress-2k. Reaching it touches `_handle` and `_writeState`; every coding proves
+// itself with a known text before it is offered, and is left out where that fails.
 
 import * as zlib from 'node:zlib';
 import { heldMemory } from '../../../core/held-memory.ts';

@@ -1,5 +1,5 @@
-// Cross-origin resource sharing (https://fetch.spec.whatwg.org/#http-cors-protocol): answers preflights in the service's
-// place, and says on responses which origins may read them.
+// Cross-origin resource sharing (https://fetch.spec.whatwg.org/#http-cors-protocol): answers preflights in the
+// service's place, and says on responses which origins may read them.
 
 import type { Exchange } from '../../http/exchange.ts';
 import { respond } from '../../http/respond.ts';

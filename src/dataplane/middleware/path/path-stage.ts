@@ -39,7 +39,9 @@ export function encodePath(text: string): string {
 
 const pathText = string();
 
-/** An option that holds a path. Where it begins with none a slash is put before it; what a path cannot hold is encoded. */
+/**
+ * An option that holds a path. Where it begins with none a slash is put before it; what a path cannot hold is encoded.
+ */
 export const pathOption: Schema<string> = {
   ...pathText,
   decode(input, context) {
@@ -77,8 +79,8 @@ function isNormalPath(path: string): boolean {
 }
 
 /**
- * Takes a prefix off both forms of the path and tells the service, which clients know under a longer path. False when the
- * rest is no normal path: an origin would resolve it to another one.
+ * Takes a prefix off both forms of the path and tells the service, which clients know under a longer path. False when
+ * the rest is no normal path: an origin would resolve it to another one.
  */
 export function stripPath(exchange: Exchange, routing: string, forward: string): boolean {
   const path = withSlash(exchange.path.slice(routing.length));

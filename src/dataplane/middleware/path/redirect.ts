@@ -60,8 +60,8 @@ export function refuseWithoutHost(exchange: Exchange): void {
 
 /**
  * Percent-encodes what no URL holds: a line break would begin another field (response splitting), and browsers take a
- * backslash for a slash, so that a path becomes another host. Of a query only what no field may hold: it is to come back as
- * it was.
+ * backslash for a slash, so that a path becomes another host. Of a query only what no field may hold: it is to come
+ * back as it was.
  */
 function safeLocation(text: string): string {
   if (!/[^\x21-\x7e]|[\\"<>^`{|}]/.test(text)) return text;

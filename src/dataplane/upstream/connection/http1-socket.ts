@@ -1,5 +1,6 @@
-// The socket of an HTTP/1.1 connection to a server, and all the ways in which it ends: at rest, in the middle of what is owed, by a
-// write that fails behind an answer that is still to be read. What is said over it is http1-connection.ts, which extends it.
+// The socket of an HTTP/1.1 connection to a server, and all the ways in which it ends: at rest, in the middle of what
+// is owed, by a write that fails behind an answer that is still to be read. What is said over it is
+// http1-connection.ts, which extends it.
 
 import type net from 'node:net';
 import { Deadline, type TimerWheel } from '../../../core/timer-wheel.ts';
@@ -115,9 +116,9 @@ export abstract class UpstreamHttp1Socket implements ReadTarget {
   }
 
   /**
-   * libuv says the same of a reset that comes with the last bytes as of an orderly end, and half a body would pass for the
-   * whole. The kernel knows: after a reset even a write of nothing fails, and `onClose` gets the error. A Unix socket fails
-   * like that after any end, and has no resets.
+   * libuv says the same of a reset that comes with the last bytes as of an orderly end, and half a body would pass for
+   * the whole. The kernel knows: after a reset even a write of nothing fails, and `onClose` gets the error. A Unix
+   * socket fails like that after any end, and has no resets.
    */
   onEnd(): void {
     const { exchange, socket } = this;

@@ -1,4 +1,5 @@
-// How a connection of HTTP/2 to a server leaves and ends, what it takes for a server that has gone wrong, and what late frames mean.
+// How a connection of HTTP/2 to a server leaves and ends, what it takes for a server that has gone wrong, and what late
+// frames mean.
 
 import { expect, test } from 'vitest';
 import { BODY_CHUNKED } from '../../http/body.ts';

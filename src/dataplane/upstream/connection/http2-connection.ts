@@ -1,6 +1,6 @@
-// One HTTP/2 connection to a server: life cycle, what frames mean to streams, and what the server may cost; the rest is the
-// session's (http2/session.ts). The streams (upstream/connection/http2-stream.ts) carry exchanges. It takes requests once the server's
-// SETTINGS have come, so that none is sent that the server would refuse.
+// One HTTP/2 connection to a server: life cycle, what frames mean to streams, and what the server may cost; the rest is
+// the session's (http2/session.ts). The streams (upstream/connection/http2-stream.ts) carry exchanges. It takes
+// requests once the server's SETTINGS have come, so that none is sent that the server would refuse.
 //
 //   OPENING ──SETTINGS──▶ OPEN ──GOAWAY, ids used up, or not wanted any more──▶ LEAVING (streams finish) ──▶ OVER
 //      └────────────────────┴──connection error──▶ GOAWAY ──▶ OVER; streams break off
@@ -41,8 +41,8 @@ import { type UpstreamStreamOwner, UpstreamHttp2Stream } from './http2-stream.ts
 import { Http2ResponseReader } from '../../http2/response-reader.ts';
 
 /**
- * What all streams may be ahead together. Credit goes back when bytes arrive, whoever they are for: streams bound what is held,
- * each by its own window, and a client that stalls must not stop the others.
+ * What all streams may be ahead together. Credit goes back when bytes arrive, whoever they are for: streams bound what
+ * is held, each by its own window, and a client that stalls must not stop the others.
  */
 const CONNECTION_WINDOW = 4 * 1024 * 1024;
 /** On one connection, whatever the server allows. */

@@ -1,5 +1,6 @@
-// One request on an HTTP/2 connection to a server: its body on the way out, its response on the way in. What the client does
-// not take is held here, at most a window of it, so that a client that stalls holds up nobody else on the connection.
+// One request on an HTTP/2 connection to a server: its body on the way out, its response on the way in. What the client
+// does not take is held here, at most a window of it, so that a client that stalls holds up nobody else on the
+// connection.
 //
 //   request   HEADERS ──body──▶ END_STREAM
 //   response  1xx* ──▶ head ──body, held while the client is full──▶ END_STREAM ──▶ over

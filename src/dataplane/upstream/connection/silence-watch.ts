@@ -1,4 +1,5 @@
-// A server that says nothing over a connection of HTTP/2 is asked whether it is there, and given up when it does not answer.
+// A server that says nothing over a connection of HTTP/2 is asked whether it is there, and given up when it does not
+// answer.
 
 import { Deadline } from '../../../core/timer-wheel.ts';
 import type { FrameOutput } from '../../http2/frame-output.ts';

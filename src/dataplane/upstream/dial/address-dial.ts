@@ -1,5 +1,6 @@
-// A connection to one address of a server, until it can be used: TCP, and TLS with what it pins. Nothing has been asked over it,
-// so whatever the server says or does before is the end of the attempt. Requests and health checks go this way alike.
+// A connection to one address of a server, until it can be used: TCP, and TLS with what it pins. Nothing has been asked
+// over it, so whatever the server says or does before is the end of the attempt. Requests and health checks go this way
+// alike.
 
 import type net from 'node:net';
 import type tls from 'node:tls';

@@ -45,7 +45,10 @@ export class AddressRace {
     this.delay = new Deadline(() => this.next());
   }
 
-  /** Tries the addresses in this order. `timeoutMs` is what all of them have together; 0 for no limit. The owner keeps it. */
+  /**
+   * Tries the addresses in this order. `timeoutMs` is what all of them have together; 0 for no limit. The owner keeps
+   * it.
+   */
   start(addresses: readonly Address[], timeoutMs: number): void {
     this.rest = [...addresses];
     this.endsMs = timeoutMs > 0 ? this.owner.wheel.nowMs + timeoutMs : Number.POSITIVE_INFINITY;
@@ -73,8 +76,8 @@ export class AddressRace {
   }
 
   /**
-   * The address answers. What comes after TCP takes round trips of its own: others are tried beside it only when it has used
-   * up its part of the time that is left.
+   * The address answers. What comes after TCP takes round trips of its own: others are tried beside it only when it has
+   * used up its part of the time that is left.
    */
   connected(winner: AddressTry): void {
     winner.isConnected = true;

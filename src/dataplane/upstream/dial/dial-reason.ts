@@ -35,7 +35,8 @@ function describe(error: Error | null): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const meaning = MEANINGS.get(code);
   if (meaning !== undefined) return `${meaning} (${code})`;
-  // OpenSSL's own words without its error number, file and line: "error:0A000152:SSL routines::unsafe legacy renegotiation disabled:…".
+  // OpenSSL's own words without its error number, file and line: "error:0A000152:SSL routines::unsafe legacy
+  // renegotiation disabled:…".
   const reason = 'reason' in error && typeof error.reason === 'string' ? error.reason : '';
   if (reason !== '') return `TLS: ${reason} (${code})`;
   return code === '' || error.message.includes(code) ? error.message : `${error.message} (${code})`;

@@ -1,4 +1,5 @@
-// One attempt to connect to a server, over loopback: what it tells its owner of sockets, protocols, sessions and failures.
+// One attempt to connect to a server, over loopback: what it tells its owner of sockets, protocols, sessions and
+// failures.
 
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';

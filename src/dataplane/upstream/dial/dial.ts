@@ -1,5 +1,5 @@
-// One attempt to connect to a server: its addresses, TLS where the server wants it, and the protocol that ALPN has chosen.
-// Requests wait here for the connection; more than one does when it may turn out to be one of HTTP/2.
+// One attempt to connect to a server: its addresses, TLS where the server wants it, and the protocol that ALPN has
+// chosen. Requests wait here for the connection; more than one does when it may turn out to be one of HTTP/2.
 
 import type net from 'node:net';
 import type tls from 'node:tls';
@@ -26,8 +26,8 @@ export interface DialOwner extends UpstreamPeer {
   /** The last one the server gave, to be resumed; null for none. */
   tlsSession: UpstreamSession | null;
   /**
-   * The socket is the owner's now; `isHttp2` is what the server speaks, and `address` where it is. The dial waits on until
-   * `settle` or `fail`.
+   * The socket is the owner's now; `isHttp2` is what the server speaks, and `address` where it is. The dial waits on
+   * until `settle` or `fail`.
    */
   connected(dial: Dial, socket: net.Socket, reading: Reading, isHttp2: boolean, address: Address): void;
   /** `reason` is for people: the address and what the system or OpenSSL said of it. */
@@ -48,8 +48,8 @@ export class Dial implements RaceOwner, WaiterQueue {
   private isOver = false;
 
   /**
-   * Of an https server, `mayBeShared` offers it HTTP/2; one that is spoken to in clear text is known to have it. From now on
-   * the dial timeout runs, over the look-up of the name as well.
+   * Of an https server, `mayBeShared` offers it HTTP/2; one that is spoken to in clear text is known to have it. From
+   * now on the dial timeout runs, over the look-up of the name as well.
    */
   constructor(owner: DialOwner, mayBeShared: boolean) {
     this.owner = owner;

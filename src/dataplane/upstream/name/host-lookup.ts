@@ -1,6 +1,6 @@
-// Addresses of a name, as the system's files and name servers have them. The system's own look-up, getaddrinfo, waits in one
-// of four threads that the whole process shares: a few names that no server answers for would hold up all others, and every
-// file that is read. Here questions go out side by side and cost no thread.
+// Addresses of a name, as the system's files and name servers have them. The system's own look-up, getaddrinfo, waits
+// in one of four threads that the whole process shares: a few names that no server answers for would hold up all
+// others, and every file that is read. Here questions go out side by side and cost no thread.
 
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';

@@ -1,5 +1,5 @@
-// The files of the system that say how names become addresses: hosts(5), resolv.conf(5), nsswitch.conf(5). Read again when
-// they change: containers and VPN clients rewrite them while programs run.
+// The files of the system that say how names become addresses: hosts(5), resolv.conf(5), nsswitch.conf(5). Read again
+// when they change: containers and VPN clients rewrite them while programs run.
 
 import { readFileSync, statSync } from 'node:fs';
 

@@ -1,9 +1,9 @@
 // Addresses of server names, kept fresh off the request path. A name is looked up when its first endpoint appears and
 // again every few seconds while one exists. A request waits only for the very first answer.
 //
-// Name servers fail more often than servers move: an answer that does not come leaves the last addresses as they are, and
-// the name is asked for less and less often. A server that says that the name is gone is believed after a while, and so is one
-// that no longer names an address: what is connected there is told, so that it can leave.
+// Name servers fail more often than servers move: an answer that does not come leaves the last addresses as they are,
+// and the name is asked for less and less often. A server that says that the name is gone is believed after a while,
+// and so is one that no longer names an address: what is connected there is told, so that it can leave.
 
 import { isIP } from 'node:net';
 import type { Clock } from '../../../core/clock.ts';

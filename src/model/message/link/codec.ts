@@ -1,5 +1,6 @@
-// Messages as bytes: four of them for the length, then JSON with the kind and the version of the message. Each kind has a
-// version of its own, which counts up when what it holds changes its meaning; the two ends may be of different programs.
+// Messages as bytes: four of them for the length, then JSON with the kind and the version of the message. Each kind has
+// a version of its own, which counts up when what it holds changes its meaning; the two ends may be of different
+// programs.
 
 import { MessageError, object, type Field, type FieldsOf } from './fields.ts';
 

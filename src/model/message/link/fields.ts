@@ -1,4 +1,5 @@
-// What a message may hold, strictly: a field that is missing, of another kind, or that nobody knows is refused with its place.
+// What a message may hold, strictly: a field that is missing, of another kind, or that nobody knows is refused with its
+// place.
 
 export interface Field<T> {
   /** Throws a MessageError. */
