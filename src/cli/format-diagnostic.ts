@@ -1,20 +1,26 @@
 // A diagnostic as people read it, the same in every command.
 
 import type { Diagnostic } from '../model/diagnostic.ts';
+import { CodeFrames } from './code-frame.ts';
+import type { Io } from './io.ts';
 
 const RED = '\x1b[31m';
 const YELLOW = '\x1b[33m';
 const RESET = '\x1b[0m';
 
-/** Two lines: where, and what. */
+/** Where, and what; at a terminal also the line itself, unless the files are another machine's. */
+export function formatDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  { color, isTerminal }: Pick<Io, 'color' | 'isTerminal'>,
+): string {
+  const frames = isTerminal ? new CodeFrames() : null;
+  return diagnostics.map((one) => formatDiagnostic(one, color) + (frames?.of(one) ?? '')).join('');
+}
+
 function formatDiagnostic(diagnostic: Diagnostic, color: boolean): string {
   const { severity, source, line, column, path, message } = diagnostic;
   const name = severity.padEnd(7);
   const shown = color ? `${severity === 'error' ? RED : YELLOW}${name}${RESET}` : name;
   const place = [source + (line > 0 ? `:${line}:${column}` : ''), path].filter((part) => part !== '').join('  ');
   return `${shown} ${place}\n        ${message}\n`;
-}
-
-export function formatDiagnostics(diagnostics: readonly Diagnostic[], color: boolean): string {
-  return diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, color)).join('');
 }

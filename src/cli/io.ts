@@ -7,6 +7,8 @@ export interface Io {
   err(text: string): void;
   /** Of standard output and standard error. */
   readonly color: boolean;
+  /** People read both. */
+  readonly isTerminal: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -20,13 +22,20 @@ export const TERMINAL: Io = {
   err: (text) => {
     standardError().write(text);
   },
-  color:
-    process.stderr.isTTY === true &&
-    process.stdout.isTTY === true &&
-    (process.env['NO_COLOR'] ?? '') === '' &&
-    process.env['TERM'] !== 'dumb',
+  color: hasColor(),
+  isTerminal: isTerminal(),
   environment: process.env,
 };
+
+/** Where a program hands on what it is given, as in CI, FORCE_COLOR says that people read it (https://force-color.org). */
+function isTerminal(): boolean {
+  return (process.env['FORCE_COLOR'] ?? '') !== '' || (process.stderr.isTTY === true && process.stdout.isTTY === true);
+}
+
+function hasColor(): boolean {
+  if ((process.env['NO_COLOR'] ?? '') !== '' || process.env['FORCE_COLOR'] === '0') return false;
+  return isTerminal() && ((process.env['FORCE_COLOR'] ?? '') !== '' || process.env['TERM'] !== 'dumb');
+}
 
 export const EXIT_OK = 0;
 /** A check found errors, a wait ran out, or the router broke down while running. */

@@ -23,6 +23,7 @@ export const DIAGNOSTIC_CODES = {
   'forbidden-key': 'A name that would change the object it is in.',
   'duplicate-object':
     'Two files define an object of the same name, and the first counts; or a service names another one twice, whose weights are added.',
+  'duplicate-key': 'A key stands twice in one map, or a table of TOML is defined twice; the first counts.',
   'rule-syntax': 'A rule does not parse, or a matcher’s argument is wrong.',
   'dangling-reference': 'A router, chain, entry point or middleware names something that does not exist.',
   'unusable-reference': 'A router or chain names something that is disabled.',

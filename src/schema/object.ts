@@ -28,8 +28,9 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
         }
         const field = fields[name]!;
         if (name in decoded) {
-          isValid = false;
-          context.at(key, () => context.invalid(`the option "${name}" is given twice`, 'once', 'twice'));
+          context.at(key, () =>
+            context.report('warning', 'duplicate-key', `"${name}" is given twice: the first counts, and this one is left out`),
+          );
         } else if (isLeftOut(field, value, key, context)) {
           // As if it were not there.
         } else if (field.later !== null) {

@@ -86,9 +86,9 @@ test('keys that would change a prototype are refused', () => {
   expect(decode(sample, JSON.parse('{"name":"a","__proto__":{"isOn":true}}')).value).toBe(INVALID);
 });
 
-test('the same option in two spellings is an error', () => {
+test('the same option in two spellings costs the second one', () => {
   expect(decode(sample, { name: 'a', count: 1, Count: 2 }).messages).toEqual([
-    'invalid-value Count: the option "count" is given twice',
+    'duplicate-key Count: "count" is given twice: the first counts, and this one is left out',
   ]);
 });
 

@@ -44,7 +44,7 @@ export async function check(args: Arguments, io: Io): Promise<number> {
     io.out(`${formatTable(['option', 'value', 'origin'], rows)}\n`);
   }
   if (migration !== null) io.out(`${migrationTable(migration)}\n`);
-  io.out(formatDiagnostics(diagnostics, io.color));
+  io.out(formatDiagnostics(diagnostics, io));
   const warnings = diagnostics.length - errors;
   io.out(`${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}\n`);
   return errors > 0 ? EXIT_FAILED : EXIT_OK;

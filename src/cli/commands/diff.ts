@@ -29,7 +29,7 @@ export async function diff(args: Arguments, io: Io): Promise<number> {
   if (args.flags.has('json')) io.out(`${JSON.stringify(answer, null, 2)}\n`);
   else {
     if (client.pinned !== null) io.out(`${client.pinned}\n`);
-    io.out(formatDiagnostics(diagnostics, io.color));
+    io.out(formatDiagnostics(diagnostics, io));
     io.out(changes.length === 0 ? 'no changes\n' : changes.map(formatChange).join(''));
   }
   return isValid ? EXIT_OK : EXIT_FAILED;

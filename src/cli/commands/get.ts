@@ -126,7 +126,7 @@ export async function get(args: Arguments, io: Io): Promise<number> {
   if (kindName === 'diagnostics') {
     const answer = await client.json<readonly Diagnostic[]>('GET', '/api/diagnostics');
     if (isJson) print(answer);
-    else say(answer.length === 0 ? 'no diagnostics\n' : formatDiagnostics(answer, io.color));
+    else say(answer.length === 0 ? 'no diagnostics\n' : formatDiagnostics(answer, { ...io, isTerminal: false }));
     return EXIT_OK;
   }
   const kind = Object.hasOwn(KINDS, kindName) ? KINDS[kindName as Listed] : undefined; // One of its keys.

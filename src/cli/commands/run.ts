@@ -77,7 +77,7 @@ export async function runRouter(options: RunOptions, io: Io): Promise<number> {
     io.err(
       options.isJson === true
         ? list.map((one) => `${JSON.stringify(one)}\n`).join('')
-        : formatDiagnostics(list, io.color),
+        : formatDiagnostics(list, io),
     );
   if (install === null) {
     show(diagnostics);

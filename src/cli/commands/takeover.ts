@@ -16,7 +16,7 @@ export async function takeOver(args: Arguments, request: InstallRequest, isJson:
   const { value: install, diagnostics } = await loadInstallConfig(request);
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
   if (install === null) {
-    io.err(isJson ? errors.map((one) => `${JSON.stringify(one)}\n`).join('') : formatDiagnostics(errors, io.color));
+    io.err(isJson ? errors.map((one) => `${JSON.stringify(one)}\n`).join('') : formatDiagnostics(errors, io));
     io.err(`\n${request.path ?? 'the configuration'} has errors; the running router goes on.\n`);
     return EXIT_FAILED;
   }

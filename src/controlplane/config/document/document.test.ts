@@ -17,7 +17,7 @@ test('YAML, JSON and TOML give the same values', () => {
 
 test.each([
   ['a.yml', 'a: [1', /^syntax 1:\d+$/],
-  ['a.yml', 'a: 1\na: 2', /^syntax 2:1$/],
+  ['a.yml', 'a: 1\na: 2', /^duplicate-key 2:1$/],
   ['a.yml', 'a: 1\n---\nb: 2', /^syntax/],
   ['a.yml', 'a: {{ .Name }}', /^go-template 1:4$/],
   ['a.toml', 'a = ', /^syntax 1:\d+$/],
@@ -200,18 +200,6 @@ test('an object whose number is written another way has changed', () => {
   const text = NUMBERS.replace('1.10\n', '"1.10"\n');
   const second = decodeRouting('file', parseConfig('a.yml', text), { previous: first });
   expect(second.middlewares.get('m')!.text).not.toBe(first.middlewares.get('m')!.text);
-});
-
-test('a key that is there twice is named, with both places', () => {
-  const text = 'http:\n  routers:\n    a: { rule: x }\n    b: { rule: x }\n    a: { rule: y }\n';
-  expect(parseConfig('a.yml', text).diagnostics).toMatchObject([
-    {
-      code: 'syntax',
-      line: 5,
-      message:
-        '"a" is in this map twice, first in line 3: nothing of the file is read until one of the two is gone or has another name',
-    },
-  ]);
 });
 
 test.each([

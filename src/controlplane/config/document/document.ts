@@ -4,13 +4,16 @@
 
 import * as jsYaml from 'js-yaml';
 import { parse as parseToml, TomlError } from 'smol-toml';
+import { hideSecrets } from '../../../core/hide-secrets.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
-import type { Locate } from '../../../schema/decode-context.ts';
+import { formatPath, type Locate } from '../../../schema/decode-context.ts';
 import { Written } from '../../../schema/written.ts';
 import { templateDiagnostic } from './go-template.ts';
 import { tomlLocator } from './toml-locator.ts';
 import { yamlLocator } from './yaml-locator.ts';
-import { parseYaml, yamlProblem } from './yaml-values.ts';
+import { tomlProblem, withoutRedefined } from './toml-problems.ts';
+import { withoutDuplicates, yamlProblems, type Duplicate, type SyntaxProblem } from './yaml-problems.ts';
+import { parseYaml } from './yaml-values.ts';
 import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -58,30 +61,67 @@ export function parseConfig(source: string, text: string): ConfigDocument {
   return { ...parsed, diagnostics: parsed.value === undefined ? [template] : [template, ...parsed.diagnostics] };
 }
 
+/** Names that stand twice are left out, as often as they are found, and told. */
+const MAX_REDEFINED = 50;
+
 function parseValues(
   source: string,
   text: string,
   isToml: boolean,
   problem: (code: DiagnosticCode, message: string, line?: number, column?: number) => ConfigDocument,
 ): ConfigDocument {
-  let value: unknown;
+  const refused = (problems: readonly SyntaxProblem[]): ConfigDocument => ({
+    ...problem('syntax', ''),
+    diagnostics: problems.flatMap(
+      ({ message, line, column }) => problem('syntax', hideSecrets(message), line, column).diagnostics,
+    ),
+  });
+  let read: { value: unknown; duplicates: readonly Duplicate[] };
   try {
-    value = isToml
-      ? plainToml(parseToml(text, { integersAsBigInt: 'asNeeded' }))
-      : onlyDocument(parseYaml(source, text));
+    read = isToml ? tomlValue(text) : yamlValue(source, text);
   } catch (error) {
-    if (error instanceof TomlError) {
-      return problem('syntax', firstLine(error.message), error.line, error.column);
-    }
-    if (error instanceof jsYaml.YAMLException) {
-      const { message, line, column } = yamlProblem(error, text);
-      return problem('syntax', message, line, column);
-    }
+    if (error instanceof TomlError) return refused([tomlProblem(error, text)]);
+    if (error instanceof jsYaml.YAMLException) return refused(yamlProblems(error, text));
     return problem('syntax', error instanceof Error ? firstLine(error.message) : String(error));
   }
-  const size = measure(value, { left: MAX_VALUES }, 0);
+  const size = measure(read.value, { left: MAX_VALUES }, 0);
   if (size !== null) return problem('document-too-complex', size);
-  return { source, text, value, diagnostics: [], locate: () => null };
+  const diagnostics = read.duplicates.map(({ message, path, line, column }): Diagnostic => ({
+    severity: 'warning',
+    code: 'duplicate-key',
+    message,
+    source,
+    path: formatPath(path),
+    line,
+    column,
+  }));
+  return { source, text, value: read.value, diagnostics, locate: () => null };
+}
+
+function yamlValue(source: string, text: string): { value: unknown; duplicates: readonly Duplicate[] } {
+  try {
+    return { value: onlyDocument(parseYaml(source, text)), duplicates: [] };
+  } catch (error) {
+    if (!(error instanceof jsYaml.YAMLException) || error.reason !== 'duplicated mapping key') throw error;
+    const without = withoutDuplicates(text);
+    if (without === null) throw error;
+    return { value: onlyDocument(parseYaml(source, without.text)), duplicates: without.duplicates };
+  }
+}
+
+function tomlValue(text: string): { value: unknown; duplicates: readonly Duplicate[] } {
+  const duplicates: Duplicate[] = [];
+  for (let present = text; ;) {
+    try {
+      return { value: plainToml(parseToml(present, { integersAsBigInt: 'asNeeded' })), duplicates };
+    } catch (error) {
+      const without =
+        error instanceof TomlError && duplicates.length < MAX_REDEFINED ? withoutRedefined(error, present) : null;
+      if (without === null) throw error;
+      present = without.text;
+      duplicates.push(without.duplicate);
+    }
+  }
 }
 
 /** An empty file is an empty configuration; several documents in one file would silently lose all but one elsewhere. */
