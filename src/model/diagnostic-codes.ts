@@ -25,6 +25,8 @@ export const DIAGNOSTIC_CODES = {
     'Two files define an object of the same name, and the first counts; or a service names another one twice, whose weights are added.',
   'duplicate-key': 'A key stands twice in one map, or a table of TOML is defined twice; the first counts.',
   'rule-syntax': 'A rule does not parse, or a matcher’s argument is wrong.',
+  'doubtful-rule':
+    'A rule that does not do what it seems to: a part that no request can match, or a pattern that matches more than it says.',
   'dangling-reference': 'A router, chain, entry point or middleware names something that does not exist.',
   'unusable-reference': 'A router or chain names something that is disabled.',
   'reference-cycle': 'A chain contains itself.',

@@ -34,6 +34,7 @@ const CASES: Readonly<Record<string, string>> = {
   'not-supported-yet': `${EP}tracing: {}`,
   'forbidden-key': `${EP}http: { routers: { constructor: {} } }`,
   'rule-syntax': `${EP}http: { routers: { r: { rule: "Hots(\`a\`)", service: s } }, services: { ${S} } }`,
+  'doubtful-rule': `${EP}http: { routers: { r: { rule: "Path(\`/a?b\`)", service: s } }, services: { ${S} } }`,
   'dangling-reference': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: x } }, services: { ${S} } }`,
   'unusable-reference': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, middlewares: [m] } }, middlewares: { m: { retry: {} } }, services: { ${S} } }`,
   'reference-cycle': `${EP}http: { middlewares: { a: { chain: { middlewares: [b] } }, b: { chain: { middlewares: [a] } } } }`,
@@ -74,6 +75,7 @@ test('the codes without a case here belong to files and runtimes', () => {
     'file-too-large',
     'document-too-complex',
     'duplicate-object',
+    'duplicate-key',
     'not-bound',
     'needs-restart',
     'not-in-runtime',
@@ -221,4 +223,21 @@ test('the same configuration compiled with two memories shares no object that is
   const other = compile(value, [routing]).sections;
   expect(other.routes['r@install']).toEqual(first.routes['r@install']);
   expect(other.routes['r@install']).not.toBe(first.routes['r@install']);
+});
+
+test('a router that has rule, priority and place of another one is told that it gets nothing', () => {
+  const { said } = compiled(`
+entryPoints: { web: { address: ":0" }, other: { address: ":0" }, secure: { address: ":0" } }
+http:
+  routers:
+    b: { rule: "Host(\`a\`)", service: s, entryPoints: [web, other] }
+    a: { rule: "Host(\`a\`)", service: s, entryPoints: [web] }
+    c: { rule: "Host(\`a\`)", service: s, entryPoints: [web], priority: 1000 }
+    d: { rule: "Host(\`a\`)", service: s, entryPoints: [secure], tls: {} }
+    e: { rule: "Host(\`a\`)", service: s, entryPoints: [secure] }
+  services: { ${S} }
+`);
+  expect(said).toEqual([
+    expect.stringMatching(/^http\.routers\.b\.rule: a@install has the same rule .* on web and takes every/),
+  ]);
 });

@@ -18,6 +18,7 @@ import { NO_INTERNAL_SERVICES, type InternalServices } from './internal-services
 import { CompiledMiddlewares } from './middlewares.ts';
 import { compileRoutes } from './routes.ts';
 import { compileHttpServices } from './service/http-services.ts';
+import { warnShadowedRouters } from './shadowed-routers.ts';
 import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
 import { compileWantedCertificates } from './wanted-certificates.ts';
 
@@ -54,6 +55,7 @@ export function compile(
   // Entry points before routers: one with a stage that cannot be used disables those that stand on it.
   const entryPoints = compileEntryPoints(compilation, middlewares, tlsOptions);
   const routes = compileRoutes(compilation, { middlewares, services, tlsOptions, entryPoints });
+  warnShadowedRouters(compilation, routes, entryPoints.specs);
   // TCP has middlewares and services of its own; HTTP routers are known, so that one that gets nothing can be told of.
   const tcp = compileTcp(compilation, tlsOptions);
   warnShadowedHttp(compilation, tcp, routes, entryPoints.specs);

@@ -1,5 +1,7 @@
 // Rules of routers, of whichever language: translated, parsed, and told of where they are wrong.
 
+import type { DiagnosticCode } from '../../model/diagnostic-codes.ts';
+import type { Severity } from '../../model/diagnostic.ts';
 import { parseRule, type RuleLanguage } from '../../dataplane/match/rule.ts';
 import type { RuleError } from '../../dataplane/match/rule-error.ts';
 import { translateV2 } from '../../dataplane/match/rule-v2.ts';
@@ -35,27 +37,23 @@ export function checkRule(
   const known = memory.problems(language);
   let parsed = known.get(rule);
   if (parsed === undefined) {
-    const { errors, warnings } = parseRule(rule, language);
-    parsed = { errors, warnings };
+    const { errors, warnings, doubts } = parseRule(rule, language);
+    parsed = { errors, warnings, doubts };
     known.set(rule, parsed);
   }
-  const say = (severity: 'error' | 'warning', message: string, error: RuleError): void => {
+  const say = (severity: Severity, code: DiagnosticCode, message: string, error: RuleError): void => {
     const place = placeInRule(router, rule, error.offset, findings);
-    findings.report(
-      router,
-      severity,
-      severity === 'error' ? 'rule-syntax' : 'option-without-effect',
-      message,
-      ['rule'],
-      {
-        ...(error.expected === undefined ? {} : { expected: error.expected }),
-        ...(error.received === undefined ? {} : { received: error.received }),
-        ...(place === null ? {} : { place }),
-      },
-    );
+    findings.report(router, severity, code, message, ['rule'], {
+      ...(error.expected === undefined ? {} : { expected: error.expected }),
+      ...(error.received === undefined ? {} : { received: error.received }),
+      ...(place === null ? {} : { place }),
+    });
   };
-  for (const error of parsed.errors) say('error', error.message, error);
-  for (const error of parsed.warnings) say('warning', `this part of the rule never matches: ${error.message}`, error);
+  for (const error of parsed.errors) say('error', 'rule-syntax', error.message, error);
+  for (const error of parsed.warnings) {
+    say('warning', 'option-without-effect', `this part of the rule never matches: ${error.message}`, error);
+  }
+  for (const doubt of parsed.doubts) say('warning', 'doubtful-rule', doubt.message, doubt);
   return parsed.errors.length === 0;
 }
 

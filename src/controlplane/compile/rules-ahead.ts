@@ -22,7 +22,7 @@ export function* parseRulesAhead(configs: readonly RoutingConfig[], memory: Comp
 function* parse(rule: string, language: RuleLanguage, memory: CompileMemory): Generator<void, void> {
   const known = memory.problems(language);
   if (known.has(rule)) return;
-  const { errors, warnings } = parseRule(rule, language);
-  known.set(rule, { errors, warnings });
+  const { errors, warnings, doubts } = parseRule(rule, language);
+  known.set(rule, { errors, warnings, doubts });
   yield;
 }

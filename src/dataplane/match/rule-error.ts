@@ -13,4 +13,6 @@ export interface RuleProblems {
   readonly errors: readonly RuleError[];
   /** Parts that are never true, of a rule that is true all the same. */
   readonly warnings: readonly RuleError[];
+  /** What parses and does not do what it seems to. */
+  readonly doubts: readonly RuleError[];
 }

@@ -10,6 +10,8 @@ export interface Token {
   readonly text: string;
   /** Of a string: its content; null when it could not be read, which is reported already. */
   readonly value: string | null;
+  /** A string without quotes where an argument should stand; the parser says so. */
+  readonly isBare?: boolean;
   readonly offset: number;
   readonly length: number;
 }
@@ -109,6 +111,20 @@ export function tokenize(text: string): Tokens {
       push('string', length, value);
       continue;
     }
+    const bare = isArgumentPlace(tokens) ? bareLength(text, at) : 0;
+    if (bare > 0) {
+      const body = text.slice(at, at + bare).trimEnd();
+      tokens.push({
+        kind: 'string',
+        text: body,
+        value: body.replace(/[`"]$/, ''),
+        isBare: true,
+        offset: at,
+        length: body.length,
+      });
+      at += bare;
+      continue;
+    }
     NAME.lastIndex = at;
     const name = NAME.exec(text);
     if (name !== null) {
@@ -138,6 +154,34 @@ export function tokenize(text: string): Tokens {
     at += text.codePointAt(at)! > 0xffff ? 2 : 1;
   }
   return { tokens, errors, isCut: false };
+}
+
+const WORDS_BEFORE_BRACKETS = new Set(['and', 'or', 'not']);
+
+/** Behind the bracket of a matcher, or the comma of one whose first argument was bare or a string. */
+function isArgumentPlace(tokens: readonly Token[]): boolean {
+  const last = tokens.at(-1);
+  if (last?.text === ',' && last.kind === 'operator') return tokens.at(-2)?.kind === 'string';
+  const before = tokens.at(-2);
+  return last?.text === '(' && before?.kind === 'name' && !WORDS_BEFORE_BRACKETS.has(before.text.toLowerCase());
+}
+
+/** Bounds the work on a hopeless text. */
+const MAX_BARE_LENGTH = 500;
+
+/** Up to the comma or bracket that ends the argument; 0 where none does, or a matcher stands there. */
+function bareLength(text: string, start: number): number {
+  if (text[start] === "'" || /^!?\s*[A-Za-z]+\s*\(\s*[`"']/.test(text.slice(start, start + 200))) return 0;
+  let open = 0;
+  const end = Math.min(text.length, start + MAX_BARE_LENGTH);
+  for (let at = start; at < end; at++) {
+    const char = text[at]!;
+    if (char === '(' || char === '[' || char === '{') open++;
+    else if (open > 0 && (char === ')' || char === ']' || char === '}')) open--;
+    else if (open === 0 && (char === ')' || char === ',')) return at - start;
+    else if (text.startsWith('&&', at) || text.startsWith('||', at)) return 0;
+  }
+  return 0;
 }
 
 /** Length of the literal with its quotes, or -1 when it does not end. */

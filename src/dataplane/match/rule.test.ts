@@ -215,7 +215,7 @@ test('any argument comes back as written', () => {
       (text, extra) => {
         const value = `${text}${extra}`;
         const rule = { kind: 'matcher', name: 'Header', args: ['x-a', value], negated: false } as const;
-        expect(parseRule(formatRule(rule))).toEqual({ rule, errors: [], warnings: [] });
+        expect(parseRule(formatRule(rule))).toEqual({ rule, errors: [], warnings: [], doubts: [] });
       },
     ),
   );

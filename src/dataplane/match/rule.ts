@@ -5,6 +5,8 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { findMatcher, MATCHERS, type MatcherSyntax } from './matcher.ts';
 import type { RuleError, RuleProblems } from './rule-error.ts';
+import { doubtsOf } from './rule-doubts.ts';
+import { wholeMistake } from './rule-mistakes.ts';
 import { tokenize, type Token, type Tokens } from './rule-lexer.ts';
 
 export interface MatcherNode {
@@ -47,16 +49,20 @@ export function parseRule(text: string, language: RuleLanguage = HTTP_RULES): Pa
     return {
       rule: null,
       warnings: [],
+      doubts: [],
       errors: [{ message: `the rule is longer than ${MAX_RULE_LENGTH} characters`, offset: 0, length: 1 }],
     };
   }
+  const mistake = wholeMistake(text, language.example);
+  if (mistake !== null) return { rule: null, errors: [mistake], warnings: [], doubts: [] };
   const parser = new RuleParser(language, tokenize(text), text.length);
   const rule = parser.parse();
   const warnings = [...parser.dead.values()];
   // A rule that is never true is a mistake; one with an alternative left goes on with it.
   if (warnings.length > 0 && !mayBeTrue(rule, parser.dead)) parser.errors.push(...warnings.splice(0));
   const errors = parser.errors.sort((a, b) => a.offset - b.offset).slice(0, MAX_ERRORS);
-  return { rule: errors.length > 0 ? null : rule, errors, warnings: warnings.slice(0, MAX_ERRORS) };
+  const doubts = errors.length > 0 ? [] : doubtsOf(rule, parser.places).slice(0, MAX_ERRORS);
+  return { rule: errors.length > 0 ? null : rule, errors, warnings: warnings.slice(0, MAX_ERRORS), doubts };
 }
 
 function mayBeTrue(rule: RuleNode, dead: ReadonlyMap<MatcherNode, RuleError>): boolean {
@@ -95,6 +101,8 @@ class RuleParser {
   readonly errors: RuleError[];
   /** Matchers that are never true, and why. */
   readonly dead = new Map<MatcherNode, RuleError>();
+  /** Where the arguments of matchers begin. */
+  readonly places = new Map<MatcherNode, Token>();
   private readonly language: RuleLanguage;
   private readonly tokens: readonly Token[];
   private readonly end: number;
@@ -231,6 +239,7 @@ class RuleParser {
     if (definition === null) return BROKEN;
     const values = definition.canonical(args.map((arg) => arg.value ?? ''));
     const node: MatcherNode = { kind: 'matcher', name: definition.name, args: values, negated };
+    this.places.set(node, args[0] ?? name);
     const never = this.checkArguments(definition, args, name);
     if (never !== null && this.dead.size < MAX_COLLECTED) this.dead.set(node, never);
     return node;
@@ -281,6 +290,10 @@ class RuleParser {
   /** What makes the matcher one that is never true; everything else that is wrong with it is an error. */
   private checkArguments(definition: MatcherSyntax, args: readonly Token[], name: Token): RuleError | null {
     const { minArgs, maxArgs } = definition;
+    if (args.some(({ isBare }) => isBare === true)) {
+      this.failBare(definition, args, name);
+      return null;
+    }
     if (args.length < minArgs || args.length > maxArgs) {
       const expected = minArgs === maxArgs ? `${minArgs}` : `${minArgs} or ${maxArgs}`;
       const several = args.map((arg) => `${definition.name}(\`${arg.value ?? ''}\`)`).join(' || ');
@@ -301,6 +314,23 @@ class RuleParser {
       return { message: wrong, offset, length: Math.max(1, length), expected: definition.usage, received };
     this.fail(wrong, offset, length, definition.usage, received);
     return null;
+  }
+
+  /** One error for all arguments without quotes, with what else has to be mended about them. */
+  private failBare(definition: MatcherSyntax, args: readonly Token[], name: Token): void {
+    const values = args.map(({ value }) => value ?? '');
+    const mended = /write "([^"]+)"$/.exec(definition.check(values) ?? '')?.[1];
+    if (mended !== undefined) values[definition.checked] = mended;
+    const [only] = args;
+    const last = args.at(-1)!;
+    const isOne = args.length === 1;
+    const instead =
+      definition.maxArgs === 1
+        ? values.map((value) => (isOne ? `\`${value}\`` : `${definition.name}(\`${value}\`)`)).join(' || ')
+        : `${definition.name}(${values.map((value) => `\`${value}\``).join(', ')})`;
+    const offset = isOne && definition.maxArgs === 1 ? only!.offset : name.offset;
+    const message = `arguments stand in backticks or double quotes; write ${instead}`;
+    this.fail(message, offset, last.offset + last.length - offset, 'a string', last.text);
   }
 
   private expect(text: string): boolean {
