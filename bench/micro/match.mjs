@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util';
 import { buildRouteTable } from '../../dist/dataplane/match/route-table.js';
 import { compilePattern } from '../../dist/dataplane/match/pattern.js';
-import { parseRule } from '../../dist/dataplane/match/rule.js';
+import { parseRule } from '../../dist/dataplane/match/rule/rule.js';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
 const ROUNDS = Number(values.rounds);

@@ -8,7 +8,7 @@ import { OBJECT_KINDS, type ListedSection } from '../controlplane/config/routing
 import type { EntryPointSpec } from '../model/entry-point.ts';
 import type { ServerHealth } from '../model/server-health.ts';
 import { tcpServiceKey } from '../model/tcp.ts';
-import { defaultPriority } from '../dataplane/match/rule.ts';
+import { defaultPriority } from '../dataplane/match/rule/rule.ts';
 import { isMap } from '../schema/input.ts';
 import { formatDuration } from '../schema/duration.ts';
 import type { ShownEntryPoint, ShownObject } from './answers.ts';

@@ -75,9 +75,7 @@ export async function runRouter(options: RunOptions, io: Io): Promise<number> {
   const { value: install, diagnostics, document } = await loadInstallConfig(request);
   const show = (list: readonly Diagnostic[]): void =>
     io.err(
-      options.isJson === true
-        ? list.map((one) => `${JSON.stringify(one)}\n`).join('')
-        : formatDiagnostics(list, io),
+      options.isJson === true ? list.map((one) => `${JSON.stringify(one)}\n`).join('') : formatDiagnostics(list, io),
     );
   if (install === null) {
     show(diagnostics);

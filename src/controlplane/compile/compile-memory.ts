@@ -1,8 +1,8 @@
 // What one compilation leaves to the next: rules that were parsed, and specifications that stay the same objects while
 // they say the same. It belongs to whoever compiles again and again; two of them share nothing.
 
-import type { RuleLanguage } from '../../dataplane/match/rule.ts';
-import type { RuleProblems } from '../../dataplane/match/rule-error.ts';
+import type { RuleLanguage } from '../../dataplane/match/rule/rule.ts';
+import type { RuleProblems } from '../../dataplane/match/rule/rule-error.ts';
 import type { EndpointFacts, EndpointSetSpec } from '../../model/endpoint-set.ts';
 import type { MiddlewareSpec, RouteSpec } from '../../model/route.ts';
 import type { TcpMiddlewareSpec, TcpRouteSpec } from '../../model/tcp.ts';

@@ -16,9 +16,9 @@ import { compileTcp, warnShadowedHttp } from './layer4/tcp.ts';
 import { compileUdp } from './layer4/udp.ts';
 import { NO_INTERNAL_SERVICES, type InternalServices } from './internal-services.ts';
 import { CompiledMiddlewares } from './middlewares.ts';
-import { compileRoutes } from './routes.ts';
+import { compileRoutes } from './router/routes.ts';
 import { compileHttpServices } from './service/http-services.ts';
-import { warnShadowedRouters } from './shadowed-routers.ts';
+import { warnShadowedRouters } from './router/shadowed-routers.ts';
 import { compileCertificates, compileClientCertificates, CompiledTlsOptions, compileTlsHosts } from './tls.ts';
 import { compileWantedCertificates } from './wanted-certificates.ts';
 

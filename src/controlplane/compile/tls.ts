@@ -1,7 +1,7 @@
 // Certificates and TLS options of all providers, and which hosts of which entry points have options of their own.
 
 import { indexTerms } from '../../dataplane/match/index-terms.ts';
-import { parseRule } from '../../dataplane/match/rule.ts';
+import { parseRule } from '../../dataplane/match/rule/rule.ts';
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import { isOverTls, type RouteSpec } from '../../model/route.ts';
 import { DEFAULT_TLS_OPTIONS, type KeyedCertificate, type TlsHostSpec, type TlsOptionsSpec } from '../../model/tls.ts';

@@ -2,7 +2,8 @@
 // which of them there are already; that is the certificate manager's.
 
 import { formatIp, parseIp } from '../../core/ip.ts';
-import { parseRule, type RuleLanguage, type RuleNode } from '../../dataplane/match/rule.ts';
+import { parseRule, type RuleLanguage } from '../../dataplane/match/rule/rule.ts';
+import type { RuleNode } from '../../dataplane/match/rule/rule-tree.ts';
 import { TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
 import type { WantedCertificate } from '../../model/certificate.ts';
 import type { RouteSpec } from '../../model/route.ts';

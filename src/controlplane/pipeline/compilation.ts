@@ -12,7 +12,7 @@ import type { StoredForm } from '../../model/stored-form.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
 import { CompileMemory } from '../compile/compile-memory.ts';
 import type { InternalServices } from '../compile/internal-services.ts';
-import { parseRulesAhead } from '../compile/rules-ahead.ts';
+import { parseRulesAhead } from '../compile/router/rules-ahead.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import { OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';

@@ -3,7 +3,7 @@
 
 import { compileRule } from '../../dataplane/match/compile-rule.ts';
 import type { MatchRequest } from '../../dataplane/match/matcher.ts';
-import { parseRule } from '../../dataplane/match/rule.ts';
+import { parseRule } from '../../dataplane/match/rule/rule.ts';
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import { isOverTls, type RouteSpec } from '../../model/route.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';

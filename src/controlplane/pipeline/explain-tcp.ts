@@ -3,7 +3,7 @@
 
 import { compareCandidates } from '../../dataplane/match/candidate.ts';
 import { indexTerms } from '../../dataplane/match/index-terms.ts';
-import { parseRule } from '../../dataplane/match/rule.ts';
+import { parseRule } from '../../dataplane/match/rule/rule.ts';
 import { compileTcpRule, isTcpCatchAll, TCP_RULES, type TcpConnectionInfo } from '../../dataplane/match/tcp-matcher.ts';
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import { isOverTls } from '../../model/route.ts';

@@ -3,7 +3,7 @@
 import { compileRule } from './compile-rule.ts';
 import { indexTerms, type IndexTerm } from './index-terms.ts';
 import type { MatchRequest, Predicate } from './matcher.ts';
-import type { RuleNode } from './rule.ts';
+import type { RuleNode } from './rule/rule-tree.ts';
 
 export interface RouteEntry<T> {
   readonly name: string;

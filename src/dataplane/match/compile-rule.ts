@@ -1,7 +1,7 @@
 // Turns a rule tree into one predicate.
 
 import { findMatcher, type Predicate } from './matcher.ts';
-import type { RuleNode } from './rule.ts';
+import type { RuleNode } from './rule/rule-tree.ts';
 
 /** The rule must have parsed without errors. */
 export function compileRule(rule: RuleNode): Predicate {

@@ -2,7 +2,7 @@
 // is true. Fewer, wider terms are always correct, only slower.
 
 import { literalPrefix } from './native-pattern.ts';
-import type { RuleNode } from './rule.ts';
+import type { RuleNode } from './rule/rule-tree.ts';
 
 export interface PathTerm {
   readonly kind: 'exact' | 'prefix';

@@ -4,7 +4,8 @@ import { compareCandidates, type RouteEntry } from './candidate.ts';
 import { compileRule } from './compile-rule.ts';
 import type { MatchRequest } from './matcher.ts';
 import { buildRouteTable, RouteTable } from './route-table.ts';
-import { formatRule, parseRule, type RuleNode } from './rule.ts';
+import { formatRule, parseRule } from './rule/rule.ts';
+import type { RuleNode } from './rule/rule-tree.ts';
 
 const HOSTS = ['a.test', 'b.test', 'x.a.test', 'y.a.test', 'test', ''];
 const PATHS = ['/', '/a', '/ab', '/a/b', '/a/b/c', '/b', '/abc', '*'];

@@ -3,7 +3,8 @@
 import { IpSet, parseNetwork } from '../../core/ip.ts';
 import { bySpelling, checkHost, checkPattern, type MatcherSyntax } from './matcher.ts';
 import { compilePattern } from './pattern.ts';
-import type { RuleLanguage, RuleNode } from './rule.ts';
+import type { RuleLanguage } from './rule/rule.ts';
+import type { RuleNode } from './rule/rule-tree.ts';
 
 /** What TCP rules look at. */
 export interface TcpConnectionInfo {

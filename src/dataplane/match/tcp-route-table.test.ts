@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseRule } from './rule.ts';
+import { parseRule } from './rule/rule.ts';
 import { compileTcpRule, isTcpCatchAll, TCP_RULES, type TcpConnectionInfo } from './tcp-matcher.ts';
 import { buildTcpRouteTable, TcpRouteTable, type TcpRouteEntry } from './tcp-route-table.ts';
 

@@ -3,7 +3,7 @@
 // under server names of which at least one holds whenever it is true; one that names none is filed under "any".
 
 import { compareCandidates, insertInOrder, removeFrom } from './candidate.ts';
-import type { RuleNode } from './rule.ts';
+import type { RuleNode } from './rule/rule-tree.ts';
 import { sortInSteps } from './sort-in-steps.ts';
 import { compileTcpRule, type TcpConnectionInfo, type TcpPredicate } from './tcp-matcher.ts';
 

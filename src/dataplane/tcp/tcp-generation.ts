@@ -9,7 +9,7 @@ import type { StagedEndpointSets } from '../live/endpoint-sets.ts';
 import type { LivePart } from '../live/live-part.ts';
 import { OBJECTS_PER_STEP } from '../live/slices.ts';
 import { StagedMap } from '../live/staged-map.ts';
-import { parseRule } from '../match/rule.ts';
+import { parseRule } from '../match/rule/rule.ts';
 import { isTcpCatchAll, TCP_RULES } from '../match/tcp-matcher.ts';
 import { buildTcpRouteTable, TcpRouteTable, type TcpRouteEntry } from '../match/tcp-route-table.ts';
 import type { KeyedCounts } from '../net/count/keyed-counts.ts';

@@ -1,8 +1,9 @@
 // TCP routers and middlewares: rules, entry points, middlewares and service resolved. A router whose rule is good and
 // that cannot be served all the same keeps its place, and its connections are closed.
 
-import { defaultPriority, parseRule, type RuleNode } from '../../../dataplane/match/rule.ts';
-import { TCP_V2_MATCHERS } from '../../../dataplane/match/rule-v2.ts';
+import { defaultPriority, parseRule } from '../../../dataplane/match/rule/rule.ts';
+import type { RuleNode } from '../../../dataplane/match/rule/rule-tree.ts';
+import { TCP_V2_MATCHERS } from '../../../dataplane/match/rule/rule-v2.ts';
 import { isTcpCatchAll, TCP_RULES } from '../../../dataplane/match/tcp-matcher.ts';
 import type { TcpMiddlewareSpec, TcpRouteSpec, TcpRouteTls } from '../../../model/tcp.ts';
 import { DEFAULT_TLS_OPTIONS } from '../../../model/tls.ts';
@@ -10,8 +11,8 @@ import { tcpRouterOptions, type TcpRouterOptions } from '../../config/routing/tc
 import type { Compilation } from '../compilation.ts';
 import { qualify, type Compiled } from '../compiled.ts';
 import type { Findings } from '../findings.ts';
-import { checkRule, translateRule } from '../rule-checks.ts';
-import { entryPointsFor, resolveEntryPoints, type KnownEntryPoints } from '../router-places.ts';
+import { checkRule, translateRule } from '../router/rule-checks.ts';
+import { entryPointsFor, resolveEntryPoints, type KnownEntryPoints } from '../router/router-places.ts';
 import { salvage } from '../salvage.ts';
 import type { CompiledTlsOptions } from '../tls.ts';
 

@@ -1,6 +1,6 @@
 // The TCP part of a configuration, compiled.
 
-import { parseRule } from '../../../dataplane/match/rule.ts';
+import { parseRule } from '../../../dataplane/match/rule/rule.ts';
 import { isTcpCatchAll, TCP_RULES } from '../../../dataplane/match/tcp-matcher.ts';
 import type { EntryPointSpec } from '../../../model/entry-point.ts';
 import { isOverTls, type RouteSpec } from '../../../model/route.ts';

@@ -7,7 +7,7 @@ import { udpRouterOptions, type UdpRouterOptions } from '../../config/routing/ud
 import type { UdpServices } from '../../config/service/define.ts';
 import type { Compilation } from '../compilation.ts';
 import type { Compiled } from '../compiled.ts';
-import { entryPointsFor, resolveEntryPoints } from '../router-places.ts';
+import { entryPointsFor, resolveEntryPoints } from '../router/router-places.ts';
 import { salvage } from '../salvage.ts';
 import { ServiceGraph } from '../service/service-graph.ts';
 import { SERVICE_SECTIONS } from '../service/service-sections.ts';

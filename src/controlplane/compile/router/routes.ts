@@ -2,22 +2,22 @@
 // all the same keeps its place and answers its requests itself: they must not fall to a wider router, which may let
 // everybody in.
 
-import { defaultPriority, HTTP_RULES } from '../../dataplane/match/rule.ts';
-import { DISABLED_STATUS, type RouteSpec } from '../../model/route.ts';
-import type { ServiceSpec } from '../../model/service.ts';
-import { isMap } from '../../schema/input.ts';
-import type { RouterOptions } from '../config/routing/routing-options.ts';
-import { INTERNAL_PROVIDER } from '../config/install/internal-routing.ts';
-import type { Compilation } from './compilation.ts';
-import { qualify, type Compiled } from './compiled.ts';
-import type { CompiledEntryPoints } from './entry-points.ts';
-import type { Findings } from './findings.ts';
-import type { CompiledMiddlewares } from './middlewares.ts';
+import { defaultPriority, HTTP_RULES } from '../../../dataplane/match/rule/rule.ts';
+import { DISABLED_STATUS, type RouteSpec } from '../../../model/route.ts';
+import type { ServiceSpec } from '../../../model/service.ts';
+import { isMap } from '../../../schema/input.ts';
+import type { RouterOptions } from '../../config/routing/routing-options.ts';
+import { INTERNAL_PROVIDER } from '../../config/install/internal-routing.ts';
+import type { Compilation } from '../compilation.ts';
+import { qualify, type Compiled } from '../compiled.ts';
+import type { CompiledEntryPoints } from '../entry-points.ts';
+import type { Findings } from '../findings.ts';
+import type { CompiledMiddlewares } from '../middlewares.ts';
 import { RouterFamily } from './router-family.ts';
 import { entryPointsFor, resolveEntryPoints, type KnownEntryPoints } from './router-places.ts';
 import { checkRule, translateRule } from './rule-checks.ts';
-import { rawAt } from './salvage.ts';
-import type { CompiledTlsOptions } from './tls.ts';
+import { rawAt } from '../salvage.ts';
+import type { CompiledTlsOptions } from '../tls.ts';
 
 /** Stages that keep people out: a router that had one and is left out deserves a louder word. */
 const GUARDS = new Set(['basicauth', 'digestauth', 'forwardauth', 'ipallowlist', 'ipwhitelist']);

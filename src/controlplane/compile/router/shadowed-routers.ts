@@ -1,9 +1,9 @@
 // Routers that get no request because another one has their rule, and comes first.
 
-import { comparePlaced } from '../../dataplane/match/candidate.ts';
-import type { EntryPointSpec } from '../../model/entry-point.ts';
-import { isOverTls, type RouteSpec } from '../../model/route.ts';
-import type { Compilation } from './compilation.ts';
+import { comparePlaced } from '../../../dataplane/match/candidate.ts';
+import type { EntryPointSpec } from '../../../model/entry-point.ts';
+import { isOverTls, type RouteSpec } from '../../../model/route.ts';
+import type { Compilation } from '../compilation.ts';
 
 /** Told once a router, of the first entry point where it is so; those below other routers count by what they are below. */
 export function warnShadowedRouters(

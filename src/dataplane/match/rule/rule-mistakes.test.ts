@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseRule } from './rule.ts';
-import { TCP_RULES } from './tcp-matcher.ts';
+import { TCP_RULES } from '../tcp-matcher.ts';
 
 function said(text: string): string[] {
   return parseRule(text).errors.map(

@@ -2,10 +2,10 @@
 // thousands of them would hold up the main thread for seconds, with everything that it answers: here it may do
 // something else between two.
 
-import { HTTP_RULES, parseRule, type RuleLanguage } from '../../dataplane/match/rule.ts';
-import { TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
-import type { RoutingConfig } from '../config/routing/routing-config.ts';
-import type { CompileMemory } from './compile-memory.ts';
+import { HTTP_RULES, parseRule, type RuleLanguage } from '../../../dataplane/match/rule/rule.ts';
+import { TCP_RULES } from '../../../dataplane/match/tcp-matcher.ts';
+import type { RoutingConfig } from '../../config/routing/routing-config.ts';
+import type { CompileMemory } from '../compile-memory.ts';
 
 /**
  * Yields after each rule that was not known. Those of the old syntax are left to the compiler, which translates them

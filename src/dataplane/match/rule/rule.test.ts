@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compileRule } from './compile-rule.ts';
-import type { MatchRequest } from './matcher.ts';
+import { compileRule } from '../compile-rule.ts';
+import type { MatchRequest } from '../matcher.ts';
 import { defaultPriority, formatRule, parseRule, ruleHosts } from './rule.ts';
 
 function request(given: Partial<MatchRequest> & { headers?: Record<string, string[]> }): MatchRequest {

@@ -1,10 +1,10 @@
 // Which entry points routers of a transport can stand on, and those that one names.
 
-import { didYouMean } from '../../core/did-you-mean.ts';
-import { indexInSource } from '../../schema/forgiving.ts';
-import type { InstallConfig } from '../config/install/install-config.ts';
-import type { Compiled } from './compiled.ts';
-import type { Findings } from './findings.ts';
+import { didYouMean } from '../../../core/did-you-mean.ts';
+import { indexInSource } from '../../../schema/forgiving.ts';
+import type { InstallConfig } from '../../config/install/install-config.ts';
+import type { Compiled } from '../compiled.ts';
+import type { Findings } from '../findings.ts';
 
 export interface KnownEntryPoints {
   readonly transport: 'tcp' | 'udp';

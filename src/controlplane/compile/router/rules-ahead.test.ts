@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { HTTP_RULES } from '../../dataplane/match/rule.ts';
-import { TCP_RULES } from '../../dataplane/match/tcp-matcher.ts';
-import { parseConfig } from '../config/document/document.ts';
-import { decodeInstall } from '../config/install/load-install.ts';
-import { decodeRouting } from '../config/routing/routing-config.ts';
-import { compile } from './compile.ts';
-import { CompileMemory } from './compile-memory.ts';
-import { NO_INTERNAL_SERVICES } from './internal-services.ts';
+import { HTTP_RULES } from '../../../dataplane/match/rule/rule.ts';
+import { TCP_RULES } from '../../../dataplane/match/tcp-matcher.ts';
+import { parseConfig } from '../../config/document/document.ts';
+import { decodeInstall } from '../../config/install/load-install.ts';
+import { decodeRouting } from '../../config/routing/routing-config.ts';
+import { compile } from '../compile.ts';
+import { CompileMemory } from '../compile-memory.ts';
+import { NO_INTERNAL_SERVICES } from '../internal-services.ts';
 import { parseRulesAhead } from './rules-ahead.ts';
 
 test('one step a rule that is not known, and none left for the compiler', () => {

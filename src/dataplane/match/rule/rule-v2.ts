@@ -2,7 +2,7 @@
 // between the calls stays. Several values of a matcher mean any of them; `{name:pattern}` in hosts and paths becomes a
 // regular expression.
 
-import { didYouMean } from '../../core/did-you-mean.ts';
+import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { RuleError } from './rule-error.ts';
 import { tokenize, type Token } from './rule-lexer.ts';
 

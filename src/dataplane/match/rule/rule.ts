@@ -2,21 +2,13 @@
 // backticks (raw) or double quotes (escaped). Every error of a rule is reported with its place, and says what to write
 // instead.
 
-import { didYouMean } from '../../core/did-you-mean.ts';
-import { findMatcher, MATCHERS, type MatcherSyntax } from './matcher.ts';
+import { didYouMean } from '../../../core/did-you-mean.ts';
+import { findMatcher, MATCHERS, type MatcherSyntax } from '../matcher.ts';
 import type { RuleError, RuleProblems } from './rule-error.ts';
+import type { MatcherNode, RuleNode } from './rule-tree.ts';
 import { doubtsOf } from './rule-doubts.ts';
 import { wholeMistake } from './rule-mistakes.ts';
 import { tokenize, type Token, type Tokens } from './rule-lexer.ts';
-
-export interface MatcherNode {
-  readonly kind: 'matcher';
-  readonly name: string;
-  readonly args: readonly string[];
-  readonly negated: boolean;
-}
-
-export type RuleNode = MatcherNode | { readonly kind: 'and' | 'or'; readonly nodes: readonly RuleNode[] };
 
 const MAX_RULE_LENGTH = 64 * 1024;
 const MAX_DEPTH = 100;

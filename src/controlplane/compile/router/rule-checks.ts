@@ -1,13 +1,13 @@
 // Rules of routers, of whichever language: translated, parsed, and told of where they are wrong.
 
-import type { DiagnosticCode } from '../../model/diagnostic-codes.ts';
-import type { Severity } from '../../model/diagnostic.ts';
-import { parseRule, type RuleLanguage } from '../../dataplane/match/rule.ts';
-import type { RuleError } from '../../dataplane/match/rule-error.ts';
-import { translateV2 } from '../../dataplane/match/rule-v2.ts';
-import type { Compilation } from './compilation.ts';
-import type { Compiled } from './compiled.ts';
-import type { Findings } from './findings.ts';
+import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
+import type { Severity } from '../../../model/diagnostic.ts';
+import { parseRule, type RuleLanguage } from '../../../dataplane/match/rule/rule.ts';
+import type { RuleError } from '../../../dataplane/match/rule/rule-error.ts';
+import { translateV2 } from '../../../dataplane/match/rule/rule-v2.ts';
+import type { Compilation } from '../compilation.ts';
+import type { Compiled } from '../compiled.ts';
+import type { Findings } from '../findings.ts';
 
 /**
  * Old rules are translated before they are looked at; errors of names stand where they were written. Null when there

@@ -1,12 +1,12 @@
 // Routers below routers: who stands below whom, and which of them cannot be reached because a router above is missing,
 // disabled, or stands below itself.
 
-import { DISABLED_STATUS, type RouteSpec } from '../../model/route.ts';
-import { routerOptions, type RouterOptions } from '../config/routing/routing-options.ts';
-import type { Compilation } from './compilation.ts';
-import { qualify, type Compiled } from './compiled.ts';
-import { MAX_DEPTH, walkGraph, type Graph } from './reference/graph.ts';
-import { salvage } from './salvage.ts';
+import { DISABLED_STATUS, type RouteSpec } from '../../../model/route.ts';
+import { routerOptions, type RouterOptions } from '../../config/routing/routing-options.ts';
+import type { Compilation } from '../compilation.ts';
+import { qualify, type Compiled } from '../compiled.ts';
+import { MAX_DEPTH, walkGraph, type Graph } from '../reference/graph.ts';
+import { salvage } from '../salvage.ts';
 
 export class RouterFamily {
   readonly #routers: ReadonlyMap<string, Compiled<RouterOptions>>;
