@@ -27,7 +27,9 @@ export const TERMINAL: Io = {
   environment: process.env,
 };
 
-/** Where a program hands on what it is given, as in CI, FORCE_COLOR says that people read it (https://force-color.org). */
+/**
+ * Where a program hands on what it is given, as in CI, FORCE_COLOR says that people read it (https://force-color.org).
+ */
 function isTerminal(): boolean {
   return (process.env['FORCE_COLOR'] ?? '') !== '' || (process.stderr.isTTY === true && process.stdout.isTTY === true);
 }

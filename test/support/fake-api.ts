@@ -62,6 +62,7 @@ export class RecordedIo implements Io {
   stdout = '';
   stderr = '';
   readonly color = false;
+  readonly isTerminal = false;
   readonly environment: Readonly<Record<string, string | undefined>>;
 
   constructor(environment: Readonly<Record<string, string | undefined>> = {}) {

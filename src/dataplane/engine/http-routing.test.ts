@@ -11,7 +11,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { respond } from '../http/respond.ts';
 import { runAtOnce } from '../live/slices.ts';
 import { buildRouteTable } from '../match/route-table.ts';
-import { parseRule } from '../match/rule.ts';
+import { parseRule } from '../match/rule/rule.ts';
 import { TlsHosts } from '../tls/tls-hosts.ts';
 import { Challenges, CHALLENGE_PATH } from './challenges.ts';
 import type { CompiledRoute } from './compiled-route.ts';

@@ -5,7 +5,9 @@ import type { EntryPointSpec } from '../../../model/entry-point.ts';
 import { isOverTls, type RouteSpec } from '../../../model/route.ts';
 import type { Compilation } from '../compilation.ts';
 
-/** Told once a router, of the first entry point where it is so; those below other routers count by what they are below. */
+/**
+ * Told once a router, of the first entry point where it is so; those below other routers count by what they are below.
+ */
 export function warnShadowedRouters(
   { objects, findings }: Compilation,
   routes: ReadonlyMap<string, RouteSpec>,

@@ -1,5 +1,5 @@
-// What the parsers of YAML and TOML say, in the words of people who write configuration. What is not here is said as they say
-// it.
+// What the parsers of YAML and TOML say, in the words of people who write configuration. What is not here is said as
+// they say it.
 
 const WORDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^bad indentation of a (mapping|sequence) entry/, 'the line does not fit where it stands: it is indented unlike its neighbours, or the line above is not finished'],

@@ -1,5 +1,6 @@
-// What people get wrong in YAML, found in the text that the parser refuses: it tells where it gave up, which is seldom where
-// the mistake is. Each guess is tried: the line is mended as the message says, and it counts when the parser gets further.
+// What people get wrong in YAML, found in the text that the parser refuses: it tells where it gave up, which is seldom
+// where the mistake is. Each guess is tried: the line is mended as the message says, and it counts when the parser gets
+// further.
 
 import { lineMistakes } from './yaml-line-mistakes.ts';
 import { indentationMistakes } from './yaml-indentation.ts';
@@ -22,8 +23,8 @@ const MAX_TRIED = 8_000_000;
 const MAX_TRIES = 400;
 
 /**
- * The mistake behind an error of the parser in `errorLine` (0-based); null when none of the known ones is. `gaveUpAt` gives the
- * line in which the parser gives up on a text, null when it reads it.
+ * The mistake behind an error of the parser in `errorLine` (0-based); null when none of the known ones is. `gaveUpAt`
+ * gives the line in which the parser gives up on a text, null when it reads it.
  */
 export function findMistake(
   text: string,

@@ -1,5 +1,5 @@
-// What to say about text that the parser of YAML refuses: every mistake that can be found, in words for people where the
-// parser's are for its authors.
+// What to say about text that the parser of YAML refuses: every mistake that can be found, in words for people where
+// the parser's are for its authors.
 
 import * as jsYaml from 'js-yaml';
 import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
@@ -73,8 +73,8 @@ export interface Duplicate extends SyntaxProblem {
 }
 
 /**
- * Keys that stand twice in a map, and the text without all but the first of each, whose lines stay where they are. Null when there are
- * none.
+ * Keys that stand twice in a map, and the text without all but the first of each, whose lines stay where they are. Null
+ * when there are none.
  */
 export function withoutDuplicates(
   text: string,

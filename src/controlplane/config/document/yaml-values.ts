@@ -1,4 +1,5 @@
-// YAML text as plain values: the core schema of YAML 1.2 with merge keys (`<<`), and scalars that keep how they are written.
+// YAML text as plain values: the core schema of YAML 1.2 with merge keys (`<<`), and scalars that keep how they are
+// written.
 
 import * as jsYaml from 'js-yaml';
 import { asWritten, Written } from '../../../schema/written.ts';

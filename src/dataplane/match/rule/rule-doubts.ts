@@ -1,4 +1,5 @@
-// Rules that parse and do not do what they seem to: parts that no request can match, and patterns that match more than they say.
+// Rules that parse and do not do what they seem to: parts that no request can match, and patterns that match more than
+// they say.
 
 import type { RuleError } from './rule-error.ts';
 import type { MatcherNode, RuleNode } from './rule-tree.ts';
