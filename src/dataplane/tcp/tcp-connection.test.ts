@@ -213,6 +213,15 @@ test('a client that is gone before the server is there ends the dial', async () 
   await there.ended();
 });
 
+test('a worker that ends does not leave a dial behind', async () => {
+  await make({ client: { startTls: true } });
+  connection.start();
+  const there = await accepted;
+  connection.destroy();
+  await there.ended();
+  expect(traffic.log).toEqual(['opened', 'finished drained']);
+});
+
 test('there has to be room for bytes that came too early', async () => {
   const socket = await make({ client: { startTls: true } });
   connection.start();

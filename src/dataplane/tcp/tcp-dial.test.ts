@@ -1,12 +1,14 @@
 // Dials to servers on loopback; time passes on a clock by hand.
 
+import { once } from 'node:events';
 import net from 'node:net';
-import type tls from 'node:tls';
+import tls from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TCP_TRANSPORT, tcpContext, type TestTcpContext } from '../../../test/support/tcp-context.ts';
 import { plainServer, tlsServer, type TestServer } from '../../../test/support/tcp-servers.ts';
 import { certificateFor } from '../../../test/support/tls-client.ts';
 import { DEFAULT_UPSTREAM_TLS, type UpstreamTlsSpec } from '../../model/service.ts';
+import { descriptors } from '../net/descriptors.ts';
 import type { Address } from '../upstream/name/address.ts';
 import { SSL_REQUEST } from './postgres.ts';
 import { TcpDial, type DialOptions } from './tcp-dial.ts';
@@ -25,7 +27,10 @@ let sockets: net.Socket[];
 /** How each dial has ended, in words. */
 let told: string[];
 
+let openBefore: number;
+
 beforeEach(() => {
+  openBefore = descriptors.open.servers;
   context = tcpContext(() => lookUp());
   lookUp = async () => [{ host: '127.0.0.1', family: 4 }];
   [servers, sockets, told] = [[], [], []];
@@ -34,6 +39,9 @@ beforeEach(() => {
 afterEach(async () => {
   for (const socket of sockets) socket.destroy();
   for (const server of servers) await server.close();
+  // Sockets say that they are closed in the turn after; every one that was counted is counted out, once.
+  while (descriptors.open.servers > openBefore) await new Promise(setImmediate);
+  expect(descriptors.open.servers).toBe(openBefore);
   context.resolver.stop();
   context.wheel.stop();
 });
@@ -44,8 +52,11 @@ async function plain(serve: (socket: net.Socket) => void = () => {}): Promise<nu
   return server.port;
 }
 
-async function secure(serve: (socket: tls.TLSSocket) => void = () => {}): Promise<number> {
-  const server = await tlsServer(certificate, serve);
+async function secure(
+  serve: (socket: tls.TLSSocket) => void = () => {},
+  options: tls.TlsOptions = {},
+): Promise<number> {
+  const server = await tlsServer(certificate, serve, options);
   servers.push(server);
   return server.port;
 }
@@ -54,11 +65,17 @@ interface Target {
   readonly port: number;
   readonly isSecure?: boolean;
   readonly tls?: UpstreamTlsSpec;
+  readonly dialTimeoutMs?: number;
 }
 
-function endpointAt({ port, isSecure = false, tls: spec = DEFAULT_UPSTREAM_TLS }: Target): TcpEndpoint {
+function endpointAt({
+  port,
+  isSecure = false,
+  tls: spec = DEFAULT_UPSTREAM_TLS,
+  dialTimeoutMs = TCP_TRANSPORT.dialTimeoutMs,
+}: Target): TcpEndpoint {
   const server = { url: `server.test:${port}`, host: 'server.test', port, isSecure };
-  return new TcpEndpoint('db', server, { ...TCP_TRANSPORT, tls: spec }, context);
+  return new TcpEndpoint('db', server, { ...TCP_TRANSPORT, tls: spec, dialTimeoutMs }, context);
 }
 
 interface Dialled {
@@ -83,6 +100,11 @@ function dial(endpoint: TcpEndpoint, options: DialOptions): Dialled {
   });
   one.start();
   return { dial: one, settled };
+}
+
+function pass(ms: number): void {
+  context.clock.advance(ms);
+  context.wheel.tick();
 }
 
 /** Answers with what it gets first, and the rest as it comes. */
@@ -136,16 +158,56 @@ test('the dial timeout begins with the look-up, is told once, and ends the dial'
   lookUp = () => new Promise((resolve) => void (found = resolve));
   const endpoint = endpointAt({ port: await plain() });
   const { settled } = dial(endpoint, PLAIN);
-  context.clock.advance(900);
-  context.wheel.tick();
+  pass(900);
   expect(told).toEqual([]);
-  context.clock.advance(200);
-  context.wheel.tick();
+  pass(200);
   await settled;
   found([{ host: '127.0.0.1', family: 4 }]);
   await context.resolver.addresses('server.test');
   await new Promise(setImmediate);
   expect(told).toEqual(['upstream_connect_timeout server.test: no answer within 1000 ms']);
+});
+
+test('a dial without a timeout waits for as long as it takes', async () => {
+  let answer: (text: string) => void = () => {};
+  const port = await plain((socket) => {
+    answer = (text) => void socket.write(text);
+    socket.once('data', () => {
+      pass(3_600_000);
+      answer('S');
+    });
+  });
+  await dial(endpointAt({ port, dialTimeoutMs: 0 }), START_TLS).settled;
+  expect(told).toEqual(['connected, fixed']);
+});
+
+test('an address that cannot be reached is no refusal', async () => {
+  lookUp = async () => [{ host: '255.255.255.255', family: 4 }];
+  await dial(endpointAt({ port: 9 }), PLAIN).settled;
+  expect(told).toEqual([expect.stringMatching(/^upstream_connect_failed 255\.255\.255\.255:9: /)]);
+});
+
+test('without a descriptor it waits for one, and says so when the time is over', async () => {
+  const endpoint = endpointAt({ port: await plain() });
+  await context.resolver.addresses('server.test');
+  descriptors.setLimit(1);
+  descriptors.serverOpened();
+  try {
+    const starved = dial(endpoint, PLAIN);
+    await new Promise(setImmediate);
+    pass(1_100);
+    await starved.settled;
+    const { settled } = dial(endpoint, PLAIN);
+    await new Promise(setImmediate);
+    pass(50);
+    descriptors.setLimit(10);
+    pass(150);
+    await settled;
+    expect(told).toEqual(['no_resources server.test: no descriptor was left for a connection', 'connected, fixed']);
+  } finally {
+    descriptors.setLimit(0);
+    descriptors.serverClosed();
+  }
 });
 
 test('a server that is silent when asked for TLS runs into the dial timeout, and its connection is closed', async () => {
@@ -220,6 +282,47 @@ test('a server that does not speak TLS fails in the handshake, and its session i
   await dial(endpoint, PLAIN).settled;
   expect(told).toEqual([expect.stringMatching(/^upstream_tls_failed 127\.0\.0\.1:/)]);
   expect(endpoint.tlsSession).toBeNull();
+});
+
+test('a session that the server has given is resumed', async () => {
+  const port = await secure((socket) => socket.resume(), { maxVersion: 'TLSv1.2' });
+  const endpoint = endpointAt({ port, isSecure: true, tls: TRUSTED });
+  const first = (await dial(endpoint, PLAIN).settled) as tls.TLSSocket;
+  if (endpoint.tlsSession === null) await once(first, 'session');
+  const second = (await dial(endpoint, PLAIN).settled) as tls.TLSSocket;
+  expect([first.isSessionReused(), second.isSessionReused()]).toEqual([false, true]);
+});
+
+test('a certificate that is shown to the server and missing here is a failure of TLS', async () => {
+  await dial(endpointAt({ port: 9, isSecure: true, tls: { ...TRUSTED, certificates: ['gone'] } }), PLAIN).settled;
+  expect(told).toEqual(['upstream_tls_failed TLS cannot be used: there is no certificate gone']);
+});
+
+test('TLS comes after PostgreSQL’s request for it, and a connection that is reset in it is a failure', async () => {
+  let isReset = false;
+  const port = await plain((socket) => {
+    socket.once('data', () => {
+      socket.write('S');
+      if (isReset) socket.once('data', () => socket.resetAndDestroy());
+      else {
+        const secured = new tls.TLSSocket(socket, {
+          isServer: true,
+          cert: certificate.certificate,
+          key: certificate.key,
+        });
+        secured.once('data', (chunk) => secured.end(`all: ${chunk}`));
+        secured.on('error', () => {});
+      }
+    });
+  });
+  const endpoint = endpointAt({ port, isSecure: true, tls: TRUSTED });
+  const socket = (await dial(endpoint, START_TLS).settled)!;
+  socket.write('inside');
+  const [chunk] = (await once(socket, 'data')) as [Buffer];
+  expect(String(chunk)).toBe('all: inside');
+  isReset = true;
+  await dial(endpoint, START_TLS).settled;
+  expect(told).toEqual(['connected', expect.stringMatching(/^upstream_tls_failed .*ECONNRESET/)]);
 });
 
 test('options that OpenSSL does not take are a failure of TLS, before anything is connected', async () => {
