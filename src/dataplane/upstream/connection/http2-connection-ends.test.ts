@@ -198,3 +198,12 @@ test('a server that floods its connection is cut off', async () => {
   for (let count = 0; count < 2100; count++) one.says(frame(6, 1, 0, '12345678'));
   expect(one.heard[0]).toBe('gone upstream_http2_flood');
 });
+
+test('late data of a stream that is over is bounded by the windows; empty frames of it are a flood', async () => {
+  const one = await upstreamHttp2Lab();
+  one.ask().exchange.responseSource!.cancel();
+  for (let count = 0; count < 2100; count++) one.says(frame(0, 0, 1, 'x'));
+  expect(one.heard).not.toContain('gone upstream_http2_flood');
+  for (let count = 0; count < 2100; count++) one.says(frame(0, 0, 1));
+  expect(one.heard).toContain('gone upstream_http2_flood');
+});
