@@ -56,7 +56,7 @@ export function createHostLookup(): (host: string) => Promise<readonly Address[]
     },
     systemLookup: oneAtATime(async (name) => {
       const found = await dns.lookup(name, { all: true, verbatim: true });
-      return found.map(({ address, family }) => ({ host: address, family: family === 6 ? 6 : 4 }));
+      return found.flatMap(({ address }) => addressOf(address));
     }),
   });
 }
