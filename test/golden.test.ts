@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { compile } from '../src/controlplane/compile/compile.ts';
 import { danglingNames } from '../src/controlplane/compile/consistent.ts';
+import { isOfCertificate } from '../src/model/secrets.ts';
 import { internalServices } from '../src/controlplane/compile/internal-services.ts';
 import { decodeInstall } from '../src/controlplane/config/install/load-install.ts';
 
@@ -33,13 +34,19 @@ function compiled(text: string): object {
   const { value } = decodeInstall('in.yaml', text);
   expect(value).not.toBeNull();
   const published = value!.routing === null ? [] : [value!.routing];
-  const { sections, wantedCertificates, ...result } = compile(value!, published, internalServices(value!.admin));
-  expect(danglingNames(sections)).toEqual([]);
+  const { sections, secrets, wantedCertificates, ...result } = compile(
+    value!,
+    published,
+    internalServices(value!.admin),
+  );
+  expect(danglingNames(sections, secrets)).toEqual([]);
   const said = result.diagnostics.map(
     ({ severity, code, line, column, path, message }) => `${severity} ${code} ${line}:${column} ${path}: ${message}`,
   );
   const filled = Object.entries(sections).filter(([, section]) => Object.keys(section).length > 0);
-  return { sections: Object.fromEntries(filled), wantedCertificates, said };
+  const hidden = Object.entries(secrets).filter(([, secret]) => !isOfCertificate(secret));
+  const hides = hidden.length === 0 ? {} : { hidden: Object.fromEntries(hidden) };
+  return { sections: Object.fromEntries(filled), ...hides, wantedCertificates, said };
 }
 
 test.each(all.map((input) => [relative(GOLDEN, input), input]))('%s', (_name, input) => {

@@ -9,7 +9,7 @@ import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import { changedStaples, type Cells, type Challenges } from '../model/message/cells.ts';
 import type { Publisher, PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
-import { changedSecrets, type Secrets } from '../model/tls.ts';
+import { changedSecrets, type Secrets } from '../model/secrets.ts';
 import { namesOf, type Counted } from '../model/snapshot-sections.ts';
 import { decodePushed } from '../api/operations/push.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
@@ -82,6 +82,8 @@ export interface ControlPlaneOptions {
   readonly events: EventBus;
   readonly diagnostics: ShownDiagnostics;
   readonly state: State | null;
+  /** See SharedState.secret. */
+  readonly secret: Uint8Array;
   /** Null without a predecessor. */
   readonly inheritance: Inheritance | null;
   readonly isSuccessor: boolean;
@@ -143,7 +145,7 @@ export class ControlPlane implements Publisher {
   }
 
   #createPipeline(): Pipeline {
-    const { install, log, clock, events, state, inheritance, isSuccessor, diagnostics } = this.#options;
+    const { install, log, clock, events, state, secret, inheritance, isSuccessor, diagnostics } = this.#options;
     return new Pipeline({
       install,
       log,
@@ -157,6 +159,7 @@ export class ControlPlane implements Publisher {
       // Better no successor than one that lacks the routes of a provider: the running process goes on.
       ...(isSuccessor ? { patienceMs: null } : {}),
       earlier: this.pushed === null ? [] : [decodePushed(this.pushed, install)],
+      secret,
       internalServices: internalServices(install.admin),
       lastGoodForms:
         state === null
@@ -177,7 +180,7 @@ export class ControlPlane implements Publisher {
     const snapshot = await this.pipeline.start();
     const { cells } = this.#options;
     // What a snapshot names is there before it.
-    cells.secrets.set(this.pipeline.result.secrets);
+    cells.secrets.set(this.pipeline.secrets);
     cells.snapshot.set(snapshot, null, snapshot.version);
   }
 

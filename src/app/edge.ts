@@ -8,6 +8,7 @@ import type { Following, Update } from '../core/latest-value.ts';
 import { SerialRunner } from '../core/serial.ts';
 import { isSameAddress, type EntryPointSpec, type ListenAddress } from '../model/entry-point.ts';
 import type { Cells } from '../model/message/cells.ts';
+import { secretNames } from '../model/secrets.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import { deltaBetween } from '../model/snapshot-delta.ts';
 import { namesOf } from '../model/snapshot-sections.ts';
@@ -123,7 +124,7 @@ export class Edge implements EntryPointBinder {
     const { snapshot } = this.#cells;
     if (snapshot.value === null) throw new Error('there is no snapshot to start with');
     const first = snapshot.value;
-    this.#checkSecrets(first.certificates);
+    this.#checkSecrets(first);
     try {
       await this.supervisor.start(first);
     } catch (error) {
@@ -146,7 +147,7 @@ export class Edge implements EntryPointBinder {
       const before = this.#running!; // Since the start.
       const delta = change?.baseVersion === before.version ? change : deltaBetween(before, value);
       if (delta !== change) await this.#openNew(before, delta);
-      this.#checkSecrets(delta.changed.certificates ?? {});
+      this.#checkSecrets(delta.changed);
       const { acked, nacks } = await this.supervisor.publish(value, delta);
       this.#running = value;
       if (hasOtherNames(delta)) this.#nameLive(value);
@@ -158,9 +159,9 @@ export class Edge implements EntryPointBinder {
   }
 
   /** Workers have the secrets of a snapshot before it, since they were sent before it. */
-  #checkSecrets(certificates: Snapshot['certificates']): void {
+  #checkSecrets(sections: SnapshotDelta['changed']): void {
     const { secrets } = this.#cells;
-    const missing = Object.keys(certificates).filter((name) => !Object.hasOwn(secrets.value, name));
+    const missing = secretNames(sections).filter((name) => !Object.hasOwn(secrets.value, name));
     if (missing.length > 0) throw new Error(`the snapshot names secrets that are not here: ${missing.join(', ')}`);
   }
 

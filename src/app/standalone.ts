@@ -151,6 +151,7 @@ export class Standalone {
       events,
       diagnostics: this.#diagnostics,
       state,
+      secret,
       inheritance,
       isSuccessor,
       cells,

@@ -1,5 +1,6 @@
 // Snapshots that were in force, as they are kept.
 
+import type { Secrets } from './secrets.ts';
 import type { SnapshotSections } from './snapshot.ts';
 import type { StoredForm } from './stored-form.ts';
 
@@ -50,4 +51,6 @@ export interface SavedHistory {
   /** Oldest first. */
   readonly entries: readonly (Omit<HistoryEntry, 'counts'> | WrittenSnapshot)[];
   readonly pinned: number | null;
+  /** What those of the entries hide that are compiled; to a successor alone. */
+  readonly secrets?: Secrets;
 }

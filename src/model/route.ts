@@ -43,4 +43,6 @@ export interface MiddlewareSpec {
   readonly name: string;
   readonly kind: string;
   readonly options: Readonly<Record<string, unknown>>;
+  /** See secrets.ts. */
+  readonly secret?: string;
 }

@@ -74,6 +74,8 @@ export type BalancingStrategy = 'wrr' | 'p2c' | 'hrw' | 'leasttime';
 export interface LoadBalancerSpec {
   readonly kind: 'loadBalancer';
   readonly name: string;
+  /** See secrets.ts. */
+  readonly secret?: string;
   readonly strategy: BalancingStrategy;
   /** Name of the set of its endpoints. */
   readonly endpointSet: string;
@@ -101,6 +103,8 @@ export interface ChildSpec {
 export interface WeightedSpec {
   readonly kind: 'weighted';
   readonly name: string;
+  /** See secrets.ts. */
+  readonly secret?: string;
   readonly children: readonly ChildSpec[];
   readonly sticky: StickyCookieSpec | null;
   /** Children that are down get nothing, and it is down itself when all of them are. */

@@ -57,6 +57,8 @@ export interface TcpHealthCheckSpec extends CheckSchedule {
 export interface TcpLoadBalancerSpec {
   readonly kind: 'tcpLoadBalancer';
   readonly name: string;
+  /** See secrets.ts. */
+  readonly secret?: string;
   /** Name of the set of its endpoints. */
   readonly endpointSet: string;
   readonly transport: TcpTransportSpec;

@@ -29,29 +29,10 @@ export interface CertificateSecret {
   readonly notAfter: number;
 }
 
-/** By the name of the certificate. */
-export type Secrets = Readonly<Record<string, CertificateSecret>>;
-
-export interface SecretsChange {
-  readonly changed: Secrets;
-  readonly removed: readonly string[];
-}
-
 /** A certificate with its key, checked to belong together. */
 export interface KeyedCertificate extends Omit<CertificateSecret, 'id'>, Omit<CertificateSpec, 'name'> {
   /** Hash of certificate and key; of those shown to servers, their place in the configuration. */
   readonly name: string;
-}
-
-/** Null when nothing has. */
-export function changedSecrets(before: Secrets, after: Secrets): SecretsChange | null {
-  const changed = Object.entries(after).filter(([name, { certificate, key }]) => {
-    const old = before[name];
-    return old?.certificate !== certificate || old.key !== key;
-  });
-  const removed = Object.keys(before).filter((name) => !Object.hasOwn(after, name));
-  if (changed.length === 0 && removed.length === 0) return null;
-  return { changed: Object.fromEntries(changed), removed };
 }
 
 /**

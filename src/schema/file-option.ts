@@ -26,7 +26,7 @@ function readNamed(name: string, context: DecodeContext): string | Invalid {
 
 const path = string({ pattern: /^[^\0]+$/, expected: 'a path' });
 
-/** The lines of the file, without white space around them, empty ones and comments (`#`). */
+/** The lines of the file, without white space around them, empty ones and comments (`#`). Shown as what names it. */
 export function linesOfFile(): Schema<readonly string[]> {
   return {
     label: 'path',
@@ -37,6 +37,7 @@ export function linesOfFile(): Schema<readonly string[]> {
       if (name === INVALID) return INVALID;
       const text = readNamed(name, context);
       if (text === INVALID) return INVALID;
+      context.substituted.push({ path: [...context.path], written: name });
       return text
         .split('\n')
         .map((line) => line.trim())

@@ -12,7 +12,9 @@ import type { Cells } from '../model/message/cells.ts';
 import type { EntryPointSpec, ListenAddress } from '../model/entry-point.ts';
 import type { PluginModule } from '../model/plugin.ts';
 import type { PublishResult } from '../model/message/publisher.ts';
-import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
+import { isOfCertificate, withSecrets } from '../model/secrets.ts';
+import type { Snapshot, SnapshotDelta, SnapshotSections } from '../model/snapshot.ts';
+import type { CertificateSecret } from '../model/tls.ts';
 import type {
   EndpointRows as EndpointRowsByService,
   FromWorker,
@@ -142,7 +144,7 @@ export class Supervisor {
       table: tables.of(endpointTable),
       rows: this.#rows,
       resolver: this.#resolver,
-      tls: new UpstreamTls((name) => options.cells.secrets.value[name] ?? null),
+      tls: new UpstreamTls((name) => this.#certificate(name)),
       clock: options.clock,
       wheel,
       log: options.log,
@@ -183,7 +185,7 @@ export class Supervisor {
   async #startAll(snapshot: Snapshot): Promise<void> {
     this.#snapshot.set(snapshot, null, snapshot.version);
     this.#rows.assignAll(snapshot);
-    this.#health.start(snapshot);
+    this.#health.start(this.#whole(snapshot));
     for (const spec of Object.values(snapshot.entryPoints)) {
       await this.#sockets.prepare(spec);
       if (this.#workers.isStopping) {
@@ -239,7 +241,7 @@ export class Supervisor {
   async publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<PublishResult> {
     const sockets = this.#sockets.apply(delta);
     const { rows, release } = this.#rows.apply(delta, snapshot);
-    this.#health.update(delta, snapshot);
+    this.#health.update({ ...delta, changed: this.#whole(delta.changed) }, snapshot);
     this.#snapshot.set(snapshot, { delta, rows, sockets }, snapshot.version);
     const receipt = await this.#snapshot.delivered();
     release();
@@ -259,6 +261,16 @@ export class Supervisor {
       this.#followed.get(worker)?.snapshot.refuse(version, [`worker ${worker.id}: ${reason}`]);
       if (!worker.isGone) this.#workers.replace(worker, `refused version ${version}: ${reason}`);
     }
+  }
+
+  /** With what checks send to servers. */
+  #whole<S extends Partial<SnapshotSections>>(sections: S): S {
+    return withSecrets(sections, (name) => this.#options.cells.secrets.value[name]);
+  }
+
+  #certificate(name: string): CertificateSecret | null {
+    const secret = this.#options.cells.secrets.value[name];
+    return secret !== undefined && isOfCertificate(secret) ? secret : null;
   }
 
   /** What each worker runs, by slot. */

@@ -19,7 +19,7 @@ import {
 } from '../../model/message/link/messages.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { applyDelta } from '../../model/snapshot-delta.ts';
-import type { Secrets } from '../../model/tls.ts';
+import type { Secrets } from '../../model/secrets.ts';
 import type { Sample } from '../../observe/metrics-aggregator.ts';
 import { Channel } from './channel.ts';
 

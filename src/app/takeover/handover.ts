@@ -10,6 +10,7 @@ import type { StoredForms } from '../../controlplane/store/stored-forms.ts';
 import type { StoredHistory } from '../../controlplane/store/stored-history.ts';
 import type { Log } from '../../core/log.ts';
 import type { SavedHistory } from '../../model/history.ts';
+import type { Secrets } from '../../model/secrets.ts';
 import type { Cells } from '../../model/message/cells.ts';
 import type { Inheritance, ProcessCommand } from '../../model/message/takeover.ts';
 import type { BoundSocket } from '../../dataplane/net/listening-socket.ts';
@@ -114,5 +115,6 @@ export class Handover implements TakeoverSource {
 function newestAndPinned({ history }: Pipeline): SavedHistory {
   const { pinned, lastVersion } = history;
   const versions = [...new Set([pinned, lastVersion])].filter((version) => version !== null).toSorted((a, b) => a - b);
-  return { entries: versions.flatMap((version) => history.get(version) ?? []), pinned };
+  const secrets = Object.assign({}, ...versions.map((version) => history.secretsOf(version))) as Secrets; // Each a part of them.
+  return { entries: versions.flatMap((version) => history.get(version) ?? []), pinned, secrets };
 }

@@ -10,6 +10,7 @@ import { collect, type Compiled, type CompiledObjects } from './compiled.ts';
 import type { CompileMemory } from './compile-memory.ts';
 import { Findings } from './findings.ts';
 import { References } from './reference/references.ts';
+import { ShownForms } from './secret/shown-forms.ts';
 
 export class Compilation {
   readonly install: InstallConfig;
@@ -17,11 +18,14 @@ export class Compilation {
   readonly findings = new Findings();
   readonly references: References;
   readonly memory: CompileMemory;
+  /** Of objects in which something is to be hidden. */
+  readonly shownForms: ShownForms;
   readonly #configs: readonly RoutingConfig[];
 
   constructor(install: InstallConfig, published: readonly RoutingConfig[], memory: CompileMemory) {
     this.install = install;
     this.memory = memory;
+    this.shownForms = new ShownForms(memory);
     this.#configs = [...published, install.internalRouting];
     this.objects = collect(this.#configs);
     this.references = new References(this.objects, this.#configs, this.findings);

@@ -48,8 +48,8 @@ function compileText(text: string): CompileResult {
 }
 
 /** What must hold of every result, whatever went in. */
-function check({ sections, diagnostics, routers, middlewares, services }: CompileResult): void {
-  expect(danglingNames(sections)).toEqual([]);
+function check({ sections, secrets, diagnostics, routers, middlewares, services }: CompileResult): void {
+  expect(danglingNames(sections, secrets)).toEqual([]);
   for (const [name, router] of routers) {
     // In force or with a reason, never silently neither.
     const isServed = sections.routes[name]?.disabledStatus === 0;

@@ -13,7 +13,7 @@ function compiled(text: string): CompileResult & { said: string[] } {
   const { value, diagnostics } = decodeInstall('in.yml', text);
   if (value === null) throw new Error(JSON.stringify(diagnostics));
   const result = compile(value, value.routing === null ? [] : [value.routing], internalServices(value.admin));
-  expect(danglingNames(result.sections)).toEqual([]);
+  expect(danglingNames(result.sections, result.secrets)).toEqual([]);
   const said = result.diagnostics.map(
     ({ severity, code, line, column, path, message }) => `${severity} ${code} ${line}:${column} ${path}: ${message}`,
   );

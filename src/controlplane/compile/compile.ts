@@ -4,10 +4,11 @@
 import type { WantedCertificate } from '../../model/certificate.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
-import type { KeyedCertificate, Secrets } from '../../model/tls.ts';
+import type { Secrets } from '../../model/secrets.ts';
+import type { KeyedCertificate } from '../../model/tls.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing/routing-config.ts';
-import { separateSecrets } from './certificates/separate-secrets.ts';
+import { separateSecrets } from './secret/separate-secrets.ts';
 import { Compilation } from './compilation.ts';
 import type { CompiledObjects } from './compiled.ts';
 import { CompileMemory } from './compile-memory.ts';
@@ -28,7 +29,7 @@ export interface CompileResult extends CompiledObjects {
   readonly diagnostics: readonly Diagnostic[];
   /** Errors of objects that decoded and are wrong by themselves all the same; see `Findings`. */
   readonly unreadable: ReadonlyMap<RoutingObject<unknown>, readonly Diagnostic[]>;
-  /** What certificates of the snapshot are made of, for those who serve it alone. */
+  /** What the sections name and do not hold, for those who serve them alone. */
   readonly secrets: Secrets;
   /** The same certificates with all that is known of them. */
   readonly keyedCertificates: readonly KeyedCertificate[];
@@ -69,22 +70,23 @@ export function compile(
     ...tcp.certificates.values(),
   ];
   const separated = separateSecrets(certificates.values(), ofTransports);
+  const { sections, secrets } = compilation.shownForms.separate({
+    entryPoints: entryPoints.specs,
+    routes: Object.fromEntries(routes),
+    middlewares: Object.fromEntries(middlewares.specs),
+    services: Object.fromEntries(services),
+    certificates: separated.specs,
+    tlsOptions: Object.fromEntries(tlsOptions.specs),
+    tlsHosts,
+    ...tcp.sections,
+    ...udp,
+    endpointSets: { ...endpointSets, ...tcp.endpointSets, ...udpEndpointSets },
+  });
   return {
     ...compilation.objects,
-    secrets: separated.secrets,
+    secrets: { ...separated.secrets, ...secrets },
     keyedCertificates: [...certificates.values(), ...ofTransports].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    sections: {
-      entryPoints: entryPoints.specs,
-      routes: Object.fromEntries(routes),
-      middlewares: Object.fromEntries(middlewares.specs),
-      services: Object.fromEntries(services),
-      certificates: separated.specs,
-      tlsOptions: Object.fromEntries(tlsOptions.specs),
-      tlsHosts,
-      ...tcp.sections,
-      ...udp,
-      endpointSets: { ...endpointSets, ...tcp.endpointSets, ...udpEndpointSets },
-    },
+    sections,
     diagnostics: compilation.diagnostics,
     unreadable: compilation.findings.unreadable,
     wantedCertificates,

@@ -39,7 +39,7 @@ function sections(): SnapshotSections {
 }
 
 test('what is compiled holds together', () => {
-  expect(danglingNames(sections())).toEqual([]);
+  expect(danglingNames(sections(), {})).toEqual([]);
 });
 
 test.each([
@@ -57,7 +57,7 @@ test.each([
   const whole = sections();
   expect(Object.keys(whole[section])).toContain(name);
   const left = Object.fromEntries(Object.entries(whole[section]).filter(([key]) => key !== name));
-  expect(danglingNames({ ...whole, [section]: left })).toEqual(expected);
+  expect(danglingNames({ ...whole, [section]: left }, {})).toEqual(expected);
 });
 
 test('what cannot be served answers without what it names', () => {
@@ -65,5 +65,13 @@ test('what cannot be served answers without what it names', () => {
   const route = { ...whole.routes['r@install']!, service: 'gone', disabledStatus: 503 };
   const tcpRoute = { ...whole.tcpRoutes['r@install']!, service: 'gone', isDisabled: true };
   const changed = { ...whole, routes: { 'r@install': route }, tcpRoutes: { 'r@install': tcpRoute } };
-  expect(danglingNames(changed)).toEqual([]);
+  expect(danglingNames(changed, {})).toEqual([]);
+});
+
+test('what is hidden has to be there', () => {
+  const whole = sections();
+  const middleware = { ...whole.middlewares['m@install']!, secret: 'of m' };
+  const changed = { ...whole, middlewares: { ...whole.middlewares, 'm@install': middleware } };
+  expect(danglingNames(changed, {})).toEqual(['the snapshot names the secret of m']);
+  expect(danglingNames(changed, { 'of m': { object: middleware } })).toEqual([]);
 });

@@ -3,11 +3,12 @@
 // builds from it, one after the other.
 
 import type { EndpointProtocol } from '../../model/endpoint-set.ts';
+import { secretNames, type Secrets } from '../../model/secrets.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import { childrenOf } from '../../model/service.ts';
 
 /** Who names what is not there: `the router a@file names the service b@file`. Linear in the size of the snapshot. */
-export function danglingNames(sections: SnapshotSections): readonly string[] {
+export function danglingNames(sections: SnapshotSections, secrets: Secrets): readonly string[] {
   const dangling: string[] = [];
   const check = (
     who: string,
@@ -22,6 +23,7 @@ export function danglingNames(sections: SnapshotSections): readonly string[] {
     if (set?.protocol !== protocol) dangling.push(`${who} names the set of ${protocol} endpoints ${name}`);
   };
   const { middlewares, services, tcpMiddlewares, tcpServices, udpServices } = sections;
+  check('the snapshot', 'secret', secrets, secretNames(sections));
   for (const spec of Object.values(sections.entryPoints)) {
     check(`the entry point ${spec.name}`, 'middleware', middlewares, spec.middlewares);
   }

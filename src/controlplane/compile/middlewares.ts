@@ -35,10 +35,24 @@ export class CompiledMiddlewares {
       } else {
         const spec = specOf(middleware, kind, options as MiddlewareSpec['options']);
         this.specs.set(middleware.name, compilation.memory.middlewares.keep(middleware.object.value, spec));
+        this.#noteShown(middleware, spec);
       }
     }
     this.#checkMembers();
     this.#checkChains();
+  }
+
+  #noteShown({ object }: Compiled<MiddlewareOptions>, { name, kind, options }: MiddlewareSpec): void {
+    const { shownForms } = this.#compilation;
+    const shown = shownForms.optionsOf('middlewares', object)?.[kind] as MiddlewareSpec['options'] | undefined; // Of the same kind.
+    if (shown === undefined || shown === options) return;
+    // What it asks is followed by its name.
+    const services = (SERVICE_OPTIONS.get(kind) ?? []).map((option) => [option, options[option]]);
+    shownForms.set('middlewares', name, {
+      name,
+      kind,
+      options: { ...shown, ...(Object.fromEntries(services) as object) },
+    });
   }
 
   /** Names of the stages a name stands for; null when it cannot be used. */

@@ -4,6 +4,7 @@
 import { hideSecrets, HIDDEN, isSecretName } from '../../core/hide-secrets.ts';
 import type { PathSegment, Substituted } from '../../schema/decode-context.ts';
 import { isMap } from '../../schema/input.ts';
+import { indexInSource } from '../../schema/forgiving.ts';
 import type { Schema } from '../../schema/schema.ts';
 import { Written } from '../../schema/written.ts';
 
@@ -28,20 +29,73 @@ function walk(
   if (schema?.isSecret === true && value !== undefined) return HIDDEN;
   if (schema?.shown !== undefined && value !== undefined) return schema.shown(value);
   if (Array.isArray(value)) {
-    return value.map((item, index) => walk(item, schema?.item ?? null, [...path, index], written));
+    return value.map((item, index) =>
+      walk(item, schema?.item ?? null, [...path, indexInSource(value, index)], written),
+    );
   }
   if (!isMap(value)) return typeof value === 'string' ? hideSecrets(value) : value;
   const shown: Record<string, unknown> = {};
   for (const [name, part] of Object.entries(value)) {
     if (part === undefined) continue;
     const inner = [...path, name];
-    // Names that users choose, such as those of header fields, tell what they hold.
-    const isHidden = schema?.fields == null && !isSection(part) && isSecretName(name) && !written.has(keyOf(inner));
-    shown[name] = isHidden
-      ? HIDDEN
-      : walk(part, schema?.fields?.[name]?.schema ?? schema?.item ?? null, inner, written);
+    const isHidden = isHiddenByName(name, part, schema) && !written.has(keyOf(inner));
+    shown[name] = isHidden ? HIDDEN : walk(part, schemaOf(name, schema), inner, written);
   }
   return shown;
+}
+
+/** Names that users choose, such as those of header fields, tell what they hold. */
+function isHiddenByName(name: string, part: unknown, schema: Schema<unknown> | null): boolean {
+  return schema?.fields == null && !isSection(part) && isSecretName(name);
+}
+
+function schemaOf(name: string, schema: Schema<unknown> | null): Schema<unknown> | null {
+  return schema?.fields?.[name]?.schema ?? schema?.item ?? null;
+}
+
+/**
+ * A decoded value in which texts that may not be shown stand as they are shown, and everything else as it is: it can be
+ * compiled like the value itself. The same object where there is nothing to hide.
+ */
+export function hide<T>(value: T, schema: Schema<unknown>, substituted: readonly Substituted[]): T {
+  const written = new Map(substituted.map((one) => [keyOf(one.path), one.written]));
+  return hideIn(value, schema, [], written, undefined) as T; // Texts have become other texts.
+}
+
+/** `said` is what the part was written as in whose place this stands. */
+function hideIn(
+  value: unknown,
+  schema: Schema<unknown> | null,
+  path: readonly PathSegment[],
+  written: ReadonlyMap<string, string>,
+  said: string | undefined,
+): unknown {
+  if (value === undefined || value === null) return value;
+  const text = written.size === 0 ? said : (written.get(keyOf(path)) ?? said);
+  // What only a plugin's schema marks has been noted as if it had been written so.
+  if (schema?.isSecret === true || text === HIDDEN) return text ?? HIDDEN;
+  if (typeof value === 'string') return text ?? textShown(value, schema);
+  if (Array.isArray(value)) {
+    const hidden = value.map((item: unknown, index) =>
+      hideIn(item, schema?.item ?? null, [...path, indexInSource(value, index)], written, text),
+    );
+    return hidden.every((item, index) => item === value[index]) ? value : hidden;
+  }
+  if (!isMap(value)) return value;
+  let isSame = true;
+  const hidden: Record<string, unknown> = {};
+  for (const [name, part] of Object.entries(value)) {
+    const inner = [...path, name];
+    const isHidden = isHiddenByName(name, part, schema) && !written.has(keyOf(inner));
+    hidden[name] = isHidden ? (text ?? HIDDEN) : hideIn(part, schemaOf(name, schema), inner, written, text);
+    isSame &&= hidden[name] === part;
+  }
+  return isSame ? value : hidden;
+}
+
+/** How texts alone are shown: of other values, this says in which unit. */
+function textShown(value: string, schema: Schema<unknown> | null): unknown {
+  return schema?.shown === undefined ? hideSecrets(value) : schema.shown(value);
 }
 
 function isSection(value: unknown): boolean {

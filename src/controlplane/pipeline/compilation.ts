@@ -2,11 +2,12 @@
 // the place of what cannot be read, and the last result where the compiler fails. Whatever a configuration makes the
 // compiler do, there is a result, and the program goes on.
 
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { describeError, messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
-import type { HistorySections, WrittenPlaces, WrittenSnapshot } from '../../model/history.ts';
+import type { WrittenSnapshot } from '../../model/history.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
@@ -17,6 +18,7 @@ import type { InstallConfig } from '../config/install/install-config.ts';
 import { OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
 import { DisabledLog } from './disabled-log.ts';
+import type { CompileForms } from './snapshot-history.ts';
 import { LastGood } from './last-good.ts';
 import { writtenPlaces } from './pin.ts';
 import { decodeForms, WrittenForms } from './written-forms.ts';
@@ -28,6 +30,8 @@ export interface CompilationOptions {
   readonly install: InstallConfig;
   readonly log: Log;
   readonly clock: Clock;
+  /** The process's, which names of secrets are made with; one of its own when left out. */
+  readonly secret?: Uint8Array;
   /** By qualified name; see internal-services.ts. */
   readonly internalServices: InternalServices;
   /** Last good forms over restarts; null where no state is kept. */
@@ -50,7 +54,8 @@ export class Compilation {
   #install: InstallConfig;
   /** Of the install configuration in force. */
   #installDiagnostics: readonly Diagnostic[] = [];
-  readonly #memory = new CompileMemory();
+  readonly #secret: Uint8Array;
+  readonly #memory: CompileMemory;
   #result: CompileResult | null = null;
   #hasFailed = false;
   readonly #lastGood = new LastGood();
@@ -63,6 +68,8 @@ export class Compilation {
   constructor(options: CompilationOptions) {
     this.#options = options;
     this.#install = options.install;
+    this.#secret = options.secret ?? randomBytes(32);
+    this.#memory = new CompileMemory(this.#secret);
     this.#disabled = new DisabledLog(options.log);
     for (const form of options.lastGoodForms?.saved ?? []) this.#remember(form);
   }
@@ -180,16 +187,17 @@ export class Compilation {
   }
 
   /** Of an earlier process. What cannot be used any more is disabled, as in a configuration of today. */
-  compileForms({ version, forms }: WrittenSnapshot): (HistorySections & { readonly written: WrittenPlaces }) | null {
+  compileForms({ version, forms }: WrittenSnapshot): ReturnType<CompileForms> {
     const { log, internalServices } = this.#options;
     try {
-      const result = compile(this.#install, decodeForms(forms, this.#install), internalServices);
+      const memory = new CompileMemory(this.#secret);
+      const result = compile(this.#install, decodeForms(forms, this.#install), internalServices, memory);
       for (const { severity, code, message, source, path } of result.diagnostics) {
         if (severity !== 'error') continue;
         log.warn('an object of an earlier snapshot has an error', { version, code, message, source, path });
       }
       const { certificates: _, ...sections } = result.sections;
-      return { ...sections, written: writtenPlaces(result) };
+      return { content: { ...sections, written: writtenPlaces(result) }, secrets: result.secrets };
     } catch (error) {
       log.error('an earlier snapshot cannot be compiled', { version, error: describeError(error) });
       return null;

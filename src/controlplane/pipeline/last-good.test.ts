@@ -10,6 +10,7 @@ import { operatorSubstitutions } from '../config/install/operator-substitutions.
 import { decodeInstallDocument } from '../config/install/load-install.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import { Pipeline } from './pipeline.ts';
+import { withSecrets } from '../../model/secrets.ts';
 import { SnapshotHistory } from './snapshot-history.ts';
 
 const SERVICES = 'services: { s: { loadBalancer: { servers: [{ url: "http://a" }] } } }';
@@ -174,7 +175,9 @@ test('over a restart, only the operator’s words have substitutions', async () 
     };
     const rig = await start(decode('"/x${A}"'));
     const later = await start(decode('[]'), { saved: rig.pipeline.lastGoodForms });
-    expect([words, later.pipeline.current.middlewares['m@file']?.options]).toMatchObject([
+    const { current, secrets } = later.pipeline;
+    const { middlewares } = withSecrets(current, (name) => secrets[name]);
+    expect([words, middlewares['m@file']?.options]).toMatchObject([
       words,
       { prefix: words === 'operator' ? '/x/the-secret' : '/x${A}' },
     ]);

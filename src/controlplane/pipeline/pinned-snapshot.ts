@@ -4,6 +4,7 @@
 import type { Log } from '../../core/log.ts';
 import type { HistoryEntry } from '../../model/history.ts';
 import type { MiddlewareSpec } from '../../model/route.ts';
+import type { Secrets } from '../../model/secrets.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import { pinnedPart } from '../../model/snapshot-sections.ts';
 import type { CompileResult } from '../compile/compile.ts';
@@ -30,6 +31,12 @@ export class PinnedSnapshot {
   get entry(): HistoryEntry | null {
     const { history } = this.#options;
     return history.pinned === null ? null : history.get(history.pinned);
+  }
+
+  /** What it hides. */
+  get secrets(): Secrets {
+    const { history } = this.#options;
+    return history.pinned === null ? {} : history.secretsOf(history.pinned);
   }
 
   /** Compared with the newest result. */

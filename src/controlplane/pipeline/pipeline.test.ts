@@ -264,7 +264,7 @@ test('a snapshot that does not hold together is not put into force, and what was
   const { history } = rig.pipeline;
   // As no compiler makes it: the router of the first snapshot without its service.
   const broken = { ...before, version: 7, services: {} };
-  history.append(broken, 0, {}, () => []);
+  history.append(broken, {}, 0, {}, () => []);
   await rig.pipeline.activate(7, 'a test');
   expect(rig.pipeline.current).toBe(before);
   expect(rig.published).toEqual([]);

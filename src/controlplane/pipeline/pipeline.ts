@@ -7,7 +7,7 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/message/publisher.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
-import type { Secrets } from '../../model/tls.ts';
+import { secretNames, type Secrets } from '../../model/secrets.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import { danglingNames } from '../compile/consistent.ts';
@@ -19,6 +19,7 @@ import type { RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
 import { createProviders } from '../providers/registry.ts';
+import { countChanges } from './change-counts.ts';
 import { Compilation, type CompilationOptions } from './compilation.ts';
 import { pinDiagnostic, writtenPlaces, type PinStatus } from './pin.ts';
 import { PinnedSnapshot } from './pinned-snapshot.ts';
@@ -104,13 +105,13 @@ export class Pipeline {
     const { history } = this.#options;
     // Without its content, it is better not to say that it is in force.
     if (history.pinned !== null && history.get(history.pinned) === null) history.pin(null);
-    this.#secrets = this.result.secrets;
     const first = this.#firstSections();
+    this.#secrets = this.#secretsOf(first);
     this.#isNewest = !this.#compilation.hasFailed && first === this.result.sections;
     this.#received.begin();
     const built = this.#builder.build(first)!;
     this.#isStarted = true;
-    this.#noteSnapshot(built.snapshot);
+    this.#noteSnapshot(built.snapshot, this.#secrets);
     const { pin } = this;
     if (pin !== null) this.#options.log.warn(pin.text, { version: built.snapshot.version, since: 'before this start' });
     return built.snapshot;
@@ -124,6 +125,11 @@ export class Pipeline {
 
   get current(): Snapshot {
     return this.#builder.current!;
+  }
+
+  /** What the snapshot in force names and does not hold. */
+  get secrets(): Secrets {
+    return this.#secrets;
   }
 
   /** Of the newest configuration, also while an older snapshot is pinned. */
@@ -279,16 +285,16 @@ export class Pipeline {
       // Whatever goes wrong before it is in force, the next change compiles everything.
       this.#isNewest = false;
       this.#pinned.tellHeldBack(before, after);
-      const { secrets } = after;
+      const wanted = this.#pinned.over(after.sections);
+      const secrets = this.#secretsOf(wanted);
       // Before the snapshot that names them; those that only it makes superfluous stay until it is in force.
       const renewed = await this.#publisher!.publishSecrets({ ...this.#secrets, ...secrets });
-      const wanted = this.#pinned.over(this.result.sections);
       if (!this.#holdsTogether(wanted)) {
         this.#secrets = { ...this.#secrets, ...secrets };
         continue;
       }
       const built = this.#builder.build(wanted);
-      if (built?.delta != null) await this.#publish(built.snapshot, built.delta);
+      if (built?.delta != null) await this.#publish(built.snapshot, built.delta, secrets);
       else if (renewed !== null) this.#options.log.info('certificates renewed', { workers: renewed.acked });
       await this.#publisher!.publishSecrets(secrets);
       this.#secrets = secrets;
@@ -304,7 +310,7 @@ export class Pipeline {
     const built = this.#builder.patch(patches);
     if (built === null) return true;
     this.#compilation.takeEndpointSets(built.snapshot.endpointSets);
-    await this.#publish(built.snapshot, built.delta!);
+    await this.#publish(built.snapshot, built.delta!, this.#secrets);
     return true;
   }
 
@@ -322,9 +328,18 @@ export class Pipeline {
     return this.#firstSections();
   }
 
+  /** Of what is newest, and of what is pinned. */
+  #secretsOf(sections: SnapshotSections): Secrets {
+    const all: Secrets = { ...this.#pinned.secrets, ...this.result.secrets };
+    const named = secretNames(sections).flatMap((name) =>
+      all[name] === undefined ? [] : [[name, all[name]] as const],
+    );
+    return Object.fromEntries(named);
+  }
+
   /** What does not is not published: what was in force before stays. */
   #holdsTogether(sections: SnapshotSections): boolean {
-    const dangling = danglingNames(sections);
+    const dangling = danglingNames(sections, this.#secretsOf(sections));
     if (dangling.length === 0) return true;
     this.#options.log.error('a snapshot does not hold together, and is not put into force', {
       pinned: this.#options.history.pinned,
@@ -334,7 +349,7 @@ export class Pipeline {
     return false;
   }
 
-  async #publish(snapshot: Snapshot, delta: SnapshotDelta): Promise<void> {
+  async #publish(snapshot: Snapshot, delta: SnapshotDelta, secrets: Secrets): Promise<void> {
     const { log, clock } = this.#options;
     const begin = clock.now();
     const result = await this.#publisher!.publish(snapshot, delta);
@@ -346,16 +361,17 @@ export class Pipeline {
       ms: Math.round(clock.now() - begin),
       ...(result.nacks.length > 0 ? { refused: result.nacks } : {}),
     });
-    this.#noteSnapshot(snapshot, countChanges(delta));
+    this.#noteSnapshot(snapshot, secrets, countChanges(delta));
   }
 
-  #noteSnapshot(snapshot: Snapshot, changes: object = {}): void {
+  #noteSnapshot(snapshot: Snapshot, secrets: Secrets, changes: object = {}): void {
     const { clock, events, history } = this.#options;
     const { version, digest } = snapshot;
     this.lastSuccessWallMs = clock.wall();
     const pinned = this.#pinned.entry;
     history.append(
       snapshot,
+      secrets,
       this.lastSuccessWallMs,
       pinned === null ? writtenPlaces(this.result) : (pinned.written ?? {}),
       () => (pinned === null ? null : history.formsOf(pinned.version)) ?? this.#compilation.writtenForms(),
@@ -369,18 +385,4 @@ function providersOf({ install, log, clock }: PipelineOptions): readonly Provide
   const { providers, routing, readRoutingAgain, keepLastGood, substitutions, plugins } = install;
   const own = routing === null ? [] : [new InstallProvider(routing, readRoutingAgain, log)];
   return [...own, ...createProviders(providers, { log, clock, keepLastGood, substitutions, plugins: plugins.known })];
-}
-
-function countChanges(delta: SnapshotDelta): { changed: number; removed: number } {
-  // Endpoints are part of the services that name their set.
-  const { endpointSets: _, ...changed } = delta.changed;
-  const { endpointSets: __, ...removed } = delta.removed;
-  const count = (sections: object): number =>
-    Object.values(sections).reduce((sum: number, section: object) => sum + Object.keys(section).length, 0);
-  const specs: readonly object[] = [changed.services, changed.tcpServices, changed.udpServices].flatMap((section) =>
-    Object.values(section ?? {}),
-  );
-  const counted = new Set(specs.map((spec) => ('endpointSet' in spec ? spec.endpointSet : '')));
-  const byEndpoints = Object.keys(delta.endpoints ?? {}).filter((set) => !counted.has(set));
-  return { changed: count(changed) + byEndpoints.length, removed: count(removed) };
 }

@@ -12,6 +12,7 @@ import type {
   WrittenPlaces,
   WrittenSnapshot,
 } from '../../model/history.ts';
+import { isOfCertificate, type Secrets } from '../../model/secrets.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { namesOf } from '../../model/snapshot-sections.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
@@ -22,12 +23,14 @@ import type { StoredForm } from '../../model/stored-form.ts';
  */
 export type CompileForms = (
   snapshot: WrittenSnapshot,
-) => (HistorySections & { readonly written: WrittenPlaces }) | null;
+) => { readonly content: HistorySections & { readonly written: WrittenPlaces }; readonly secrets: Secrets } | null;
 
 interface Kept {
   readonly summary: SnapshotSummary;
   /** Null until it is asked for. */
   entry: HistoryEntry | null;
+  /** What it hides; in memory alone. */
+  secrets: Secrets;
   /** Null where nothing outlives the process. */
   readonly forms: readonly StoredForm[] | null;
 }
@@ -43,9 +46,9 @@ export class SnapshotHistory {
   constructor(max: number, saved: SavedHistory = { entries: [], pinned: null }, store: HistoryStore | null = null) {
     this.#max = max;
     this.#kept = saved.entries.map((one) => {
-      if ('forms' in one) return { summary: one, entry: null, forms: one.forms };
+      if ('forms' in one) return { summary: one, entry: null, secrets: {}, forms: one.forms };
       const entry = { ...one, counts: countsOf(one) };
-      return { summary: entry, entry, forms: null };
+      return { summary: entry, entry, secrets: saved.secrets ?? {}, forms: null };
     });
     this.#pinned = saved.pinned;
     this.#store = store;
@@ -72,19 +75,31 @@ export class SnapshotHistory {
     return kept.entry;
   }
 
+  /** What a snapshot hides, of its objects; certificates are those of today. */
+  secretsOf(version: number): Secrets {
+    return this.get(version) === null ? {} : this.#find(version)!.secrets;
+  }
+
   /** What a snapshot was written as; null where it is not known, or not kept. */
   formsOf(version: number): readonly StoredForm[] | null {
     return this.#find(version)?.forms ?? null;
   }
 
   /** `forms` is asked only where they are kept. */
-  append(snapshot: Snapshot, createdAt: number, written: WrittenPlaces, forms: () => readonly StoredForm[]): void {
+  append(
+    snapshot: Snapshot,
+    secrets: Secrets,
+    createdAt: number,
+    written: WrittenPlaces,
+    forms: () => readonly StoredForm[],
+  ): void {
     const { certificates: _, ...content } = snapshot;
     const { version, digest } = snapshot;
     const summary = { version, digest, createdAt, counts: countsOf(snapshot) };
     const hasWritten = Object.keys(written).length > 0;
     const entry: HistoryEntry = { ...content, ...summary, ...(hasWritten ? { written } : {}) };
-    const kept: Kept = { summary, entry, forms: this.#store === null ? null : forms() };
+    const hidden = Object.fromEntries(Object.entries(secrets).filter(([, secret]) => !isOfCertificate(secret)));
+    const kept: Kept = { summary, entry, secrets: hidden, forms: this.#store === null ? null : forms() };
     this.#kept.push(kept);
     this.#store?.append({ ...summary, forms: kept.forms ?? [] });
     while (this.#kept.length > this.#max) {
@@ -104,10 +119,13 @@ export class SnapshotHistory {
     return this.#kept.find(({ summary }) => summary.version === version);
   }
 
-  #compiled({ summary, forms }: Kept): HistoryEntry | null {
+  #compiled(kept: Kept): HistoryEntry | null {
+    const { summary, forms } = kept;
     if (this.compileForms === null || forms === null) return null;
-    const content = this.compileForms({ ...summary, forms });
-    return content === null ? null : { ...content, ...summary };
+    const compiled = this.compileForms({ ...summary, forms });
+    if (compiled === null) return null;
+    kept.secrets = compiled.secrets;
+    return { ...compiled.content, ...summary };
   }
 }
 

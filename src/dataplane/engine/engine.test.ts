@@ -19,7 +19,8 @@ import { exchangeFor } from '../../../test/support/upstream.ts';
 import { allocateTables, SharedTables } from '../../core/shared-table.ts';
 import type { RouteSpec } from '../../model/route.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
-import type { CertificateSpec, Secrets } from '../../model/tls.ts';
+import type { Secrets } from '../../model/secrets.ts';
+import type { CertificateSpec } from '../../model/tls.ts';
 import { Subrequest } from '../http/subrequest.ts';
 import { endpointTable } from '../upstream/endpoint-table.ts';
 import type { Engine } from './engine.ts';
@@ -109,6 +110,7 @@ test.each<[string, SnapshotDelta['changed'], string]>([
     { services: { s: { kind: 'weighted', name: 's', sticky: null, followsHealth: false, children: [{ service: 'absent', weight: 1 }] } } },
     'service s: absent is not in the snapshot',
   ],
+  ['a middleware whose secret has not come', { middlewares: { x: { ...prefix('x', 'xxxx'), secret: 'of x' } } }, 'what x hides is not here'],
   ['a TCP router without its service', { tcpRoutes: { t: tcpRoute } }, 'TCP router t: there is no service absent'],
   ['a TCP router without its middleware', { tcpRoutes: { t: { ...tcpRoute, isDisabled: true, middlewares: ['absent'] } } }, 'there is no TCP middleware absent'],
   ['a UDP router without its service', { udpRoutes: { u: { name: 'u', entryPoints: ['dns'], service: 'absent', isDisabled: false } } }, 'UDP router u: there is no service absent'],
@@ -209,4 +211,16 @@ test('services look at the health of their servers when they are told to, each b
   own.take({ cell: 'health', version: 1, services: ['lb', 'lb@@tcp', 'unknown'] });
   expect(told()).toMatch(/^\(begin 503\)/);
   own.destroy();
+});
+
+test('what a snapshot hides is built as it was sent', async () => {
+  engine.take({
+    cell: 'secrets',
+    version: 1,
+    isWhole: true,
+    changed: { hidden: { object: prefix('m', '/hidden') } },
+    removed: [],
+  });
+  await engine.advance(delta({ middlewares: { m: { ...prefix('m', 'xxxx'), secret: 'hidden' } } }), {});
+  expect(answer('/b')).toBe('200 b old /hidden/b');
 });

@@ -23,6 +23,7 @@ import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { TlsStore } from '../tls/tls-store.ts';
 import { EndpointSets, type StagedEndpointSets } from '../live/endpoint-sets.ts';
 import { buildParts, type LivePart } from '../live/live-part.ts';
+import { LiveSecrets } from '../live/live-secrets.ts';
 import { runAtOnce, runInSlices } from '../live/slices.ts';
 import { tcpServiceOf } from '../../model/tcp.ts';
 import { tcpInFlight } from '../tcp/tcp-gate.ts';
@@ -79,6 +80,7 @@ export class Engine {
   readonly #upstream: UpstreamContext;
   readonly #trace: FailureTrace;
   readonly #endpointSets = new EndpointSets();
+  readonly #secrets = new LiveSecrets();
   readonly #resources: WorkerResources;
   readonly #tls: TlsStore;
   readonly #challenges = new Challenges();
@@ -173,7 +175,8 @@ export class Engine {
     commit();
   }
 
-  *#build(delta: SnapshotDelta, rows: EndpointRows, opened: EntryPointRows): Generator<void, () => void> {
+  *#build(given: SnapshotDelta, rows: EndpointRows, opened: EntryPointRows): Generator<void, () => void> {
+    const delta = this.#secrets.whole(given);
     const endpointSets = this.#endpointSets.stage(delta);
     const context = { rows, endpointSets, ...this.entryPoints.plan(delta, opened) };
     const commit = yield* buildParts(this.#parts, delta, context);
@@ -189,6 +192,7 @@ export class Engine {
   take(update: CellUpdate): void {
     switch (update.cell) {
       case 'secrets':
+        this.#secrets.set(update, update.isWhole);
         this.#tls.setSecrets(update, update.isWhole);
         return;
       case 'challenges':

@@ -1,3 +1,4 @@
+import { serviceTableOf } from '../../../test/support/service-table.ts';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -9,6 +10,7 @@ import { TCP_TRANSPORT } from '../../../test/support/tcp-context.ts';
 import { connectPlain, Gatherer, plainServer, type TestServer } from '../../../test/support/tcp-servers.ts';
 import { heldMemory } from '../../core/held-memory.ts';
 import type { TcpTransportSpec } from '../../model/tcp.ts';
+import { ServiceWindow } from '../balance/count/service-window.ts';
 import { entryPointSettings, entryPointState } from '../downstream/entry-point-state.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
 import { EndpointTable } from '../upstream/endpoint-table.ts';
@@ -32,6 +34,8 @@ let table: EndpointTable;
 let server: TestServer;
 let accepted: Promise<Gatherer>;
 let service: TcpService;
+/** Of the service. */
+let window: ServiceWindow;
 let closed: TcpConnection[];
 let connection: TcpConnection;
 let client: Gatherer;
@@ -42,10 +46,12 @@ beforeEach(async () => {
   traffic = new RecordedTraffic();
   table = new EndpointTable(new SharedArrayBuffer(4096), 0, 1);
   closed = [];
+  const counts = serviceTableOf();
+  window = new ServiceWindow(counts, 'app@@tcp');
   server = await plainServer(() => {});
   accepted = server.accepted().then((socket) => new Gatherer(socket));
   const context = { wheel, resolver: namesOf({}), tls: new UpstreamTls(() => null), table, trace: null };
-  service = new TcpService('app', { context, service: () => undefined });
+  service = new TcpService('app', { context, counts, service: () => undefined });
   give([server.port]);
   door = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
   await once(door.listen(0, '127.0.0.1'), 'listening');
@@ -276,6 +282,16 @@ test('without a server, and with none that is up, it ends saying which of both',
   expect(traffic.records[0]).toMatchObject({ serviceName: 'app', serviceUrl: '' });
 });
 
+test('its service counts it while it lasts, and its end when it is over', async () => {
+  const there = await open();
+  expect(window.take()).toMatchObject({ requests: 0, inFlight: 1 });
+  there.socket.resetAndDestroy();
+  await traffic.told('finished upstream_reset');
+  const { latency, ...reading } = window.take();
+  expect(reading).toMatchObject({ requests: 1, inFlight: 0, failures: new Map([['upstream_reset', 1]]) });
+  expect([latency.reduce((sum, count) => sum + count, 0), reading.latencySumMs > 0]).toEqual([1, true]);
+});
+
 test('the next server is tried when one cannot be connected to', async () => {
   const refusing = holdPort();
   give([refusing, server.port]);
@@ -284,6 +300,8 @@ test('the next server is tried when one cannot be connected to', async () => {
   connection.destroy();
   expect(traffic.records[0]).toMatchObject({ serviceUrl: `127.0.0.1:${server.port}`, responseFlag: 'drained' });
   expect(table.inFlight(1)).toBe(0);
+  // One connection, which has been served.
+  expect(window.take()).toMatchObject({ requests: 1, inFlight: 0, failures: new Map() });
 });
 
 test.each([
@@ -295,6 +313,7 @@ test.each([
   await traffic.told('finished upstream_connect_refused');
   const failures = traffic.log.filter((line) => line.endsWith(' upstream_connect_refused') && line.startsWith('app'));
   expect([failures.length, new Set(failures).size]).toEqual([tries, tries]);
+  expect(window.take()).toMatchObject({ requests: 1, failures: new Map([['upstream_connect_refused', 1]]) });
   await client.ended();
 });
 

@@ -1,3 +1,4 @@
+import { serviceTableOf } from '../../../test/support/service-table.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { entryPointSpecs, tcpRouteSpec } from '../../../test/support/data-plane.ts';
 import { HandDrivenWheel, namesOf, RecordedTraffic, tcpEndpoint } from '../../../test/support/recorded-traffic.ts';
@@ -31,6 +32,7 @@ beforeEach(() => {
   observed = [];
   generation = new TcpGeneration(
     { wheel, resolver: namesOf({}), tls: new UpstreamTls(() => null), table, trace: null },
+    serviceTableOf(),
     tcpInFlight.view(new SharedArrayBuffer(tcpInFlight.bytes({ workerSlots: 1 })), 0, 1),
     (spec, entryPoint) => {
       observed.push(`${spec.name} on ${entryPoint.name}`);

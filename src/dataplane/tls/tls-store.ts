@@ -7,10 +7,10 @@ import type {
   CertificateSecret,
   CertificateSpec,
   KeyedCertificate,
-  SecretsChange,
   TlsOptionsSpec,
   TlsSharedState,
 } from '../../model/tls.ts';
+import { isOfCertificate, type SecretsChange } from '../../model/secrets.ts';
 import type { LivePart } from '../live/live-part.ts';
 import { CertificateIndex } from './certificate-index.ts';
 import { SecureContexts } from './secure-contexts.ts';
@@ -63,6 +63,7 @@ export class TlsStore implements LivePart<unknown> {
       this.#index(name);
     }
     for (const [name, secret] of Object.entries(changed)) {
+      if (!isOfCertificate(secret)) continue;
       this.#secrets.set(name, secret);
       this.#index(name);
     }

@@ -4,7 +4,7 @@
 import { LatestValue } from '../../core/latest-value.ts';
 import type { AlpnCertificate, HttpChallenges } from '../certificate.ts';
 import type { Snapshot, SnapshotDelta } from '../snapshot.ts';
-import type { Secrets, SecretsChange } from '../tls.ts';
+import type { Secrets, SecretsChange } from '../secrets.ts';
 import type { Staple } from './staple.ts';
 
 /** What certificate authorities are answered with; an authority may come to any worker. */
@@ -19,7 +19,7 @@ export type Staples = ReadonlyMap<string, Staple>;
 export interface Cells {
   /** Null before the first. Its version is the snapshot's own. */
   readonly snapshot: LatestValue<Snapshot | null, SnapshotDelta>;
-  /** What certificates of the snapshot are made of. */
+  /** What the snapshot names and does not hold: see secrets.ts. */
   readonly secrets: LatestValue<Secrets, SecretsChange>;
   readonly challenges: LatestValue<Challenges>;
   readonly staples: LatestValue<Staples, readonly Staple[]>;

@@ -1,7 +1,7 @@
 // The border between control plane and data plane, whether the data plane runs in worker threads or on edges.
 
 import type { Snapshot, SnapshotDelta } from '../snapshot.ts';
-import type { Secrets } from '../tls.ts';
+import type { Secrets } from '../secrets.ts';
 
 export interface PublishResult {
   readonly version: number;

@@ -39,6 +39,6 @@ export type FromSuccessor =
 export type FromPredecessor = { readonly kind: 'inheritance'; readonly inheritance: Inheritance };
 
 /** Counts up when a message changes its meaning. */
-export const TAKEOVER_PROTOCOL = 1;
+export const TAKEOVER_PROTOCOL = 2;
 /** Holds the process id of the one that is succeeded; set in the successor alone. */
 export const SUCCEEDS_VARIABLE = 'SIGNALBOX_SUCCEEDS';

@@ -4,7 +4,12 @@
 import type { PathSegment } from '../../../schema/decode-context.ts';
 import type { EndpointSetSpec } from '../../../model/endpoint-set.ts';
 import type { ChildSpec } from '../../../model/service.ts';
-import type { ServiceDefinition, ServiceProtocol, ServiceReference } from '../../config/service/define.ts';
+import type {
+  ServiceContext,
+  ServiceDefinition,
+  ServiceProtocol,
+  ServiceReference,
+} from '../../config/service/define.ts';
 import type { ServiceOptions } from '../../config/service/registry.ts';
 import type { Compilation } from '../compilation.ts';
 import { qualify, type Compiled } from '../compiled.ts';
@@ -57,7 +62,7 @@ function compileService<P extends ServiceProtocol>(
 ): ServiceNode<P> {
   const { name, provider } = service;
   const { kind, servers: written } = definition;
-  const { findings, memory } = compilation;
+  const { findings, memory, shownForms } = compilation;
   const options = all[kind]!;
   const { section, protocol } = family;
   const endpointSet = family.setOf(name);
@@ -66,14 +71,24 @@ function compileService<P extends ServiceProtocol>(
       ? null
       : compileEndpointSet(endpointSet, service, { section, protocol, kind, options, written }, compilation);
   const { children, references } = childrenOnce(service, kind, definition.references?.(options) ?? [], compilation);
-  const spec = definition.compile(options, {
+  let transport: P['transport'] = null;
+  const context: ServiceContext<P> = {
     name,
     endpointSet,
     children,
-    transport: (reference) => family.transport(service, reference, [kind, 'serversTransport']),
+    transport: (reference) => (transport = family.transport(service, reference, [kind, 'serversTransport'])),
     qualify: (reference) => qualify(reference, provider),
     warn: (code, message, option) => findings.report(service, 'warning', code, message, [kind, ...option]),
-  });
+  };
+  const spec = definition.compile(options, context);
+  const shown = shownForms.optionsOf(section, service.object)?.[kind];
+  if (shown !== undefined) {
+    shownForms.set(
+      section,
+      name,
+      definition.compile(shown, { ...context, transport: () => transport, warn: () => {} }),
+    );
+  }
   return { service, kind, references, spec: memory.services.keep(options, spec) as P['spec'], endpoints };
 }
 

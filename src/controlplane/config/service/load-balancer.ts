@@ -1,6 +1,6 @@
 // The service `loadBalancer`: its options, and what the data plane runs of them.
 
-import { hideUser } from '../../../core/hide-secrets.ts';
+import { hideSecrets, hideUser } from '../../../core/hide-secrets.ts';
 import { fieldNameError, fieldValue } from '../../../dataplane/middleware/option-types.ts';
 import type { HealthCheckSpec } from '../../../model/service.ts';
 import { list } from '../../../schema/collection.ts';
@@ -18,10 +18,10 @@ import { sticky, stickyCookie } from './sticky-options.ts';
 
 const flag = (fallback: boolean, doc: string) => withDefault(boolean(), fallback, doc);
 
-/** A user in it has no effect, and must not be seen. */
+/** A user or query in it has no effect, and what is secret of them must not be seen. */
 const serverUrl: Schema<string> = {
   ...string(),
-  shown: (value) => (typeof value === 'string' ? hideUser(value) : value),
+  shown: (value) => (typeof value === 'string' ? hideSecrets(hideUser(value)) : value),
 };
 
 const server = object({

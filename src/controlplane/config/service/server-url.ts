@@ -1,6 +1,6 @@
 // Server URLs taken apart.
 
-import { hideUser } from '../../../core/hide-secrets.ts';
+import { hideSecrets, hideUser } from '../../../core/hide-secrets.ts';
 import type { ServerSpec } from '../../../model/service.ts';
 import type { SayOfServer } from './define.ts';
 
@@ -70,7 +70,7 @@ export function parseServer(
   }
   return {
     // It names the server in logs, metrics and the API.
-    url: url.username === '' && url.password === '' ? text : `${url.protocol}//${url.host}${path}`,
+    url: hideSecrets(shown) === text ? text : `${url.protocol}//${url.host}${path}`,
     scheme: SCHEMES[url.protocol]!.scheme,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? SCHEMES[url.protocol]!.port : Number(url.port),

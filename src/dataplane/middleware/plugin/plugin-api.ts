@@ -8,5 +8,5 @@ export type { HeaderList } from '../../http/message/header-list.ts';
 export { list, record } from '../../../schema/collection.ts';
 export { optional, required, withDefault } from '../../../schema/field.ts';
 export { object } from '../../../schema/object.ts';
-export { boolean, duration, integer, oneOf, string } from '../../../schema/scalar.ts';
+export { boolean, duration, integer, oneOf, secret, string } from '../../../schema/scalar.ts';
 export type { Field, Infer, Schema } from '../../../schema/schema.ts';

@@ -2,7 +2,8 @@
 // that pass it: it may throw, reject, or fail to be created, and the worker and everybody else's requests go on.
 
 import { didYouMean } from '../../../core/did-you-mean.ts';
-import type { DecodeContext } from '../../../schema/decode-context.ts';
+import { HIDDEN } from '../../../core/hide-secrets.ts';
+import { formatPath, type DecodeContext, type PathSegment } from '../../../schema/decode-context.ts';
 import { INVALID, type Invalid } from '../../../schema/invalid.ts';
 import { record } from '../../../schema/collection.ts';
 import { isMap } from '../../../schema/input.ts';
@@ -56,8 +57,31 @@ function decodeOptions(name: string, input: unknown, context: DecodeContext): ob
     return context.invalid(`the options of the plugin cannot be decoded: ${String(error)}`, 'plain values', 'an error');
   }
   if (context.errorCount > errorsBefore) return INVALID;
-  if (isMap(options)) return options;
+  if (isMap(options)) {
+    noteSecrets(options, schema as Schema<unknown>, context.path, context); // What `object` has made of what a plugin says.
+    return options;
+  }
   return context.invalid('the schema of the plugin returned no section; build it with `object`', 'a section', 'none');
+}
+
+/** Who shows configuration knows no schema of a plugin: what it has marked is shown as if it had been written so. */
+function noteSecrets(
+  value: unknown,
+  schema: Schema<unknown> | undefined,
+  path: readonly PathSegment[],
+  context: DecodeContext,
+): void {
+  if (value === undefined || schema === undefined) return;
+  if (schema.isSecret === true) {
+    const isSubstituted = context.substituted.some((one) => formatPath(one.path) === formatPath(path));
+    if (!isSubstituted) context.substituted.push({ path: [...path], written: HIDDEN });
+  } else if (Array.isArray(value)) {
+    value.forEach((item, index) => noteSecrets(item, schema.item, [...path, index], context));
+  } else if (isMap(value)) {
+    for (const [name, part] of Object.entries(value)) {
+      noteSecrets(part, schema.fields?.[name]?.schema ?? schema.item, [...path, name], context);
+    }
+  }
 }
 
 function unknownPlugin(name: string, context: DecodeContext): Invalid {

@@ -11,10 +11,12 @@ const empty = Object.fromEntries(SECTION_NAMES.map((name) => [name, {}]));
 const snapshot = { version: 3, digest: 'd', ...empty, routes: { 'a@file': { rule: 'x' } } } as unknown as Snapshot;
 const secret = { id: 'i', certificate: 'c', key: 'k', notBefore: -1.5, notAfter: 2 };
 
+const hidden = { object: { name: 'm', kind: 'addPrefix', options: { prefix: '/x' } } };
+
 const TO: readonly ToEdge[] = [
   { kind: 'welcome', controlPlane: 'c' },
   { kind: 'ticketKeys', version: 1, keys: Buffer.from([0, 255, 128]) },
-  { kind: 'secrets', version: 2, isWhole: true, changed: { web: secret }, removed: ['old'] },
+  { kind: 'secrets', version: 2, isWhole: true, changed: { web: secret, hidden }, removed: ['old'] },
   {
     kind: 'challenges',
     version: 1,

@@ -6,7 +6,8 @@ import type { EndpointPatch, EndpointSpec } from '../../endpoint-set.ts';
 import type { HealthChange } from '../../server-health.ts';
 import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../snapshot.ts';
 import { SECTION_NAMES } from '../../snapshot-sections.ts';
-import type { CertificateSecret, Secrets } from '../../tls.ts';
+import { isOfCertificate, type ObjectSecret, type Secret, type Secrets } from '../../secrets.ts';
+import type { CertificateSecret } from '../../tls.ts';
 import type { AlpnCertificate } from '../../certificate.ts';
 import type { Challenges } from '../cells.ts';
 import type { Staple } from '../staple.ts';
@@ -85,14 +86,23 @@ const delta: Field<SnapshotDelta> = {
   encode: (value) => wholeDelta.encode({ endpoints: {}, ...value }),
 };
 
-const secret: Field<CertificateSecret> = object({
+const certificate: Field<CertificateSecret> = object({
   id: text,
   certificate: text,
   key: text,
   notBefore: number,
   notAfter: number,
 });
+const whole: Field<ObjectSecret> = object({ object: opaque<ObjectSecret['object']>() });
+const secret: Field<Secret> = {
+  decode: (value, place) => (isWhole(value) ? whole : certificate).decode(value, place),
+  encode: (value) => (isOfCertificate(value) ? certificate.encode(value) : whole.encode(value)),
+};
 const secrets: Field<Secrets> = record(secret);
+
+function isWhole(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'object' in value;
+}
 
 const alpn: Field<AlpnCertificate> = object({ serverName: text, certPem: text, keyPem: text });
 const challenges: Field<Challenges> = object({ http: record(text), alpn: list(alpn) });
@@ -106,7 +116,7 @@ export const TO_EDGE = {
   /** First of all: `controlPlane` is that of this life of it; versions of another one say nothing. */
   welcome: message(1, { controlPlane: text }),
   ticketKeys: message(1, { version, keys: bytes }),
-  secrets: message(1, { version, isWhole: flag, changed: secrets, removed: list(text) }),
+  secrets: message(2, { version, isWhole: flag, changed: secrets, removed: list(text) }),
   challenges: message(1, { version, value: challenges }),
   staples: message(1, { version, isWhole: flag, staples: list(staple) }),
   snapshot: message(1, { snapshot }),

@@ -2,11 +2,11 @@
 // the secret under that name and no snapshot.
 
 import { createHash } from 'node:crypto';
-import type { CertificateSecret, CertificateSpec, KeyedCertificate, Secrets } from '../../../model/tls.ts';
+import type { CertificateSecret, CertificateSpec, KeyedCertificate } from '../../../model/tls.ts';
 
 export interface Separated {
   readonly specs: Readonly<Record<string, CertificateSpec>>;
-  readonly secrets: Secrets;
+  readonly secrets: Readonly<Record<string, CertificateSecret>>;
 }
 
 /** Those that servers are shown have names that stay as they are. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { changedSecrets, type KeyedCertificate } from '../../../model/tls.ts';
+import { changedSecrets } from '../../../model/secrets.ts';
+import type { KeyedCertificate } from '../../../model/tls.ts';
 import { separateSecrets } from './separate-secrets.ts';
 
 function keyed(name: string, hosts: readonly string[], more: Partial<KeyedCertificate> = {}): KeyedCertificate {
