@@ -75,8 +75,7 @@ async function measure(services, perService) {
     log,
     metrics: new MetricsAggregator([]),
     accessLog: null,
-    secret: new Uint8Array(32),
-    cells: createCells(firstTicketKeys(null)),
+    cells: createCells(firstTicketKeys(null), new Uint8Array(32)),
     healthChanged: () => {},
     replaced: (worker, reason) => problem(`worker ${worker} is replaced`, reason),
   });

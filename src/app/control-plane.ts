@@ -82,8 +82,6 @@ export interface ControlPlaneOptions {
   readonly events: EventBus;
   readonly diagnostics: ShownDiagnostics;
   readonly state: State | null;
-  /** See SharedState.secret. */
-  readonly secret: Uint8Array;
   /** Null without a predecessor. */
   readonly inheritance: Inheritance | null;
   readonly isSuccessor: boolean;
@@ -145,7 +143,7 @@ export class ControlPlane implements Publisher {
   }
 
   #createPipeline(): Pipeline {
-    const { install, log, clock, events, state, secret, inheritance, isSuccessor, diagnostics } = this.#options;
+    const { install, log, clock, events, state, cells, inheritance, isSuccessor, diagnostics } = this.#options;
     return new Pipeline({
       install,
       log,
@@ -159,7 +157,7 @@ export class ControlPlane implements Publisher {
       // Better no successor than one that lacks the routes of a provider: the running process goes on.
       ...(isSuccessor ? { patienceMs: null } : {}),
       earlier: this.pushed === null ? [] : [decodePushed(this.pushed, install)],
-      secret,
+      secret: cells.sharedSecret.value,
       internalServices: internalServices(install.admin),
       lastGoodForms:
         state === null

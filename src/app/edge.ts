@@ -31,8 +31,6 @@ export interface EdgeOptions {
   readonly sockets: SocketSource;
   /** Of the sockets of internal services. */
   readonly socketDirectory: string;
-  /** See SharedState.secret. */
-  readonly secret: Uint8Array;
   /** Of a control plane, or of a link to one. */
   readonly cells: Cells;
   /** The program's own when left out. */
@@ -79,7 +77,6 @@ export class Edge implements EntryPointBinder {
       log,
       metrics: this.metrics,
       accessLog: this.#accessLog,
-      secret: options.secret,
       cells: options.cells,
       openSocket: (spec) => options.sockets.open(spec.name, spec.address, spec.reusePort),
       maxBytesInProgress: install.maxBytesInProgress,

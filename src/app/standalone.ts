@@ -117,7 +117,7 @@ export class Standalone {
     const isSuccessor = options.predecessor !== undefined;
     const startedAt = this.#clock.wall();
     const events = new EventBus(() => this.#clock.wall());
-    const cells = createCells(firstTicketKeys(inheritance?.ticketKeys ?? null));
+    const cells = createCells(firstTicketKeys(inheritance?.ticketKeys ?? null), secret);
     this.log = log;
     this.#options = options;
     this.#state = state;
@@ -136,7 +136,6 @@ export class Standalone {
       events,
       sockets: this.#sockets,
       socketDirectory: this.#socketDirectory,
-      secret,
       cells,
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),
       ...(options.workerExecArgv === undefined ? {} : { workerExecArgv: options.workerExecArgv }),
@@ -151,7 +150,6 @@ export class Standalone {
       events,
       diagnostics: this.#diagnostics,
       state,
-      secret,
       inheritance,
       isSuccessor,
       cells,
@@ -172,7 +170,6 @@ export class Standalone {
             watch: this.#controlPlane.watch,
             manager: this.#manager,
             state,
-            secret,
             internalSocket: () => this.#admin.boundSocket,
             pushed: () => this.#controlPlane.pushed,
             handedOver: (pid) => onHandedOver(pid),

@@ -39,7 +39,7 @@ const ONE: Receipt = { acked: 1, nacks: [] };
 /** Calls back once after the time; close() calls it off. */
 export type After = (ms: number, callback: () => void) => { close(): void };
 
-const timer: After = (ms, callback) => {
+export const afterTimer: After = (ms, callback) => {
   const timeout = setTimeout(callback, ms);
   return { close: () => clearTimeout(timeout) };
 };
@@ -61,7 +61,7 @@ export class LatestValue<T, C = never> {
     this.#value = initial;
     this.#version = options.version ?? 0;
     this.#maxChanges = options.changes ?? 0;
-    this.#after = options.after ?? timer;
+    this.#after = options.after ?? afterTimer;
   }
 
   get value(): T {

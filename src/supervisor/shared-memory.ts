@@ -10,23 +10,21 @@ export class SharedMemory {
   /** The main thread's views. */
   readonly tables: ListedTables;
   readonly #memory: TableMemory;
-  readonly #secret: Uint8Array;
   readonly #fallback: TlsSharedState['fallback'];
 
   /** As of SharedState. */
-  constructor(workerSlots: number, secret: Uint8Array, fallback: TlsSharedState['fallback']) {
-    this.#secret = secret;
+  constructor(workerSlots: number, fallback: TlsSharedState['fallback']) {
     this.#fallback = fallback;
     this.#memory = allocateTables(SHARED_TABLES, { workerSlots });
     this.tables = new SharedTables(SHARED_TABLES, this.#memory, 0, workerSlots);
   }
 
   /** For a new worker; its metrics block is its own and fresh. */
-  forWorker(ticketKeys: Uint8Array): SharedState {
+  forWorker(ticketKeys: Uint8Array, secret: Uint8Array): SharedState {
     return {
       metrics: new SharedArrayBuffer(METRICS_BYTES),
       tables: this.#memory,
-      secret: this.#secret,
+      secret,
       tls: { ticketKeys, fallback: this.#fallback },
     };
   }

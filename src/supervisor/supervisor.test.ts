@@ -56,7 +56,7 @@ function watch(workers: number, workerUrl = WORKER, memoryBounds = MEMORY_BOUNDS
     for (const wake of waiting) wake();
   };
   const pauses: Watched['pauses'] = [];
-  const cells = createCells(new Uint8Array(48));
+  const cells = createCells(new Uint8Array(48), new Uint8Array(32));
   const supervisor = new Supervisor({
     workers,
     workerUrl,
@@ -79,7 +79,6 @@ function watch(workers: number, workerUrl = WORKER, memoryBounds = MEMORY_BOUNDS
     log: { debug: () => {}, info: note, warn: note, error: note },
     metrics: new MetricsAggregator([]),
     accessLog: null,
-    secret: new Uint8Array(32),
     cells,
     healthChanged: () => {},
     replaced: () => {},

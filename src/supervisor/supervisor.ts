@@ -62,8 +62,6 @@ export interface SupervisorOptions {
   readonly cells: Cells;
   /** See WorkerInit; the usual ones when left out. */
   readonly maxBytesInProgress?: number;
-  /** See SharedState.secret. */
-  readonly secret: Uint8Array;
   /** Binds when left out. */
   readonly openSocket?: OpenSocket;
   /** Failed requests of a worker have ejected a server. */
@@ -105,6 +103,8 @@ export class Supervisor {
   readonly #workers: Workers;
   readonly #cells: WorkerCells;
   readonly #snapshot = new LatestValue<Snapshot | null, Change>(null);
+  /** That of the start: what a worker has signed is to be good in each that comes later. */
+  #secret: Uint8Array = new Uint8Array();
   readonly #followed = new Map<WorkerHandle, Followed>();
 
   constructor(options: SupervisorOptions) {
@@ -119,7 +119,6 @@ export class Supervisor {
     });
     this.#memory = new SharedMemory(
       options.workers,
-      options.secret,
       selfSigned({
         commonName: 'SIGNALBOX DEFAULT CERT',
         hosts: [],
@@ -184,6 +183,7 @@ export class Supervisor {
 
   async #startAll(snapshot: Snapshot): Promise<void> {
     this.#snapshot.set(snapshot, null, snapshot.version);
+    this.#secret = this.#options.cells.sharedSecret.value;
     this.#rows.assignAll(snapshot);
     this.#health.start(this.#whole(snapshot));
     for (const spec of Object.values(snapshot.entryPoints)) {
@@ -314,7 +314,7 @@ export class Supervisor {
   }
 
   #begin(slot: number, id: number, listener: WorkerListener): WorkerHandle {
-    const shared = this.#memory.forWorker(this.#options.cells.ticketKeys.value);
+    const shared = this.#memory.forWorker(this.#options.cells.ticketKeys.value, this.#secret);
     const cells = this.#cells.follow();
     const snapshot = this.#snapshot.value!; // Workers start with the first one.
     const { rows: entryPointRows, listeners } = this.#sockets.forWorker(slot);

@@ -13,7 +13,7 @@ function receiver(): { readonly updates: CellUpdate[]; send(message: ToWorker): 
 }
 
 test('a worker begins with all that there is, and gets what changes from then on', () => {
-  const cells = createCells(KEYS);
+  const cells = createCells(KEYS, KEYS);
   const staple: Staple = { certificate: 'a', response: new Uint8Array(1) };
   cells.staples.set(changedStaples(cells.staples.value, [staple]), [staple]);
   cells.challenges.set({ http: { token: 'answer' }, alpn: [] });
@@ -42,7 +42,7 @@ test('a worker begins with all that there is, and gets what changes from then on
 });
 
 test('challenges are delivered when every worker has them, those that have just begun among them', async () => {
-  const cells = createCells(KEYS);
+  const cells = createCells(KEYS, KEYS);
   const workers = new WorkerCells(cells);
   const [running, beginning] = [workers.follow(), workers.follow()];
   running.sendTo(receiver());
@@ -61,7 +61,7 @@ test('challenges are delivered when every worker has them, those that have just 
 });
 
 test('a worker that ends is not waited for', async () => {
-  const cells = createCells(KEYS);
+  const cells = createCells(KEYS, KEYS);
   const workers = new WorkerCells(cells);
   const following = workers.follow();
   following.sendTo(receiver());

@@ -100,7 +100,7 @@ http:
     over-tls: { rule: "PathPrefix(\`/\`)", service: origin, entryPoints: [secure], tls: {} }
     faulty: { rule: "PathPrefix(\`/faulty\`)", service: faulty }
   services:
-    origin: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${portOf(origin)}" }] } }
+    origin: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${portOf(origin)}" }], sticky: { cookie: { name: at } } } }
     faulty:
       loadBalancer:
         passiveHealthCheck: { maxFailedAttempts: 1, failureWindow: 60s }
@@ -176,6 +176,30 @@ test('a renewed certificate goes without a version', async () => {
   expect(await control.ask('version')).toBe(2);
 });
 
+test('what one edge has signed another one of the same control plane believes', async () => {
+  const other = fork(join(import.meta.dirname, '../support/split/edge.mjs'), [
+    join(directory, 'link'),
+    directory,
+    'edge-2',
+  ]);
+  const { port } = await control.hears(
+    (one) => one.said === 'bound' && one['edge'] === 'edge-2' && one['entryPoint'] === 'web',
+  );
+  expect(await control.ask('delivered', 'sharedSecret')).toEqual({ acked: 2, nacks: [] });
+  const cookieAt = async (at: number): Promise<string> => {
+    const response = await fetch(`http://127.0.0.1:${at}/two`);
+    await response.arrayBuffer();
+    return response.headers.get('set-cookie') ?? '';
+  };
+  const cookie = await cookieAt(web);
+  expect(cookie).toMatch(/^at=.+/);
+  expect(await cookieAt(Number(port))).toBe(cookie);
+  const ended = once(other, 'exit');
+  other.send('stop');
+  await ended;
+  await control.hears((one) => one.said === 'left' && one['edge'] === 'edge-2');
+});
+
 test('challenges, staples and ticket keys are had by every worker when they are delivered', async () => {
   const both = { acked: 2, nacks: [] };
   const { certificate: certPem, key: keyPem } = certificateFor(['proof']);
@@ -238,6 +262,11 @@ test('without its control plane the edge serves on, and the next one that is the
   await control.hears(({ said }) => said === 'joined');
   await control.hears(({ said }) => said === 'ready');
   expect(await control.ask('delivered', 'snapshot')).toEqual({ acked: 2, nacks: [] });
+  // What its workers have signed stays good.
+  expect(await control.ask('delivered', 'sharedSecret')).toMatchObject({
+    acked: 0,
+    nacks: [expect.stringContaining('it keeps')],
+  });
   expect([await get('/two'), await get('/three')]).toEqual([404, 200]);
   expect(await control.portOf('web')).toBe(web);
   // And goes on from there.

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Server, Socket } from 'node:net';
 import { SignalboxError } from '../../core/errors.ts';
-import type { Following } from '../../core/latest-value.ts';
+import { afterTimer, type After, type Following } from '../../core/latest-value.ts';
 import type { Log, LogFields } from '../../core/log.ts';
 import type { EntryPointSpec, ListenAddress } from '../../model/entry-point.ts';
 import type { Cells } from '../../model/message/cells.ts';
@@ -23,7 +23,12 @@ export interface ControlLinkOptions {
   bound?(edge: string, entryPoint: string, address: ListenAddress): void;
   healthChanged?(edge: string, change: HealthChange): void;
   ejected?(edge: string, service: string, endpoint: string): void;
+  /** A timer when left out. */
+  readonly after?: After;
 }
+
+/** Whoever has connected and not said by then who it is, is no edge: what it holds is a connection of this process. */
+export const HELLO_MS = 10_000;
 
 type Hello = Extract<FromEdge, { kind: 'hello' }>;
 type Bound = Extract<FromEdge, { kind: 'bound' }>;
@@ -81,6 +86,7 @@ class RemoteEdge {
   readonly #measuring = new Map<number, (samples: readonly Sample[]) => void>();
   #nextId = 1;
   #name = '';
+  readonly #silence: { close(): void };
 
   constructor(controlPlane: string, options: ControlLinkOptions, socket: Socket, gone: () => void) {
     this.#controlPlane = controlPlane;
@@ -95,6 +101,12 @@ class RemoteEdge {
         gone();
         this.#left();
       },
+    });
+    this.#silence = (options.after ?? afterTimer)(HELLO_MS, () => {
+      options.log.warn('a connection of the link says nothing, and is closed; is there another program than an edge?', {
+        waitedMs: HELLO_MS,
+      });
+      this.#channel.close();
     });
   }
 
@@ -163,12 +175,20 @@ class RemoteEdge {
   /** In this order: what a snapshot names is there before it. */
   #follow({ edge, controlPlane, has }: Hello): void {
     if (this.#followings.size > 0) throw new Error('an edge says hello once');
-    const { ticketKeys, secrets, challenges, staples, snapshot } = this.#options.cells;
+    this.#silence.close();
+    const { sharedSecret, ticketKeys, secrets, challenges, staples, snapshot } = this.#options.cells;
     const isOurs = controlPlane === this.#controlPlane;
     const since = (cell: LinkedCell): number | null => (isOurs && has[cell] > 0 ? has[cell] : null);
     this.#name = edge;
     const send = (message: ToEdge): void => this.#channel.send(message);
     send({ kind: 'welcome', controlPlane: this.#controlPlane });
+    this.#followings.set(
+      'sharedSecret',
+      sharedSecret.follow(
+        { take: ({ version, value }) => send({ kind: 'sharedSecret', version, secret: value }) },
+        since('sharedSecret'),
+      ),
+    );
     this.#followings.set(
       'ticketKeys',
       ticketKeys.follow(
@@ -224,6 +244,7 @@ class RemoteEdge {
   }
 
   #left(): void {
+    this.#silence.close();
     const reason = `edge ${this.#name} has gone`;
     for (const following of this.#followings.values()) following.end([reason]);
     for (const [id, settle] of this.#binding)

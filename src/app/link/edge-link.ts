@@ -40,7 +40,7 @@ export interface EdgeLinkOptions {
   measure(): readonly Sample[];
 }
 
-const NOTHING: Versions = { ticketKeys: 0, secrets: 0, challenges: 0, staples: 0, snapshot: 0 };
+const NOTHING: Versions = { sharedSecret: 0, ticketKeys: 0, secrets: 0, challenges: 0, staples: 0, snapshot: 0 };
 const RETRY = { firstMs: 50, maxMs: 5_000 };
 /** Lines that wait for a control plane; older ones go. */
 const MAX_WAITING = 1_000;
@@ -116,6 +116,9 @@ export class EdgeLink {
         if (message.controlPlane !== this.#controlPlane) this.#has = { ...NOTHING };
         this.#controlPlane = message.controlPlane;
         return;
+      case 'sharedSecret':
+        this.#sharedSecret(message.version, message.secret);
+        return;
       case 'ticketKeys':
         cells.ticketKeys.set(message.keys, null, message.version);
         this.#answer('ticketKeys', message.version, cells.ticketKeys.delivered());
@@ -155,6 +158,21 @@ export class EdgeLink {
       case 'measure':
         this.#send({ kind: 'metrics', id: message.id, samples: this.#options.measure() });
     }
+  }
+
+  /**
+   * With another one, what the workers have signed would not be believed any more: an edge that serves keeps its own.
+   */
+  #sharedSecret(version: number, secret: Uint8Array): void {
+    const { sharedSecret } = this.#options.cells;
+    if (this.#started !== null && Buffer.compare(sharedSecret.value, secret) !== 0) {
+      const reason =
+        'it keeps the shared secret it has begun with, until it is started again; give the control plane a state directory';
+      this.#send({ kind: 'nack', cell: 'sharedSecret', version, reasons: [reason] });
+      return;
+    }
+    sharedSecret.set(secret, null, version);
+    this.#answer('sharedSecret', version, sharedSecret.delivered());
   }
 
   #snapshot(snapshot: Snapshot): void {

@@ -1,5 +1,6 @@
 // Both ends of a link in one process, over a Unix socket.
 
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import net, { type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
@@ -11,7 +12,7 @@ import type { EntryPointSpec } from '../../model/entry-point.ts';
 import { createCells, type Cells } from '../../model/message/cells.ts';
 import type { Snapshot, SnapshotDelta } from '../../model/snapshot.ts';
 import { SECTION_NAMES } from '../../model/snapshot-sections.ts';
-import { ControlLink } from './control-link.ts';
+import { ControlLink, HELLO_MS } from './control-link.ts';
 import { EdgeLink } from './edge-link.ts';
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -34,14 +35,25 @@ function delta(version: number, rule: string): SnapshotDelta {
 
 /** A control plane's end: cells, and a server that edges come to. */
 class Control {
-  readonly cells = createCells(new Uint8Array(48));
+  readonly cells = createCells(new Uint8Array(48), randomBytes(32));
   readonly link: ControlLink;
   readonly server: Server = net.createServer();
   readonly sockets: Socket[] = [];
+  /** Those who have connected are waited for this long. */
+  readonly pauses: { readonly ms: number; readonly over: () => void; isOff: boolean }[] = [];
   #joined: () => void = () => {};
 
   constructor(path: string) {
-    this.link = new ControlLink({ cells: this.cells, log: SILENT, joined: () => this.#joined() });
+    this.link = new ControlLink({
+      cells: this.cells,
+      log: SILENT,
+      joined: () => this.#joined(),
+      after: (ms, over) => {
+        const pause = { ms, over, isOff: false };
+        this.pauses.push(pause);
+        return { close: () => void (pause.isOff = true) };
+      },
+    });
     this.server.on('connection', (socket) => this.sockets.push(socket));
     this.link.accept(this.server);
     this.server.listen(path);
@@ -67,7 +79,7 @@ class Control {
 
 /** An edge's end, whose edge has every snapshot at once. */
 class Remote {
-  readonly cells: Cells = createCells(new Uint8Array(48));
+  readonly cells: Cells = createCells(new Uint8Array(48), randomBytes(32));
   /** Versions it was given, and whether as a change. */
   readonly taken: (readonly [version: number, isChange: boolean])[] = [];
   readonly link: EdgeLink;
@@ -203,4 +215,37 @@ test('what is no message ends the connection, and the edge comes again', async (
   control.sockets[0]!.write('HTTP/1.1 400 Bad Request\r\n\r\n');
   await again;
   expect(await control.cells.snapshot.delivered()).toMatchObject({ nacks: [] });
+});
+
+test('whoever does not say hello in time is let go, and who has said it stays', async () => {
+  const silent = net.connect(path);
+  await once(control.server, 'connection');
+  expect(control.pauses.map(({ ms, isOff }) => [ms, isOff])).toEqual([[HELLO_MS, false]]);
+  const closed = once(silent, 'close');
+  control.pauses[0]!.over();
+  await closed;
+  expect(control.pauses[0]!.isOff).toBe(true);
+  const joined = control.joins();
+  remote.link.start();
+  await joined;
+  expect(control.pauses.map(({ isOff }) => isOff)).toEqual([true, true]);
+});
+
+test('an edge takes the shared secret before it begins, and keeps it when another control plane has another one', async () => {
+  const mine = control.cells.sharedSecret.value;
+  control.cells.snapshot.set(snapshot(1, 'x'), null, 1);
+  const joined = control.joins();
+  remote.link.start();
+  await joined;
+  await control.cells.snapshot.delivered();
+  expect(remote.cells.sharedSecret.value).toEqual(mine);
+  expect(await control.cells.sharedSecret.delivered()).toMatchObject({ nacks: [] });
+  await control.close();
+  control = new Control(path);
+  control.cells.snapshot.set(snapshot(1, 'w'), null, 1);
+  await control.joins();
+  const { acked, nacks } = await control.cells.sharedSecret.delivered();
+  expect([acked, nacks.join()]).toEqual([0, expect.stringContaining('it keeps the shared secret it has begun with')]);
+  await control.cells.snapshot.delivered();
+  expect(remote.cells.sharedSecret.value).toEqual(mine);
 });

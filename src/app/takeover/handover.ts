@@ -28,7 +28,6 @@ export interface HandoverParts {
   readonly watch: InstallWatch | null;
   readonly manager: ServiceManager;
   readonly state: { readonly store: StateStore; readonly history: StoredHistory; readonly forms: StoredForms } | null;
-  readonly secret: Uint8Array;
   /** Of the internal entry point; null when nothing listens there. */
   internalSocket(): BoundSocket | null;
   /** What the provider `rest` was last given. */
@@ -81,7 +80,7 @@ export class Handover implements TakeoverSource {
 
   /** Nothing changes here from now on, and nothing is written. */
   async #suspend(): Promise<Inheritance> {
-    const { pipeline, acme, state, cells, secret } = this.#parts;
+    const { pipeline, acme, state, cells } = this.#parts;
     this.#isSuspended = true;
     await pipeline.pause();
     await acme?.stop();
@@ -90,7 +89,7 @@ export class Handover implements TakeoverSource {
     await state?.store.stop();
     return {
       ticketKeys: Buffer.from(cells.ticketKeys.value).toString('base64'),
-      secret: Buffer.from(secret).toString('base64'),
+      secret: Buffer.from(cells.sharedSecret.value).toString('base64'),
       rest: this.#parts.pushed(),
       history: state === null ? newestAndPinned(pipeline) : { entries: [], pinned: null },
       lastGood: state === null ? pipeline.lastGoodForms : [],

@@ -25,6 +25,8 @@ export interface Cells {
   readonly staples: LatestValue<Staples, readonly Staple[]>;
   /** 48 bytes: name, HMAC key and cipher key, as OpenSSL wants them. Tickets of one worker are good in another one. */
   readonly ticketKeys: LatestValue<Uint8Array>;
+  /** See SharedState.secret: a data plane keeps the one it has begun with. */
+  readonly sharedSecret: LatestValue<Uint8Array>;
 }
 
 /**
@@ -33,13 +35,14 @@ export interface Cells {
  */
 const KEPT_DELTAS = 64;
 
-export function createCells(ticketKeys: Uint8Array): Cells {
+export function createCells(ticketKeys: Uint8Array, sharedSecret: Uint8Array): Cells {
   return {
     snapshot: new LatestValue<Snapshot | null, SnapshotDelta>(null, { changes: KEPT_DELTAS }),
     secrets: new LatestValue<Secrets, SecretsChange>({}),
     challenges: new LatestValue<Challenges>({ http: {}, alpn: [] }),
     staples: new LatestValue<Staples, readonly Staple[]>(new Map()),
     ticketKeys: new LatestValue(ticketKeys, { version: 1 }),
+    sharedSecret: new LatestValue(sharedSecret, { version: 1 }),
   };
 }
 

@@ -52,7 +52,10 @@ export interface SharedState {
   readonly metrics: SharedArrayBuffer;
   /** Of each table of dataplane/engine/shared-tables.ts, by its name; they outlive workers. */
   readonly tables: TableMemory;
-  /** Random bytes of this process: what one worker has signed with them, another one believes. */
+  /**
+   * Random bytes: what one worker has signed with them, another one believes, on whichever edge of the same control
+   * plane.
+   */
   readonly secret: Uint8Array;
   /** Its ticket keys are those of the worker's start. */
   readonly tls: TlsSharedState;

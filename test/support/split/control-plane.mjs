@@ -1,5 +1,6 @@
 // A control plane in a process of its own: it serves nobody, and has a socket that edges come to. The test asks it to
 // set what certificate authorities would, and is told what edges say.
+import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { ControlPlane, loadCertificateParts } from '../../../dist/app/control-plane.js';
@@ -17,7 +18,7 @@ const line = (level) => (message, fields) => tell({ said: 'log', level, message,
 const log = { debug() {}, info: line('info'), warn: line('warn'), error: line('error'), setLevel() {} };
 const { value: install } = await loadInstallConfig({ path: config, environment: {}, flags: [] });
 const events = new EventBus(() => Date.now());
-const cells = createCells(firstTicketKeys(null));
+const cells = createCells(firstTicketKeys(null), randomBytes(32));
 const link = new ControlLink({
   cells,
   log,

@@ -8,9 +8,10 @@ import { decodeInstall } from '../../../dist/controlplane/config/install/load-in
 import { createCells } from '../../../dist/model/message/cells.js';
 import { EventBus } from '../../../dist/observe/event-bus.js';
 
-const [path, socketDirectory] = process.argv.slice(2);
+const [path, socketDirectory, name = 'edge-1'] = process.argv.slice(2);
 const install = decodeInstall('edge.yml', 'entryPoints: {}\nmetrics: { prometheus: {} }\n').value;
-const cells = createCells(firstTicketKeys(null));
+// What one edge has signed another one believes: it takes the control plane's.
+const cells = createCells(firstTicketKeys(null), randomBytes(32));
 const line = (level) => (message, fields) => {
   link.say({ kind: 'log', level, message, fields: fields ?? {} });
 };
@@ -23,7 +24,6 @@ const edge = new Edge({
   events,
   sockets: new SocketSource(null, false, log),
   socketDirectory,
-  secret: randomBytes(32),
   cells,
   ejected: (service, endpoint) => link.say({ kind: 'ejected', service, endpoint }),
 });
@@ -34,7 +34,7 @@ const silent = {
   error: (message, fields) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
 };
 const link = new EdgeLink({
-  edge: 'edge-1',
+  edge: name,
   path,
   cells,
   log: silent,

@@ -15,6 +15,7 @@ const hidden = { object: { name: 'm', kind: 'addPrefix', options: { prefix: '/x'
 
 const TO: readonly ToEdge[] = [
   { kind: 'welcome', controlPlane: 'c' },
+  { kind: 'sharedSecret', version: 1, secret: Buffer.from([1, 254]) },
   { kind: 'ticketKeys', version: 1, keys: Buffer.from([0, 255, 128]) },
   { kind: 'secrets', version: 2, isWhole: true, changed: { web: secret, hidden }, removed: ['old'] },
   {
@@ -62,7 +63,7 @@ const FROM: readonly FromEdge[] = [
     kind: 'hello',
     edge: 'e',
     controlPlane: '',
-    has: { ticketKeys: 1, secrets: 0, challenges: 0, staples: 0, snapshot: 12 },
+    has: { sharedSecret: 1, ticketKeys: 1, secrets: 0, challenges: 0, staples: 0, snapshot: 12 },
   },
   { kind: 'ack', cell: 'snapshot', version: 3, acked: 2, nacks: ['worker 3: no'] },
   { kind: 'nack', cell: 'secrets', version: 3, reasons: [] },

@@ -31,7 +31,7 @@ import {
 /** A snapshot of a million routes has some hundred. */
 export const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 
-const CELLS = ['ticketKeys', 'secrets', 'challenges', 'staples', 'snapshot'] as const;
+const CELLS = ['sharedSecret', 'ticketKeys', 'secrets', 'challenges', 'staples', 'snapshot'] as const;
 export type LinkedCell = (typeof CELLS)[number];
 
 /** What an edge has acknowledged, by cell; 0 for nothing. */
@@ -39,6 +39,7 @@ export type Versions = Readonly<Record<LinkedCell, number>>;
 
 const version = count;
 const versions: Field<Versions> = object({
+  sharedSecret: version,
   ticketKeys: version,
   secrets: version,
   challenges: version,
@@ -115,6 +116,7 @@ const sample = object({ metric: text, labels: record(text), values: list(number)
 export const TO_EDGE = {
   /** First of all: `controlPlane` is that of this life of it; versions of another one say nothing. */
   welcome: message(1, { controlPlane: text }),
+  sharedSecret: message(1, { version, secret: bytes }),
   ticketKeys: message(1, { version, keys: bytes }),
   secrets: message(2, { version, isWhole: flag, changed: secrets, removed: list(text) }),
   challenges: message(1, { version, value: challenges }),
@@ -129,7 +131,7 @@ export const TO_EDGE = {
 
 export const FROM_EDGE = {
   /** First of all: whose versions it has; '' for nobody's. */
-  hello: message(1, { edge: text, controlPlane: text, has: versions }),
+  hello: message(2, { edge: text, controlPlane: text, has: versions }),
   ack: message(1, { cell: oneOf(...CELLS), version, acked: count, nacks: list(text) }),
   /** It keeps what it had. */
   nack: message(1, { cell: oneOf(...CELLS), version, reasons: list(text) }),
