@@ -11,6 +11,7 @@ import type { TlsSharedState } from '../../model/tls.ts';
 import { addressCounts, ConnectionLimits } from '../net/count/connection-limits.ts';
 import { descriptors } from '../net/descriptors.ts';
 import { entryPointCounts } from '../net/count/entry-point-counts.ts';
+import { serviceTable } from '../balance/count/service-table.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { WorkerResources } from '../middleware/define.ts';
 import { connectionBudget } from '../upstream/connection-budget.ts';
@@ -114,10 +115,11 @@ export class Engine {
     descriptors.closeResting = () =>
       closeOneOf(this.#upstream.resting) || closeOneOf(this.entryPoints.streams.values());
     this.#http = new HttpGeneration(this.#upstream, resources, (route, spec) => instrument.observeRoute(route, spec));
-    this.#tcp = new TcpGeneration(this.#upstream, tables.of(tcpInFlight), (route, spec) =>
+    const counts = tables.of(serviceTable);
+    this.#tcp = new TcpGeneration(this.#upstream, counts, tables.of(tcpInFlight), (route, spec) =>
       tcpInstrument.observeRoute(route, spec),
     );
-    const udp = new UdpGeneration(this.#upstream.resolver, this.#trace, (route, spec) =>
+    const udp = new UdpGeneration({ resolver: this.#upstream.resolver, trace: this.#trace }, counts, (route, spec) =>
       udpInstrument.observeRoute(route, spec),
     );
     this.entryPoints = new EntryPoints({

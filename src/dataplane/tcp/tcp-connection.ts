@@ -7,6 +7,7 @@
 import type net from 'node:net';
 import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
+import { Visits } from '../balance/count/visits.ts';
 import type { EntryPointState } from '../downstream/entry-point-state.ts';
 import { Reading } from '../net/fixed-read.ts';
 import { renderProxyHeader, type ProxiedAddresses } from '../net/proxy-protocol.ts';
@@ -61,6 +62,7 @@ export class TcpConnection {
   private observed: TcpServiceObservation | null = null;
   private readonly tickets: number[] = [];
   private readonly tried = new Set<TcpEndpoint>();
+  private readonly visits = new Visits();
   /** Bytes that came before the server was there. */
   private pending: Buffer[] = [];
   private cause: TcpEnd | null = null;
@@ -106,6 +108,7 @@ export class TcpConnection {
 
   private dialNext(): void {
     const endpoint = this.pick();
+    this.visits.settle(this.cause?.flag);
     if (endpoint === null) {
       this.abort(
         this.cause ?? (this.route.service?.hasServers === true ? TCP_ENDS.noHealthyServer : TCP_ENDS.noServer),
@@ -145,7 +148,8 @@ export class TcpConnection {
     if (this.tried.size >= MAX_SERVERS) return null;
     // Others take turns, too: the picker may come back to one that was tried.
     for (let turn = 0; turn < MAX_TURNS; turn++) {
-      const endpoint = this.route.service?.pick() ?? null;
+      this.visits.begin();
+      const endpoint = this.route.service?.pick(this.visits) ?? null;
       if (endpoint === null || !this.tried.has(endpoint)) return endpoint;
     }
     return null;
@@ -270,6 +274,7 @@ export class TcpConnection {
     const { context, client, route, endpoint } = this;
     context.wheel.remove(this.deadline);
     if (this.upstream !== null) endpoint?.closed();
+    this.visits.end(this.cause?.flag ?? '');
     for (const [index, ticket] of this.tickets.entries()) route.gates[index]!.leave(ticket);
     route.observation.finished({
       protocol: 'TCP',

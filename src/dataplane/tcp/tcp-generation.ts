@@ -4,6 +4,7 @@ import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import type { EndpointRows } from '../../model/message/sync.ts';
 import { tcpServiceKey, type TcpMiddlewareSpec, type TcpRouteSpec, type TcpServiceSpec } from '../../model/tcp.ts';
+import type { ServiceTable } from '../balance/count/service-table.ts';
 import { LiveServices } from '../balance/live-services.ts';
 import type { StagedEndpointSets } from '../live/endpoint-sets.ts';
 import type { LivePart } from '../live/live-part.ts';
@@ -53,8 +54,8 @@ export class TcpGeneration implements LivePart<TcpBuildContext> {
   readonly #gates = new Map<string, TcpGate>();
   readonly #specs = new Map<string, TcpRouteSpec>();
 
-  constructor(context: TcpContext, inFlight: KeyedCounts, observe: ObserveTcpRoute) {
-    const surroundings: TcpServiceSurroundings = { context, service: (name) => this.#services.find(name) };
+  constructor(context: TcpContext, counts: ServiceTable, inFlight: KeyedCounts, observe: ObserveTcpRoute) {
+    const surroundings: TcpServiceSurroundings = { context, counts, service: (name) => this.#services.find(name) };
     this.#services = new LiveServices({
       protocol: 'tcp',
       keyOf: tcpServiceKey,

@@ -1,20 +1,27 @@
 import { beforeEach, expect, test } from 'vitest';
+import { serviceTableOf } from '../../../test/support/service-table.ts';
 import { TCP_TRANSPORT, tcpContext, type TestTcpContext } from '../../../test/support/tcp-context.ts';
 import { WRITTEN_FACTS, type TcpEndpointSpec } from '../../model/endpoint-set.ts';
 import type { ChildSpec } from '../../model/service.ts';
 import type { TcpTransportSpec } from '../../model/tcp.ts';
+import { kindOf, shareKey, type ServiceTable } from '../balance/count/service-table.ts';
+import { ServiceWindow } from '../balance/count/service-window.ts';
+import { Visits } from '../balance/count/visits.ts';
+import { TCP_ENDS } from './tcp-end.ts';
 import { TcpService } from './tcp-service.ts';
 
 let context: TestTcpContext;
 let services: Map<string, TcpService>;
+let counts: ServiceTable;
 
 beforeEach(() => {
   context = tcpContext(async (host) => [{ host: `address of ${host}`, family: 4 }]);
   services = new Map();
+  counts = serviceTableOf();
 });
 
 function make(name: string): TcpService {
-  const service = new TcpService(name, { context, service: (other) => services.get(other) });
+  const service = new TcpService(name, { context, counts, service: (other) => services.get(other) });
   services.set(name, service);
   return service;
 }
@@ -206,4 +213,59 @@ test('a retired service has nobody, and tells nobody', async () => {
   service.retire();
   expect([service.pick(), service.isUp, await isResolved('a')]).toEqual([null, false, false]);
   expect(told).toEqual([]);
+});
+
+/** A connection that is over: where it was counted, and with what. */
+function connect(service: TcpService, flag = ''): void {
+  const visits = new Visits();
+  visits.begin();
+  service.pick(visits);
+  visits.settle();
+  visits.end(flag);
+}
+
+test('a connection counts in its service, in its share, and in the child, apart from those of HTTP', () => {
+  give(make('one'), [server('a')]);
+  give(make('two'), [server('b')]);
+  const weighted = make('weighted');
+  const children = [
+    { service: 'one', weight: 2 },
+    { service: 'two', weight: 1 },
+  ];
+  divide(weighted, false, ...children);
+  const keys = [
+    'weighted@@tcp',
+    shareKey('weighted@@tcp', 'one'),
+    'one@@tcp',
+    shareKey('weighted@@tcp', 'two'),
+    'two@@tcp',
+    'one',
+  ];
+  const windows = keys.map((key) => new ServiceWindow(counts, key));
+  for (let turn = 0; turn < 3; turn++) connect(weighted);
+  connect(services.get('one')!, 'upstream_connect_refused');
+  const readings = windows.map((window) => window.take());
+  expect(readings.map(({ requests }) => requests)).toEqual([3, 2, 3, 1, 1, 0]);
+  expect(readings[2]!.failures).toEqual(new Map([['upstream_connect_refused', 1]]));
+  // What stays is counted where it was.
+  divide(weighted, false, children[0]!);
+  connect(weighted);
+  expect(windows.map((window) => window.take().requests)).toEqual([1, 1, 1, 0, 0, 0]);
+});
+
+test('a share that cannot be served goes nowhere, and not to the others', () => {
+  give(make('one'), [server('a')]);
+  const weighted = make('weighted');
+  divide(weighted, false, { service: 'one', weight: 1 }, { service: 'off', weight: 1, disabledStatus: 503 });
+  const window = new ServiceWindow(counts, shareKey('weighted@@tcp', 'off'));
+  expect(picks(weighted, 4).filter((host) => host === undefined)).toHaveLength(2);
+  for (let turn = 0; turn < 2; turn++) connect(weighted, 'no_healthy_server');
+  expect(window.take()).toMatchObject({ requests: 1, failures: new Map([['no_healthy_server', 1]]) });
+  divide(weighted, true, { service: 'one', weight: 1 }, { service: 'off', weight: 1, disabledStatus: 503 });
+  expect(picks(weighted, 2)).toEqual(['a', 'a']);
+});
+
+test('every way in which a server fails is counted by its kind, and no other end', () => {
+  const ends = Object.values(TCP_ENDS);
+  expect(ends.filter(({ flag }) => kindOf(flag) >= 0)).toEqual(ends.filter(({ side }) => side === 'upstream'));
 });

@@ -1,3 +1,4 @@
+import { serviceTableOf } from '../../../test/support/service-table.ts';
 import { beforeEach, expect, test } from 'vitest';
 import { entryPointSpecs } from '../../../test/support/data-plane.ts';
 import { ManualClock } from '../../core/clock.ts';
@@ -31,7 +32,7 @@ beforeEach(() => {
   observed = [];
   changes = 0;
   sets = new EndpointSets();
-  generation = new UdpGeneration(new Resolver(), trace, ({ name }, entryPoint) => {
+  generation = new UdpGeneration({ resolver: new Resolver(), trace }, serviceTableOf(), ({ name }, entryPoint) => {
     observed.push(`${name} on ${entryPoint.name}`);
     return OBSERVATION;
   });

@@ -4,14 +4,15 @@
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import { udpServiceKey, type UdpRouteSpec, type UdpServiceSpec } from '../../model/udp.ts';
+import type { ServiceTable } from '../balance/count/service-table.ts';
 import { LiveServices } from '../balance/live-services.ts';
 import type { StagedEndpointSets } from '../live/endpoint-sets.ts';
 import type { LivePart } from '../live/live-part.ts';
 import { StagedMap } from '../live/staged-map.ts';
-import type { FailureTrace } from '../upstream/failure-trace.ts';
 import type { Resolver } from '../upstream/name/resolver.ts';
 import type { UdpObservation } from './udp-observation.ts';
-import { UdpService } from './udp-service.ts';
+import type { UdpContext } from './udp-load-balancer.ts';
+import { UdpService, type UdpServiceSurroundings } from './udp-service.ts';
 
 export interface UdpRoute {
   /** Qualified name of the router. */
@@ -39,9 +40,9 @@ export class UdpGeneration implements LivePart<UdpBuildContext> {
   #routes: ReadonlyMap<string, UdpRoute> = new Map();
   readonly #listeners = new Set<() => void>();
 
-  constructor(resolver: Resolver, trace: FailureTrace, observe: ObserveUdpRoute) {
-    this.resolver = resolver;
-    const surroundings = { resolver, trace, service: (name: string) => this.#services.get(name) };
+  constructor(context: UdpContext, counts: ServiceTable, observe: ObserveUdpRoute) {
+    this.resolver = context.resolver;
+    const surroundings: UdpServiceSurroundings = { ...context, counts, service: (name) => this.#services.find(name) };
     this.#services = new LiveServices({
       protocol: 'udp',
       keyOf: udpServiceKey,

@@ -1,14 +1,20 @@
 import { beforeEach, expect, test } from 'vitest';
+import { serviceTableOf } from '../../../test/support/service-table.ts';
 import { ManualClock } from '../../core/clock.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { WRITTEN_FACTS, type UdpEndpointSpec } from '../../model/endpoint-set.ts';
 import type { ChildSpec } from '../../model/service.ts';
 import { FailureTrace } from '../upstream/failure-trace.ts';
 import { Resolver } from '../upstream/name/resolver.ts';
+import { kindOf, shareKey, type ServiceTable } from '../balance/count/service-table.ts';
+import { ServiceWindow } from '../balance/count/service-window.ts';
+import { Visits } from '../balance/count/visits.ts';
+import { UDP_ENDS } from './udp-end.ts';
 import { UdpService } from './udp-service.ts';
 
 let resolver: Resolver;
 let services: Map<string, UdpService>;
+let counts: ServiceTable;
 /** What the failure trace has been told, in words. */
 let reports: string[];
 
@@ -17,7 +23,7 @@ function make(name: string): UdpService {
   const trace = new FailureTrace(wheel, (all) => {
     for (const { protocol, service, server, flag } of all) reports.push(`${protocol} ${service} ${server} ${flag}`);
   });
-  const service = new UdpService(name, { resolver, trace, service: (other) => services.get(other) });
+  const service = new UdpService(name, { resolver, trace, counts, service: (other) => services.get(other) });
   services.set(name, service);
   return service;
 }
@@ -25,6 +31,7 @@ function make(name: string): UdpService {
 beforeEach(() => {
   resolver = new Resolver({ lookUp: async (host) => [{ host: `address of ${host}`, family: 4 }] });
   services = new Map();
+  counts = serviceTableOf();
   reports = [];
 });
 
@@ -183,4 +190,36 @@ test('failures of a server are told by protocol, service and address as configur
   give(service, server('a'));
   service.pick()!.trace.failed('refused', 0, 'nobody');
   expect(reports).toEqual(['udp dns a:53 refused']);
+});
+
+test('a session counts in its service, in its share, and in the child, for as long as it lasts', () => {
+  give(make('a'), server('of-a'));
+  const weighted = make('weighted');
+  divide(weighted, { service: 'a', weight: 1 });
+  const keys = ['weighted@@udp', shareKey('weighted@@udp', 'a'), 'a@@udp', 'a@@tcp'];
+  const windows = keys.map((key) => new ServiceWindow(counts, key));
+  const visits = new Visits();
+  visits.begin();
+  weighted.pick(visits);
+  visits.settle();
+  expect(windows.map((window) => window.take()).map(({ requests, inFlight }) => [requests, inFlight])).toEqual([
+    [0, 1], [0, 1], [0, 1], [0, 0],
+  ]); // prettier-ignore
+  visits.end('upstream_connect_refused');
+  const readings = windows.map((window) => window.take());
+  expect(readings.map(({ requests, inFlight, failures }) => [requests, inFlight, failures.size])).toEqual([
+    [1, 0, 1], [1, 0, 1], [1, 0, 1], [0, 0, 0],
+  ]); // prettier-ignore
+});
+
+test('a share that cannot be served goes nowhere', () => {
+  give(make('a'), server('of-a'));
+  const weighted = make('weighted');
+  divide(weighted, { service: 'a', weight: 1 }, { service: 'off', weight: 1, disabledStatus: 503 });
+  expect(shares(weighted, 4)).toEqual({ 'of-a': 2, nobody: 2 });
+});
+
+test('every way in which a server fails is counted by its kind, and no other end', () => {
+  const ends = Object.values(UDP_ENDS);
+  expect(ends.filter(({ flag }) => kindOf(flag) >= 0)).toEqual(ends.filter(({ side }) => side === 'upstream'));
 });

@@ -1,5 +1,6 @@
 // Sessions with servers on loopback; silence passes on a clock by hand.
 
+import { serviceTableOf } from '../../../test/support/service-table.ts';
 import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { NamedDatagramServer } from '../../../test/support/datagrams.ts';
@@ -14,6 +15,7 @@ import { FailureTrace } from '../upstream/failure-trace.ts';
 import type { Address } from '../upstream/name/address.ts';
 import { Resolver } from '../upstream/name/resolver.ts';
 import type { UdpObservation } from './udp-observation.ts';
+import { ServiceWindow } from '../balance/count/service-window.ts';
 import { UdpService } from './udp-service.ts';
 import { UdpSession, type UdpClient, type UdpSessionOwner } from './udp-session.ts';
 
@@ -24,6 +26,8 @@ let clock: ManualClock;
 let wheel: TimerWheel;
 let resolver: Resolver;
 let service: UdpService;
+/** Of the service. */
+let window: ServiceWindow;
 /** What the name of the server has. */
 let lookUp: () => Promise<readonly Address[]>;
 /** What the owner, the router and the service have been told, in words. */
@@ -43,7 +47,9 @@ beforeEach(async () => {
   const trace = new FailureTrace(wheel, (reports) => {
     for (const { flag, reason, isFailing } of reports) failures.push(isFailing ? `${flag} ${reason}` : 'works');
   });
-  service = new UdpService('dns', { resolver, trace, service: () => undefined });
+  const counts = serviceTableOf();
+  window = new ServiceWindow(counts, 'dns@@udp');
+  service = new UdpService('dns', { resolver, trace, counts, service: () => undefined });
   [told, records, failures, takesReplies] = [[], [], [], true];
   [events, sessions] = [new EventEmitter(), []];
 });
@@ -390,4 +396,16 @@ test('a server with an IPv6 address is reached', async () => {
   serveOn('::1', six.port);
   await ask(start(), 'x');
   expect(told).toContain('reply six x to ::ffff:10.0.0.1');
+});
+
+test('its service counts a session while it lasts, and how it ended', async () => {
+  serveOn('127.0.0.1');
+  const session = start();
+  await ask(session, 'one');
+  expect(window.take()).toMatchObject({ requests: 0, inFlight: 1 });
+  session.end(null);
+  expect(window.take()).toMatchObject({ requests: 1, inFlight: 0, failures: new Map() });
+  service.update({ kind: 'udpLoadBalancer', name: 'dns', endpointSet: 'set' }, { endpoints: [], rows: {} });
+  start();
+  expect(window.take()).toMatchObject({ requests: 1, inFlight: 0, failures: new Map([['no_server', 1]]) });
 });

@@ -8,13 +8,15 @@ import { heldMemory } from '../../core/held-memory.ts';
 import { Deadline, type TimerWheel } from '../../core/timer-wheel.ts';
 import { sameAddress } from '../net/datagram-handle.ts';
 import { descriptors, isOwnFault } from '../net/descriptors.ts';
+import { Visits } from '../balance/count/visits.ts';
 import type { Address } from '../upstream/name/address.ts';
 import { reasonOf } from '../upstream/dial/dial-reason.ts';
 import type { Resolver } from '../upstream/name/resolver.ts';
 import { UDP_ENDS, type UdpEnd } from './udp-end.ts';
 import type { UdpObservation, UdpServiceObservation } from './udp-observation.ts';
 import type { UdpRoute } from './udp-generation.ts';
-import type { UdpEndpoint, UdpService } from './udp-service.ts';
+import type { UdpEndpoint } from './udp-load-balancer.ts';
+import type { UdpService } from './udp-service.ts';
 
 export interface UdpClient {
   /** As the socket reports it and takes it. */
@@ -54,6 +56,7 @@ export class UdpSession {
   private readonly owner: UdpSessionOwner;
   private readonly observation: UdpObservation;
   private readonly deadline: Deadline;
+  private readonly visits = new Visits();
   private readonly startWallMs = Date.now();
   private readonly startMs = performance.now();
   private endpoint: UdpEndpoint | null = null;
@@ -92,7 +95,8 @@ export class UdpSession {
   start(): void {
     this.observation.opened();
     this.owner.wheel.arm(this.deadline, this.owner.idleMs);
-    const endpoint = this.service.pick();
+    const endpoint = this.service.pick(this.visits);
+    this.visits.settle();
     this.endpoint = endpoint;
     if (endpoint === null) {
       this.end(UDP_ENDS.noServer);
@@ -223,6 +227,7 @@ export class UdpSession {
     this.owner.wheel.remove(this.deadline);
     this.takeWaiting();
     this.socket?.close();
+    this.visits.end(cause?.flag ?? '');
     this.observation.finished({
       protocol: 'UDP',
       startWallMs: this.startWallMs,

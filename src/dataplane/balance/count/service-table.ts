@@ -1,6 +1,6 @@
 // What all threads know of every service, and of every child of one that divides: a row of shared memory each, found by
-// its key. A worker adds to its own column of a row, without atomics, since nobody else writes there; the main thread
-// sums the columns.
+// its key. What is counted are requests, TCP connections or UDP sessions. A worker adds to its own column of a row,
+// without atomics, since nobody else writes there; the main thread sums the columns.
 //
 // Float64 cells, per worker a column of rows:
 //   [requests, in flight, milliseconds, (latency) per bucket, (failures) per kind]
@@ -8,18 +8,28 @@
 //   [(uses in total) per row, (times given out) per row, then a column of uses per worker]
 
 import { defineSharedTable } from '../../../core/shared-table.ts';
-import { FAILURES, type Failure } from '../../http/failure.ts';
+import { FAILURES } from '../../http/failure.ts';
 import { KeyRows, rowNumber, ROWS_PER_SET, type KeyTableShape } from '../../net/count/key-rows.ts';
 
-/** Upper bounds in milliseconds; what is slower stands in one bucket more. */
+/** Upper bounds in milliseconds, of requests; what is slower stands in one bucket more. */
 export const LATENCY_BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000] as const;
+/** As many, of connections and sessions: up to a day. */
+export const DURATION_BOUNDS_MS = [
+  10, 100, 1_000, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000, 21_600_000, 86_400_000,
+] as const satisfies { readonly length: (typeof LATENCY_BOUNDS_MS)['length'] };
 
 /** A server has answered, and with a status of 5xx. */
 export const SERVER_ERROR = 'server_error';
-const COUNTED: readonly Failure[] = Object.values(FAILURES).filter(({ side }) => side === 'upstream');
+/** Beside those of requests, what connections end with; see `TCP_ENDS`. */
+const OF_CONNECTIONS = ['upstream_starttls_refused'];
+const OF_REQUESTS = Object.values(FAILURES).filter(({ side }) => side === 'upstream');
 /** What counts as a failure of a service, by the flags of the access log. What a client does wrong does not. */
-export const FAILURE_KINDS: readonly string[] = [SERVER_ERROR, ...COUNTED.map(({ flag }) => flag)];
-const KIND_OF: ReadonlyMap<Failure, number> = new Map(COUNTED.map((failure, index) => [failure, index + 1]));
+export const FAILURE_KINDS: readonly string[] = [
+  SERVER_ERROR,
+  ...OF_REQUESTS.map(({ flag }) => flag),
+  ...OF_CONNECTIONS,
+];
+const KIND_OF: ReadonlyMap<string, number> = new Map(FAILURE_KINDS.map((flag, index) => [flag, index]));
 
 export const REQUESTS = 0;
 export const IN_FLIGHT = 1;
@@ -149,15 +159,15 @@ export class ServiceTable {
   }
 }
 
-/** Index of a failure among FAILURE_KINDS; -1 for one that is not the service's. */
-export function kindOf(failure: Failure): number {
-  return KIND_OF.get(failure) ?? -1;
+/** Index of a failure among FAILURE_KINDS by its flag; -1 for one that is not the service's. */
+export function kindOf(flag: string): number {
+  return KIND_OF.get(flag) ?? -1;
 }
 
 /** Cell of the bucket that the duration belongs to. */
-export function bucketOf(ms: number): number {
+export function bucketOf(ms: number, bounds: readonly number[] = LATENCY_BOUNDS_MS): number {
   let index = 0;
-  while (index < LATENCY_BOUNDS_MS.length && ms > LATENCY_BOUNDS_MS[index]!) index++;
+  while (index < bounds.length && ms > bounds[index]!) index++;
   return BUCKETS + index;
 }
 

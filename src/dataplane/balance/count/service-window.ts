@@ -1,5 +1,6 @@
-// Reads the counts of one service, or of one child, over all workers. Each window has its own beginning, which its last
-// reading is: several readers of one service see the same requests, each in its own time.
+// Reads the counts of one service, or of one child, over all workers; those of TCP and UDP are read as those of HTTP
+// are. Each window has its own beginning, which its last reading is: several readers of one service see the same
+// requests, each in its own time.
 
 import {
   BUCKETS,
@@ -16,12 +17,16 @@ import {
 
 /** What has come to its end since the last reading; `inFlight` is of now. */
 export interface ServiceReading {
+  /** Connections of a TCP service, sessions of a UDP service. */
   readonly requests: number;
   /** By FAILURE_KINDS; those that did not occur are left out. */
   readonly failures: ReadonlyMap<string, number>;
-  /** Requests that a server was asked for, by LATENCY_BOUNDS_MS and one bucket more. */
+  /**
+   * Requests that a server was asked for, by LATENCY_BOUNDS_MS and one bucket more; all connections and sessions by
+   * DURATION_BOUNDS_MS.
+   */
   readonly latency: readonly number[];
-  /** Of these requests together. */
+  /** Of these together. */
   readonly latencySumMs: number;
   readonly inFlight: number;
 }
@@ -33,7 +38,10 @@ export class ServiceWindow {
   /** Of the row: another number says that its counts began anew. */
   #times = 0;
 
-  /** `key` is the service's name, or a `shareKey`. What was counted before belongs to no reading. */
+  /**
+   * `key` is the service's name, or its key of another protocol, or a `shareKey` of one of them. What was counted
+   * before belongs to no reading.
+   */
   constructor(table: ServiceTable, key: string) {
     this.#table = table;
     this.#key = key;
