@@ -236,6 +236,11 @@ export class ControlPlane implements Publisher {
     await this.pipeline.reload();
   }
 
+  /** Of the newest routing configuration. */
+  get diagnostics(): readonly Diagnostic[] {
+    return this.pipeline.result.diagnostics;
+  }
+
   /** Objects in force that people wrote. */
   get counts(): { routers: number; services: number; middlewares: number } {
     const written = (counted: Counted): number =>

@@ -70,19 +70,19 @@ export async function startRouter(config: InstallInput, options: StartOptions = 
   });
   const bound = await router.start();
   let ending: Promise<void> | null = null;
-  const stop = (): Promise<void> => (ending ??= router.stop());
+  const stop = (): Promise<void> => (ending ??= router.ending.stop());
   return {
     addresses: Object.fromEntries(bound.map(({ name, address }) => [name, toAddress(address)])),
     get diagnostics() {
-      return router.diagnostics;
+      return router.controlPlane.diagnostics;
     },
     async reconfigure(routing) {
       const decoded: RoutingConfig = decodeRouting(INSTALL_PROVIDER, inline(routing), {
         substitutions,
         plugins: plugins.known,
       });
-      await router.replace(decoded);
-      return router.diagnostics;
+      await router.controlPlane.replace(decoded);
+      return router.controlPlane.diagnostics;
     },
     stop,
     [Symbol.asyncDispose]: stop,

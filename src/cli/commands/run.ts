@@ -11,7 +11,8 @@ import { fileProvider } from '../../controlplane/providers/file/file-provider.ts
 import { endThreads } from '../../app/process/end-threads.ts';
 import { Predecessor } from '../../app/takeover/predecessor.ts';
 import { InheritedSockets } from '../../app/takeover/socket-activation.ts';
-import { Standalone, type BoundEntryPoint, type StandaloneOptions } from '../../app/standalone.ts';
+import type { StandaloneOptions } from '../../app/foundation.ts';
+import { Standalone, type BoundEntryPoint } from '../../app/standalone.ts';
 import type { Arguments } from '../arguments.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Io } from '../io.ts';
@@ -129,7 +130,7 @@ async function serve(
       ...(options.workerExecArgv === undefined ? {} : { workerExecArgv: options.workerExecArgv }),
       ...(inherited === undefined ? {} : { inherited }),
       ...(predecessor === undefined ? {} : { predecessor }),
-      ...(options.canBeSucceeded === true ? { onHandedOver: () => endWith(router!.leave(), settle, io) } : {}),
+      ...(options.canBeSucceeded === true ? { onHandedOver: () => endWith(router!.ending.leave(), settle, io) } : {}),
       onDiagnostics: show,
     });
     // Before the start: a signal that arrives meanwhile ends it in order.
@@ -179,15 +180,15 @@ function handleSignals(router: Standalone, settle: (code: number) => void, io: I
       return;
     }
     signals.isEnding = true;
-    const stopping = router.stop();
-    endWith(Promise.race([stopping, deadline(router.stopMs + LATE_MS, io)]), settle, io);
+    const stopping = router.ending.stop();
+    endWith(Promise.race([stopping, deadline(router.ending.stopMs + LATE_MS, io)]), settle, io);
   };
   const handlers: Readonly<Record<string, () => void>> = {
     SIGTERM: end,
     SIGINT: end,
-    SIGHUP: () => void router.reload(),
-    SIGUSR1: () => router.reopenLogs(),
-    SIGUSR2: () => router.requestMemory(),
+    SIGHUP: () => void router.upkeep.reload(),
+    SIGUSR1: () => router.upkeep.reopenLogs(),
+    SIGUSR2: () => router.upkeep.requestMemory(),
   };
   for (const [name, handler] of Object.entries(handlers)) {
     // The program had its own until now.
@@ -217,18 +218,18 @@ function logRejections({ log }: Standalone): void {
 
 function addressOf({ name, address }: BoundEntryPoint, router: Standalone): string {
   const host = address.host === '' ? 'localhost' : address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `${router.schemeOf(name)}://${host}:${address.port}`;
+  return `${router.controlPlane.schemeOf(name)}://${host}:${address.port}`;
 }
 
 /** Standard error is read by a program: everything on it is a line of the log. */
 function logStart(bound: readonly BoundEntryPoint[], router: Standalone): void {
   for (const one of bound) router.log.info('listening', { entryPoint: one.name, address: addressOf(one, router) });
-  router.log.info('serving', router.counts);
+  router.log.info('serving', router.controlPlane.counts);
 }
 
 function announce(bound: readonly BoundEntryPoint[], router: Standalone, install: InstallConfig, io: Io): void {
   for (const one of bound) io.err(`  ${one.name.padEnd(12)} ${addressOf(one, router)}\n`);
-  const { routers, services, middlewares } = router.counts;
+  const { routers, services, middlewares } = router.controlPlane.counts;
   const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;
   io.err(`${count(routers, 'router')}, ${count(services, 'service')}, ${count(middlewares, 'middleware')}\n`);
   if (routers === 0)
