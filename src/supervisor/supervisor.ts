@@ -27,6 +27,8 @@ import type { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import type { BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { WorkerStatus } from '../model/message/worker-status.ts';
 import type { HealthChange, ServerHealth } from '../model/server-health.ts';
+import { serviceTable } from '../dataplane/balance/count/service-table.ts';
+import { ServiceWindow } from '../dataplane/balance/count/service-window.ts';
 import { UpstreamTls } from '../dataplane/tls/upstream-tls.ts';
 import { descriptorTable, type Descriptors } from '../dataplane/net/descriptors.ts';
 import { entryPointCounts } from '../dataplane/net/count/entry-point-counts.ts';
@@ -281,6 +283,11 @@ export class Supervisor {
   /** What is known of a service's servers; null when it has none of its own. Of a TCP service by its key. */
   healthOf(service: string): readonly ServerHealth[] | null {
     return this.#health.healthOf(service);
+  }
+
+  /** How a service does from now on, or a child of one that divides, in all workers; `key` as of ServiceWindow. */
+  windowOf(key: string): ServiceWindow {
+    return new ServiceWindow(this.#memory.tables.of(serviceTable), key);
   }
 
   /** Asks every worker for its memory after a collection, if the runtime exposes one; answers go to the log. */

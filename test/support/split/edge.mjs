@@ -48,8 +48,18 @@ events.listen(({ kind, data }) => {
 });
 link.start();
 
+/** What the test asks of the counts of services: from `open` on, what has come since it was read last. */
+let windows = [];
+const asked = {
+  open: (keys) => (windows = keys.map((key) => edge.supervisor.windowOf(key))).length,
+  read: () => windows.map((window) => window.take()).map((one) => ({ ...one, failures: [...one.failures] })),
+};
+
 process.on('message', async (message) => {
-  if (message !== 'stop') return;
+  if (message !== 'stop') {
+    process.send({ answer: asked[message.what](message.given) });
+    return;
+  }
   link.stop();
   await edge.stop(0);
   process.disconnect();
