@@ -1,9 +1,9 @@
 // Forms of configuration that Traefik takes, through the built program: each serves, and means what it says.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { ask } from '../support/middlewares.ts';
-import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { answerOk } from '../support/recording-origin.ts';
 
 const CAT = 'cat:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=';
 
@@ -81,31 +81,16 @@ certificatesResolvers: { le: { acme: { dnsChallenge: { provider: hetzner } } } }
 providers: { file: { directory: DIR/conf } }
 `;
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({
-    install: INSTALL,
-    files: { 'conf/routing.yml': ROUTING(origin.port), 'conf/package.json': '{"name":"x"}' },
-    environment: {
-      EMPTY: '',
-      TZ: 'Asia/Kolkata',
-      TRAEFIK_NETWORK: 'proxy',
-      TRAEFIK_ENTRYPOINTS_WEB_FORWARDEDHEADERS_TRUSTEDIPS: '',
-    },
-  });
-  web = router.ports['web']!;
-});
-beforeEach(() => {
-  origin.respond = answerOk;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const { origin, router, web } = await startLab((originPort) => ({
+  install: INSTALL,
+  files: { 'conf/routing.yml': ROUTING(originPort), 'conf/package.json': '{"name":"x"}' },
+  environment: {
+    EMPTY: '',
+    TZ: 'Asia/Kolkata',
+    TRAEFIK_NETWORK: 'proxy',
+    TRAEFIK_ENTRYPOINTS_WEB_FORWARDEDHEADERS_TRUSTEDIPS: '',
+  },
+}));
 
 function fieldOf(head: string, name: string): string | null {
   return new RegExp(`\r\n${name}: (.*)\r\n`, 'i').exec(head)?.[1] ?? null;

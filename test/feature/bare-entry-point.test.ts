@@ -1,15 +1,15 @@
 // An entry point whose only router is not there, or not yet: whoever checks it by a handshake finds it alive.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 import { certificateFor, tlsGet } from '../support/tls-client.ts';
 
 const pair = certificateFor(['a.example']);
-let router: RouterProcess;
 
-beforeAll(async () => {
-  router = await startRouter({
+const router = await forFile(
+  startRouter({
     install: `
 entryPoints:
   websecure: { address: "127.0.0.1:0" }
@@ -27,11 +27,8 @@ http:
 tls: { certificates: [{ certFile: DIR/a.pem, keyFile: DIR/a.key }] }
 `,
     },
-  });
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-});
+  }),
+);
 
 test.each(['websecure', 'empty'])(
   '%s: the handshake completes with the certificate there is, and the answer is 404',

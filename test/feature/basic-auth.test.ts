@@ -2,11 +2,11 @@
 
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { ask, field, installWithMiddlewares } from '../support/middlewares.ts';
 import { RawClient, type RawResponse } from '../support/raw-client.ts';
-import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 
 // Made with openssl passwd and htpasswd -s; passwords beside them.
 const USERS = [
@@ -19,34 +19,24 @@ const USERS = [
 const SLOW =
   '$6$rounds=1000000$abc$s4figkutd93uUylFcsF.4/SNe6PBy.5N7.0/.JjwSNcMopn9LRe8MSZJcCQTqb0Tw6X/7tVG44s5B0agkkN5T/';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const install = installWithMiddlewares(
-    origin.port,
+const { origin, web } = await startLab((originPort) => ({
+  install: installWithMiddlewares(
+    originPort,
     {
       basic: { basicAuth: { users: USERS } },
       options: { basicAuth: { users: USERS, realm: 'the "shop"', removeHeader: true, headerField: 'X-User' } },
-      file: { basicAuth: { users: ['sha:{SHA}invalid/invalid/invalid/inv=', 'ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='], usersFile: 'DIR/users' } },
+      file: {
+        basicAuth: {
+          users: ['sha:{SHA}invalid/invalid/invalid/inv=', 'ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='],
+          usersFile: 'DIR/users',
+        },
+      },
       out: { headers: { customResponseHeaders: { 'X-Out': 'out' } } },
     },
     { both: ['out', 'basic'] },
-  ); // prettier-ignore
-  router = await startRouter({ install, files: { users: `# comment\n\n ${USERS[0]} \n` } });
-  web = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerOk;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  ),
+  files: { users: `# comment\n\n ${USERS[0]} \n` },
+}));
 
 function basic(credentials: string, scheme = 'Basic'): string {
   return `Authorization: ${scheme} ${Buffer.from(credentials).toString('base64')}\r\n`;

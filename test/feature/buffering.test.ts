@@ -1,19 +1,13 @@
 // buffering through the built program.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { ask, field, installWithMiddlewares } from '../support/middlewares.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const install = installWithMiddlewares(
-    origin.port,
+const { origin, web } = await startLab((originPort) =>
+  installWithMiddlewares(
+    originPort,
     {
       request: { buffering: { maxRequestBodyBytes: 10 } },
       response: { buffering: { maxResponseBodyBytes: 10 } },
@@ -22,19 +16,8 @@ beforeAll(async () => {
       packed: { compress: {} },
     },
     { both: ['out', 'response'], compressed: ['packed', 'large'], limited: ['large', 'packed'] },
-  );
-  router = await startRouter({ install });
-  web = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerOk;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  ),
+);
 
 function chunked(body: string, pieceBytes: number): string {
   let text = 'HTTP/1.1 200 OK\r\nX-Theirs: 1\r\nTransfer-Encoding: chunked\r\n\r\n';

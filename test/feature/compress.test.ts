@@ -1,20 +1,15 @@
 // compress through the built program.
 
 import { brotliDecompressSync, constants, gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { ask, field, installWithMiddlewares } from '../support/middlewares.ts';
 import { RawClient, type RawResponse } from '../support/raw-client.ts';
-import { RecordingOrigin, type OriginConnection } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { type OriginConnection } from '../support/recording-origin.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const install = installWithMiddlewares(
-    origin.port,
+const { origin, web } = await startLab((originPort) =>
+  installWithMiddlewares(
+    originPort,
     {
       plain: { compress: {} },
       brotli: { compress: { encodings: ['br', 'gzip'], defaultEncoding: 'gzip', minResponseBodyBytes: 10 } },
@@ -23,18 +18,8 @@ beforeAll(async () => {
       sniffing: { contentType: {} },
     },
     { sniffed: ['plain', 'sniffing'], twice: ['plain', 'plain'] },
-  );
-  router = await startRouter({ install });
-  web = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  ),
+);
 
 const TEXT = 'compress me, please. '.repeat(100);
 

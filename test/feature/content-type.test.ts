@@ -1,37 +1,22 @@
 // contentType through the built program: the head waits for the first bytes, and nothing else changes.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { ask, field, installWithMiddlewares } from '../support/middlewares.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { RecordingOrigin, type OriginConnection } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { type OriginConnection } from '../support/recording-origin.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const install = installWithMiddlewares(
-    origin.port,
+const { origin, web } = await startLab((originPort) =>
+  installWithMiddlewares(
+    originPort,
     {
       guess: { contentType: {} },
       off: { contentType: { autoDetect: false } },
       typed: { headers: { customResponseHeaders: { 'X-Out': 'out' } } },
     },
     { both: ['typed', 'guess', 'guess'] },
-  );
-  router = await startRouter({ install });
-  web = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  ),
+);
 
 function answerWith(text: string): void {
   origin.respond = (connection) => connection.socket.write(text, 'latin1');

@@ -1,22 +1,17 @@
 // digestAuth through the built program, with workers that have to believe each other.
 
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { ask, field, installWithMiddlewares } from '../support/middlewares.ts';
 import type { RawResponse } from '../support/raw-client.ts';
-import { RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
-
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
+import { startRouter } from '../support/router.ts';
 
 /** MD5 of ann:traefik:secret. */
 const ANN = 'ann:traefik:e008efc4676c740d22dfb8460b00c71f';
 
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const install = installWithMiddlewares(origin.port, {
+const { origin, web } = await startLab((originPort) => ({
+  install: installWithMiddlewares(originPort, {
     digest: { digestAuth: { users: [ANN, 'ann:other:00000000000000000000000000000000'] } },
     second: { digestAuth: { users: [ANN] } },
     options: {
@@ -29,18 +24,9 @@ beforeAll(async () => {
         headerField: 'X-User',
       },
     },
-  });
-  router = await startRouter({ install, workers: 2 });
-  web = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  }),
+  workers: 2,
+}));
 
 const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
 

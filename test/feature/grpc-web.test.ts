@@ -1,17 +1,14 @@
 // gRPC-Web: what a browser sends, to a real gRPC server, through the built program.
 
 import grpc from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startGrpcServer, type GrpcServer } from '../support/grpc.ts';
+import { expect, test } from 'vitest';
+import { startGrpcServer } from '../support/grpc.ts';
+import { forFile } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 
-let server: GrpcServer;
-let router: RouterProcess;
-let base: string;
-
-beforeAll(async () => {
-  server = await startGrpcServer({
+const server = await forFile(
+  startGrpcServer({
     unary(made: grpc.ServerUnaryCall<string, string>, done: grpc.sendUnaryData<string>) {
       const trailers = new grpc.Metadata();
       trailers.set('x-length', String(made.request.length));
@@ -24,8 +21,10 @@ beforeAll(async () => {
     },
     collect() {},
     chat() {},
-  });
-  router = await startRouter({
+  }),
+);
+const router = await forFile(
+  startRouter({
     install: `
 entryPoints: { web: { address: "127.0.0.1:0" } }
 accessLog: { format: json }
@@ -39,13 +38,9 @@ http:
   services:
     s: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${server.port}" }] } }
 `,
-  });
-  base = `http://127.0.0.1:${router.ports['web']!}`;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+  }),
+);
+const base = `http://127.0.0.1:${router.ports['web']!}`;
 
 function messageOf(text: string): Buffer {
   const frame = Buffer.alloc(5 + text.length);

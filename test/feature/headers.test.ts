@@ -1,24 +1,17 @@
 // The headers middleware through the built program: custom fields, security fields, hosts, redirects to TLS, CORS.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { ask, field, installWithMiddlewares } from '../support/middlewares.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-let trusted: number;
 let answer = '';
 
-beforeAll(async () => {
-  origin = await RecordingOrigin.start((connection, bytes) => {
-    if (bytes.includes('\r\n\r\n')) connection.socket.write(answer);
-  });
-  const install = installWithMiddlewares(
-    origin.port,
-    {
+const { origin, router, web } = await startLab(
+  (originPort) =>
+    installWithMiddlewares(originPort, {
       custom: {
         headers: {
           customRequestHeaders: { 'X-Set': 'new', 'X-Gone': '', HOST: 'inner.test:8080' },
@@ -42,10 +35,20 @@ beforeAll(async () => {
         },
       },
       values: { headers: { frameDeny: true, customFrameOptionsValue: 'SAMEORIGIN', customBrowserXSSValue: '0' } },
-      sts: { headers: { stsSeconds: 60, stsIncludeSubdomains: true, stsPreload: true, sslProxyHeaders: { 'X-Tls': 'on' } } },
+      sts: {
+        headers: { stsSeconds: 60, stsIncludeSubdomains: true, stsPreload: true, sslProxyHeaders: { 'X-Tls': 'on' } },
+      },
       forced: { headers: { stsSeconds: 60, forceSTSHeader: true } },
       hosts: { headers: { allowedHosts: ['Hosts.test', 'other.test:81'], hostsProxyHeaders: ['X-Asked'] } },
-      relaxed: { headers: { allowedHosts: ['other.test'], sslRedirect: true, stsSeconds: 1, forceSTSHeader: true, isDevelopment: true } },
+      relaxed: {
+        headers: {
+          allowedHosts: ['other.test'],
+          sslRedirect: true,
+          stsSeconds: 1,
+          forceSTSHeader: true,
+          isDevelopment: true,
+        },
+      },
       ssl: { headers: { sslRedirect: true } },
       sslhost: { headers: { sslHost: 'www.test', sslForceHost: true, sslTemporaryRedirect: true } },
       cors: {
@@ -63,20 +66,14 @@ beforeAll(async () => {
       },
       any: { headers: { accessControlAllowOriginList: ['*', 'https://a.test'] } },
       quiet: { headers: { customResponseHeaders: { 'X-Out': 'out' } } },
-    },
-  ); // prettier-ignore
-  router = await startRouter({ install });
-  web = router.ports['web']!;
-  trusted = router.ports['trusted']!;
-});
+    }),
+  (connection, bytes) => {
+    if (bytes.includes('\r\n\r\n')) connection.socket.write(answer);
+  },
+);
+const trusted = router.ports['trusted']!;
 beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
   answer = 'HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Length: 2\r\n\r\nok';
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
 });
 
 test('sets, replaces and removes fields both ways, and the host', async () => {

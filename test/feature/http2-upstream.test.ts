@@ -1,6 +1,7 @@
 // Servers that speak HTTP/2 in clear text, behind clients of HTTP/1.1 and HTTP/2, through the built program.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 import {
   block,
@@ -13,7 +14,7 @@ import {
   uint32,
   type Frame,
 } from '../support/raw-http2.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 
 const MAX_CONCURRENT_STREAMS = 3;
 const INITIAL_WINDOW_SIZE = 4;
@@ -30,16 +31,12 @@ const SERVICES: Readonly<Record<string, string>> = {
   asked: 'forwardingTimeouts: { readIdleTimeout: 200ms, pingTimeout: 2s }',
 };
 
-let origin: RawHttp2Server;
-let router: RouterProcess;
-let port: number;
-
-beforeAll(async () => {
-  origin = await RawHttp2Server.start();
-  const names = Object.keys(SERVICES);
-  const service = (name: string, rest: string): string =>
-    `    ${name}: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${origin.port}" }]${rest} } }`;
-  router = await startRouter({
+const origin = await forFile(RawHttp2Server.start());
+const names = Object.keys(SERVICES);
+const service = (name: string, rest: string): string =>
+  `    ${name}: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:${origin.port}" }]${rest} } }`;
+const router = await forFile(
+  startRouter({
     install: `
 entryPoints: { web: { address: "127.0.0.1:0" } }
 accessLog: { format: json }
@@ -53,14 +50,10 @@ ${names.map((name) => service(name, `, serversTransport: ${name}`)).join('\n')}
   serversTransports:
 ${names.map((name) => `    ${name}: { ${SERVICES[name]} }`).join('\n')}
 `,
-  });
-  port = router.ports['web']!;
-});
+  }),
+);
+const port = router.ports['web']!;
 beforeEach(() => origin.reset());
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
 
 /** The nth connection with its first request. */
 async function arrival(index = 0, streamId = 1): Promise<{ server: RawHttp2; request: Frame }> {

@@ -2,32 +2,16 @@
 
 import http2 from 'node:http2';
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { block, frame, GET, POST, RawHttp2, uint32 } from '../support/raw-http2.ts';
 import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let port: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({
-    install: simpleInstall(origin.port, 'accessLog: { format: json, filePath: DIR/access.log }'),
-  });
-  port = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerOk;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const { origin, web: port } = await startLab((originPort) =>
+  simpleInstall(originPort, 'accessLog: { format: json, filePath: DIR/access.log }'),
+);
 
 interface Answer {
   readonly headers: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader;

@@ -1,30 +1,22 @@
 // ipAllowList and ipWhiteList through the built program.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { ask, installWithMiddlewares } from '../support/middlewares.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const install = installWithMiddlewares(origin.port, {
-    local: { ipAllowList: { sourceRange: ['127.0.0.0/8', '::1'] } },
-    other: { ipAllowList: { sourceRange: ['10.0.0.0/8'] } },
-    hidden: { ipAllowList: { sourceRange: ['10.0.0.1'], rejectStatusCode: 404 } },
-    old: { ipWhiteList: { sourceRange: ['10.0.0.1'] } },
-    depth: { ipAllowList: { sourceRange: ['10.0.0.1'], ipStrategy: { depth: 2 } } },
-    behind: { ipAllowList: { sourceRange: ['10.0.0.1'], ipStrategy: { excludedIPs: ['192.168.0.0/16'] } } },
-    subnet: { ipAllowList: { sourceRange: ['2001:db8::'], ipStrategy: { depth: 1, ipv6Subnet: 32 } } },
-  });
-  router = await startRouter({ install });
+const origin = await forFile(RecordingOrigin.start());
+const install = installWithMiddlewares(origin.port, {
+  local: { ipAllowList: { sourceRange: ['127.0.0.0/8', '::1'] } },
+  other: { ipAllowList: { sourceRange: ['10.0.0.0/8'] } },
+  hidden: { ipAllowList: { sourceRange: ['10.0.0.1'], rejectStatusCode: 404 } },
+  old: { ipWhiteList: { sourceRange: ['10.0.0.1'] } },
+  depth: { ipAllowList: { sourceRange: ['10.0.0.1'], ipStrategy: { depth: 2 } } },
+  behind: { ipAllowList: { sourceRange: ['10.0.0.1'], ipStrategy: { excludedIPs: ['192.168.0.0/16'] } } },
+  subnet: { ipAllowList: { sourceRange: ['2001:db8::'], ipStrategy: { depth: 1, ipv6Subnet: 32 } } },
 });
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const router = await forFile(startRouter({ install }));
 
 async function status(name: string, forwardedFor = '', entryPoint = 'trusted'): Promise<number> {
   const fields = forwardedFor === '' ? '' : `X-Forwarded-For: ${forwardedFor}\r\n`;

@@ -1,19 +1,12 @@
 // The middlewares that change the path, through the built program.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { ask, installWithMiddlewares } from '../support/middlewares.ts';
-import { RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-let trusted: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const install = installWithMiddlewares(
-    origin.port,
+const { origin, router, web } = await startLab((originPort) =>
+  installWithMiddlewares(
+    originPort,
     {
       add: { addPrefix: { prefix: '/api%2Fv1/ü' } },
       strip: { stripPrefix: { prefixes: ['/ü', '/shop'] } },
@@ -26,19 +19,9 @@ beforeAll(async () => {
       area: { stripPrefixRegex: { regex: ['^/nothing', '/[a-zä ]+/[0-9]+', '^/only'] } },
     },
     { twice: ['regex', 'fixed'] },
-  );
-  router = await startRouter({ install });
-  web = router.ports['web']!;
-  trusted = router.ports['trusted']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  ),
+);
+const trusted = router.ports['trusted']!;
 
 /** Target and the fields about paths that the origin got; the status instead when it got nothing. */
 async function sent(name: string, path: string, fields = '', port = web): Promise<readonly (string | number)[]> {

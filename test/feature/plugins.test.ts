@@ -4,13 +4,14 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { startRouter as startEmbedded } from '../../dist/index.js';
 import { runCommand, type CommandResult } from '../support/command.ts';
+import { startLab } from '../support/lab.ts';
 import { ask, field, installWithMiddlewares } from '../support/middlewares.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { answerOk } from '../support/recording-origin.ts';
+import { startRouter } from '../support/router.ts';
 
 const SWITCH_TO_WS = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 
@@ -107,12 +108,8 @@ const PLUGINS = {
 };
 const faulty = (at: string): object => ({ plugin: { faulty: { at } } });
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-
-function install(middlewares: Readonly<Record<string, object>>, chains = {}): string {
-  const base = JSON.parse(installWithMiddlewares(origin.port, middlewares, chains)) as object; // Made there.
+function install(originPort: number, middlewares: Readonly<Record<string, object>>, chains = {}): string {
+  const base = JSON.parse(installWithMiddlewares(originPort, middlewares, chains)) as object; // Made there.
   return JSON.stringify({
     ...base,
     plugins: PLUGINS,
@@ -123,49 +120,37 @@ function install(middlewares: Readonly<Record<string, object>>, chains = {}): st
   });
 }
 
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({
-    install: install(
-      {
-        mark: { plugin: { mark: { VALUE: 'a', wait: '2s' } } },
-        outer: { plugin: { mark: { value: 'outer' } } },
-        built: { plugin: { built: {} } },
-        sources: { plugin: { sources: null } },
-        ...Object.fromEntries(
-          [
-            'handler',
-            'rejection',
-            'hook',
-            'hook-own',
-            'create',
-            'compose',
-            'nothing',
-            'late',
-            'odd',
-            'async',
-            'hook-async',
-          ].map((at) => [at, faulty(at)]),
-        ),
-        misspelt: { plugin: { mark: { valeu: 'a' } } },
-        unknown: { plugin: { marc: {} } },
-        several: { plugin: { mark: { value: 'a' }, built: {} } },
-      },
-      { around: ['outer', 'hook'], plain: [] },
-    ),
-    files: FILES,
-  });
-  web = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerOk;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const { origin, router, web } = await startLab((originPort) => ({
+  install: install(
+    originPort,
+    {
+      mark: { plugin: { mark: { VALUE: 'a', wait: '2s' } } },
+      outer: { plugin: { mark: { value: 'outer' } } },
+      built: { plugin: { built: {} } },
+      sources: { plugin: { sources: null } },
+      ...Object.fromEntries(
+        [
+          'handler',
+          'rejection',
+          'hook',
+          'hook-own',
+          'create',
+          'compose',
+          'nothing',
+          'late',
+          'odd',
+          'async',
+          'hook-async',
+        ].map((at) => [at, faulty(at)]),
+      ),
+      misspelt: { plugin: { mark: { valeu: 'a' } } },
+      unknown: { plugin: { marc: {} } },
+      several: { plugin: { mark: { value: 'a' }, built: {} } },
+    },
+    { around: ['outer', 'hook'], plain: [] },
+  ),
+  files: FILES,
+}));
 
 test('a TypeScript plugin by path, whose folder knows no signalbox, with a module of its own', async () => {
   const response = await ask(web, 'mark', '/');

@@ -1,21 +1,19 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { renderProxyHeader } from '../../src/dataplane/net/proxy-protocol.ts';
+import { forFile } from '../support/lab.ts';
 import { scrape } from '../support/laboratory.ts';
 import { RawClient, type RawResponse } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n';
 const V1 = 'PROXY TCP4 192.0.2.1 198.51.100.2 12345 443\r\n';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({
+const origin = await forFile(RecordingOrigin.start());
+const router = await forFile(
+  startRouter({
     workers: 2,
     install: `
 entryPoints:
@@ -40,13 +38,8 @@ http:
   services:
     origin: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${origin.port}" }] } }
 `,
-  });
-});
-
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  }),
+);
 
 function ask(entryPoint: string, header: string | Buffer, request = REQUEST): Promise<RawResponse> {
   return RawClient.exchange(router.ports[entryPoint]!, `${header.toString('latin1')}${request}`);

@@ -1,38 +1,28 @@
 // redirectScheme and redirectRegex through the built program.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { ask, field, installWithMiddlewares } from '../support/middlewares.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-let trusted: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const install = installWithMiddlewares(origin.port, {
-    tls: { redirectScheme: { scheme: 'https' } },
-    moved: { redirectScheme: { scheme: 'https', port: '443', permanent: true } },
-    port: { redirectScheme: { scheme: 'HTTPS', port: '8443' } },
-    plain: { redirectScheme: { scheme: 'http' } },
-    regex: { redirectRegex: { regex: '^http://regex.test/(?P<area>[a-z]+)/(.*)$', replacement: 'https://$area.test/${2}' } },
-    forever: { redirectRegex: { regex: '^http://[^/]+/old(.*)$', replacement: 'http://new.test$1', permanent: true } },
-    local: { redirectRegex: { regex: '^http://[^/]+/(.*)$', replacement: '/$1' } },
-    same: { redirectRegex: { regex: '^http://same.test/(.*)$', replacement: 'http://same.test/$1' } },
-    part: { redirectRegex: { regex: '/a/', replacement: '/b/' } },
-    odd: { redirectRegex: { regex: '^.*$', replacement: 'https://odd.test/a b\\ü$1' } },
-  }); // prettier-ignore
-  router = await startRouter({ install });
-  web = router.ports['web']!;
-  trusted = router.ports['trusted']!;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const origin = await forFile(RecordingOrigin.start());
+const install = installWithMiddlewares(origin.port, {
+  tls: { redirectScheme: { scheme: 'https' } },
+  moved: { redirectScheme: { scheme: 'https', port: '443', permanent: true } },
+  port: { redirectScheme: { scheme: 'HTTPS', port: '8443' } },
+  plain: { redirectScheme: { scheme: 'http' } },
+  regex: { redirectRegex: { regex: '^http://regex.test/(?P<area>[a-z]+)/(.*)$', replacement: 'https://$area.test/${2}' } },
+  forever: { redirectRegex: { regex: '^http://[^/]+/old(.*)$', replacement: 'http://new.test$1', permanent: true } },
+  local: { redirectRegex: { regex: '^http://[^/]+/(.*)$', replacement: '/$1' } },
+  same: { redirectRegex: { regex: '^http://same.test/(.*)$', replacement: 'http://same.test/$1' } },
+  part: { redirectRegex: { regex: '/a/', replacement: '/b/' } },
+  odd: { redirectRegex: { regex: '^.*$', replacement: 'https://odd.test/a b\\ü$1' } },
+}); // prettier-ignore
+const router = await forFile(startRouter({ install }));
+const web = router.ports['web']!;
+const trusted = router.ports['trusted']!;
 
 test('the status depends on the method: only GET may change it', async () => {
   for (const [name, method, status] of [

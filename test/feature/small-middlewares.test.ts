@@ -1,27 +1,25 @@
 // encodedCharacters, requestId, bodyLimit and maintenance through the built program.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { ask, field, installWithMiddlewares } from '../support/middlewares.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let web: number;
-let trusted: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const install = installWithMiddlewares(
-    origin.port,
+const { origin, router, web } = await startLab((originPort) =>
+  installWithMiddlewares(
+    originPort,
     {
       strict: { encodedCharacters: {} },
       slash: { encodedCharacters: { allowEncodedSlash: true } },
       open: {
         encodedCharacters: {
-          allowEncodedSlash: true, allowEncodedBackSlash: true, allowEncodedNullCharacter: true,
-          allowEncodedSemicolon: true, allowEncodedPercent: true, allowEncodedQuestionMark: true, allowEncodedHash: true,
+          allowEncodedSlash: true,
+          allowEncodedBackSlash: true,
+          allowEncodedNullCharacter: true,
+          allowEncodedSemicolon: true,
+          allowEncodedPercent: true,
+          allowEncodedQuestionMark: true,
+          allowEncodedHash: true,
         },
       },
       id: { requestId: {} },
@@ -34,20 +32,9 @@ beforeAll(async () => {
       nobypass: { maintenance: { bypass: { sourceRange: ['10.0.0.1'], ipStrategy: { depth: 1 } } } },
     },
     { limits: ['limit', 'wide'], widelimit: ['wide', 'limit'] },
-  ); // prettier-ignore
-  router = await startRouter({ install });
-  web = router.ports['web']!;
-  trusted = router.ports['trusted']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerOk;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  ),
+);
+const trusted = router.ports['trusted']!;
 
 test.each(['%2F', '%2f', '%5C', '%3B', '%25', '%3f', '%23'])('encodedCharacters refuses %s unless allowed', async (code) => {
   expect((await ask(web, 'strict', `/a${code}b`)).status).toBe(400);

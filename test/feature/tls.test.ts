@@ -2,11 +2,12 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import http2 from 'node:http2';
 import tls from 'node:tls';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { scrape } from '../support/laboratory.ts';
 import { NamedOrigin } from '../support/named-origin.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 import { certificateFor, tlsGet } from '../support/tls-client.ts';
 
 const exact = certificateFor(['a.example']);
@@ -15,12 +16,9 @@ const expired = certificateFor(['old.example'], 0);
 const fallback = certificateFor(['fallback.test']);
 const client = certificateFor(['a client']);
 
-let origin: NamedOrigin;
-let router: RouterProcess;
-
-beforeAll(async () => {
-  origin = await NamedOrigin.start('origin');
-  router = await startRouter({
+const origin = await forFile(NamedOrigin.start('origin'));
+const router = await forFile(
+  startRouter({
     workers: 2,
     install: `
 entryPoints: { web: { address: "127.0.0.1:0" } }
@@ -63,13 +61,8 @@ tls:
     default: { defaultCertificate: { certFile: DIR/fallback.pem, keyFile: DIR/fallback.key } }
 `,
     },
-  });
-});
-
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  }),
+);
 
 const port = (): number => router.ports['web']!;
 

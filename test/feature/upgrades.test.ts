@@ -1,30 +1,13 @@
 // Changes of protocol other than WebSocket's: Docker's attach, kubectl over SPDY, Tailscale. What carries requests past
 // the router stays behind.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { block, frame, RawHttp2, type FieldPair } from '../support/raw-http2.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let port: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({ install: simpleInstall(origin.port) });
-  port = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerOk;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const { origin, web: port } = await startLab((originPort) => simpleInstall(originPort));
 
 function switchTo(protocol: string): void {
   origin.respond = ({ socket }, bytes) => {

@@ -1,24 +1,19 @@
 // Origins that misbehave behind a 101: a tunnel ends visibly and for both sides, its reason is in the log, and only a
 // tunnel that is silent in both directions is idle.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { failureCounts, installFile, lineOf, servers } from '../support/laboratory.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin, type OriginConnection } from '../support/recording-origin.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let patient: RouterProcess;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const url = `http://127.0.0.1:${origin.port}`;
-  const install = installFile('', servers({ lab: url, write: [url, 'write'] }));
-  const timeouts = 'address: "127.0.0.1:0", transport: { respondingTimeouts: { tunnelIdleTimeout: 2s } }';
-  router = await startRouter({ install: install.replace('address: "127.0.0.1:0"', timeouts) });
-  patient = await startRouter({ install });
-});
+const origin = await forFile(RecordingOrigin.start());
+const url = `http://127.0.0.1:${origin.port}`;
+const install = installFile('', servers({ lab: url, write: [url, 'write'] }));
+const timeouts = 'address: "127.0.0.1:0", transport: { respondingTimeouts: { tunnelIdleTimeout: 2s } }';
+const router = await forFile(startRouter({ install: install.replace('address: "127.0.0.1:0"', timeouts) }));
+const patient = await forFile(startRouter({ install }));
 beforeEach(() => {
   for (const { socket } of origin.connections) socket.destroy();
   origin.connections.length = 0;
@@ -26,11 +21,6 @@ beforeEach(() => {
     if (!bytes.includes('\r\n\r\n')) return;
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
   };
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await patient?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
 });
 
 /** A tunnel that stands: the client's end and the origin's. */

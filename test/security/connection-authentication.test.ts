@@ -2,10 +2,11 @@
 // may get there, whoever spoke first, and the user has to.
 
 import http2 from 'node:http2';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type AuthenticatingOrigin, startAuthenticatingOrigin } from '../support/authenticating-origin.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { startAuthenticatingOrigin } from '../support/authenticating-origin.ts';
+import { forFile } from '../support/lab.ts';
 import { RawClient, type RawResponse } from '../support/raw-client.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 
 const clients: RawClient[] = [];
 
@@ -42,32 +43,22 @@ ${services}
 `;
 const entry = 'entryPoints: { web: { address: "127.0.0.1:0" }, traefik: { address: "127.0.0.1:0" } }\n';
 
-let origin: AuthenticatingOrigin;
-let other: AuthenticatingOrigin;
-let router: RouterProcess;
-let port: number;
-let narrow: RouterProcess;
-
-beforeAll(async () => {
-  origin = await startAuthenticatingOrigin(['Negotiate', 'NTLM']);
-  other = await startAuthenticatingOrigin(['Basic realm="a, b", nTlM', 'Bearer']);
-  const server = `servers: [{ url: "http://127.0.0.1:${origin.port}" }]`;
-  router = await startRouter({
+const origin = await forFile(startAuthenticatingOrigin(['Negotiate', 'NTLM']));
+const other = await forFile(startAuthenticatingOrigin(['Basic realm="a, b", nTlM', 'Bearer']));
+const server = `servers: [{ url: "http://127.0.0.1:${origin.port}" }]`;
+const router = await forFile(
+  startRouter({
     install: entry + routing(`    app: { loadBalancer: { ${server} } }`),
-  });
-  port = router.ports['web']!;
-  narrow = await startRouter({
+  }),
+);
+const port = router.ports['web']!;
+const narrow = await forFile(
+  startRouter({
     install: `${entry}serversTransport: { maxConnsPerHost: 1 }\n${routing(`    app: { loadBalancer: { ${server} } }`)}`,
-  });
-});
+  }),
+);
 beforeEach(() => {
   for (const { socket } of clients.splice(0)) socket.destroy();
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await narrow?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-  await other?.[Symbol.asyncDispose]();
 });
 
 test('what one client has logged in to answers no other', async () => {

@@ -2,33 +2,22 @@
 // Where the router is to act on its own there are short limits, so that waiting for it is short; no test measures time,
 // and those that time out wait together.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
 import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
 import { answerWhole, readStrictly } from './strict-reading.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
 /** Has limits for time, where nothing that is in time is asked for. */
-let hasty: RouterProcess;
-let port: number;
-let hastyPort: number;
 
-beforeAll(async () => {
-  origin = await RecordingOrigin.start(answerWhole());
-  const start = (transport: string): Promise<RouterProcess> =>
-    startRouter({ install: simpleInstall(origin.port, '', `    transport: { ${transport} }`) });
-  router = await start('limits: { maxBodyBytes: 1000 }');
-  hasty = await start('respondingTimeouts: { headerTimeout: 2s, readTimeout: 2s, idleTimeout: 2s }');
-  port = router.ports['web']!;
-  hastyPort = hasty.ports['web']!;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await hasty?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const origin = await forFile(RecordingOrigin.start(answerWhole()));
+const start = (transport: string): Promise<RouterProcess> =>
+  startRouter({ install: simpleInstall(origin.port, '', `    transport: { ${transport} }`) });
+const router = await forFile(start('limits: { maxBodyBytes: 1000 }'));
+const hasty = await forFile(start('respondingTimeouts: { headerTimeout: 2s, readTimeout: 2s, idleTimeout: 2s }'));
+const port = router.ports['web']!;
+const hastyPort = hasty.ports['web']!;
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const post = (fields: string, body = ''): string => `POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\n${body}`;

@@ -1,32 +1,15 @@
 // Fields that name, spell, repeat or hide things so that proxy and origin understand them differently. Every connection
 // to the origin is read by the strictest reader after each test.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 import { answerWhole, readStrictly, type StrictRequest } from './strict-reading.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let port: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({ install: simpleInstall(origin.port) });
-  port = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerWhole();
-});
+const { origin, web: port } = await startLab((originPort) => simpleInstall(originPort), answerWhole());
 afterEach(() => {
   for (const connection of origin.connections) expect(readStrictly(connection.received).violation).toBe(null);
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
 });
 
 const get = (fields: string, line = 'GET / HTTP/1.1'): string => `${line}\r\n${fields}\r\n`;

@@ -1,40 +1,32 @@
 // Origins that misbehave: the client gets 502 or 504, or sees the response break off, and nothing of it reaches the
 // next client.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let port: number;
 /** Waits in vain for answers, and for the rest of bodies, for a short time. */
-let hasty: RouterProcess;
 
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  const transport =
-    'serversTransport: { maxResponseHeaderBytes: 4096, maxResponseHeaderCount: 50, forwardingTimeouts: { responseHeaderTimeout: 0s, readIdleTimeout: 0s } }';
-  router = await startRouter({ install: simpleInstall(origin.port, transport) });
-  port = router.ports['web']!;
-  hasty = await startRouter({
+const origin = await forFile(RecordingOrigin.start());
+const transport =
+  'serversTransport: { maxResponseHeaderBytes: 4096, maxResponseHeaderCount: 50, forwardingTimeouts: { responseHeaderTimeout: 0s, readIdleTimeout: 0s } }';
+const router = await forFile(startRouter({ install: simpleInstall(origin.port, transport) }));
+const port = router.ports['web']!;
+const hasty = await forFile(
+  startRouter({
     install: simpleInstall(
       origin.port,
       transport
         .replace('responseHeaderTimeout: 0s', 'responseHeaderTimeout: 2s')
         .replace('readIdleTimeout: 0s', 'readIdleTimeout: 300ms'),
     ),
-  });
-});
+  }),
+);
 beforeEach(() => {
   for (const { socket } of origin.connections) socket.destroy();
   origin.connections.length = 0;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await hasty?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
 });
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';

@@ -2,10 +2,11 @@
 // after each the router still answers, and where memory is the aim, it is measured.
 
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { block, frame, GET, POST, RawHttp2, uint32, type FieldPair } from '../support/raw-http2.ts';
 import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 
 const PROTOCOL_ERROR = 1;
 const FLOW_CONTROL_ERROR = 3;
@@ -14,24 +15,7 @@ const CANCEL = 8;
 const COMPRESSION_ERROR = 9;
 const ENHANCE_YOUR_CALM = 11;
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let port: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({ install: simpleInstall(origin.port) });
-  port = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerOk;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const { origin, web: port } = await startLab((originPort) => simpleInstall(originPort));
 
 async function expectAlive(): Promise<void> {
   const client = await RawHttp2.connect(port);

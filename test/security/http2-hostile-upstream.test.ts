@@ -2,19 +2,16 @@
 // where the protocol says so, and the next request is served by another one.
 
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { block, frame, GET, RawHttp2, RawHttp2Server, settings, uint32, type Frame } from '../support/raw-http2.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 import { mutate, SeededRandom } from './byte-mutator.ts';
 
-let origin: RawHttp2Server;
-let router: RouterProcess;
-let port: number;
-
-beforeAll(async () => {
-  origin = await RawHttp2Server.start();
-  router = await startRouter({
+const origin = await forFile(RawHttp2Server.start());
+const router = await forFile(
+  startRouter({
     install: `
 entryPoints: { web: { address: "127.0.0.1:0" } }
 accessLog: { format: json }
@@ -28,14 +25,10 @@ http:
     hasty: { loadBalancer: { serversTransport: hasty, servers: [{ url: "h2c://127.0.0.1:${origin.port}" }] } }
   serversTransports: { hasty: { forwardingTimeouts: { responseHeaderTimeout: 300ms, dialTimeout: 300ms } } }
 `,
-  });
-  port = router.ports['web']!;
-});
+  }),
+);
+const port = router.ports['web']!;
 beforeEach(() => origin.reset());
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const OK = block([[':status', '200']]);

@@ -1,23 +1,21 @@
 // Many clients that begin something and do not end it: beyond the bound over all of them the newest is refused, those
 // before it are served when they go on, and nobody else is touched.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { frame } from '../support/raw-http2.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 
 /** Of the router in these tests. */
 const BOUND = 1_000_000;
 const PIECE = 60_000;
 const BEGUN = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(PIECE / 2)}\r\nY: ${'y'.repeat(PIECE / 2)}`;
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({
+const origin = await forFile(RecordingOrigin.start());
+const router = await forFile(
+  startRouter({
     install: simpleInstall(
       origin.port,
       `core: { maxBytesInProgress: ${BOUND} }\nlog: { format: json }\n`,
@@ -25,12 +23,8 @@ beforeAll(async () => {
       `    transport: { respondingTimeouts: { headerTimeout: 0s } }
   secure: { address: "127.0.0.1:0", http: { tls: {} }, transport: { respondingTimeouts: { headerTimeout: 0s } } }`,
     ),
-  });
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  }),
+);
 
 test('begun heads are refused beyond the bound, and those before them are served', async () => {
   const port = router.ports['web']!;

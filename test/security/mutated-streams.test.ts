@@ -1,24 +1,16 @@
 // Thousands of damaged request streams through the running router. Whatever it makes of them, the origin gets requests
 // that the strictest reader splits as they were sent, and the router answers the next client.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 import { mutate, SeededRandom } from './byte-mutator.ts';
 import { answerWhole, readStrictly } from './strict-reading.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start(answerWhole());
-  router = await startRouter({ install: simpleInstall(origin.port), workers: 2 });
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const origin = await forFile(RecordingOrigin.start(answerWhole()));
+const router = await forFile(startRouter({ install: simpleInstall(origin.port), workers: 2 }));
 
 /** A request inside a body: nothing may ever make it a request of its own. */
 const INNER = 'GET /inner HTTP/1.1\r\nHost: inner\r\n\r\n';

@@ -2,9 +2,10 @@
 // books: each request has one answer, its own, or a connection that visibly broke; one log line; and nothing is left
 // behind. STORM_SEED repeats a run, STORM_REQUESTS makes it longer.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { FAILURES } from '../../src/dataplane/http/failure.ts';
 import { BadOrigin, bodyOf, digestOf, type BehaviourName } from '../support/bad-origin.ts';
+import { forFile } from '../support/lab.ts';
 import {
   failureCounts,
   finalAnswer,
@@ -132,26 +133,19 @@ function requestText(plan: Plan): string {
   return plan.body === '' ? `${head}\r\n` : `${head}Content-Length: ${plan.body.length}\r\n\r\n${plan.body}`;
 }
 
-let origin: BadOrigin;
-let router: RouterProcess;
-
-beforeAll(async () => {
-  origin = await BadOrigin.start();
-  const url = `http://127.0.0.1:${origin.port}`;
-  const routing = servers({ storm: url, filtered: url, poison: url, head: [url, 'head'], body: [url, 'body'] }).replace(
-    ', service: filtered',
-    ', middlewares: [limit], service: filtered',
-  );
-  const filter = '    limit: { buffering: { maxResponseBodyBytes: 100000000, memResponseBodyBytes: 20000 } }\n';
-  router = await startRouter({
+const origin = await forFile(BadOrigin.start());
+const url = `http://127.0.0.1:${origin.port}`;
+const routing = servers({ storm: url, filtered: url, poison: url, head: [url, 'head'], body: [url, 'body'] }).replace(
+  ', service: filtered',
+  ', middlewares: [limit], service: filtered',
+);
+const filter = '    limit: { buffering: { maxResponseBodyBytes: 100000000, memResponseBodyBytes: 20000 } }\n';
+const router = await forFile(
+  startRouter({
     install: installFile(`maxConnsPerHost: ${MAX_CONNECTIONS}`, `${routing}  middlewares:\n${filter}`),
     workers: 2,
-  });
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  }),
+);
 
 /** Settles with the first bytes of an answer, or the end. */
 async function begun(client: RawClient): Promise<void> {

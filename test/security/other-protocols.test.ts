@@ -3,25 +3,19 @@
 
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  // Without a timeout a head is waited for as long as it takes: what is answered is answered at once.
-  router = await startRouter({
+const origin = await forFile(RecordingOrigin.start());
+// Without a timeout a head is waited for as long as it takes: what is answered is answered at once.
+const router = await forFile(
+  startRouter({
     install: simpleInstall(origin.port, '', '    transport: { respondingTimeouts: { headerTimeout: 0s } }'),
-  });
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  }),
+);
 
 const HELLO = '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03';
 

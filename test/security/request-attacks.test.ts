@@ -1,31 +1,14 @@
 // Requests that two readers could understand differently, or that no reader should accept. Numbers are those of the
 // product's list of attacks. After each the router still serves, and the origin has seen nothing it should not.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { answerOk, RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let port: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
+const { origin, web: port } = await startLab((originPort) => {
   const limits = 'transport: { limits: { maxHeaderCount: 50, maxLineBytes: 4096, maxBodyBytes: 1000000 } }';
-  router = await startRouter({
-    install: simpleInstall(origin.port, '', `    http: { maxHeaderBytes: 8192 }\n    ${limits}`),
-  });
-  port = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerOk;
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
+  return simpleInstall(originPort, '', `    http: { maxHeaderBytes: 8192 }\n    ${limits}`);
 });
 
 const get = (fields: string, line = 'GET / HTTP/1.1'): string => `${line}\r\n${fields}\r\n`;

@@ -1,32 +1,16 @@
 // Smuggling: bytes that one side takes for a body and the other for a request. The origin answers what the strictest
 // reader finds in its bytes, and after every test nothing it received may be readable in two ways.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 import { answerWhole, readStrictly, type StrictRequest } from './strict-reading.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let port: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({ install: simpleInstall(origin.port) });
-  port = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerWhole();
-});
+const { origin, web: port } = await startLab((originPort) => simpleInstall(originPort), answerWhole());
 afterEach(() => {
   for (const connection of origin.connections) expect(readStrictly(connection.received).violation).toBe(null);
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
 });
 
 const seen = (): readonly StrictRequest[] =>

@@ -3,19 +3,19 @@
 
 import net from 'node:net';
 import { once } from 'node:events';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { forFile } from '../support/lab.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
-import { startRouter, type RouterProcess } from '../support/router.ts';
+import { startRouter } from '../support/router.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start(({ socket }) => {
+const origin = await forFile(
+  RecordingOrigin.start(({ socket }) => {
     socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${64 << 20}\r\n\r\n`);
     socket.write(Buffer.alloc(64 << 20));
-  });
-  router = await startRouter({
+  }),
+);
+const router = await forFile(
+  startRouter({
     install: `
 entryPoints:
   web: { address: "127.0.0.1:0", transport: { respondingTimeouts: { writeIdleTimeout: 300ms } } }
@@ -26,12 +26,8 @@ http:
   services:
     origin: { loadBalancer: { servers: [{ url: "http://127.0.0.1:${origin.port}" }] } }
 `,
-  });
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+  }),
+);
 
 test('a client that stops reading is reset', async () => {
   const port = router.ports['web']!;

@@ -1,15 +1,11 @@
 // Targets that a rule and an origin could read as different paths, that make matching slow, or that try to leave their
 // place in what is built from them.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall, startRouter } from '../support/router.ts';
 import { answerWhole, readStrictly } from './strict-reading.ts';
-
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let port: number;
 
 /**
  * `/admin` is guarded: it goes to an address where nobody listens, so that whatever reaches the origin got around it.
@@ -36,22 +32,9 @@ http:
 `;
 }
 
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({ install: guardedInstall(origin.port) });
-  port = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerWhole();
-});
+const { origin, web: port } = await startLab((originPort) => guardedInstall(originPort), answerWhole());
 afterEach(() => {
   for (const connection of origin.connections) expect(readStrictly(connection.received).violation).toBe(null);
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
 });
 
 const targets = (): string[] =>

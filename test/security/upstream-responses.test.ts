@@ -1,30 +1,13 @@
 // Responses that would be read as two, as none or as endless, and origins that break off. A client sees a failure or a
 // visible break, never a clean end of half a body, and no byte of one answer reaches another request.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { startLab } from '../support/lab.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { RecordingOrigin } from '../support/recording-origin.ts';
-import { simpleInstall, startRouter, type RouterProcess } from '../support/router.ts';
+import { simpleInstall } from '../support/router.ts';
 import { answerWhole } from './strict-reading.ts';
 
-let origin: RecordingOrigin;
-let router: RouterProcess;
-let port: number;
-
-beforeAll(async () => {
-  origin = await RecordingOrigin.start();
-  router = await startRouter({ install: simpleInstall(origin.port) });
-  port = router.ports['web']!;
-});
-beforeEach(() => {
-  for (const { socket } of origin.connections) socket.destroy();
-  origin.connections.length = 0;
-  origin.respond = answerWhole();
-});
-afterAll(async () => {
-  await router?.[Symbol.asyncDispose]();
-  await origin?.[Symbol.asyncDispose]();
-});
+const { origin, web: port } = await startLab((originPort) => simpleInstall(originPort), answerWhole());
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const answering = (text: string): void => {
