@@ -142,6 +142,18 @@ test('a session whose router goes, or whose server does, ends; one whose router 
   expect(over).toHaveLength(2);
 });
 
+test('what a session has no room for is counted, and nobody is replied to by one that has no socket', async () => {
+  await serve('{ address: ":0/udp" }');
+  const entryPoint = engine.entryPoints.datagrams.get('dns')!;
+  entryPoint.droppedBehind();
+  expect(dropped).toEqual(['backlog']);
+  const client = { address: '127.0.0.1', port: 9, ip: '127.0.0.1', ticket: 0 };
+  expect(entryPoint.reply(Buffer.from('x'), client)).toBe(true);
+  entryPoint.destroy();
+  expect(entryPoint.reply(Buffer.from('x'), client)).toBe(false);
+  expect(dropped).toEqual(['backlog']);
+});
+
 test('draining, it reads no more and waits for the last session', async () => {
   await serve('{ address: ":0/udp" }');
   const entryPoint = engine.entryPoints.datagrams.get('dns')!;

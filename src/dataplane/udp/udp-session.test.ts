@@ -1,10 +1,11 @@
 // Sessions with servers on loopback; silence passes on a clock by hand.
 
-import { serviceTableOf } from '../../../test/support/service-table.ts';
+import { createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { NamedDatagramServer } from '../../../test/support/datagrams.ts';
 import { ownAddress } from '../../../test/support/ports.ts';
+import { serviceTableOf } from '../../../test/support/service-table.ts';
 import { ManualClock } from '../../core/clock.ts';
 import { heldMemory } from '../../core/held-memory.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
@@ -290,6 +291,26 @@ test('a refusal is noticed as well when the next datagram is what hears of it', 
   expect([failures.length, count('ended')]).toEqual([1, 1]);
   expect(records).toMatchObject([{ receivedBytes: 6, responseFlag: 'upstream_connect_refused' }]);
 });
+
+test.each([0, 1, 2, 5, 6])(
+  'a refusal is noticed however many were sent before, and although they come in pairs (%i)',
+  async (before) => {
+    const silent = createSocket('udp4').bind(server.port, ownAddress());
+    await once(silent, 'listening');
+    serveOn(ownAddress());
+    const session = start();
+    for (let count = 0; count < before; count++) session.receive(Buffer.from('x'));
+    if (before > 0) await once(silent, 'message');
+    silent.close();
+    await once(silent, 'close');
+    while (count('ended') === 0) {
+      session.receive(Buffer.from('one'));
+      session.receive(Buffer.from('two'));
+      await new Promise(setImmediate);
+    }
+    expect(records).toMatchObject([{ responseFlag: 'upstream_connect_refused' }]);
+  },
+);
 
 test('several datagrams that one address has refused all go to the next one, in order', async () => {
   await serveAt('127.0.0.2', '127.0.0.1');

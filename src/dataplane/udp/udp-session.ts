@@ -48,6 +48,13 @@ export interface UdpSessionOwner {
 const MAX_WAITING = 64;
 const MAX_WAITING_BYTES = 64 * 1024;
 const MAX_QUEUED_BYTES = 1024 * 1024;
+/**
+ * The system tells a refusal once, to whichever call comes first: to an event, unless more is sent in the same turn. To
+ * ask what became of a datagram costs as much as a tenth of sending it, so the second without an answer is asked about,
+ * and each seventh from there. An odd number: where every second one is told, one that is asked about is among them
+ * before long.
+ */
+const ASKED_EVERY = 7;
 
 export class UdpSession {
   readonly client: UdpClient;
@@ -62,6 +69,8 @@ export class UdpSession {
   private endpoint: UdpEndpoint | null = null;
   private served: UdpServiceObservation | null = null;
   private socket: Socket | null = null;
+  /** Datagrams sent over this socket since the server has answered. */
+  private unanswered = 0;
   /** Of this socket: what became of a datagram. */
   private sent: (error: Error | null) => void = ignore;
   /**
@@ -126,7 +135,7 @@ export class UdpSession {
     const lost = (error: Error): void => {
       if (socket === this.socket && !this.isDead) this.lost(endpoint, address, endOf(error), error);
     };
-    // A refusal is told once: to the next datagram that is sent, if that comes before the event.
+    this.unanswered = 0;
     this.sent = (error) => {
       if (error !== null) lost(error);
     };
@@ -198,12 +207,14 @@ export class UdpSession {
       return;
     }
     this.served?.received(datagram.length);
-    socket.send(datagram, this.sent);
+    if (this.unanswered++ % ASKED_EVERY === 1) socket.send(datagram, this.sent);
+    else socket.send(datagram);
   }
 
   private answer(datagram: Buffer): void {
     if (this.isDead) return;
     this.endpoint?.trace.worked();
+    this.unanswered = 0;
     this.rest = [];
     this.takeWaiting();
     this.owner.wheel.arm(this.deadline, this.owner.idleMs);
