@@ -90,3 +90,11 @@ test.each(['tcsh', 'constructor'])('there is no completion for %s', async (shell
     `completion: there is none for "${shell}"; known: bash, zsh, fish\n`,
   ]);
 });
+
+test('those that start a router, check one or find it by its configuration take options of it', () => {
+  expect(COMMANDS.filter(({ takesOptions }) => takesOptions).map(({ name }) => name)).toEqual([
+    'run',
+    'check',
+    'healthcheck',
+  ]);
+});
