@@ -38,6 +38,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'controlplane/pipeline': 12,
   'controlplane/acme': 12,
   'controlplane/ocsp': 12,
+  'controlplane/local-authority': 12,
   api: 13,
   app: 14,
   cli: 14,

@@ -22,6 +22,8 @@ import { ACME_PROVIDER } from '../controlplane/config/install/certificates-resol
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import { INTERNAL_PROVIDER } from '../controlplane/config/install/internal-routing.ts';
 import type { RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
+import { authorityDirectory } from '../controlplane/local-authority/authority-directory.ts';
+import { LocalCertificates } from '../controlplane/local-authority/local-certificates.ts';
 import type { CreateStaplerOptions } from '../controlplane/ocsp/create-stapler.ts';
 import type { Stapler } from '../controlplane/ocsp/stapler.ts';
 import { Pipeline } from '../controlplane/pipeline/pipeline.ts';
@@ -67,13 +69,18 @@ export interface EntryPointBinder {
 /** Whoever is silent for this long is no reason to keep an authority waiting: others may answer in its place. */
 const CHALLENGE_TIMEOUT_MS = 5_000;
 
+/** How often certificates of the local authority are looked at. */
+const LOCAL_CHECK_MS = 60_000;
+
 /** Whoever is silent for this long gets the snapshot all the same, in its turn: what it was sent comes in order. */
 const SECRETS_TIMEOUT_MS = 30_000;
 
 export interface ControlPlaneOptions {
   readonly install: InstallConfig;
-  /** Where DNS providers of certificates resolvers find their credentials. */
+  /** Where DNS providers of certificates resolvers find their credentials, and users keep their data. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Hosts that the local authority certifies beside the names of this machine. */
+  readonly localNames: readonly string[];
   /** Followed and read again; null for a router whose configuration is inline. */
   readonly source: InstallSource | null;
   readonly parts: CertificateParts;
@@ -102,6 +109,8 @@ export class ControlPlane implements Publisher {
   pushed: string | null;
   readonly #options: ControlPlaneOptions;
   readonly #ticketKeys: TicketKeyRotation;
+  readonly #local: LocalCertificates;
+  #localTimer: NodeJS.Timeout | null = null;
   /** Requests are served: an authority that comes by is answered. */
   #isServing = false;
   #stopping: Promise<void> | null = null;
@@ -129,6 +138,12 @@ export class ControlPlane implements Publisher {
         publish: (changed) => cells.staples.set(changedStaples(cells.staples.value, changed), changed),
       }) ?? null;
     this.#ticketKeys = new TicketKeyRotation(cells.ticketKeys, install.ticketKeyLifeMs);
+    this.#local = new LocalCertificates({
+      directory: authorityDirectory(environment, install.state?.directory ?? null),
+      names: options.localNames,
+      clock,
+      log,
+    });
     this.pipeline = this.#createPipeline();
     this.watch =
       source === null
@@ -159,6 +174,7 @@ export class ControlPlane implements Publisher {
       earlier: this.pushed === null ? [] : [decodePushed(this.pushed, install)],
       secret: cells.sharedSecret.value,
       internalServices: internalServices(install.admin),
+      localCertificates: this.#local,
       lastGoodForms:
         state === null
           ? { saved: inheritance?.lastGood ?? [] }
@@ -213,6 +229,8 @@ export class ControlPlane implements Publisher {
     this.#isServing = true;
     this.#followCertificates(this.pipeline.result);
     this.#ticketKeys.start();
+    this.#localTimer = setInterval(() => void this.#renewLocal(), LOCAL_CHECK_MS);
+    this.#localTimer.unref();
     this.pipeline.attach(this);
     await this.watch?.start();
   }
@@ -226,6 +244,7 @@ export class ControlPlane implements Publisher {
   async #stop(): Promise<void> {
     await this.watch?.stop();
     this.#ticketKeys.stop();
+    if (this.#localTimer !== null) clearInterval(this.#localTimer);
     this.stapler?.stop();
     await this.pipeline.stop();
   }
@@ -234,6 +253,11 @@ export class ControlPlane implements Publisher {
   async reload(): Promise<void> {
     await this.watch?.reload();
     await this.pipeline.reload();
+    await this.#renewLocal();
+  }
+
+  async #renewLocal(): Promise<void> {
+    if (this.#isServing && this.#local.isDue) await this.pipeline.compileAgain();
   }
 
   /** Of the newest routing configuration. */

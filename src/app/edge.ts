@@ -13,7 +13,7 @@ import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import { deltaBetween } from '../model/snapshot-delta.ts';
 import { namesOf } from '../model/snapshot-sections.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
-import { AccessLogWriter, FileSink, StandardOutputSink } from '../observe/access-log-writer.ts';
+import { AccessLogWriter, FileSink, StandardOutputSink, type LineSink } from '../observe/access-log-writer.ts';
 import type { EventBus } from '../observe/event-bus.ts';
 import { MetricsAggregator } from '../observe/metrics-aggregator.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
@@ -33,6 +33,8 @@ export interface EdgeOptions {
   readonly socketDirectory: string;
   /** Of a control plane, or of a link to one. */
   readonly cells: Cells;
+  /** Where lines of the access log go; where the configuration says when left out. */
+  readonly accessLogSink?: () => LineSink;
   /** The program's own when left out. */
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
@@ -54,6 +56,7 @@ export class Edge implements EntryPointBinder {
   constructor(options: EdgeOptions) {
     const { install, log, events } = options;
     const { accessLog } = install;
+    const { accessLogSink } = options;
     this.#cells = options.cells;
     this.#changes = new SerialRunner(log, 'a snapshot cannot be applied; what was in force stays');
     this.metrics = new MetricsAggregator(install.metrics.buckets);
@@ -61,9 +64,11 @@ export class Edge implements EntryPointBinder {
       accessLog === null
         ? null
         : new AccessLogWriter(
-            accessLog.filePath === ''
-              ? () => Promise.resolve(new StandardOutputSink())
-              : () => FileSink.open(accessLog.filePath),
+            accessLogSink !== undefined
+              ? () => Promise.resolve(accessLogSink())
+              : accessLog.filePath === ''
+                ? () => Promise.resolve(new StandardOutputSink())
+                : () => FileSink.open(accessLog.filePath),
             log,
           );
     this.supervisor = new Supervisor({

@@ -9,6 +9,8 @@ import { createCells, type Cells } from '../model/message/cells.ts';
 import type { Inheritance } from '../model/message/takeover.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
 import { processSecret } from '../controlplane/store/process-secret.ts';
+import type { BoundSocket } from '../dataplane/net/listening-socket.ts';
+import type { LineSink } from '../observe/access-log-writer.ts';
 import { EventBus } from '../observe/event-bus.ts';
 import { loadCertificateParts, type CertificateParts } from './control-plane.ts';
 import type { InstallSource } from './install-watch.ts';
@@ -23,16 +25,22 @@ import { firstTicketKeys } from './ticket-keys.ts';
 export interface StandaloneOptions {
   readonly install: InstallConfig;
   readonly workers: number;
-  /** Where DNS providers of certificates resolvers find their credentials; empty when left out. */
+  /** Where DNS providers find their credentials, and the local authority its place; empty when left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Hosts that the local authority certifies beside the names of this machine. */
+  readonly localNames?: readonly string[];
   /** Followed and read again; null for a router whose configuration is inline. */
   readonly source?: InstallSource;
   /** Sockets that were bound before this process began. */
   readonly inherited?: InheritedSockets;
+  /** Bound by this process, by entry point. */
+  readonly ownSockets?: ReadonlyMap<string, BoundSocket>;
   /** The process to succeed. */
   readonly predecessor?: Predecessor;
   /** A successor serves: this router has stopped accepting and is finishing. Without it there are no takeovers. */
   readonly onHandedOver?: (pid: number) => void;
+  /** Where lines of the access log go; where the configuration says when left out. */
+  readonly accessLogSink?: () => LineSink;
   /** For tests that want a worker which misbehaves. */
   readonly workerUrl?: URL;
   readonly workerExecArgv?: readonly string[];
@@ -80,7 +88,7 @@ export async function layFoundation(options: StandaloneOptions): Promise<Foundat
     inheritance,
     isSuccessor,
     cells: createCells(firstTicketKeys(inheritance?.ticketKeys ?? null), await secretOf(state, inheritance)),
-    sockets: new SocketSource(inherited, isSuccessor, log),
+    sockets: new SocketSource(inherited, isSuccessor, log, options.ownSockets),
     socketDirectory: makeSocketDirectory(),
     startedAt: clock.wall(),
   };

@@ -63,6 +63,7 @@ export class Standalone {
       ...foundation,
       install,
       workers,
+      ...(options.accessLogSink === undefined ? {} : { accessLogSink: options.accessLogSink }),
       ...(workerUrl === undefined ? {} : { workerUrl }),
       ...(workerExecArgv === undefined ? {} : { workerExecArgv }),
     });
@@ -72,6 +73,7 @@ export class Standalone {
       ...foundation,
       install,
       environment: options.environment ?? {},
+      localNames: options.localNames ?? [],
       source: options.source ?? null,
       diagnostics: this.#diagnostics,
       binder: this.#edge,

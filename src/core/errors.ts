@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   ERR_STATE_LOCKED: 'Another process uses the state directory.',
   ERR_STATE_UNUSABLE: 'The state directory cannot be used.',
   ERR_TEMPORARY_UNUSABLE: 'No directory for temporary sockets can be made; TMPDIR names where.',
+  ERR_AUTHORITY_UNUSABLE: 'The local authority cannot be made, or what is kept of it cannot be used.',
   ERR_TAKEOVER_FAILED: 'A successor did not come to serve; the running process goes on.',
   ERR_CLI_USAGE: 'The command line could not be understood.',
   ERR_ADMIN_UNREACHABLE: 'The API of the running router does not answer, or asks for a token.',

@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { SignalboxError, messageOf } from '../core/errors.ts';
 import { DEFAULT_HELD_BYTES } from '../core/held-memory.ts';
 import type { Log } from '../core/log.ts';
-import { selfSigned } from '../core/self-signed.ts';
+import { selfSigned } from '../core/x509/self-signed.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import { LatestValue, type Following, type Update } from '../core/latest-value.ts';
 import type { Cells } from '../model/message/cells.ts';

@@ -1,7 +1,7 @@
 // Certificates for tests, made on the spot, and what OpenSSL says about them.
 
 import { execFileSync } from 'node:child_process';
-import { selfSigned } from '../../src/core/self-signed.ts';
+import { selfSigned } from '../../src/core/x509/self-signed.ts';
 
 export interface TestPair {
   readonly certPem: string;

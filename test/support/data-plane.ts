@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { decodeInstall } from '../../src/controlplane/config/install/load-install.ts';
 import { allocateTables, SharedTables } from '../../src/core/shared-table.ts';
-import { selfSigned } from '../../src/core/self-signed.ts';
+import { selfSigned } from '../../src/core/x509/self-signed.ts';
 import { ConnectionInstrument } from '../../src/dataplane/engine/connection-instrument.ts';
 import { Engine, type EngineOptions } from '../../src/dataplane/engine/engine.ts';
 import { Instrument } from '../../src/dataplane/engine/instrument.ts';

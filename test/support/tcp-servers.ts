@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { SelfSigned } from '../../src/core/self-signed.ts';
+import type { IssuedPair } from '../../src/core/x509/issue-certificate.ts';
 import { holdPort } from './ports.ts';
 
 export interface TestServer {
@@ -21,7 +21,7 @@ export function plainServer(serve: (socket: net.Socket) => void): Promise<TestSe
 }
 
 export function tlsServer(
-  certificate: SelfSigned,
+  certificate: IssuedPair,
   serve: (socket: tls.TLSSocket) => void,
   options: tls.TlsOptions = {},
 ): Promise<TestServer> {

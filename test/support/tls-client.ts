@@ -1,10 +1,11 @@
 // HTTP/1.1 over TLS for tests: one request, with everything a handshake can say.
 
 import tls from 'node:tls';
-import { selfSigned, type SelfSigned } from '../../src/core/self-signed.ts';
+import type { IssuedPair } from '../../src/core/x509/issue-certificate.ts';
+import { selfSigned } from '../../src/core/x509/self-signed.ts';
 
 /** A certificate for these names, valid from yesterday for a month or as long as said. */
-export function certificateFor(hosts: readonly string[], days = 30): SelfSigned {
+export function certificateFor(hosts: readonly string[], days = 30): IssuedPair {
   return selfSigned({ commonName: hosts[0] ?? 'nobody', hosts, nowMs: Date.now(), days });
 }
 

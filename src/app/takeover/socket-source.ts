@@ -10,17 +10,29 @@ export class SocketSource {
   readonly #inherited: InheritedSockets | null;
   readonly #isSuccessor: boolean;
   readonly #log: Log;
+  /** By entry point. */
+  readonly #own: Map<string, BoundSocket>;
   /** Whoever has passed some may have them still. */
   hasPassed = false;
 
-  constructor(inherited: InheritedSockets | null, isSuccessor: boolean, log: Log) {
+  /** `own` are sockets that this process has bound before it began to start. */
+  constructor(
+    inherited: InheritedSockets | null,
+    isSuccessor: boolean,
+    log: Log,
+    own: ReadonlyMap<string, BoundSocket> = new Map(),
+  ) {
     this.#inherited = inherited;
     this.#isSuccessor = isSuccessor;
     this.#log = log;
+    this.#own = new Map(own);
   }
 
   /** Rejects with a SignalboxError when there is no socket to be had. */
   async open(name: string, address: ListenAddress, reusePort: boolean): Promise<BoundSocket> {
+    const own = this.#own.get(name);
+    this.#own.delete(name);
+    if (own !== undefined) return own;
     let passed = this.#inherited?.take(name, address, this.#isSuccessor) ?? null;
     if (passed === null) {
       try {

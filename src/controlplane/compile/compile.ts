@@ -8,6 +8,7 @@ import type { Secrets } from '../../model/secrets.ts';
 import type { KeyedCertificate } from '../../model/tls.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import type { RoutingConfig, RoutingObject } from '../config/routing/routing-config.ts';
+import { localNames, NO_LOCAL_CERTIFICATES, type LocalCertificateSource } from './secret/local-names.ts';
 import { separateSecrets } from './secret/separate-secrets.ts';
 import { Compilation } from './compilation.ts';
 import type { CompiledObjects } from './compiled.ts';
@@ -37,12 +38,15 @@ export interface CompileResult extends CompiledObjects {
   readonly wantedCertificates: readonly WantedCertificate[];
 }
 
-/** `memory` is kept from run to run by whoever compiles again. */
+/**
+ * `memory` is kept from run to run by whoever compiles again; without `local`, names of this machine are as any others.
+ */
 export function compile(
   install: InstallConfig,
   published: readonly RoutingConfig[],
   internal: InternalServices = NO_INTERNAL_SERVICES,
   memory: CompileMemory = new CompileMemory(),
+  local: LocalCertificateSource = NO_LOCAL_CERTIFICATES,
 ): CompileResult {
   const compilation = new Compilation(install, published, memory);
   // Certificates and TLS options name nothing, and are named by what follows.
@@ -69,7 +73,21 @@ export function compile(
     ...compileClientCertificates(compilation.objects.serversTransports).values(),
     ...tcp.certificates.values(),
   ];
-  const separated = separateSecrets(certificates.values(), ofTransports);
+  const surroundings = {
+    routes,
+    entryPoints: entryPoints.specs,
+    tlsOptions: tlsOptions.specs,
+    wanted: wantedCertificates,
+  };
+  const ofAuthority = local.certificatesFor(
+    localNames(local, compilation, {
+      ...surroundings,
+      tcpRoutes: tcp.sections.tcpRoutes,
+      certificates: certificates.values(),
+    }),
+  );
+  const forClients = [...certificates.values(), ...ofAuthority];
+  const separated = separateSecrets(forClients, ofTransports);
   const { sections, secrets } = compilation.shownForms.separate({
     entryPoints: entryPoints.specs,
     routes: Object.fromEntries(routes),
@@ -85,7 +103,7 @@ export function compile(
   return {
     ...compilation.objects,
     secrets: { ...separated.secrets, ...secrets },
-    keyedCertificates: [...certificates.values(), ...ofTransports].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    keyedCertificates: [...forClients, ...ofTransports].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     sections,
     diagnostics: compilation.diagnostics,
     unreadable: compilation.findings.unreadable,

@@ -115,7 +115,7 @@ interface Ruled {
 }
 
 /** Hosts that the rule matches by name. */
-function domainsOfRule({ rule: text }: Ruled, language: RuleLanguage | undefined): readonly string[] {
+export function domainsOfRule({ rule: text }: Ruled, language?: RuleLanguage): readonly string[] {
   const { rule } = parseRule(text, language);
   return rule === null ? [] : domainsIn(rule);
 }

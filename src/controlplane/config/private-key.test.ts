@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { selfSigned } from '../../core/self-signed.ts';
+import { selfSigned } from '../../core/x509/self-signed.ts';
 import { parseCertificate } from './certificate.ts';
 import { publicPartOf } from './private-key.ts';
 

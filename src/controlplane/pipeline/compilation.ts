@@ -10,6 +10,7 @@ import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { WrittenSnapshot } from '../../model/history.ts';
 import type { SnapshotSections } from '../../model/snapshot.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
+import type { LocalCertificateSource } from '../compile/secret/local-names.ts';
 import { compile, type CompileResult } from '../compile/compile.ts';
 import { CompileMemory } from '../compile/compile-memory.ts';
 import type { InternalServices } from '../compile/internal-services.ts';
@@ -34,6 +35,8 @@ export interface CompilationOptions {
   readonly secret?: Uint8Array;
   /** By qualified name; see internal-services.ts. */
   readonly internalServices: InternalServices;
+  /** Certificates for names of this machine; none when left out. */
+  readonly localCertificates?: LocalCertificateSource;
   /** Last good forms over restarts; null where no state is kept. */
   readonly lastGoodForms?: LastGoodForms | null;
   /** Called with every new result, before it is in force. */
@@ -115,7 +118,7 @@ export class Compilation {
     }
   }
 
-  /** Keeps nothing, and says nothing. */
+  /** Keeps nothing, says nothing, and has no certificate made. */
   tryOut(configs: readonly RoutingConfig[]): CompileResult {
     return compile(this.#install, configs, this.#options.internalServices, this.#memory);
   }
@@ -145,13 +148,18 @@ export class Compilation {
     return result;
   }
 
+  #compileAll(configs: readonly RoutingConfig[]): CompileResult {
+    const { internalServices, localCertificates } = this.#options;
+    return compile(this.#install, configs, internalServices, this.#memory, localCertificates);
+  }
+
   #compileKeeping(configs: readonly RoutingConfig[]): CompileResult {
     const { lastGoodForms } = this.#options;
-    const first = this.tryOut(configs);
+    const first = this.#compileAll(configs);
     const restored = this.#install.keepLastGood ? this.#lastGood.restore(configs, first) : null;
     let result = first;
     if (restored !== null) {
-      const { diagnostics, ...rest } = this.tryOut(restored.configs);
+      const { diagnostics, ...rest } = this.#compileAll(restored.configs);
       result = { ...rest, diagnostics: [...restored.diagnostics, ...diagnostics] };
     }
     this.#inForce = restored?.configs ?? configs;

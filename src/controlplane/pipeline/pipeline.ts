@@ -224,6 +224,11 @@ export class Pipeline {
     await this.#runs.begin(fresh);
   }
 
+  /** What compiling draws on beside what providers publish has changed; settles when that is in force. */
+  compileAgain(): Promise<void> {
+    return this.#applyAnew();
+  }
+
   /** Reads all sources anew and settles when what they hold is in force. */
   async reload(): Promise<void> {
     await this.#runs.readAgain();

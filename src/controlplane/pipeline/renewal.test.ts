@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
-import { selfSigned } from '../../core/self-signed.ts';
+import { selfSigned } from '../../core/x509/self-signed.ts';
 import type { Secrets } from '../../model/secrets.ts';
 import { EventBus } from '../../observe/event-bus.ts';
 import { NO_INTERNAL_SERVICES } from '../compile/internal-services.ts';

@@ -1,7 +1,7 @@
 // What certificate authorities are answered with, over HTTP and in a handshake.
 
 import { expect, test } from 'vitest';
-import { selfSigned } from '../../core/self-signed.ts';
+import { selfSigned } from '../../core/x509/self-signed.ts';
 import { ACME_TLS, CHALLENGE_PATH, Challenges } from './challenges.ts';
 import { exchangeFor } from '../../../test/support/upstream.ts';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { selfSigned } from '../../core/self-signed.ts';
+import { selfSigned } from '../../core/x509/self-signed.ts';
 import type { SnapshotDelta } from '../../model/snapshot.ts';
 import {
   DEFAULT_TLS_OPTIONS,

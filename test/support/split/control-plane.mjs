@@ -31,6 +31,7 @@ const link = new ControlLink({
 const controlPlane = new ControlPlane({
   install,
   environment: {},
+  localNames: [],
   source: null,
   parts: await loadCertificateParts(install),
   log,

@@ -6,7 +6,7 @@ import net, { type AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { ManualClock } from '../../../core/clock.ts';
-import { selfSigned } from '../../../core/self-signed.ts';
+import { selfSigned } from '../../../core/x509/self-signed.ts';
 import { TimerWheel } from '../../../core/timer-wheel.ts';
 import { DEFAULT_UPSTREAM_TLS, type ServerSpec, type UpstreamTlsSpec } from '../../../model/service.ts';
 import { descriptorBytes, Descriptors, descriptors, useDescriptors } from '../../net/descriptors.ts';

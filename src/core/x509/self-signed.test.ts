@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { der, extension, selfSigned } from './self-signed.ts';
+import { der, extension } from './der.ts';
+import { selfSigned } from './self-signed.ts';
 
 const NOW = Date.parse('2026-03-01T00:00:00Z');
 
