@@ -20,6 +20,18 @@ const CLIENT = { admin: ADMIN, config: CONFIG, json: JSON_OUTPUT };
 
 export const COMMANDS: readonly Command[] = [
   {
+    name: 'init',
+    usage: '[FILE]',
+    summary: 'write a configuration to begin with, with comments',
+    description:
+      'It asks nothing, writes signalbox.yml in this directory, or the file that is named, and never over one that is there.',
+    flags: {},
+    takesOptions: false,
+    minPositionals: 0,
+    maxPositionals: 1,
+    run: async (args, io) => (await import('./commands/init.ts')).init(args, io),
+  },
+  {
     name: 'run',
     usage: '[--config FILE] [--workers N] [--takeover] [--OPTION=VALUE]…',
     summary: 'run the router',
@@ -50,6 +62,42 @@ export const COMMANDS: readonly Command[] = [
     minPositionals: 0,
     maxPositionals: 0,
     run: async (args, io) => (await import('./commands/demo.ts')).demo(args, io),
+  },
+  {
+    name: 'proxy',
+    usage: '[NAME] TARGET [NAME TARGET]… [--port N]',
+    summary: 'HTTPS in front of servers on this machine, without a configuration',
+    description:
+      'As in `proxy app.localhost 3000`. A target is a port, a host with its port, or a URL; without a name it is served as localhost. The certificates are of the local authority, which `trust` makes browsers believe. No configuration file is read; Ctrl-C ends it.',
+    flags: {
+      port: { value: 'N', short: 'p', doc: 'Port for HTTPS; 443 when left out, or 8443 where that cannot be had.' },
+      'http-port': {
+        value: 'N',
+        doc: 'Port that leads from HTTP to HTTPS; 80 when left out, or 8080 where that cannot be had.',
+      },
+      workers: { ...WORKERS, doc: 'Worker threads; two when left out.' },
+    },
+    takesOptions: false,
+    minPositionals: 1,
+    maxPositionals: 200,
+    run: async (args, io) => (await import('./commands/proxy.ts')).proxy(args, io),
+  },
+  {
+    name: 'trust',
+    usage: '[--check|--undo] [--stores LIST]',
+    summary: 'make browsers believe the local authority, which certifies localhost',
+    description:
+      'Installs its certificate in the store of the system, in both databases of Chromium and in every profile of Firefox, and says what it changed and what it could not. An authority that is not there yet is made. Exits with 1 when something could not be done; `--check` does when a store does not trust it.',
+    flags: {
+      check: { value: null, doc: 'Change nothing; say where it is trusted.' },
+      undo: { value: null, doc: 'Take it out again, with all earlier ones.' },
+      stores: { value: 'LIST', doc: 'Only these, as in `nss,firefox`: system, nss (Chromium), firefox.' },
+      json: JSON_OUTPUT,
+    },
+    takesOptions: false,
+    minPositionals: 0,
+    maxPositionals: 0,
+    run: async (args, io) => (await import('./commands/trust.ts')).trust(args, io),
   },
   {
     name: 'check',
@@ -143,6 +191,23 @@ export const COMMANDS: readonly Command[] = [
     minPositionals: 0,
     maxPositionals: 0,
     run: async (args, io) => (await import('./commands/healthcheck.ts')).healthcheck(args, io),
+  },
+  {
+    name: 'hash-password',
+    usage: 'USER [--cost N]',
+    summary: 'make the line of a user for basicAuth',
+    description:
+      'Asks for the password on a terminal, without showing it, or reads one line of standard input. Prints `user:hash`, with the hash in bcrypt.',
+    flags: {
+      cost: {
+        value: 'N',
+        doc: 'From 4 to 15, 10 when left out. Each step doubles the time that a guess takes, and a login.',
+      },
+    },
+    takesOptions: false,
+    minPositionals: 1,
+    maxPositionals: 1,
+    run: async (args, io) => (await import('./commands/hash-password.ts')).hashPasswordCommand(args, io),
   },
   {
     name: 'completion',

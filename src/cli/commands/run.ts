@@ -17,10 +17,13 @@ import type { Arguments } from '../arguments.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Io } from '../io.ts';
 
-export interface RunOptions {
+export interface RunOptions extends ServeOptions {
   readonly request: InstallRequest;
   /** Diagnostics as JSON lines. */
   readonly isJson?: boolean;
+}
+
+export interface ServeOptions {
   readonly workers: number | undefined;
   /** Sockets that were passed, and the process to succeed; a demonstration has neither. */
   readonly inherited?: InheritedSockets;
@@ -100,15 +103,27 @@ export async function runRouter(options: RunOptions, io: Io): Promise<number> {
   const showNew = (list: readonly Diagnostic[], isRunning: boolean): void => {
     if (options.isJson === true || (isText && !isRunning)) show(list);
   };
-  return serve({ install, startDiagnostics: ofInstall, ...source }, options, io, showNew);
+  const served: Served = {
+    install,
+    ...source,
+    environment: request.environment,
+    startDiagnostics: ofInstall,
+    onDiagnostics: showNew,
+    announce: (bound, router) => {
+      if (isJsonLog(install)) logStart(bound, router);
+      else announce(bound, router, install, io);
+    },
+  };
+  return serve(served, options, io);
 }
 
-async function serve(
-  { install, ...source }: Pick<StandaloneOptions, 'install' | 'source' | 'startDiagnostics'>,
-  options: RunOptions,
-  io: Io,
-  show: (list: readonly Diagnostic[], isRunning: boolean) => void,
-): Promise<number> {
+export interface Served extends Omit<StandaloneOptions, 'workers' | keyof ServeOptions> {
+  /** Says that requests are served, and where. */
+  announce(bound: readonly BoundEntryPoint[], router: Standalone): void;
+}
+
+/** A router in the foreground, until a signal ends it; settles with the exit code. */
+export async function serve(served: Served, options: ServeOptions, io: Io): Promise<number> {
   let settle: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
     settle = resolve;
@@ -122,23 +137,19 @@ async function serve(
   };
   try {
     router = await Standalone.create({
-      install,
-      ...source,
+      ...served,
       workers: options.workers ?? availableParallelism(),
-      environment: options.request.environment,
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),
       ...(options.workerExecArgv === undefined ? {} : { workerExecArgv: options.workerExecArgv }),
       ...(inherited === undefined ? {} : { inherited }),
       ...(predecessor === undefined ? {} : { predecessor }),
       ...(options.canBeSucceeded === true ? { onHandedOver: () => endWith(router!.ending.leave(), settle, io) } : {}),
-      onDiagnostics: show,
     });
     // Before the start: a signal that arrives meanwhile ends it in order.
     signals = handleSignals(router, settle, io);
     logRejections(router);
     const bound = await router.start();
-    if (isJsonLog(install)) logStart(bound, router);
-    else announce(bound, router, install, io);
+    served.announce(bound, router);
     options.onReady?.(bound);
   } catch (error) {
     // It was ended by a signal meanwhile, and is not to be blamed.

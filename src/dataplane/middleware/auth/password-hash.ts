@@ -3,7 +3,7 @@
 // milliseconds on purpose: never verify those on an event loop.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { compareSync } from 'bcryptjs';
+import { compareSync, hash as bcryptHash } from 'bcryptjs';
 
 const ALPHABET = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
@@ -16,6 +16,9 @@ const BCRYPT = /^\$2[aby]\$([0-9]{2})\$[./0-9A-Za-z]{53}$/;
 const MIN_BCRYPT_COST = 4;
 /** Some seconds of one core. */
 const MAX_BCRYPT_COST = 15;
+
+/** What bcrypt looks at; it ignores the rest. */
+const MAX_BCRYPT_BYTES = 72;
 
 const SHA = /^\{SHA\}([A-Za-z0-9+/]{27}=)$/;
 const MD5_CRYPT = /^(\$1\$|\$apr1\$)([^$:]{0,8})\$([./0-9A-Za-z]{22})$/;
@@ -43,6 +46,22 @@ export function hashError(hash: string): string | null {
     return 'the password hash is none of bcrypt ($2y$), {SHA}, $apr1$, $1$, $5$ and $6$';
   }
   return Number(match[2] ?? 0) > MAX_ROUNDS ? `the password hash has more than ${MAX_ROUNDS} rounds` : null;
+}
+
+/** What is wrong with a password for bcrypt, or with its cost; null when it can be hashed. */
+export function bcryptProblem(password: string, cost: number): string | null {
+  if (password === '') return 'the password is empty';
+  const bytes = Buffer.byteLength(password);
+  if (bytes > MAX_BCRYPT_BYTES) {
+    return `the password has ${bytes} bytes; bcrypt looks at the first ${MAX_BCRYPT_BYTES} only, so give a shorter one`;
+  }
+  if (Number.isInteger(cost) && cost >= MIN_BCRYPT_COST && cost <= MAX_BCRYPT_COST) return null;
+  return `the cost is a whole number from ${MIN_BCRYPT_COST} to ${MAX_BCRYPT_COST}; each step doubles the time`;
+}
+
+/** As `htpasswd -B` writes it; `bcryptProblem` has nothing to say. */
+export async function hashPassword(password: string, cost: number): Promise<string> {
+  return (await bcryptHash(password, cost)).replace(/^\$2[ab]\$/, '$2y$');
 }
 
 /** It can be verified on the spot. */
