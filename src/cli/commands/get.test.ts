@@ -20,7 +20,6 @@ test.each([
   ['tcpmiddlewares', '/api/tcp/middlewares', 'NAME  STATUS  TYPE  USED BY'],
   ['udprouters', '/api/udp/routers', 'NAME  STATUS  ENTRY POINTS  SERVICE'],
   ['udpservices', '/api/udp/services', 'NAME  STATUS  TYPE  USED BY'],
-  ['certificates', '/api/certificates', 'NAME  STATUS  FOR  KEY  VALID UNTIL  ISSUER'],
   ['entrypoints', '/api/entrypoints', 'NAME  ADDRESS'],
 ])('%s are listed with their columns', async (kind, path, heads) => {
   api.answer = () => ({ body: [{ name: 'n' }] });
@@ -107,4 +106,37 @@ test('what cannot be listed is a mistake, and what was meant is guessed', async 
   expect(await get('rooters')).toEqual([2, '', 'get: there is no "rooters" to list; did you mean "routers"?\n']);
   expect((await get('constructor'))[2]).toContain('get: there is no "constructor" to list; known: routers, services, ');
   expect(api.asked).toEqual([]);
+});
+
+test('certificates are followed by what resolvers have not got, with the reason and the next try', async () => {
+  const order = { resolver: 'le', domains: ['a.test', 'b.test'], state: 'failed', notAfter: null, failures: 2 };
+  const next = '2026-05-01T10:00:00.000Z';
+  api.answer = ({ path }) => ({
+    body: path.startsWith('/api/acme/')
+      ? [
+          { ...order, nextTry: next, lastError: 'refused' },
+          { ...order, domains: ['c.test'], state: 'valid', nextTry: next, lastError: null, failures: 0 },
+          { ...order, domains: ['d.test'], state: 'pending', nextTry: next, lastError: null, failures: 0 },
+          { ...order, domains: ['e.test'], state: 'ordering', nextTry: null, lastError: null, failures: 0 },
+        ]
+      : [{ name: 'n', status: 'enabled', sans: ['c.test'], keyType: 'ec', notAfter: 'later', issuer: 'CN=A' }],
+  });
+  expect(await get('certificates')).toEqual([
+    0,
+    [
+      'NAME       STATUS    FOR            KEY  VALID UNTIL  ISSUER',
+      'n          enabled   c.test         ec   later        CN=A',
+      'le:a.test  failed    a.test,b.test  -    -            -',
+      'le:d.test  pending   d.test         -    -            -',
+      'le:e.test  ordering  e.test         -    -            -',
+      '', 'le:a.test:', '  refused (2 times in a row)', `  next try: ${next}`,
+      '', 'le:d.test:', `  ordered: ${next}`, '',
+    ].join('\n'),
+    '',
+  ]); // prettier-ignore
+  expect(JSON.parse((await get('certificates', '--json', '--search', 'B.test'))[1])).toMatchObject([
+    { name: 'n' },
+    { name: 'le:a.test', status: 'failed', nextTry: next, failures: 2 },
+  ]);
+  expect(JSON.parse((await get('certificates', 'le:d.test'))[1])).toMatchObject({ status: 'pending' });
 });

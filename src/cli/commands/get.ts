@@ -92,6 +92,17 @@ function serverCount(status: unknown, health: unknown): string {
   return `${up}${down > 0 ? `, ${down} down` : ''}`;
 }
 
+/** The router's own shape, see api/answers.ts. */
+interface Order {
+  readonly resolver: string;
+  readonly domains: readonly string[];
+  readonly state: string;
+  readonly notAfter: string | null;
+  readonly nextTry: string | null;
+  readonly lastError: string | null;
+  readonly failures: number;
+}
+
 interface Snapshots {
   readonly current: number;
   readonly pinned: number | null;
@@ -136,24 +147,47 @@ export async function get(args: Arguments, io: Io): Promise<number> {
     const hint = near === null ? `known: ${known.join(', ')}` : `did you mean "${near}"?`;
     throw new SignalboxError('ERR_CLI_USAGE', `get: there is no "${given}" to list; ${hint}`);
   }
+  const orders = kindName === 'certificates' ? await openOrders(client) : [];
   if (name !== undefined) {
-    print(await client.json('GET', `${kind.path}/${encodeURIComponent(name)}`));
+    const order = orders.find((row) => row['name'] === name);
+    print(order ?? (await client.json('GET', `${kind.path}/${encodeURIComponent(name)}`)));
     return EXIT_OK;
   }
   const query = new URLSearchParams();
   const search = args.flags.get('search')?.[0];
   if (search !== undefined) query.set('search', search);
-  const rows = await client.list(kind.path, query);
+  const found = orders.filter((row) => search === undefined || cell(row['sans']).includes(search.toLowerCase()));
+  const rows = [...(await client.list(kind.path, query)), ...found];
   if (isJson) print(rows);
   else if (rows.length === 0) say(`no ${kindName}\n`);
   else say(objectTable(kind, rows));
   return EXIT_OK;
 }
 
+/** What certificates resolvers have not got yet, or could not get: a row each, beside the certificates in force. */
+async function openOrders(client: AdminClient): Promise<readonly Row[]> {
+  const states = await client.json<readonly Order[]>('GET', '/api/acme/certificates');
+  return states
+    .filter(({ state, lastError }) => state !== 'valid' || lastError !== null)
+    .map(({ domains, resolver, state, notAfter, nextTry, lastError, failures }) => ({
+      name: `${resolver}:${domains[0] ?? ''}`,
+      status: state,
+      sans: domains,
+      notAfter,
+      resolver,
+      nextTry,
+      failures,
+      error: [
+        ...(lastError === null ? [] : [`${lastError}${failures > 1 ? ` (${failures} times in a row)` : ''}`]),
+        ...(nextTry === null ? [] : [`${lastError === null ? 'ordered' : 'next try'}: ${nextTry}`]),
+      ],
+    }));
+}
+
 function objectTable(kind: Kind, rows: readonly Row[]): string {
   const cells = rows.map((row) => Object.values(kind.columns).map((column) => cell(column(row))));
   const reasons = rows
-    .filter((row) => Array.isArray(row['error']))
+    .filter((row) => Array.isArray(row['error']) && row['error'].length > 0)
     .map((row) => `\n${cell(row['name'])}:\n${(row['error'] as string[]).map((text) => `  ${text}\n`).join('')}`); // A list, by the line above.
   return formatTable(Object.keys(kind.columns), cells) + reasons.join('');
 }

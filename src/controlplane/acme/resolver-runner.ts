@@ -50,6 +50,8 @@ export class ResolverRunner {
   #authority: CertificateAuthority | null = null;
   #storageError: string | null = null;
   #storageFailures = 0;
+  /** Milliseconds since the epoch. */
+  #storageTryAt: number | null = null;
   #cancelTimer: (() => void) | null = null;
   #step: Promise<void> | null = null;
   #refusedBefore = 0;
@@ -105,7 +107,8 @@ export class ResolverRunner {
     const list = this.#schedule.status(this.#now());
     const error = this.#storageError;
     if (error === null) return list;
-    return list.map((one) => (one.state === 'pending' ? { ...one, state: 'failed', lastError: error } : one));
+    const tried = { lastError: error, failures: this.#storageFailures, nextTry: this.#storageTryAt };
+    return list.map((one) => (one.state === 'pending' ? { ...one, state: 'failed', ...tried } : one));
   }
 
   /** Gives up what is under way; what has been presented is cleaned up. */
@@ -158,6 +161,7 @@ export class ResolverRunner {
     const { random, setTimer } = this.#options;
     if (this.#storage === null) {
       const wait = backoffMs(this.#storageFailures, STORAGE_BACKOFF, random);
+      this.#storageTryAt = this.#now() + wait;
       if (this.#storageFailures > 0) this.#cancelTimer = setTimer(wait, () => this.#do(() => this.#openStorage()));
       return;
     }

@@ -200,8 +200,14 @@ test('an authority that cannot be reached holds up everything and does not count
     now = one.wakeAt()!;
   }
   expect(one.status(now)).toMatchObject([
-    { domains: ['a.test'], state: 'failed', failures: 0, lastError: 'ECONNREFUSED' },
-    { domains: ['b.test'], state: 'pending', lastError: 'ECONNREFUSED' },
+    { domains: ['a.test'], state: 'failed', failures: 4, lastError: 'ECONNREFUSED', nextTry: now },
+    { domains: ['b.test'], state: 'pending', failures: 4, lastError: 'ECONNREFUSED', nextTry: now },
+  ]);
+  // Once it answers, names begin at nothing.
+  one.failed('a.test', { message: 'no such name', retryAfterMs: null, scope: 'certificate' }, now);
+  expect(one.status(now)).toMatchObject([
+    { failures: 1, lastError: 'no such name', nextTry: now + 60_000 },
+    { failures: 0, lastError: null },
   ]);
 });
 

@@ -201,14 +201,17 @@ export class ResolverSchedule {
     const list: CertificateStatus[] = [];
     for (const entry of this.#entries.values()) {
       const facts = this.#certificates.get(entry.key);
+      const lastError = entry.lastError ?? (facts === undefined ? this.#authorityError : null);
+      // What keeps all of them from being ordered counts for each that waits for it.
+      const isAuthority = lastError !== null && lastError === this.#authorityError;
       list.push({
         resolver,
         domains: entry.domains,
         state: this.#stateOf(entry, facts, now),
         notAfter: facts?.notAfter ?? null,
         nextTry: this.#ordering === entry.key ? null : Math.max(this.#dueAt(entry), this.#pausedUntil),
-        lastError: entry.lastError ?? (facts === undefined ? this.#authorityError : null),
-        failures: entry.failures,
+        lastError,
+        failures: isAuthority ? Math.max(entry.failures, this.#authorityFailures) : entry.failures,
       });
     }
     for (const [key, { domains, notAfter }] of this.#certificates) {
