@@ -45,7 +45,7 @@ export async function trust(args: Arguments, io: Io): Promise<number> {
   const stores = storesOf(kinds, {
     environment: io.environment,
     platform: process.platform,
-    user: userInfo().username.replaceAll(/[^\w.-]/g, '_'),
+    user: userName(),
     certificate: certificatePath(directory),
   });
   const told: Told[] = [];
@@ -54,7 +54,7 @@ export async function trust(args: Arguments, io: Io): Promise<number> {
     told.push({ store: store.name, place: store.place, ...outcome });
   }
   if (action === 'install' && told.some(({ state }) => state === 'trusted')) noteTrusted(directory, root!.fingerprint);
-  if (action === 'undo') noteTrusted(directory, null);
+  if (action === 'undo' && kinds.length === STORE_KINDS.length) noteTrusted(directory, null);
   const isWell =
     told.length > 0 && told.every(({ state }) => state === (action === 'undo' ? 'not trusted' : 'trusted'));
   if (args.flags.has('json')) {
@@ -94,6 +94,15 @@ function storesOf(kinds: readonly StoreKind[], surroundings: Surroundings): read
     ...(kinds.includes('firefox') ? firefoxPlaces(surroundings) : []),
   ];
   return [...(system === null ? [] : [system]), ...places.map((place) => new NssStore(place, surroundings))];
+}
+
+/** In a container nobody may have a name. */
+function userName(): string {
+  try {
+    return userInfo().username.replaceAll(/[^\w.-]/g, '_');
+  } catch {
+    return String(process.getuid?.() ?? 'user');
+  }
 }
 
 function carryOut(action: Action, store: TrustStore, root: Root | null): Promise<Outcome> {

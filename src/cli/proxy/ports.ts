@@ -27,9 +27,13 @@ export interface Ports {
  * Undefined ones are those of browsers. Rejects with a SignalboxError when there is no port for HTTPS, or none that was
  * named.
  */
-export async function openPorts(httpsPort: number | undefined, httpPort: number | undefined): Promise<Ports> {
+export async function openPorts(
+  httpsPort: number | undefined,
+  httpPort: number | undefined,
+  bind: typeof bindSocket = bindSocket,
+): Promise<Ports> {
   const remarks: string[] = [];
-  const https = await firstOf(httpsPort === undefined ? [443, 8443] : [httpsPort]);
+  const https = await firstOf(httpsPort === undefined ? [443, 8443] : [httpsPort], bind);
   if (https.open === null) {
     throw new SignalboxError(
       'ERR_CLI_USAGE',
@@ -37,7 +41,7 @@ export async function openPorts(httpsPort: number | undefined, httpPort: number 
     );
   }
   for (const { why } of https.refused) remarks.push(`${why}: HTTPS is on ${https.open.port}`);
-  const http = await firstOf(httpPort === undefined ? [80, 8080] : [httpPort]);
+  const http = await firstOf(httpPort === undefined ? [80, 8080] : [httpPort], bind);
   if (http.open === null && httpPort !== undefined) {
     close(https.open);
     const whys = http.refused.map(({ why }) => why).join('; ');
@@ -51,26 +55,27 @@ export async function openPorts(httpsPort: number | undefined, httpPort: number 
 
 async function firstOf(
   ports: readonly number[],
+  bind: typeof bindSocket,
 ): Promise<{ readonly open: OpenPort | null; readonly refused: readonly Refusal[] }> {
   const refused: Refusal[] = [];
   for (const port of ports) {
-    const found = await open(port);
+    const found = await open(port, bind);
     if ('sockets' in found) return { open: found, refused };
     refused.push(found);
   }
   return { open: null, refused };
 }
 
-async function open(port: number): Promise<OpenPort | Refusal> {
+async function open(port: number, bind: typeof bindSocket): Promise<OpenPort | Refusal> {
   let first: BoundSocket;
   try {
-    first = await bindSocket('https', { host: '127.0.0.1', port, protocol: 'tcp' });
+    first = await bind('https', { host: '127.0.0.1', port, protocol: 'tcp' });
   } catch (error) {
     return { port, why: reasonOf(error, port) };
   }
   const chosen = first.address.port;
   try {
-    const second = await bindSocket('https', { host: '::1', port: chosen, protocol: 'tcp' });
+    const second = await bind('https', { host: '::1', port: chosen, protocol: 'tcp' });
     return { port: chosen, sockets: [first, second] };
   } catch (error) {
     const isTaken = error instanceof SignalboxError && error.code === 'ERR_LISTEN_ADDRESS_IN_USE';

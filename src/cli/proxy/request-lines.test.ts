@@ -34,6 +34,12 @@ test('one that failed says why, and what it asked', async () => {
   expect(await lines([{ ...refused, ResponseFlag: 'of_tomorrow' }])).toContain('(of_tomorrow)');
 });
 
+test('a WebSocket that the browser closes is no failure', async () => {
+  const gone = { ...RECORD, DownstreamStatus: 101, ResponseFlag: 'client_gone' };
+  expect(await lines([gone])).not.toContain('(');
+  expect(await lines([{ ...gone, DownstreamStatus: 499 }])).toContain('(the browser did not wait for the answer)');
+});
+
 test('the status has a colour on terminals that have some', async () => {
   const statuses = await Promise.all(
     [200, 301, 404, 502].map((DownstreamStatus) => lines([{ ...RECORD, DownstreamStatus }], true)),

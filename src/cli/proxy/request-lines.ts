@@ -27,6 +27,9 @@ const WORDS: Readonly<Record<string, (server: string) => string>> = {
   client_gone: () => 'the browser did not wait for the answer',
 };
 
+/** Of tunnels and answers that have begun. */
+const ENDS = new Set(['client_gone', 'tunnel_idle']);
+
 export class RequestLines implements LineSink {
   readonly #write: (text: string) => void;
   readonly #color: boolean;
@@ -64,7 +67,10 @@ export class RequestLines implements LineSink {
       url,
       this.#in(DIM, durationText(Number(record['Duration']) / 1e6)),
     ];
-    const why = reasonOf(field('ResponseFlag'), field('ServiceURL').replace(/^\w+:\/\//, ''));
+    const flag = field('ResponseFlag');
+    // A page that is left closes its WebSockets.
+    const isOver = status < 400 && ENDS.has(flag);
+    const why = isOver ? '' : reasonOf(flag, field('ServiceURL').replace(/^\w+:\/\//, ''));
     return [...parts, ...(why === '' ? [] : [this.#in(RED, `(${why})`)])].join('  ');
   }
 
