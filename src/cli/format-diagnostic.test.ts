@@ -49,7 +49,7 @@ test('a terminal shows the line, with a mark below the place', () => {
     ["        2 |     rule: Host('a')", '          |                ^'].join('\n'),
   );
   expect(frame('x.'.repeat(150), { column: 200 })).toBe(
-    [`        2 | ${'x.'.repeat(48)}`, `          | ${' '.repeat(48)}^`].join('\n'),
+    [`        2 | ${'.x'.repeat(48)}`, `          | ${' '.repeat(48)}^`].join('\n'),
   );
 });
 
