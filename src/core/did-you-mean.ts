@@ -21,6 +21,11 @@ function distance(a: string, b: string, limit: number): number {
   return previous[b.length]!;
 }
 
+/** One letter is wrong, missing or too many, or two are swapped. */
+export function isSlip(word: string, meant: string): boolean {
+  return distance(word.toLowerCase(), meant.toLowerCase(), 1) <= 1;
+}
+
 /** Null when nothing is near enough to be meant. Case does not count. */
 export function didYouMean(word: string, known: Iterable<string>): string | null {
   const lower = word.toLowerCase();

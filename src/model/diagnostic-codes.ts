@@ -8,6 +8,7 @@ export const DIAGNOSTIC_CODES = {
   'document-too-complex': 'A document holds too many values, follows aliases without end, or is nested too deeply.',
   'go-template': 'A file holds a Go template, which is not run.',
   'unknown-option': 'An option is misspelt or in the wrong place.',
+  'misplaced-option': 'An option stands below or above where it belongs, nearly always by its indentation.',
   'wrong-type': 'A value is of another type than the option takes.',
   'invalid-value': 'A value is of the right type and not allowed.',
   'out-of-range':

@@ -3,6 +3,8 @@
 import { didYouMean } from '../core/did-you-mean.ts';
 import { hideSecrets, HIDDEN, isSecretName } from '../core/hide-secrets.ts';
 import type { Diagnostic, Severity } from '../model/diagnostic.ts';
+import type { Enclosing } from './misplaced.ts';
+import type { Fields } from './schema.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 import { substitute, type Substitutions } from './substitution.ts';
 import { Written } from './written.ts';
@@ -99,6 +101,7 @@ export class DecodeContext {
   readonly source: string;
   readonly #locate: Locate;
   readonly #path: PathSegment[];
+  readonly #enclosing: Enclosing[] = [];
   readonly #substitutions: Substitutions | null;
   readonly plugins: KnownPlugins;
   readonly substituted: Substituted[] = [];
@@ -173,6 +176,20 @@ export class DecodeContext {
     return this.#path;
   }
 
+  /** Sections around the present value, the outermost first. */
+  get enclosing(): readonly Enclosing[] {
+    return this.#enclosing;
+  }
+
+  /** The section at the present path is decoded from here to `leave`. */
+  enter(fields: Fields): void {
+    this.#enclosing.push({ fields, depth: this.#path.length });
+  }
+
+  leave(): void {
+    this.#enclosing.pop();
+  }
+
   /** Runs `inner` one level deeper. */
   at<T>(segment: PathSegment, inner: () => T): T {
     this.#path.push(segment);
@@ -237,9 +254,9 @@ export class DecodeContext {
     return INVALID;
   }
 
-  wrongType(expected: string, input: unknown): Invalid {
+  wrongType(expected: string, input: unknown, hint = ''): Invalid {
     const received = this.show(input);
-    this.report('error', 'wrong-type', `expected ${expected}, found ${received}`, { expected, received });
+    this.report('error', 'wrong-type', `expected ${expected}, found ${received}${hint}`, { expected, received });
     return INVALID;
   }
 
@@ -248,11 +265,12 @@ export class DecodeContext {
     return INVALID;
   }
 
-  unknownOption(key: string, known: readonly string[]): Invalid {
+  /** Reports; returns the option that is meant, or null. */
+  unknownOption(key: string, known: readonly string[]): string | null {
     const near = didYouMean(key, known);
     const rest = near === null ? `; known here: ${known.join(', ')}` : `; did you mean "${near}"?`;
     this.report('error', 'unknown-option', `unknown option "${key}"${rest}`, near === null ? {} : { hint: near });
-    return INVALID;
+    return near;
   }
 
   /** `instead` is what this program has in its place. */

@@ -1,8 +1,10 @@
 // Sections with named options: every error at once, misspellings with what was meant.
 
+import { didYouMean, isSlip } from '../core/did-you-mean.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn } from './input.ts';
-import { INVALID } from './invalid.ts';
+import { INVALID, type Invalid } from './invalid.ts';
+import { meantOption, rightPlace } from './misplaced.ts';
 import type { Decoded, Field, Fields, Schema } from './schema.ts';
 
 export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
@@ -16,14 +18,17 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
       const switched = typeof input === 'string' ? context.substitute(input) : input;
       if (switched === INVALID) return INVALID;
       const given = isSwitchedOn(switched) ? {} : (switched ?? {});
-      if (!isMap(given)) return context.wrongType('a section with options', input);
+      if (!isMap(given)) return notASection(input, fields, context);
       const decoded: Record<string, unknown> = {};
+      /** Options that a misspelt one stands for. */
+      const meant = new Set<string | null>();
       let isValid = true;
+      context.enter(fields);
       for (const [key, value] of Object.entries(given)) {
         const name = canonical.get(key.toLowerCase());
         if (name === undefined) {
           isValid = false;
-          context.at(key, () => context.refuseKey(key) || context.unknownOption(key, Object.keys(fields)));
+          context.at(key, () => context.refuseKey(key) || meant.add(unknownOption(key, fields, context)));
           continue;
         }
         const field = fields[name]!;
@@ -42,9 +47,10 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
           decoded[name] = result;
         }
       }
+      context.leave();
       for (const [name, field] of Object.entries(fields)) {
         if (name in decoded) continue;
-        if (field.isRequired) {
+        if (field.isRequired && !meant.has(name)) {
           isValid = false;
           context.at(name, () => context.missing(field.schema.label));
         }
@@ -54,6 +60,30 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
       return isValid ? (decoded as Decoded<F>) : INVALID;
     },
   };
+}
+
+/** Reports; returns the option that was meant, or null. */
+function unknownOption(key: string, fields: Fields, context: DecodeContext): string | null {
+  const elsewhere = rightPlace(key, fields, context.enclosing, context.path);
+  const known = Object.keys(fields);
+  const near = didYouMean(key, known);
+  // A slip of one letter is likelier than a wrong place.
+  if (elsewhere === null || (near !== null && isSlip(key, near))) return context.unknownOption(key, known);
+  context.report('error', 'misplaced-option', elsewhere);
+  return null;
+}
+
+/** A plain value or a list where options should stand. */
+function notASection(input: unknown, fields: Fields, context: DecodeContext): Invalid {
+  const name = context.path.at(-1);
+  if (typeof name === 'string' && Object.keys(fields).some((field) => field.toLowerCase() === name.toLowerCase())) {
+    const message = `"${name}" stands where a name should, and is an option of what has the name; indent it by 2 more`;
+    context.report('error', 'misplaced-option', message);
+    return INVALID;
+  }
+  const option = typeof input === 'object' ? null : meantOption(fields);
+  const hint = option === null ? '' : `; write ${option}: ${context.show(input)} below it`;
+  return context.wrongType('a section with options', input, hint);
 }
 
 /** `key:` with nothing behind it, or what says as little. */

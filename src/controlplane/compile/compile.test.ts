@@ -26,6 +26,7 @@ const S = 's: { loadBalancer: { servers: [{ url: "http://a:1" }] } }';
 /** One configuration per diagnostic code that compiling or decoding can give; files give the others. */
 const CASES: Readonly<Record<string, string>> = {
   'unknown-option': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", sevice: s, service: s } }, services: { ${S} } }`,
+  'misplaced-option': `${EP}http: { services: { s: { servers: [] } } }`,
   'wrong-type': `${EP}http: { routers: { r: { rule: [], service: s } }, services: { ${S} } }`,
   'invalid-value': `${EP}http: { services: { s: { loadBalancer: { strategy: random } } } }`,
   'out-of-range': `${EP}http: { routers: { r: { rule: "Host(\`a\`)", service: s, priority: 9223372036854774807 } }, services: { ${S} } }`,
