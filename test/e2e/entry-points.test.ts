@@ -2,7 +2,7 @@
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import { runCommand } from '../support/command.ts';
 import { holdPorts, ownAddress, ownPort } from '../support/ports.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
+import { replaceFile } from '../support/replace-file.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 
@@ -44,7 +45,7 @@ ${routers}
 /** Writes the file anew; settles when the router has put it into force. */
 async function change(router: RouterProcess, text: string): Promise<void> {
   const before = count(router, 'install configuration in force');
-  await writeFile(join(router.directory, 'signalbox.yml'), text);
+  await replaceFile(join(router.directory, 'signalbox.yml'), text);
   await router.sees((said) => said.split('install configuration in force').length - 1 > before);
 }
 
@@ -197,7 +198,7 @@ test('a removed entry point finishes what is in flight within its grace time', a
   const [web, more, short] = holdPorts(3);
   const base = `  web: { address: "127.0.0.1:${web}" }`;
   const leaving = `
-  more: { address: "127.0.0.1:${more}" }
+  more: { address: "127.0.0.1:${more}", transport: { lifeCycle: { graceTimeOut: 1h } } }
   short: { address: "127.0.0.1:${short}", transport: { lifeCycle: { graceTimeOut: 1ms } } }`;
   await using router = await startRouter({ install: install({ entryPoints: base + leaving, origin: origin.port }) });
   const [busy, cut] = [await RawClient.connect(more!), await RawClient.connect(short!)];
@@ -228,11 +229,11 @@ test('what a running process cannot change is named, and a file with errors chan
   await change(router, install({ ...parts, entryPoints: more, extra: 'log: { level: debug }' }));
   await router.sees('DEBUG worker applied a configuration');
   const path = join(router.directory, 'signalbox.yml');
-  await writeFile(path, (await readFile(path, 'utf8')).replace('web: {', 'web: { adress: x,'));
+  await replaceFile(path, (await readFile(path, 'utf8')).replace('web: {', 'web: { adress: x,'));
   await router.sees('did you mean "address"?');
   expect(router.stderr()).toContain('the changed install configuration has errors; what is in force stays');
   expect((await ask(router.ports['web']!)).status).toBe(200);
-  await writeFile(path, 'api: {}\n');
+  await replaceFile(path, 'api: {}\n');
   await router.sees('names no entry point any more');
   expect((await ask(router.ports['web']!)).status).toBe(200);
   await change(router, install(parts));
@@ -333,7 +334,7 @@ test('commands find the router while its install file has errors', async () => {
   const text = (web: string): string =>
     `entryPoints: { web: { address: "${web}" }, traefik: { address: "127.0.0.1:${port}" } }\napi: {}\n`;
   await using router = await startRouter({ install: text('127.0.0.1:0') });
-  await writeFile(join(router.directory, 'signalbox.yml'), text('nowhere'));
+  await replaceFile(join(router.directory, 'signalbox.yml'), text('nowhere'));
   await router.sees('"nowhere" is no address');
   const shown = await runCommand(['get', 'entrypoints', '--config', join(router.directory, 'signalbox.yml')]);
   expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/^web +127\.0\.0\.1:\d+$/m) as string });

@@ -1,9 +1,9 @@
 // TCP routers on entry points that come, move and go, and ten thousand of them.
 
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { holdPorts } from '../support/ports.ts';
+import { replaceFile } from '../support/replace-file.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
 import { connectPlain, connectTls, echo, plainServer, tlsServer } from '../support/tcp-servers.ts';
 import { certificateFor } from '../support/tls-client.ts';
@@ -16,7 +16,9 @@ test('TCP routers stand on entry points that come and move, and open connections
   const server = await plainServer(echo('server'));
   const [first, second] = holdPorts(2) as [number, number];
   const install = (port: number): string => `
-entryPoints: { web: { address: "127.0.0.1:0" }, db: { address: "127.0.0.1:${port}" } }
+entryPoints:
+  web: { address: "127.0.0.1:0" }
+  db: { address: "127.0.0.1:${port}", transport: { lifeCycle: { graceTimeOut: 1h } } }
 tcp:
   routers: { db: { rule: "HostSNI(\`*\`)", service: db, entryPoints: [db] } }
   services: { db: { loadBalancer: { servers: [{ address: "127.0.0.1:${server.port}" }] } } }
@@ -26,7 +28,7 @@ tcp:
     const kept = await connectPlain(first);
     kept.socket.write('1;');
     await kept.has('server:1;');
-    await writeFile(join(router.directory, 'signalbox.yml'), install(second));
+    await replaceFile(join(router.directory, 'signalbox.yml'), install(second));
     await said(router, 'install configuration in force', 0);
     const fresh = await connectPlain(second);
     fresh.socket.write('2;');
@@ -67,8 +69,7 @@ test('ten thousand TCP routers are served, and a change among them is in force s
       await client.has('secure:x');
       client.socket.destroy();
     }
-    await writeFile(join(router.directory, 'next.yml'), routing('other'));
-    await rename(join(router.directory, 'next.yml'), join(router.directory, 'routing.yml'));
+    await replaceFile(join(router.directory, 'routing.yml'), routing('other'));
     await said(router, 'configuration changed', 0);
     expect(router.stderr()).toMatch(/configuration changed .*changed=1 /);
     const client = await connectTls(port, 'h7777.example');
