@@ -3,6 +3,7 @@
 
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
+import { startProblems } from '../app/start-checks.ts';
 import { SystemClock } from '../core/clock.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
@@ -130,8 +131,9 @@ export async function checkInstall(path: string | null, context: CheckContext): 
   // With errors in the file nobody knows what its entry points and resolvers would be.
   const around = value ?? { ...assumedInstall(configs, install), plugins: install.plugins };
   const result = compile(around, judged, internalServices(around.admin));
+  const atStart = value === null ? [] : await startProblems(value, environment);
   return {
-    diagnostics: [...diagnostics, ...result.diagnostics],
+    diagnostics: [...diagnostics, ...atStart, ...result.diagnostics],
     documents: [...documents, ...documentsOf(configs)],
     install,
     reads: files === undefined ? [] : [files],

@@ -101,12 +101,13 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'check',
-    usage: '[FILE|DIRECTORY]… [--show-origin] [--from-traefik]',
+    usage: '[FILE|DIRECTORY]… [--strict] [--show-origin] [--from-traefik]',
     summary: 'say everything that is wrong with a configuration',
     description:
-      'Works on files alone; no router has to run. Without a file it checks what `run` would use. Exits with 1 when there are errors.',
+      'Works on files alone; no router has to run. Without a file it checks what `run` would use: the file in one of the usual places, or the environment and flags alone. Exits with 1 when there are errors.',
     flags: {
       config: CONFIG,
+      strict: { value: null, doc: 'Exit with 1 for warnings as well.' },
       'show-origin': { value: null, doc: 'List every value of the install configuration and where it comes from.' },
       'from-traefik': { value: null, doc: 'Say of each option whether it works here as in Traefik.' },
       json: JSON_OUTPUT,

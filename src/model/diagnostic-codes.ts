@@ -33,6 +33,9 @@ export const DIAGNOSTIC_CODES = {
   'reference-cycle': 'A chain contains itself.',
   'no-certificate': 'A router asks for a certificate that its certificates resolver cannot get.',
   'no-entry-point': 'A router has no entry point to listen on, or a changed configuration has none.',
+  'address-taken': 'Two entry points have one address.',
+  'unusable-path':
+    'A file or directory that the router needs cannot be used: it is not there, of another kind, or open to others.',
   'not-bound': 'The address of an entry point cannot be had; the others are not affected.',
   'needs-restart': 'An option was changed that a running process cannot change.',
   'no-servers': 'A service has no servers.',

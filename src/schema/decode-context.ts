@@ -3,8 +3,6 @@
 import { didYouMean } from '../core/did-you-mean.ts';
 import { hideSecrets, HIDDEN, isSecretName } from '../core/hide-secrets.ts';
 import type { Diagnostic, Severity } from '../model/diagnostic.ts';
-import type { Enclosing } from './misplaced.ts';
-import type { Fields } from './schema.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 import { substitute, type Substitutions } from './substitution.ts';
 import { Written } from './written.ts';
@@ -51,6 +49,13 @@ export const ANY_PLUGIN: KnownPlugins = {
   get: () => ({ decode: (input) => (typeof input === 'object' && input !== null ? input : {}) }),
   keys: () => [],
 };
+
+/** A section around a value: its Fields, which this file cannot name without a cycle. */
+export interface Enclosing {
+  readonly fields: object;
+  /** Segments of the path that lead to it. */
+  readonly depth: number;
+}
 
 /** How much has been said at some moment. */
 export interface Mark {
@@ -182,7 +187,7 @@ export class DecodeContext {
   }
 
   /** The section at the present path is decoded from here to `leave`. */
-  enter(fields: Fields): void {
+  enter(fields: object): void {
     this.#enclosing.push({ fields, depth: this.#path.length });
   }
 

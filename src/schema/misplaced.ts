@@ -1,13 +1,7 @@
 // Options that exist, and were written somewhere else: nearly always by indentation.
 
+import type { Enclosing } from './decode-context.ts';
 import type { Fields, Schema } from './schema.ts';
-
-/** Sections around a value, the outermost first, with where each stands in the path. */
-export interface Enclosing {
-  readonly fields: Fields;
-  /** Segments of the path that lead to it. */
-  readonly depth: number;
-}
 
 const MAX_LEVELS = 2;
 
@@ -25,7 +19,8 @@ export function rightPlace(
     return `"${key}" belongs below ${chain}; indent it by ${below.length * 2} more`;
   }
   for (const { fields: around, depth } of enclosing.toReversed()) {
-    if (nameIn(around, key) === null) continue;
+    // What `enter` was given.
+    if (nameIn(around as Fields, key) === null) continue;
     const beside = path[depth];
     if (typeof beside !== 'string') continue;
     return `"${key}" belongs beside "${beside}", not below it; indent it by ${(path.length - 1 - depth) * 2} less`;

@@ -144,11 +144,8 @@ export class EntryPointSockets {
   }
 
   /** Of sockets that do not listen yet, the kernel binds two to one address. */
-  #twinOf({ address: { host, port, protocol } }: EntryPointSpec): string | null {
-    for (const [name, { address }] of this.#prepared) {
-      if (port === 0 || address.port !== port || address.protocol !== protocol) continue;
-      if (address.host === host || isWildcard(address.host) || isWildcard(host)) return name;
-    }
+  #twinOf(spec: EntryPointSpec): string | null {
+    for (const [name, { address }] of this.#prepared) if (sharesAddress(address, spec.address)) return name;
     return null;
   }
 
@@ -162,6 +159,12 @@ export class EntryPointSockets {
       `entryPoints.${name}: there may be ${MAX_ENTRY_POINTS} entry points at a time, counting those that are removed and still finish requests`,
     );
   }
+}
+
+/** Both cannot be bound by one process. */
+export function sharesAddress(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port === 0 || one.port !== other.port || one.protocol !== other.protocol) return false;
+  return one.host === other.host || isWildcard(one.host) || isWildcard(other.host);
 }
 
 function isWildcard(host: string): boolean {

@@ -1,5 +1,5 @@
-// A file that changes in one step, as editors and orchestrators change it: nobody reads half of it, or none, however long
-// the machine takes between two steps.
+// A file that changes in one step, as editors and orchestrators change it: nobody reads half of it, or none, however
+// long the machine takes between two steps.
 
 import { rename, writeFile } from 'node:fs/promises';
 

@@ -3,7 +3,7 @@
 import { formatPath } from '../../schema/decode-context.ts';
 import type { ConfigDocument } from '../../controlplane/config/document/document.ts';
 import { findInstallFile } from '../../controlplane/config/install/install-file.ts';
-import { listOrigins } from '../../controlplane/config/install/install-sources.ts';
+import { hasEnvironmentOptions, listOrigins } from '../../controlplane/config/install/install-sources.ts';
 import { migrationReport, type MigrationEntry } from '../../controlplane/config/install/migration.ts';
 import { redactWritten } from '../../controlplane/config/redact.ts';
 import { WHOLE_FILE } from '../../controlplane/config/install/whole-file.ts';
@@ -17,7 +17,7 @@ export async function check(args: Arguments, io: Io): Promise<number> {
   const config = args.flags.get('config')?.[0];
   const paths = [...args.positionals, ...(config === undefined ? [] : [config])];
   const found = paths.length === 0 ? await findInstallFile(io.environment) : null;
-  if (paths.length === 0 && found === null && args.options.length === 0) {
+  if (paths.length === 0 && found === null && args.options.length === 0 && !hasEnvironmentOptions(io.environment)) {
     io.err(
       'check: name at least one file or directory, as in "signalbox check signalbox.yml"; there is none in the usual places\n',
     );
@@ -29,15 +29,16 @@ export async function check(args: Arguments, io: Io): Promise<number> {
   const origins = args.flags.has('show-origin') ? documents.flatMap(shownOrigins) : null;
   const migration = args.flags.has('from-traefik') ? documents.flatMap(migrationReport) : null;
   const errors = diagnostics.filter((one) => one.severity === 'error').length;
+  const failures = args.flags.has('strict') ? diagnostics.length : errors;
   if (args.flags.has('json')) {
     const report = {
-      isValid: errors === 0,
+      isValid: failures === 0,
       diagnostics,
       ...(origins === null ? {} : { origins }),
       ...(migration === null ? {} : { migration }),
     };
     io.out(`${JSON.stringify(report, null, 2)}\n`);
-    return errors > 0 ? EXIT_FAILED : EXIT_OK;
+    return failures > 0 ? EXIT_FAILED : EXIT_OK;
   }
   if (origins !== null) {
     const rows = origins.map(({ path, value, origin }) => [path, JSON.stringify(value), origin]);
@@ -47,7 +48,7 @@ export async function check(args: Arguments, io: Io): Promise<number> {
   io.out(formatDiagnostics(diagnostics, io));
   const warnings = diagnostics.length - errors;
   io.out(`${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}\n`);
-  return errors > 0 ? EXIT_FAILED : EXIT_OK;
+  return failures > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 function migrationTable(entries: readonly MigrationEntry[]): string {

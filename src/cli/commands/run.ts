@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { SignalboxError } from '../../core/errors.ts';
 import { findInstallFile, installFileCandidates } from '../../controlplane/config/install/install-file.ts';
+import { hasEnvironmentOptions } from '../../controlplane/config/install/install-sources.ts';
 import type { InstallConfig } from '../../controlplane/config/install/install-config.ts';
 import { loadInstallConfig, type InstallRequest } from '../../controlplane/config/install/load-install.ts';
 import { optionsOf } from '../../controlplane/providers/define.ts';
@@ -53,7 +54,7 @@ export async function run(args: Arguments, io: Io): Promise<number> {
   const workers = workersOf(args);
   const path = args.flags.get('config')?.[0] ?? (await findInstallFile(io.environment));
   const request: InstallRequest = { path, environment: io.environment, flags: args.options };
-  if (path === null && args.options.length === 0 && !hasOptions(io.environment)) {
+  if (path === null && args.options.length === 0 && !hasEnvironmentOptions(io.environment)) {
     throw new SignalboxError(
       'ERR_CLI_USAGE',
       `run: there is no configuration. Name a file with --config FILE, put signalbox.yml here, or give options such as --entryPoints.web.address=:8000. Looked for ${installFileCandidates(io.environment).length} files, the last being ./traefik.yml`,
@@ -67,10 +68,6 @@ export async function run(args: Arguments, io: Io): Promise<number> {
   InheritedSockets.forget(process.env);
   const options: RunOptions = { request, workers, isJson, inherited, canBeSucceeded: true };
   return runRouter(predecessor === null ? options : { ...options, predecessor }, io);
-}
-
-function hasOptions(environment: Io['environment']): boolean {
-  return Object.keys(environment).some((name) => /^(?:SIGNALBOX|TRAEFIK)_/i.test(name));
 }
 
 /** Settles with the exit code when the router has ended. */

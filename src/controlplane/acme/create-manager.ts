@@ -11,7 +11,7 @@ import type { ChallengePresenter } from './challenge/challenge.ts';
 import { DnsChallengePresenter } from './dns/dns-challenge.ts';
 import { ProviderEnvironment } from './dns/environment.ts';
 import { Lookups } from './dns/lookups.ts';
-import { DNS_PROVIDER_TABLE } from './dns/registry.ts';
+import { DNS_PROVIDER_TABLE, dnsProviderProblem } from './dns/registry.ts';
 import { asFailure } from './failure.ts';
 import { HttpChallengeBoard, HttpChallengePresenter, type PublishHttpChallenges } from './challenge/http-challenge.ts';
 import { ResolverStorage } from './resolver-storage.ts';
@@ -131,11 +131,8 @@ function checkProvider(
   provider: keyof typeof DNS_PROVIDER_TABLE,
   { environment, log }: CreateManagerOptions,
 ): void {
-  try {
-    DNS_PROVIDER_TABLE[provider](new ProviderEnvironment(environment));
-  } catch (error) {
-    log.error('a DNS provider cannot be used', { resolver, provider, error: asFailure(error).message });
-  }
+  const error = dnsProviderProblem(provider, environment);
+  if (error !== null) log.error('a DNS provider cannot be used', { resolver, provider, error });
 }
 
 const MAX_TIMER_MS = 2 ** 31 - 1;

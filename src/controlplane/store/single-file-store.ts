@@ -182,25 +182,7 @@ export class SingleFileStore implements StateStore {
 
   async #readGuarded(): Promise<string> {
     const { path, option } = this.#options;
-    let mode: number;
-    try {
-      const info = await stat(path);
-      if (!info.isFile()) throw new SignalboxError('ERR_STATE_UNUSABLE', `${option}: ${path} is no file`);
-      if (info.size > MAX_VALUE_BYTES) {
-        throw new SignalboxError('ERR_STATE_UNUSABLE', `${option}: ${path} is larger than ${MAX_VALUE_BYTES} bytes`);
-      }
-      mode = info.mode & 0o777;
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-      throw error;
-    }
-    if ((mode & OTHERS) !== 0 && process.platform !== 'win32') {
-      throw new SignalboxError(
-        'ERR_STATE_UNUSABLE',
-        `${option}: others may read or write ${path} (mode ${mode.toString(8)}), which holds private keys; run "chmod 600 ${path}"`,
-      );
-    }
-    return readFile(path, 'utf8');
+    return (await refuseOpenFile(path, option)) ? readFile(path, 'utf8') : '';
   }
 
   async #write(): Promise<void> {
@@ -283,4 +265,30 @@ function decode(value: unknown, where: string): Content | string {
     documents: new Map(entries.map(([key, one]) => [key, { value: one, revision: revisionOf(key) }])),
     revision: typeof revision === 'number' ? revision : FIRST_REVISION,
   };
+}
+
+/**
+ * Rejects with a SignalboxError when others may read the file or it is none; false when it is not there yet. `option`
+ * names the path, for messages.
+ */
+export async function refuseOpenFile(path: string, option: string): Promise<boolean> {
+  let mode: number;
+  try {
+    const info = await stat(path);
+    if (!info.isFile()) throw new SignalboxError('ERR_STATE_UNUSABLE', `${option}: ${path} is no file`);
+    if (info.size > MAX_VALUE_BYTES) {
+      throw new SignalboxError('ERR_STATE_UNUSABLE', `${option}: ${path} is larger than ${MAX_VALUE_BYTES} bytes`);
+    }
+    mode = info.mode & 0o777;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+  if ((mode & OTHERS) !== 0 && process.platform !== 'win32') {
+    throw new SignalboxError(
+      'ERR_STATE_UNUSABLE',
+      `${option}: others may read or write ${path} (mode ${mode.toString(8)}), which holds private keys; run "chmod 600 ${path}"`,
+    );
+  }
+  return true;
 }

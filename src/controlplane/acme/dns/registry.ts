@@ -5,6 +5,8 @@ import { createCloudflare } from './cloudflare.ts';
 import { createDigitalocean } from './digitalocean.ts';
 import { createExec } from './exec.ts';
 import { createHttpreq } from './httpreq.ts';
+import { asFailure } from '../failure.ts';
+import { ProviderEnvironment } from './environment.ts';
 import type { CreateDnsProvider } from './provider.ts';
 import { createRfc2136 } from './rfc2136.ts';
 import { createRoute53 } from './route53.ts';
@@ -17,3 +19,16 @@ export const DNS_PROVIDER_TABLE: Readonly<Record<DnsProviderName, CreateDnsProvi
   rfc2136: createRfc2136,
   route53: createRoute53,
 };
+
+/** Why the provider cannot be used with these variables, or null. */
+export function dnsProviderProblem(
+  name: DnsProviderName,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | null {
+  try {
+    DNS_PROVIDER_TABLE[name](new ProviderEnvironment(environment));
+    return null;
+  } catch (error) {
+    return asFailure(error).message;
+  }
+}

@@ -4,6 +4,7 @@
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { DecodeContext } from '../../../schema/decode-context.ts';
 import { isMap } from '../../../schema/input.ts';
+import { foreignDocument } from './foreign-kind.ts';
 import { ROUTING_PARTS, sectionsOf } from '../routing/object-kinds.ts';
 
 export const ROUTING_SECTIONS: readonly string[] = ROUTING_PARTS;
@@ -16,6 +17,15 @@ export const INSTALL_SECTIONS = [
   'state', 'certificatesResolvers', 'plugins', 'experimental', 'global', 'hostResolver', 'ocsp', 'spiffe', 'tracing',
 ] as const; // prettier-ignore
 const OF_INSTALL: ReadonlySet<string> = new Set(INSTALL_SECTIONS.map((name) => name.toLowerCase()));
+
+/** A section of routing, also where it is misspelt or stands without "http:" above it. */
+export function isMeantAsRouting(key: string): boolean {
+  const name = key.toLowerCase();
+  if (ROUTING_SECTIONS.includes(name) || PARTS_OF_HTTP.has(name)) return true;
+  return (
+    !OF_INSTALL.has(name) && didYouMean(key, INSTALL_SECTIONS) === null && didYouMean(key, ROUTING_SECTIONS) !== null
+  );
+}
 
 /** Sections at the top of a file that hold what anchors name, as in compose files. */
 export function isExtension(key: string): boolean {
@@ -35,6 +45,15 @@ const VERSION_1 =
 
 function keysOf(value: unknown): readonly string[] {
   return isMap(value) ? Object.keys(value).filter((key) => !isExtension(key)) : [];
+}
+
+/** True for a document of another program, which has been reported. */
+export function refuseForeign(value: unknown, context: DecodeContext): boolean {
+  const foreign = foreignDocument(value);
+  if (foreign === null) return false;
+  if (foreign.key === '') context.report('error', 'wrong-kind-of-file', foreign.sentence);
+  else context.at(foreign.key, () => context.report('error', 'wrong-kind-of-file', foreign.sentence));
+  return true;
 }
 
 /** True for an install configuration of Traefik 1, which has been reported. */
@@ -64,6 +83,7 @@ export function routingPartOf(
     reportAt(first, value, context, 'error', VERSION_1);
     return entries(isKnown);
   }
+  if (refuseForeign(value, context)) return [];
   const install = keys.filter((key) => OF_INSTALL.has(key.toLowerCase()));
   if (install.length > 0) {
     const names = install.map((key) => `"${key}"`).join(', ');

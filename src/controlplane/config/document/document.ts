@@ -8,6 +8,7 @@ import { hideSecrets } from '../../../core/hide-secrets.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { formatPath, type Locate } from '../../../schema/decode-context.ts';
 import { Written } from '../../../schema/written.ts';
+import { foreignDocument, foreignText } from './foreign-kind.ts';
 import { templateDiagnostic } from './go-template.ts';
 import { tomlLocator } from './toml-locator.ts';
 import { yamlLocator } from './yaml-locator.ts';
@@ -55,6 +56,9 @@ export function parseConfig(source: string, text: string): ConfigDocument {
     );
   }
   const parsed = { ...parseValues(source, text, isToml, problem), locate };
+  const isText = parsed.value === undefined || typeof parsed.value === 'string';
+  const foreign = isText ? foreignText(text) : null;
+  if (foreign !== null) return problem('wrong-kind-of-file', foreign, 1, 1);
   const template = templateDiagnostic(source, text, parsed.value !== undefined);
   if (template === null) return parsed;
   // What the parser says of text that is none of its language helps nobody.
@@ -126,6 +130,8 @@ function tomlValue(text: string): { value: unknown; duplicates: readonly Duplica
 
 /** An empty file is an empty configuration; several documents in one file would silently lose all but one elsewhere. */
 function onlyDocument(documents: readonly unknown[]): unknown {
+  // Objects of Kubernetes come by the file; one of them tells what they are.
+  if (documents.length > 1 && foreignDocument(documents[0]) !== null) return documents[0];
   if (documents.length > 1) throw new Error('the file holds several documents; put each into a file of its own');
   return documents[0] ?? null;
 }

@@ -6,6 +6,7 @@ import { list } from '../../../schema/collection.ts';
 import { differing, differingDefault, later, required, optional, own, withDefault } from '../../../schema/field.ts';
 import { checked, object, defaultsOf } from '../../../schema/object.ts';
 import { boolean, duration, integer, leaf, oneOf, string } from '../../../schema/scalar.ts';
+import type { DecodeContext } from '../../../schema/decode-context.ts';
 import type { Infer, Schema } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
 import { INVALID } from '../../../schema/invalid.ts';
@@ -218,7 +219,10 @@ const proxyProtocol: typeof proxyProtocolFields = {
 };
 
 const entryPointFields = object({
-  address: required(string(), '`[host]:port[/tcp|/udp]`; without a host, every address of the machine.'),
+  address: required(
+    checked(string(), checkAddress),
+    '`[host]:port[/tcp|/udp]`; without a host, every address of the machine.',
+  ),
   asDefault: flag(false, 'Used by routers that name no entry point; when none has it, all do.'),
   reusePort: flag(
     false,
@@ -272,6 +276,19 @@ export const entryPointOptions = checked(entryPointFields, (options, context) =>
     });
   }
 });
+
+function checkAddress(text: string, context: DecodeContext): void {
+  if (parseAddress(text) !== null) return;
+  const trimmed = text.trim();
+  const port = /^(?:.*:)?([0-9]+)(?:\/(?:tcp|udp))?$/i.exec(trimmed)?.[1];
+  const url = /^[a-z]+:\/\/([^/]*)/i.exec(trimmed)?.[1];
+  let instead = 'write ":80", "127.0.0.1:8080" or "[::1]:8080"';
+  if (port !== undefined && Number(port) > 65_535) instead = 'ports end with 65535';
+  else if (/^[0-9]+$/.test(trimmed)) instead = `write ":${trimmed}"`;
+  else if (url !== undefined) instead = `write "${url.includes(':') ? url : `${url}:80`}", without a scheme`;
+  else if (/^[^:/\s]+$/.test(trimmed)) instead = `write "${trimmed}:80"`;
+  context.invalid(`"${text}" is no address; ${instead}`, '[host]:port', text);
+}
 
 /** Null when the text is no address; `protocol` is tcp when none is given. */
 export function parseAddress(text: string): ListenAddress | null {

@@ -37,6 +37,13 @@ interface Setting {
   readonly origin: string;
 }
 
+/** Options may have been given by the environment alone, as a container is given them. */
+export function hasEnvironmentOptions(environment: InstallSources['environment']): boolean {
+  return Object.keys(environment).some(
+    (name) => PREFIXES.some((prefix) => name.toUpperCase().startsWith(prefix)) && !RESERVED.has(name.toUpperCase()),
+  );
+}
+
 /** One document of all sources. Values keep the form of their source; the decoder takes text for every type. */
 export function mergeInstallSources(sources: InstallSources, schema: Schema<unknown>): ConfigDocument {
   const file = sources.file;

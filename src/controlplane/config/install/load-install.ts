@@ -6,7 +6,7 @@ import { DecodeContext, type Locate } from '../../../schema/decode-context.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { isMap } from '../../../schema/input.ts';
 import { parseConfig, type ConfigDocument } from '../document/document.ts';
-import { isExtension, refuseVersion1, ROUTING_SECTIONS } from '../document/document-kind.ts';
+import { isExtension, isMeantAsRouting, refuseForeign, refuseVersion1 } from '../document/document-kind.ts';
 import { readInstallFile } from './install-file.ts';
 import { mergeInstallSources, type OptionFlag } from './install-sources.ts';
 import { INSTALL_PROVIDER, type OwnRouting } from '../../providers/install/install-provider.ts';
@@ -77,7 +77,7 @@ export function decodeInstallDocument(
 ): Loaded<InstallConfig> {
   const given = document.value ?? {};
   const context = new DecodeContext(document.source, document.locate, substitutions);
-  if (refuseVersion1(given, context))
+  if (refuseForeign(given, context) || refuseVersion1(given, context))
     return { value: null, diagnostics: [...document.diagnostics, ...context.diagnostics] };
   const { install, routing: routingPart } = split(given);
   const options = isMap(given)
@@ -125,7 +125,7 @@ function split(given: unknown): { install: unknown; routing: Record<string, unkn
   const install: Record<string, unknown> = {};
   const routing: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given)) {
-    if (!isExtension(key)) (ROUTING_SECTIONS.includes(key.toLowerCase()) ? routing : install)[key] = value;
+    if (!isExtension(key)) (isMeantAsRouting(key) ? routing : install)[key] = value;
   }
   return { install, routing: Object.keys(routing).length > 0 ? routing : null };
 }
@@ -133,24 +133,17 @@ function split(given: unknown): { install: unknown; routing: Record<string, unkn
 function decodeEntryPoints(options: InstallOptions, context: DecodeContext): Record<string, EntryPointSpec> {
   const specs: Record<string, EntryPointSpec> = {};
   for (const [name, given] of Object.entries(options.entryPoints)) {
-    context.at('entryPoints', () =>
-      context.at(name, () =>
-        context.at('address', () => {
-          const address = parseAddress(given.address);
-          if (address === null) {
-            context.invalid(
-              `"${given.address}" is no address; write ":80", "127.0.0.1:8080" or "[::1]:8080"`,
-              '[host]:port',
-              given.address,
-            );
-          } else if (name !== INTERNAL_ENTRY_POINT) {
-            specs[name] = entryPointSpec(name, address, given, httpChallengesOf(name, options));
-          } else if (address.protocol === 'udp') {
-            context.invalid('what is served there is HTTP; write ":8080"', 'an address for TCP', given.address);
-          }
-        }),
-      ),
-    );
+    const address = parseAddress(given.address)!; // Its schema has looked at it.
+    if (name !== INTERNAL_ENTRY_POINT) {
+      specs[name] = entryPointSpec(name, address, given, httpChallengesOf(name, options));
+    } else if (address.protocol === 'udp') {
+      const message = 'what is served there is HTTP; write ":8080"';
+      context.at('entryPoints', () =>
+        context.at(name, () =>
+          context.at('address', () => context.invalid(message, 'an address for TCP', given.address)),
+        ),
+      );
+    }
   }
   return specs;
 }

@@ -13,7 +13,7 @@ import { INVALID, type Invalid } from '../../../schema/invalid.ts';
 import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn } from '../../../schema/input.ts';
 import type { Substitutions } from '../../../schema/substitution.ts';
 import type { ConfigDocument } from '../document/document.ts';
-import { routingPartOf } from '../document/document-kind.ts';
+import { refuseForeign, routingPartOf } from '../document/document-kind.ts';
 import type { ProvidedEndpoints } from './provided-endpoints.ts';
 import {
   bySection,
@@ -100,7 +100,7 @@ export function decodeRouting(
   const given = document.value ?? {};
   if (document.value === undefined) noteUnreadable(decoder, ...OBJECT_SECTIONS);
   if (!isMap(given)) {
-    context.wrongType('the section "http"', given);
+    if (!refuseForeign(given, context)) context.wrongType('the section "http"', given);
     noteUnreadable(decoder, ...OBJECT_SECTIONS);
   } else {
     const entries = routingPartOf(given, context);
