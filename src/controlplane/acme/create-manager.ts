@@ -12,7 +12,6 @@ import { DnsChallengePresenter } from './dns/dns-challenge.ts';
 import { ProviderEnvironment } from './dns/environment.ts';
 import { Lookups } from './dns/lookups.ts';
 import { DNS_PROVIDER_TABLE, dnsProviderProblem } from './dns/registry.ts';
-import { asFailure } from './failure.ts';
 import { HttpChallengeBoard, HttpChallengePresenter, type PublishHttpChallenges } from './challenge/http-challenge.ts';
 import { ResolverStorage } from './resolver-storage.ts';
 import type { SetTimer } from './resolver-runner.ts';
