@@ -77,6 +77,8 @@ test('the codes without a case here belong to files and runtimes', () => {
     'document-too-complex',
     'duplicate-object',
     'duplicate-key',
+    'address-taken',
+    'unusable-path',
     'not-bound',
     'needs-restart',
     'not-in-runtime',
