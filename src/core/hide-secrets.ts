@@ -17,7 +17,7 @@ const QUERY_PARAMETER = /([?&]([^=&\s"'`?#]+)=)[^&\s"'`#<>]+/g;
 
 /** The text without users of URLs and values of secret query parameters. */
 export function hideSecrets(text: string): string {
-  let shown = text.includes('://') ? text.replace(USER_OF_URL, `$1${HIDDEN}@`) : text;
+  let shown = text.includes('@') && text.includes('://') ? text.replace(USER_OF_URL, `$1${HIDDEN}@`) : text;
   if (/[?&]/.test(shown)) {
     shown = shown.replace(QUERY_PARAMETER, (whole: string, start: string, name: string) =>
       isSecretName(name) ? start + HIDDEN : whole,

@@ -58,39 +58,69 @@ function schemaOf(name: string, schema: Schema<unknown> | null): Schema<unknown>
  * compiled like the value itself. The same object where there is nothing to hide.
  */
 export function hide<T>(value: T, schema: Schema<unknown>, substituted: readonly Substituted[]): T {
-  const written = new Map(substituted.map((one) => [keyOf(one.path), one.written]));
-  return hideIn(value, schema, [], written, undefined) as T; // Texts have become other texts.
+  return hideIn(value, schema, placesOf(substituted), undefined) as T; // Texts have become other texts.
+}
+
+/** What was written at a place, and below it: most values have nothing there, and cost no path. */
+interface WrittenAt {
+  text: string | undefined;
+  readonly below: Map<string, WrittenAt>;
+}
+
+function placesOf(substituted: readonly Substituted[]): WrittenAt | undefined {
+  if (substituted.length === 0) return undefined;
+  const root: WrittenAt = { text: undefined, below: new Map() };
+  for (const { path, written } of substituted) {
+    let at = root;
+    for (const segment of path) {
+      const name = String(segment).toLowerCase();
+      let next = at.below.get(name);
+      if (next === undefined) at.below.set(name, (next = { text: undefined, below: new Map() }));
+      at = next;
+    }
+    at.text = written;
+  }
+  return root;
 }
 
 /** `said` is what the part was written as in whose place this stands. */
 function hideIn(
   value: unknown,
   schema: Schema<unknown> | null,
-  path: readonly PathSegment[],
-  written: ReadonlyMap<string, string>,
+  at: WrittenAt | undefined,
   said: string | undefined,
 ): unknown {
   if (value === undefined || value === null) return value;
-  const text = written.size === 0 ? said : (written.get(keyOf(path)) ?? said);
+  const text = at?.text ?? said;
   // What only a plugin's schema marks has been noted as if it had been written so.
   if (schema?.isSecret === true || text === HIDDEN) return text ?? HIDDEN;
   if (typeof value === 'string') return text ?? textShown(value, schema);
   if (Array.isArray(value)) {
-    const hidden = value.map((item: unknown, index) =>
-      hideIn(item, schema?.item ?? null, [...path, indexInSource(value, index)], written, text),
-    );
-    return hidden.every((item, index) => item === value[index]) ? value : hidden;
+    const item = schema?.item ?? null;
+    let isSame = true;
+    const hidden = value.map((one: unknown, index) => {
+      const inner = at?.below.get(String(indexInSource(value, index)));
+      const shown = hideIn(one, item, inner, text);
+      isSame &&= shown === one;
+      return shown;
+    });
+    return isSame ? value : hidden;
   }
   if (!isMap(value)) return value;
-  let isSame = true;
-  const hidden: Record<string, unknown> = {};
-  for (const [name, part] of Object.entries(value)) {
-    const inner = [...path, name];
-    const isHidden = isHiddenByName(name, part, schema) && !written.has(keyOf(inner));
-    hidden[name] = isHidden ? (text ?? HIDDEN) : hideIn(part, schemaOf(name, schema), inner, written, text);
-    isSame &&= hidden[name] === part;
+  // A copy is made for the first part that is to be hidden.
+  let hidden: Record<string, unknown> | null = null;
+  for (const name of Object.keys(value)) {
+    const part = value[name];
+    // Most options are left out.
+    if (part === undefined || (Array.isArray(part) && part.length === 0)) continue;
+    const inner = at?.below.get(name.toLowerCase());
+    const isHidden = inner?.text === undefined && isHiddenByName(name, part, schema);
+    const shown = isHidden ? (text ?? HIDDEN) : hideIn(part, schemaOf(name, schema), inner, text);
+    if (shown === part) continue;
+    hidden ??= { ...value };
+    hidden[name] = shown;
   }
-  return isSame ? value : hidden;
+  return hidden ?? value;
 }
 
 /** How texts alone are shown: of other values, this says in which unit. */
