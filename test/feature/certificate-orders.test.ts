@@ -42,3 +42,24 @@ http:
     { state: 'pending', failures: 1, nextTry: expect.any(String) },
   ]);
 });
+
+test('a resolver that cannot keep what it gets says so in the same place', async () => {
+  await using router = await startRouter({
+    install: `
+entryPoints: { web: { address: "127.0.0.1:0" } }
+api: {}
+certificatesResolvers:
+  le: { acme: { storage: DIR/nowhere/acme.json, tlsChallenge: {} } }
+http:
+  routers: { a: { rule: "Host(\`a.example.com\`)", service: s, tls: { certResolver: le } } }
+  services: { s: { loadBalancer: { servers: [{ url: "http://127.0.0.1:1" }] } } }
+`,
+    // A file where a directory is needed.
+    files: { nowhere: '' },
+  });
+  await router.sees('a certificates resolver cannot be used');
+  const admin = `http://127.0.0.1:${router.ports['traefik']!}`;
+  const { stdout } = await runCommand(['get', 'certificates', '--admin', admin]);
+  expect(stdout).toMatch(/^le:a\.example\.com +failed /m);
+  expect(stdout).toMatch(/^le:a\.example\.com:\n {2}.*nowhere.*\n {2}next try: \d{4}-/m);
+});

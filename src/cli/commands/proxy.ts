@@ -105,7 +105,7 @@ function configurationOf(
       routers: Object.fromEntries(
         numbered.map(({ key, name }) => [
           key,
-          { rule: `Host(\`${name}\`)`, entryPoints: secure, service: key, tls: {} },
+          { rule: `Host(\`${hostOf(name)}\`)`, entryPoints: secure, service: key, tls: {} },
         ]),
       ),
       services: Object.fromEntries(
@@ -141,8 +141,11 @@ function bannerOf(pairs: readonly Pair[], { https, http, remarks }: Ports, warni
 }
 
 function addressOf(scheme: 'http' | 'https', name: string, port: number): string {
-  const host = name.includes(':') ? `[${name}]` : name;
-  return `${scheme}://${host}${port === (scheme === 'http' ? 80 : 443) ? '' : `:${port}`}`;
+  return `${scheme}://${hostOf(name)}${port === (scheme === 'http' ? 80 : 443) ? '' : `:${port}`}`;
+}
+
+function hostOf(name: string): string {
+  return name.includes(':') ? `[${name}]` : name;
 }
 
 /** Browsers take names below localhost for this machine; others have to be looked up. */

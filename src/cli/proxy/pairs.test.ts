@@ -42,6 +42,14 @@ describe('names', () => {
     ]);
   });
 
+  test('those of other alphabets are as browsers write them, and addresses are those that listen', () => {
+    const words = ['bücher.localhost', '1', '[::1]', '2', '127.0.0.1', '3'];
+    expect(parsePairs(words).map(({ name }) => name)).toEqual(['xn--bcher-kva.localhost', '::1', '127.0.0.1']);
+    expect(() => parsePairs(['192.168.1.5', '3000'])).toThrow(
+      /no address that leads here: .* 127\.0\.0\.1 and ::1 alone/,
+    );
+  });
+
   test.each([
     [['app.localhost'], /"app.localhost" has no target; write where its server listens/],
     [['a.localhost', '3000', 'b.localhost'], /"b.localhost" has no target; names and targets come in pairs/],

@@ -1,6 +1,8 @@
 // What `signalbox proxy` is told: names that browsers ask for, each with the server behind it.
 
+import { domainToASCII } from 'node:url';
 import { SignalboxError } from '../../core/errors.ts';
+import { parseIp } from '../../core/ip.ts';
 import { canonicalDomain } from '../../controlplane/compile/wanted-certificates.ts';
 import { isLoopbackName } from '../../controlplane/local-authority/root-certificate.ts';
 
@@ -10,6 +12,8 @@ export interface Pair {
   readonly url: string;
 }
 
+/** As addresses that a browser asks for. */
+const LISTENED = ['127.0.0.1', '::1'];
 const EXAMPLE = 'signalbox proxy app.localhost 3000';
 
 /** One target alone is served as `localhost`. Throws a SignalboxError that says what to write. */
@@ -40,9 +44,13 @@ function parseName(text: string): string {
   if (port !== null && !text.includes('::')) {
     throw usage(`"${text}": the port is not part of the name; write "${port[1]!}" and --port ${port[2]!}`);
   }
-  const name = canonicalDomain(text);
+  // As browsers write names with letters that are not of ASCII.
+  const name = canonicalDomain(/^[\p{L}\p{N}.-]+$/u.test(text) ? domainToASCII(text) : text);
   if (name === null || name.startsWith('*.')) {
     throw usage(`"${text}" is no name that a browser can ask for; write one as app.localhost`);
+  }
+  if (parseIp(name) !== null && !LISTENED.includes(name)) {
+    throw usage(`"${text}" is no address that leads here: what listens is on ${LISTENED.join(' and ')} alone`);
   }
   if (!name.includes('.') && !name.includes(':') && !isLoopbackName(name)) {
     throw usage(`"${text}" leads nowhere; write "${name}.localhost", which browsers look for on this machine`);

@@ -38,7 +38,7 @@ test.each([
   ['Host(`app.localhost`)', ['app.localhost']],
   ['Host(`B.localhost`) || Host(`a.localhost`) && PathPrefix(`/x`)', ['a.localhost', 'b.localhost']],
   ['Host(`localhost`) || Host(`example.com`)', ['localhost']],
-  ['Host(`127.0.0.1`)', ['127.0.0.1']],
+  ['Host(`127.0.0.1`) || Host(`[::1]`)', ['127.0.0.1', '::1']],
   ['Host(`example.com`)', []],
   ['!Host(`a.localhost`) && PathPrefix(`/`)', []],
   ['HostRegexp(`^.+\\.localhost$`)', []],

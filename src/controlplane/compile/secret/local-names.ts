@@ -8,7 +8,7 @@ import { isOverTls, type RouteSpec } from '../../../model/route.ts';
 import type { SnapshotSections } from '../../../model/snapshot.ts';
 import { DEFAULT_TLS_OPTIONS, type KeyedCertificate, type TlsOptionsSpec } from '../../../model/tls.ts';
 import type { Compilation } from '../compilation.ts';
-import { domainsOfRule } from '../wanted-certificates.ts';
+import { canonicalDomain, domainsOfRule } from '../wanted-certificates.ts';
 
 export interface LocalCertificateSource {
   /** Beside those of this machine. */
@@ -47,7 +47,11 @@ export function localNames(
   }
   const found = new Set<string>();
   const add = (names: readonly string[]): void => {
-    for (const name of names) if (source.certifies(name.toLowerCase())) found.add(name.toLowerCase());
+    for (const name of names) {
+      // Addresses of IPv6 stand in brackets in a rule, and without them in a certificate.
+      const canonical = canonicalDomain(name);
+      if (canonical !== null && source.certifies(canonical)) found.add(canonical);
+    }
   };
   // Options that cannot be used refuse everybody as well.
   const isStrict = (options: string): boolean => tlsOptions.get(options)?.sniStrict !== false;
