@@ -54,10 +54,15 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'demo',
-    usage: '[--workers N]',
+    usage: '[--workers N] | --origins [--ports LIST]',
     summary: 'three origins behind a router on this machine, to play with',
-    description: 'Everything it needs is made in a temporary directory, which it prints.',
-    flags: { workers: WORKERS },
+    description:
+      'Everything it needs is made in a temporary directory, which it prints. With `--origins` there is no router, but two servers to put one in front of: they answer with who they are, what they were asked and with which fields.',
+    flags: {
+      origins: { value: null, doc: 'Only servers, for a router of your own.' },
+      ports: { value: 'LIST', doc: 'Ports of the servers of --origins: `9001,9002` when left out.' },
+      workers: WORKERS,
+    },
     takesOptions: false,
     minPositionals: 0,
     maxPositionals: 0,

@@ -1,28 +1,17 @@
 // `signalbox demo`: three small origins behind a router on loopback, with a configuration file to edit while it runs.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SignalboxError } from '../../core/errors.ts';
 import type { Io } from '../io.ts';
 import type { Arguments } from '../arguments.ts';
+import { startEchoOrigin } from '../demo/echo-origin.ts';
+import { demoOrigins } from '../demo/origins.ts';
 import { runRouter, workersOf } from './run.ts';
 
 const FIRST_PORT = 8000;
-
-function startOrigin(name: string): Promise<{ server: Server; port: number }> {
-  const server = createServer((request, response) => {
-    request.resume();
-    response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Origin': name });
-    const fields = Object.entries(request.headers).map(([field, value]) => `${field}: ${String(value)}`);
-    response.end(`${name} got ${request.method ?? ''} ${request.url ?? ''}\n${fields.join('\n')}\n`);
-  });
-  return new Promise((resolve, reject) => {
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve({ server, port: (server.address() as AddressInfo).port })); // TCP.
-  });
-}
 
 /** The first free port from `first` on. */
 async function freePort(first: number): Promise<number> {
@@ -75,9 +64,23 @@ http:
 `;
 }
 
+function usage(problem: string): SignalboxError {
+  return new SignalboxError('ERR_CLI_USAGE', `demo: ${problem}`);
+}
+
 export async function demo(args: Arguments, io: Io): Promise<number> {
+  if (args.flags.has('origins')) {
+    if (args.flags.has('workers')) throw usage('--workers is of the router, which --origins leaves to you');
+    return demoOrigins(args, io);
+  }
+  if (args.flags.has('ports'))
+    throw usage('--ports goes with --origins; the ports of the whole demo are found by themselves');
   const workers = workersOf(args);
-  const origins = { shop: await startOrigin('shop'), blog: await startOrigin('blog'), api: await startOrigin('api') };
+  const origins = {
+    shop: await startEchoOrigin(0, 'shop'),
+    blog: await startEchoOrigin(0, 'blog'),
+    api: await startEchoOrigin(0, 'api'),
+  };
   const directory = await mkdtemp(join(tmpdir(), 'signalbox-demo-'));
   const port = await freePort(FIRST_PORT);
   const adminPort = await freePort(port + 80);
@@ -124,10 +127,7 @@ Edit ${routing} and ask again. Ctrl-C ends the demo.
       io,
     );
   } finally {
-    for (const { server } of Object.values(origins)) {
-      server.close();
-      server.closeAllConnections();
-    }
+    for (const origin of Object.values(origins)) origin.close();
     await rm(directory, { recursive: true, force: true });
   }
 }
