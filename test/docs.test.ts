@@ -165,3 +165,19 @@ test('links between documents lead to files', () => {
     }
   }
 });
+
+test('every page leads to the one that explains its words', () => {
+  const pages = files(join(ROOT, 'docs'), '.md').filter((page) => !/\/(?:concepts|benchmarks)\.md$/.test(page));
+  const without = pages.filter((page) => !/\]\((?:\.\.\/)?concepts\.md/.test(readFileSync(page, 'utf8')));
+  expect(without.map((page) => relative(ROOT, page))).toEqual([]);
+});
+
+test('pictures say what is in them, and have colours for both schemes', () => {
+  const pictures = files(join(ROOT, 'docs/pictures'), '.svg');
+  expect(pictures).toHaveLength(2);
+  for (const picture of pictures) {
+    const text = readFileSync(picture, 'utf8');
+    expect(text).toMatch(/aria-label="[^"]{10}/);
+    expect(text).toContain('@media (prefers-color-scheme: dark)');
+  }
+});

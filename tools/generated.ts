@@ -3,6 +3,7 @@
 import { renderInputTypes } from './input-types.ts';
 import { renderJsonSchemas } from './json-schemas.ts';
 import { renderMigrationPage } from './migration-page.ts';
+import { renderPictures } from './pictures.ts';
 import { renderReference } from './reference-pages.ts';
 
 export async function renderGenerated(): Promise<Readonly<Record<string, string>>> {
@@ -10,6 +11,7 @@ export async function renderGenerated(): Promise<Readonly<Record<string, string>
     Object.entries(files).map(([name, text]) => [`${folder}/${name}`, text]);
   return Object.fromEntries([
     ...below('docs/reference', await renderReference()),
+    ...below('docs/pictures', renderPictures()),
     ...below('schema', renderJsonSchemas()),
     ['docs/migrate-from-traefik.md', renderMigrationPage()],
     ['src/app/input-types.ts', renderInputTypes()],

@@ -193,7 +193,7 @@ export function renderMigrationPage(): string {
 
 # Coming from Traefik
 
-Signalbox reads Traefik v3’s configuration: files, \`TRAEFIK_…\` environment variables and flags. To learn how yours fares:
+Signalbox reads Traefik v3’s configuration: files, \`TRAEFIK_…\` environment variables and flags. What the words mean: [concepts](concepts.md). To learn how yours fares:
 
 \`\`\`console
 $ signalbox check --from-traefik traefik.yml

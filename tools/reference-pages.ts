@@ -24,6 +24,8 @@ import { FAMILIES } from '../src/observe/families.ts';
 import type { Field, Fields, Schema } from '../src/schema/schema.ts';
 
 const NOTE = '<!-- Written by npm run generate. -->\n\n';
+/** Ends the first paragraph of each page. */
+const WORDS = 'What the words mean: [concepts](../concepts.md).';
 
 function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -78,16 +80,21 @@ function installPage(): string {
   const providers = PROVIDERS.map(
     ({ kind, summary, description }) => `### \`providers.${kind}\`\n\n${summary} ${description}\n`,
   );
-  return `${NOTE}# Install configuration\n\nRead at start, and again when it changes ([what takes effect then](../operations.md#changes-without-a-restart)), from one file in YAML, TOML or JSON. Keys are matched without regard to case; durations are written as in \`1m30s\`, and bare numbers count seconds. The same file may carry the [routing configuration](routing.md).\n\n${table(installOptions.fields!)}\n## Providers\n\n${providers.join('\n')}`;
+  return `${NOTE}# Install configuration\n\nRead at start, and again when it changes ([what takes effect then](../operations.md#changes-without-a-restart)), from one file in YAML, TOML or JSON. Keys are matched without regard to case; durations are written as in \`1m30s\`, and bare numbers count seconds. The same file may carry the [routing configuration](routing.md). ${WORDS}\n\n${table(installOptions.fields!)}\n## Providers\n\n${providers.join('\n')}`;
 }
 
 function routingPage(): string {
-  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`. A name without \`@\` means the same provider; \`name@provider\` means another one.\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\nWhen to use which, with examples: [services](../services.md).\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n\nWith examples: [TCP](../tcp.md).\n\n${partSections('tcp')}\nWith examples: [UDP](../udp.md).\n\n${partSections('udp')}`;
+  return `${NOTE}# Routing configuration\n\nRouters, services, middlewares and transports by name, under \`http\`, \`tcp\` and \`udp\`; certificates, and what is agreed on with clients, under \`tls\`. A name without \`@\` means the same provider; \`name@provider\` means another one. ${WORDS}\n\n## \`http.routers.<name>\`\n\n${table(routerOptions.fields!)}\n## \`http.services.<name>\`\n\nWhen to use which, with examples: [services](../services.md).\n\n${table(serviceOptions.fields!)}\n## \`http.serversTransports.<name>\`\n\n${table(namedTransportOptions.fields!)}\n## \`http.middlewares.<name>\`\n\nExactly one of the kinds on the page [middlewares](middlewares.md).\n\n${partSections('tcp', '[TCP](../tcp.md)')}\n${partSections('udp', '[UDP](../udp.md)')}\n${partSections('tls', '[TLS](../tls.md)')}`;
 }
 
-function partSections(part: RoutingPart): string {
+function partSections(part: RoutingPart, page: string): string {
   return sectionsOf(part)
-    .map(([name, section]) => `## \`${part}.${name}.<name>\`\n\n${table(OBJECT_KINDS[section].options.fields!)}`)
+    .map(([name, section]) => {
+      const { options, isList } = OBJECT_KINDS[section];
+      const title = isList === true ? `${part}.${name}` : `${part}.${name}.<name>`;
+      const intro = isList === true ? `A list. With examples: ${page}.` : `With examples: ${page}.`;
+      return `## \`${title}\`\n\n${intro}\n\n${table(options.fields!)}`;
+    })
     .join('\n');
 }
 
@@ -96,7 +103,7 @@ function middlewaresPage(): string {
     const { fields } = middlewareOptions.fields![kind]!.schema;
     return `## ${kind}\n\n${summary} ${description}\n${fields === null ? '' : `\n${table(fields)}`}`;
   });
-  return `${NOTE}# Middlewares\n\nWhen to use which, with examples: [middlewares](../middlewares.md).\n\n${kinds.join('\n')}\n## Not supported yet\n\nA router that names one of these is disabled: ${LATER_MIDDLEWARES.map((kind) => `\`${kind}\``).join(', ')}.\n`;
+  return `${NOTE}# Middlewares\n\nWhen to use which, with examples: [middlewares](../middlewares.md). ${WORDS}\n\n${kinds.join('\n')}\n## Not supported yet\n\nA router that names one of these is disabled: ${LATER_MIDDLEWARES.map((kind) => `\`${kind}\``).join(', ')}.\n`;
 }
 
 function rulesPage(): string {
@@ -104,7 +111,7 @@ function rulesPage(): string {
   const tcp = TCP_MATCHERS.map(({ usage, summary }) => `| ${cell(`\`\` ${usage} \`\``)} | ${cell(summary)} |\n`).join(
     '',
   );
-  return `${NOTE}# Rules\n\nMatchers joined by \`&&\`, \`||\`, \`!\` and parentheses. Texts stand in backticks, or in double quotes with escapes. Routers are asked in the order of their \`priority\`; without one it is the length of the rule in bytes.\n\n| matcher | true when |\n|---|---|\n${list}\n## TCP routers\n\nThe same language with other matchers. A rule that is \`\` HostSNI(\`*\`) \`\` alone has the priority -1 unless it says otherwise.\n\n| matcher | true when |\n|---|---|\n${tcp}`;
+  return `${NOTE}# Rules\n\nMatchers joined by \`&&\`, \`||\`, \`!\` and parentheses. Texts stand in backticks, or in double quotes with escapes. Routers are asked in the order of their \`priority\`; without one it is the length of the rule in bytes. ${WORDS}\n\n| matcher | true when |\n|---|---|\n${list}\n## TCP routers\n\nThe same language with other matchers. A rule that is \`\` HostSNI(\`*\`) \`\` alone has the priority -1 unless it says otherwise.\n\n| matcher | true when |\n|---|---|\n${tcp}`;
 }
 
 function errorsPage(): string {
@@ -116,14 +123,14 @@ function errorsPage(): string {
   const endRow = ({ flag, side, message }: TcpEnd | UdpEnd): string => `| \`${flag}\` | ${side} | ${cell(message)} |\n`;
   const ends = Object.values(TCP_ENDS).map(endRow);
   const udpEnds = Object.values(UDP_ENDS).map(endRow);
-  return `${NOTE}# Errors\n\n## Diagnostics\n\nWhat is said about configuration.\n\n| code | meaning |\n|---|---|\n${diagnostics.join('')}\n## Start and run\n\n| code | meaning |\n|---|---|\n${thrown.join('')}\n## Response flags\n\nWhy a request could not be served; in the access log as \`ResponseFlag\` and, for the upstream side, in \`signalbox_service_failures_total\`.\n\n| flag | status | caused by | answer |\n|---|---|---|---|\n${failures.join('')}\n## Response flags of TCP connections\n\nWhy a connection of a TCP router ended otherwise than in order.\n\n| flag | caused by | meaning |\n|---|---|---|\n${ends.join('')}\n## Response flags of UDP sessions\n\nWhy a session of a UDP router ended otherwise than by silence.\n\n| flag | caused by | meaning |\n|---|---|---|\n${udpEnds.join('')}`;
+  return `${NOTE}# Errors\n\n${WORDS}\n\n## Diagnostics\n\nWhat is said about configuration.\n\n| code | meaning |\n|---|---|\n${diagnostics.join('')}\n## Start and run\n\n| code | meaning |\n|---|---|\n${thrown.join('')}\n## Response flags\n\nWhy a request could not be served; in the access log as \`ResponseFlag\` and, for the upstream side, in \`signalbox_service_failures_total\`.\n\n| flag | status | caused by | answer |\n|---|---|---|---|\n${failures.join('')}\n## Response flags of TCP connections\n\nWhy a connection of a TCP router ended otherwise than in order.\n\n| flag | caused by | meaning |\n|---|---|---|\n${ends.join('')}\n## Response flags of UDP sessions\n\nWhy a session of a UDP router ended otherwise than by silence.\n\n| flag | caused by | meaning |\n|---|---|---|\n${udpEnds.join('')}`;
 }
 
 function observabilityPage(): string {
   const metrics = Object.entries(FAMILIES).map(
     ([name, { type, labels, help }]) => `| \`signalbox_${name}\` | ${type} | ${labels.join(', ')} | ${cell(help)} |\n`,
   );
-  return `${NOTE}# Metrics and log fields\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${ACCESS_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}, and header fields prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n\n## Of TCP connections and UDP sessions\n\nOne line when it is over: ${CONNECTION_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}. Sizes count all bytes of the connection.\n`;
+  return `${NOTE}# Metrics and log fields\n\n${WORDS}\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${ACCESS_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}, and header fields prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n\n## Of TCP connections and UDP sessions\n\nOne line when it is over: ${CONNECTION_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}. Sizes count all bytes of the connection.\n`;
 }
 
 function cliPage(): string {
@@ -137,7 +144,7 @@ function cliPage(): string {
     return `## signalbox ${name}\n\n\`signalbox ${`${name} ${usage}`.trim()}\`: ${summary}. ${description}${options}\n${table}`;
   });
   const codes = EXIT_CODES.map(([code, meaning]) => `| ${code} | ${meaning} |\n`).join('');
-  return `${NOTE}# Command line\n\n\`signalbox help COMMAND\` says the same.\n\n${commands.join('\n')}\n## Exit codes\n\n| code | meaning |\n|---|---|\n${codes}`;
+  return `${NOTE}# Command line\n\n\`signalbox help COMMAND\` says the same. ${WORDS}\n\n${commands.join('\n')}\n## Exit codes\n\n| code | meaning |\n|---|---|\n${codes}`;
 }
 
 /** The operations of a router that has everything switched on. */
@@ -165,7 +172,7 @@ async function apiPage(): Promise<string> {
               .join(', ')}.`
       } |\n`,
   );
-  return `${NOTE}# API\n\nServed on the internal entry point once the install configuration says \`api: {}\`: [how to reach it](../api.md). \`GET /api/openapi.json\` is the same for programs.\n\n| endpoint | |\n|---|---|\n${rows.join('')}`;
+  return `${NOTE}# API\n\nServed on the internal entry point once the install configuration says \`api: {}\`: [how to reach it](../api.md). \`GET /api/openapi.json\` is the same for programs. ${WORDS}\n\n| endpoint | |\n|---|---|\n${rows.join('')}`;
 }
 
 /** Text by file name below docs/reference. */
