@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // What programs import: a router in process, and the types of its configuration.
 
 export { defineConfig, startRouter } from './app/embedded.ts';
