@@ -96,6 +96,9 @@ function isInstallOption(name: string): boolean {
 
 function unknownFlag(word: string, specs: Readonly<Record<string, FlagSpec>>, takesOptions: boolean): string {
   const name = word.split('=')[0]!;
+  if (takesOptions && /^--(?:http|tcp|udp|tls)[.[]/i.test(name)) {
+    return `routers, services and middlewares are no flags: write ${name.slice(2).split(/[.[]/)[0]!.toLowerCase()}: into a file, and name it with --providers.file.filename`;
+  }
   const known = Object.keys(specs).map((flag) => `--${flag}`);
   if (takesOptions) {
     known.push(...Object.keys(installOptions.fields ?? {}).map((option) => `--${option}`));

@@ -1,11 +1,13 @@
 // What `check` looks at: install files with the routing files they name, and routing files alone, each judged with as
 // much as is known of what stands around it.
 
+import type { Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { startProblems } from '../app/start-checks.ts';
 import { SystemClock } from '../core/clock.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
+import { unreadableReason } from '../core/named-file.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { ANY_PLUGIN, type KnownPlugins } from '../schema/decode-context.ts';
 import { isMap } from '../schema/input.ts';
@@ -165,7 +167,9 @@ function usablePart(document: ConfigDocument, { environment }: CheckContext): In
  */
 async function checkRouting(path: string, install: InstallConfig | null, context: CheckContext): Promise<Checked> {
   const { environment } = context;
-  const isDirectory = (await stat(path).catch(() => null))?.isDirectory() === true;
+  const info = await stat(path).catch((error: unknown) => error);
+  if (info instanceof Error && unreadableReason(info) === 'ENOENT') return { diagnostics: [missing(path)], documents: [] };
+  const isDirectory = (info as Stats).isDirectory?.() === true;
   // What the file names may stand in its neighbours, of which nothing is said here.
   const around = isDirectory || install !== null || !isConfigFile(path) ? null : dirname(path);
   const directory = isDirectory ? path : (around ?? undefined);
@@ -179,6 +183,11 @@ async function checkRouting(path: string, install: InstallConfig | null, context
   const isOwn = ({ source }: Diagnostic): boolean =>
     isDirectory ? source.startsWith(path) || source === '' : source === path || source === '';
   return { diagnostics: diagnostics.filter(isOwn), documents: documentsOf([own]) };
+}
+
+function missing(path: string): Diagnostic {
+  const message = `there is no such file or directory; "signalbox init" writes one to begin with`;
+  return { severity: 'error', code: 'file-unreadable', message, source: path, path: '', line: 0, column: 0 };
 }
 
 /** The file's objects, and those of the files beside it that have other names. */

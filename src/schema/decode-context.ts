@@ -286,7 +286,7 @@ export class DecodeContext {
       this.report(
         'error',
         'not-supported-yet',
-        `"${name}" is not supported yet, and leaving it out would weaken security${alternative}`,
+        `"${name}" is not supported yet: what names it is disabled, and not served without it${alternative}`,
       );
     } else this.report('warning', 'not-supported-yet', `"${name}" is not supported yet and has no effect${alternative}`);
   }

@@ -7,7 +7,14 @@ import { INVALID, type Invalid } from './invalid.ts';
 import { meantOption, rightPlace } from './misplaced.ts';
 import type { Decoded, Field, Fields, Schema } from './schema.ts';
 
-export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
+/**
+ * `gone` has names that the reference had before, in lower case, with what is written in their place: a sentence that
+ * goes on behind the name.
+ */
+export function object<F extends Fields>(
+  fields: F,
+  gone: Readonly<Record<string, string>> = {},
+): Schema<Decoded<F>> {
   const canonical = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
   return {
     label: 'section',
@@ -28,7 +35,7 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
         const name = canonical.get(key.toLowerCase());
         if (name === undefined) {
           isValid = false;
-          context.at(key, () => context.refuseKey(key) || meant.add(unknownOption(key, fields, context)));
+          context.at(key, () => context.refuseKey(key) || meant.add(unknownOption(key, fields, gone, context)));
           continue;
         }
         const field = fields[name]!;
@@ -63,7 +70,17 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F>> {
 }
 
 /** Reports; returns the option that was meant, or null. */
-function unknownOption(key: string, fields: Fields, context: DecodeContext): string | null {
+function unknownOption(
+  key: string,
+  fields: Fields,
+  gone: Readonly<Record<string, string>>,
+  context: DecodeContext,
+): string | null {
+  const instead = Object.hasOwn(gone, key.toLowerCase()) ? gone[key.toLowerCase()] : undefined;
+  if (instead !== undefined) {
+    context.report('error', 'unknown-option', `"${key}" ${instead}`);
+    return null;
+  }
   const elsewhere = rightPlace(key, fields, context.enclosing, context.path);
   const known = Object.keys(fields);
   const near = didYouMean(key, known);
@@ -80,6 +97,10 @@ function notASection(input: unknown, fields: Fields, context: DecodeContext): In
     const message = `"${name}" stands where a name should, and is an option of what has the name; indent it by 2 more`;
     context.report('error', 'misplaced-option', message);
     return INVALID;
+  }
+  if (typeof input === 'string' && /^(?:yes|on|no|off)$/i.test(input)) {
+    const hint = `; write ${/^(?:yes|on)$/i.test(input)}`;
+    return context.wrongType('a section with options, true or false', input, hint);
   }
   const option = typeof input === 'object' ? null : meantOption(fields);
   const hint = option === null ? '' : `; write ${option}: ${context.show(input)} below it`;

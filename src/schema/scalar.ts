@@ -43,7 +43,9 @@ export function string(options: StringOptions = {}): Schema<string> {
       const text = isVerbatim ? written : context.substitute(written);
       if (text === INVALID) return INVALID;
       if (typeof text !== 'string') return context.wrongType(expected, input);
-      if (pattern !== undefined && !pattern.test(text)) return context.invalid(`expected ${expected}`, expected, text);
+      if (pattern !== undefined && !pattern.test(text)) {
+        return context.invalid(`expected ${expected}, found ${context.show(text)}`, expected, text);
+      }
       return text;
     },
   };
@@ -193,9 +195,17 @@ export function oneOf<const T extends string>(...values: readonly T[]): Schema<T
     (input, context) => {
       const found = values.find((value) => typeof input === 'string' && value.toLowerCase() === input.toLowerCase());
       if (found !== undefined) return found;
-      const near = typeof input === 'string' ? didYouMean(input, values) : null;
+      const near = typeof input === 'string' ? (didYouMean(input, values) ?? contained(input, values)) : null;
       const hint = near === null ? '' : `; did you mean "${near}"?`;
-      return context.invalid(`expected one of ${values.join(', ')}${hint}`, values.join(', '), context.show(input));
+      const given = context.show(input);
+      return context.invalid(`expected one of ${values.join(', ')}, found ${given}${hint}`, values.join(', '), given);
     },
   );
+}
+
+/** `TLS1.2` is meant as `VersionTLS12`: one value alone holds all that was written, but for dots and the like. */
+function contained(text: string, values: readonly string[]): string | null {
+  const bare = (one: string): string => one.toLowerCase().replace(/[^a-z0-9]/g, '');
+  const found = values.filter((value) => bare(text).length > 2 && bare(value).includes(bare(text)));
+  return found.length === 1 ? found[0]! : null;
 }

@@ -8,6 +8,11 @@ import type { ObjectKind } from '../../config/routing/object-kinds.ts';
 /** Names compared in one compilation: some tenths of a second. */
 const MAX_COMPARED = 200_000;
 
+/** More names than these help nobody. */
+const MAX_LISTED = 12;
+/** Providers of every installation, which may have nothing of the kind. */
+const ALWAYS_THERE: ReadonlySet<string> = new Set(['file', 'install', 'internal', 'rest']);
+
 type Known = ReadonlyMap<string, unknown>;
 
 interface Names {
@@ -55,7 +60,15 @@ export class DanglingReferences {
     if (near !== null) return `there ${what} "${reference}"; did you mean "${near}"?`;
     const elsewhere = qualified.get(reference);
     if (elsewhere !== undefined) return `there ${what} "${reference}" in provider ${provider}; write "${elsewhere}"`;
-    return `there ${what} "${reference}"`;
+    const at = reference.lastIndexOf('@');
+    if (at > 0) {
+      const provider = reference.slice(at + 1);
+      const isThere = own.has(provider) || ALWAYS_THERE.has(provider);
+      return `there ${what} "${reference}"${isThere ? '' : `: nothing comes from a provider "${provider}"`}`;
+    }
+    const known = own.get(provider) ?? [];
+    const list = known.length === 0 || known.length > MAX_LISTED ? '' : `; known here: ${known.join(', ')}`;
+    return `there ${what} "${reference}"${list}`;
   }
 
   #nearest(reference: string, names: readonly string[]): string | null {

@@ -218,39 +218,49 @@ const proxyProtocol: typeof proxyProtocolFields = {
   },
 };
 
-const entryPointFields = object({
-  address: required(
-    checked(string(), checkAddress),
-    '`[host]:port[/tcp|/udp]`; without a host, every address of the machine.',
-  ),
-  asDefault: flag(false, 'Used by routers that name no entry point; when none has it, all do.'),
-  reusePort: flag(
-    false,
-    'Let other processes listen on the same address (SO_REUSEPORT). Needs Node.js 22.12 or newer.',
-  ),
-  forwardedHeaders: withDefault(
-    forwardedHeaders,
-    defaultsOf(forwardedHeaders),
-    'Whose X-Forwarded-* fields to believe.',
-  ),
-  transport: withDefault(transport, defaultsOf(transport), 'Timeouts, limits, shutdown.'),
-  http: withDefault(http, defaultsOf(http), 'HTTP options.'),
-  observability: withDefault(observability, defaultsOf(observability), 'What is reported.'),
-  allowACMEByPass: differing(
-    flag(
-      false,
-      'Let routers take requests under `/.well-known/acme-challenge/` that no certificates resolver waits for; otherwise those are answered 404 where a resolver uses this entry point.',
+const entryPointFields = object(
+  {
+    address: required(
+      checked(string(), checkAddress),
+      '`[host]:port[/tcp|/udp]`; without a host, every address of the machine.',
     ),
-    'Tokens that a certificates resolver waits for are answered all the same, also when a router would take the request.',
-  ),
-  http2: withDefault(http2, defaultsOf(http2), 'HTTP/2.'),
-  http3: later('HTTP/3.'),
-  proxyProtocol: optional(
-    proxyProtocol,
-    'Proxies in front that say for whom they connect, by a header of the PROXY protocol (version 1 or 2).',
-  ),
-  udp: withDefault(udp, defaultsOf(udp), 'Sessions of an entry point for UDP.'),
-});
+    asDefault: flag(false, 'Used by routers that name no entry point; when none has it, all do.'),
+    reusePort: flag(
+      false,
+      'Let other processes listen on the same address (SO_REUSEPORT). Needs Node.js 22.12 or newer.',
+    ),
+    forwardedHeaders: withDefault(
+      forwardedHeaders,
+      defaultsOf(forwardedHeaders),
+      'Whose X-Forwarded-* fields to believe.',
+    ),
+    transport: withDefault(transport, defaultsOf(transport), 'Timeouts, limits, shutdown.'),
+    http: withDefault(http, defaultsOf(http), 'HTTP options.'),
+    observability: withDefault(observability, defaultsOf(observability), 'What is reported.'),
+    allowACMEByPass: differing(
+      flag(
+        false,
+        'Let routers take requests under `/.well-known/acme-challenge/` that no certificates resolver waits for; otherwise those are answered 404 where a resolver uses this entry point.',
+      ),
+      'Tokens that a certificates resolver waits for are answered all the same, also when a router would take the request.',
+    ),
+    http2: withDefault(http2, defaultsOf(http2), 'HTTP/2.'),
+    http3: later('HTTP/3.'),
+    proxyProtocol: optional(
+      proxyProtocol,
+      'Proxies in front that say for whom they connect, by a header of the PROXY protocol (version 1 or 2).',
+    ),
+    udp: withDefault(udp, defaultsOf(udp), 'Sessions of an entry point for UDP.'),
+  },
+  {
+    // Of Traefik 1.
+    compress:
+      'is a middleware today, named by routers or in "http.middlewares" here: http: { middlewares: { zip: { compress: {} } } }',
+    redirect: 'is "http.redirections.entryPoint" today',
+    whitelist: 'is the middleware "ipAllowList" today',
+    auth: 'is a middleware today: basicAuth or digestAuth',
+  },
+);
 
 export type EntryPointOptions = Infer<typeof entryPointFields>;
 

@@ -42,12 +42,12 @@ export function isConfigModule(path: string): boolean {
 
 /** Never rejects: what is wrong is in the diagnostics, and the value is undefined. */
 export async function readInstallFile(path: string): Promise<ConfigDocument> {
-  const problem = (code: DiagnosticCode, message: string): ConfigDocument => ({
+  const problem = (code: DiagnosticCode, message: string, line = 0, column = 0): ConfigDocument => ({
     source: path,
     text: '',
     value: undefined,
     locate: () => null,
-    diagnostics: [{ severity: 'error', code, message, source: path, path: '', line: 0, column: 0 }],
+    diagnostics: [{ severity: 'error', code, message, source: path, path: '', line, column }],
   });
   try {
     const info = await stat(path);

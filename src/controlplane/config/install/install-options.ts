@@ -82,32 +82,44 @@ const state = object({
   maxSnapshots: withDefault(integer({ min: 1, max: 1000 }), 20, 'Snapshots kept to go back to.'),
 });
 
-const providers = object({
-  ...sectionsOfProviders,
-  providersThrottleDuration: live(
-    differingDefault(
-      withDefault(duration(), 100, 'Least time between two applied changes of one provider. Traefik waits 2 s.'),
-      '100 ms rather than 2 s when left out.',
-    ),
-  ),
-  keepLastGood: live(
-    own(
-      withDefault(
-        boolean(),
-        true,
-        'An object or section that cannot be read any more goes on as it last was, over restarts where `state` is, and so does what a file or directory held that `providers.file` names and that vanishes; `false` lets a mistake count at once.',
+/** Of Traefik, before version 3. */
+const GONE_PROVIDERS = {
+  marathon: 'was taken out of Traefik 3, and is not read here',
+  rancher: 'was taken out of Traefik 3, and is not read here: Rancher runs Kubernetes today',
+  eureka: 'was taken out of Traefik 2, and is not read here',
+  mesos: 'was taken out of Traefik 2, and is not read here',
+  kubernetes: 'is the name of Traefik 1: today there are kubernetesIngress, kubernetesCRD and kubernetesGateway',
+};
+
+const providers = object(
+  {
+    ...sectionsOfProviders,
+    providersThrottleDuration: live(
+      differingDefault(
+        withDefault(duration(), 100, 'Least time between two applied changes of one provider. Traefik waits 2 s.'),
+        '100 ms rather than 2 s when left out.',
       ),
     ),
-  ),
-  precedence: live(
-    withDefault(
-      forgivingList(string()),
-      DEFAULT_PRECEDENCE,
-      'Which provider’s router is asked first when priorities are equal.',
+    keepLastGood: live(
+      own(
+        withDefault(
+          boolean(),
+          true,
+          'An object or section that cannot be read any more goes on as it last was, over restarts where `state` is, and so does what a file or directory held that `providers.file` names and that vanishes; `false` lets a mistake count at once.',
+        ),
+      ),
     ),
-  ),
-  ...laterProviders,
-});
+    precedence: live(
+      withDefault(
+        forgivingList(string()),
+        DEFAULT_PRECEDENCE,
+        'Which provider’s router is asked first when priorities are equal.',
+      ),
+    ),
+    ...laterProviders,
+  },
+  GONE_PROVIDERS,
+);
 
 const log = object({
   level: live(
@@ -372,6 +384,11 @@ const sections = {
   tracing: later('Traces.'),
 } satisfies Record<(typeof INSTALL_SECTIONS)[number], Field<unknown>>;
 
-export const installOptions = object(sections);
+/** Of Traefik, before version 3. */
+const GONE_SECTIONS = {
+  pilot: 'is gone since Traefik 3, with the service it was for: take it away',
+};
+
+export const installOptions = object(sections, GONE_SECTIONS);
 
 export type InstallOptions = Infer<typeof installOptions>;

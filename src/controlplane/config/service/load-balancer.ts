@@ -87,41 +87,48 @@ const passiveHealthCheck = object({
   ),
 });
 
-const loadBalancer = object({
-  servers: withDefault(forgivingList(server), [], 'Servers to balance over.'),
-  passHostHeader: flag(true, 'Send the client’s Host; otherwise the server’s address.'),
-  strategy: withDefault(
-    oneOf('wrr', 'p2c', 'hrw', 'leasttime'),
-    'wrr',
-    'How a server is chosen: in turn by weight; the less busy of two taken at random; by the client’s address; the one that answers soonest.',
-  ),
-  sticky: optional(sticky, 'Keeps a client at the server it was sent to first, by a cookie.'),
-  healthCheck: optional(healthCheck, 'Asks every server regularly; those that fail get no requests.'),
-  passiveHealthCheck: optional(
-    passiveHealthCheck,
-    'Ejects servers that fail requests: no connection, no answer, or a status from 500 on. An empty section switches it on.',
-  ),
-  slowStart: own(
-    withDefault(
-      duration(),
-      0,
-      'Time in which a server that is added or recovers comes to its full share; 0 gives it at once.',
+const loadBalancer = object(
+  {
+    servers: withDefault(forgivingList(server), [], 'Servers to balance over.'),
+    passHostHeader: flag(true, 'Send the client’s Host; otherwise the server’s address.'),
+    strategy: withDefault(
+      oneOf('wrr', 'p2c', 'hrw', 'leasttime'),
+      'wrr',
+      'How a server is chosen: in turn by weight; the less busy of two taken at random; by the client’s address; the one that answers soonest.',
     ),
-  ),
-  serversTransport: optional(
-    string(),
-    'Transport under `http.serversTransports`; that of the install file when left out.',
-  ),
-  middlewares: withDefault(
-    list(string()),
-    [],
-    'Stages that requests of all routers pass on their way to this service, in order.',
-  ),
-  responseForwarding: needless(
-    object({ flushInterval: needless(duration({ negative: 'kept' }), FORWARDED_AT_ONCE) }),
-    FORWARDED_AT_ONCE,
-  ),
-});
+    sticky: optional(sticky, 'Keeps a client at the server it was sent to first, by a cookie.'),
+    healthCheck: optional(healthCheck, 'Asks every server regularly; those that fail get no requests.'),
+    passiveHealthCheck: optional(
+      passiveHealthCheck,
+      'Ejects servers that fail requests: no connection, no answer, or a status from 500 on. An empty section switches it on.',
+    ),
+    slowStart: own(
+      withDefault(
+        duration(),
+        0,
+        'Time in which a server that is added or recovers comes to its full share; 0 gives it at once.',
+      ),
+    ),
+    serversTransport: optional(
+      string(),
+      'Transport under `http.serversTransports`; that of the install file when left out.',
+    ),
+    middlewares: withDefault(
+      list(string()),
+      [],
+      'Stages that requests of all routers pass on their way to this service, in order.',
+    ),
+    responseForwarding: needless(
+      object({ flushInterval: needless(duration({ negative: 'kept' }), FORWARDED_AT_ONCE) }),
+      FORWARDED_AT_ONCE,
+    ),
+  },
+  {
+    // Of Traefik 1 and 2.
+    method: 'is called "strategy" today: wrr, p2c, hrw or leasttime',
+    stickiness: 'is called "sticky" today: sticky: { cookie: {} }',
+  },
+);
 
 export const loadBalancerService = defineService<HttpServices, Infer<typeof loadBalancer>, Infer<typeof server>>({
   kind: 'loadBalancer',

@@ -24,6 +24,11 @@ export function parseServer(
   try {
     url = new URL(text);
   } catch {
+    const port = /:([0-9]+)(?:[/?#]|$)/.exec(hostPart)?.[1];
+    if (port !== undefined && Number(port) > 65_535) {
+      say('error', 'bad-server-url', `"${shown}" is no URL: ports end with 65535`);
+      return null;
+    }
     const hint = /^[^/]+$/.test(hostPart) && !text.includes('://') ? `; write "http://${hostPart}"` : '';
     say('error', 'bad-server-url', `"${shown}" is no URL${hint}`);
     return null;
