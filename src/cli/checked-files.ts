@@ -168,7 +168,8 @@ function usablePart(document: ConfigDocument, { environment }: CheckContext): In
 async function checkRouting(path: string, install: InstallConfig | null, context: CheckContext): Promise<Checked> {
   const { environment } = context;
   const info = await stat(path).catch((error: unknown) => error);
-  if (info instanceof Error && unreadableReason(info) === 'ENOENT') return { diagnostics: [missing(path)], documents: [] };
+  if (info instanceof Error && unreadableReason(info) === 'ENOENT')
+    return { diagnostics: [missing(path)], documents: [] };
   const isDirectory = (info as Stats).isDirectory?.() === true;
   // What the file names may stand in its neighbours, of which nothing is said here.
   const around = isDirectory || install !== null || !isConfigFile(path) ? null : dirname(path);

@@ -24,3 +24,20 @@ function formatDiagnostic(diagnostic: Diagnostic, color: boolean): string {
   const place = [source + (line > 0 ? `:${line}:${column}` : ''), path].filter((part) => part !== '').join('  ');
   return `${shown} ${place}\n        ${message}\n`;
 }
+
+/**
+ * What is wrong by itself, and what is disabled by that alone: routers and chains that name it, a line each in other places,
+ * are told in one at the end. One cause is one error.
+ */
+export function withoutConsequences(diagnostics: readonly Diagnostic[]): {
+  readonly causes: readonly Diagnostic[];
+  /** Paths of objects that are disabled by the causes, each once. */
+  readonly disabled: readonly string[];
+} {
+  const isConsequence = ({ code }: Diagnostic): boolean => code === 'unusable-reference';
+  const causes = diagnostics.filter((one) => !isConsequence(one));
+  // One that is disabled by what is not told of here is a cause.
+  if (!causes.some(({ severity }) => severity === 'error')) return { causes: diagnostics, disabled: [] };
+  const disabled = diagnostics.filter(isConsequence).map(({ path }) => path.split('.').slice(0, 3).join('.'));
+  return { causes, disabled: [...new Set(disabled)] };
+}

@@ -61,7 +61,7 @@ test('reports every mistake at once, with what to write instead', () => {
       'invalid-value count: the number must be from 1 to 9',
       'wrong-type isOn: expected true or false, found "maybe"',
       'wrong-type wait: expected a duration such as 500ms, 10s or 1h30m, found "5 minutes"',
-      'invalid-value mode: expected one of fast, slow; did you mean "fast"?',
+      'invalid-value mode: expected one of fast, slow, found "fsat"; did you mean "fast"?',
       'wrong-type tags[1]: expected a string, found a map',
       'wrong-type labels.a: expected a whole number, found "x"',
       'wrong-type labels.__proto__x: expected a whole number, found 1'.replace('found 1', 'found 1'),
@@ -112,7 +112,7 @@ test('sections take true, false and an empty variable', () => {
   expect(decode(schema, { ...given, must: { size: 1 } })).toEqual({ value, messages: [] });
   expect(decode(schema, { on: false, off: '', must: { size: 1 } }).value).toEqual({ ...value, on: undefined });
   expect(decode(schema, { on: 'yes', must: false }).messages).toEqual([
-    'wrong-type on: expected a section with options, found "yes"',
+    'wrong-type on: expected a section with options, true or false, found "yes"; write true',
     'missing-option must: this option is required',
   ]);
 });

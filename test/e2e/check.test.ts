@@ -236,3 +236,58 @@ test('options of TLS that do not exist are an error', async () => {
     'error rules.yml: there are no TLS options "mdern"; did you mean "modern"?; handshakes for the hosts of this router fail',
   ]);
 });
+
+test('--strict fails for warnings as well', async () => {
+  await write({ 'signalbox.yml': 'entryPoints: { web: { address: ":80" } }\nlog: { level: verbose }\n' });
+  expect((await check(['signalbox.yml'])).code).toBe(0);
+  expect((await check(['signalbox.yml', '--strict'])).code).toBe(1);
+});
+
+test('a configuration of the environment alone is checked', async () => {
+  expect(await check([], { SIGNALBOX_ENTRYPOINTS_WEB_ADDRESS: ':80' })).toEqual(NOTHING_WRONG);
+  expect(await check([], { SIGNALBOX_ENTRYPOINTS_WEB_ADDRESS: '80' })).toEqual({
+    code: 1,
+    said: ['error environment variable SIGNALBOX_ENTRYPOINTS_WEB_ADDRESS: "80" is no address; write ":80"'],
+  });
+});
+
+test('what would keep the router from starting is found', async () => {
+  await write({ 'signalbox.yml': 'entryPoints:\n  one: { address: ":80" }\n  other: { address: "127.0.0.1:80" }\n' });
+  expect((await check(['signalbox.yml'])).said).toEqual([
+    'error signalbox.yml: the entry point "one" has this address; each needs one of its own',
+  ]);
+});
+
+test('one cause is one error; what it disables is listed', async () => {
+  await write({
+    'signalbox.yml': `entryPoints: { web: { address: ":80" } }
+http:
+  routers:
+    a: { rule: "Host(\`a\`)", service: s }
+    b: { rule: "Host(\`b\`)", service: s }
+  services:
+    s: { loadBalancer: { servers: [{ uri: "http://127.0.0.1:1" }] } }
+`,
+  });
+  const { code, stdout } = await runCommand(['check', 'signalbox.yml'], { directory: scratch });
+  expect([code, stdout]).toEqual([
+    1,
+    `error   signalbox.yml:7:38  http.services.s.loadBalancer.servers[0].uri
+        unknown option "uri"; did you mean "url"?
+disabled by the errors above: http.routers.a, http.routers.b
+1 error, 0 warnings
+`,
+  ]);
+});
+
+test('people at a terminal see the line', async () => {
+  await write({ 'a.yml': 'http:\n  routers:\n    a: { rule: Host(a.test), service: api@internal }\n' });
+  const { stdout } = await runCommand(['check', 'a.yml'], {
+    directory: scratch,
+    environment: { FORCE_COLOR: '1', NO_COLOR: '1' },
+  });
+  expect(stdout.split('\n').slice(2, 4)).toEqual([
+    '        3 |     a: { rule: Host(a.test), service: api@internal }',
+    '          |                     ^',
+  ]);
+});

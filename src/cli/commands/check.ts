@@ -9,7 +9,7 @@ import { redactWritten } from '../../controlplane/config/redact.ts';
 import { WHOLE_FILE } from '../../controlplane/config/install/whole-file.ts';
 import type { Arguments } from '../arguments.ts';
 import { checkFiles, checkInstall } from '../checked-files.ts';
-import { formatDiagnostics } from '../format-diagnostic.ts';
+import { formatDiagnostics, withoutConsequences } from '../format-diagnostic.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Io } from '../io.ts';
 import { formatTable } from '../table.ts';
 
@@ -24,8 +24,9 @@ export async function check(args: Arguments, io: Io): Promise<number> {
     return EXIT_USAGE;
   }
   const context = { environment: io.environment, options: args.options };
-  const { diagnostics, documents } =
-    paths.length === 0 ? await checkInstall(found, context) : await checkFiles(paths, context);
+  const checked = paths.length === 0 ? await checkInstall(found, context) : await checkFiles(paths, context);
+  const { documents } = checked;
+  const { causes: diagnostics, disabled } = withoutConsequences(checked.diagnostics);
   const origins = args.flags.has('show-origin') ? documents.flatMap(shownOrigins) : null;
   const migration = args.flags.has('from-traefik') ? documents.flatMap(migrationReport) : null;
   const errors = diagnostics.filter((one) => one.severity === 'error').length;
@@ -34,6 +35,7 @@ export async function check(args: Arguments, io: Io): Promise<number> {
     const report = {
       isValid: failures === 0,
       diagnostics,
+      ...(disabled.length === 0 ? {} : { disabled }),
       ...(origins === null ? {} : { origins }),
       ...(migration === null ? {} : { migration }),
     };
@@ -46,6 +48,7 @@ export async function check(args: Arguments, io: Io): Promise<number> {
   }
   if (migration !== null) io.out(`${migrationTable(migration)}\n`);
   io.out(formatDiagnostics(diagnostics, io));
+  if (disabled.length > 0) io.out(`disabled by the errors above: ${disabled.join(', ')}\n`);
   const warnings = diagnostics.length - errors;
   io.out(`${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}\n`);
   return failures > 0 ? EXIT_FAILED : EXIT_OK;

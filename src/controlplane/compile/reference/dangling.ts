@@ -8,8 +8,6 @@ import type { ObjectKind } from '../../config/routing/object-kinds.ts';
 /** Names compared in one compilation: some tenths of a second. */
 const MAX_COMPARED = 200_000;
 
-/** More names than these help nobody. */
-const MAX_LISTED = 12;
 /** Providers of every installation, which may have nothing of the kind. */
 const ALWAYS_THERE: ReadonlySet<string> = new Set(['file', 'install', 'internal', 'rest']);
 
@@ -66,9 +64,7 @@ export class DanglingReferences {
       const isThere = own.has(provider) || ALWAYS_THERE.has(provider);
       return `there ${what} "${reference}"${isThere ? '' : `: nothing comes from a provider "${provider}"`}`;
     }
-    const known = own.get(provider) ?? [];
-    const list = known.length === 0 || known.length > MAX_LISTED ? '' : `; known here: ${known.join(', ')}`;
-    return `there ${what} "${reference}"${list}`;
+    return `there ${what} "${reference}"`;
   }
 
   #nearest(reference: string, names: readonly string[]): string | null {
