@@ -1,8 +1,10 @@
 // Certificates of the local authority, as the built program serves them.
 
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NamedOrigin } from '../support/named-origin.ts';
 import { startRouter, type RouterProcess } from '../support/router.ts';
@@ -121,4 +123,30 @@ test('the API shows them as it shows others, and no key', async () => {
     'localhost enabled',
   ]);
   expect(shown[0]!.issuer).toMatch(/^CN=Signalbox Local Authority /);
+});
+
+test('however many processes ask for other names at once, the authority certifies all of them', async () => {
+  const place = join(mkdtempSync(join(tmpdir(), 'signalbox-names-')), 'authority');
+  const module = new URL('../../dist/controlplane/local-authority/authority-directory.js', import.meta.url).href;
+  const program = `
+    const { openAuthority } = await import(${JSON.stringify(module)});
+    for (let index = 0; index < 5; index++) openAuthority(process.argv[1], [process.argv[2] + index + '.test'], Date.now());
+  `;
+  const letters = ['a', 'b', 'c', 'd', 'e'];
+  try {
+    const run = promisify(execFile);
+    await Promise.all(
+      letters.map((letter) => run(process.execPath, ['--input-type=module', '-e', program, place, letter])),
+    );
+    const [file = '', ...others] = readdirSync(place).filter((name) => name.endsWith('.json'));
+    expect(others).toEqual([]);
+    const { names, certificate } = JSON.parse(readFileSync(join(place, file), 'utf8')) as {
+      names: readonly string[];
+      certificate: string;
+    }; // The program's own.
+    expect(names).toEqual(letters.flatMap((letter) => [0, 1, 2, 3, 4].map((index) => `${letter}${index}.test`)));
+    expect(readFileSync(join(place, 'root.pem'), 'utf8')).toBe(certificate);
+  } finally {
+    rmSync(join(place, '..'), { recursive: true });
+  }
 });

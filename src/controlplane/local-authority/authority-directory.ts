@@ -72,6 +72,7 @@ export function openAuthority(directory: string, names: readonly string[], nowMs
     for (let number = before; number > 0 && number > before - MAX_ATTEMPTS; number--) {
       rmSync(fileOf(directory, number), { force: true });
     }
+    showCertificate(directory);
     return root;
   }
   throw unusable(directory, 'other processes change it all the time');
@@ -140,12 +141,31 @@ function write(directory: string, number: number, { certificate, key, names }: R
     } finally {
       rmSync(temporary, { force: true });
     }
-    const shown = `${certificatePath(directory)}.${randomUUID()}`;
-    writeFileSync(shown, certificate, { mode: 0o644, flag: 'wx' });
-    renameSync(shown, certificatePath(directory));
+    // The number was free since it was given up already: others are further.
+    if (newest(directory) > number) {
+      rmSync(path, { force: true });
+      return false;
+    }
     return true;
   } catch (error) {
     throw unusable(directory, messageOf(error));
+  }
+}
+
+/** Writes the certificate of whichever is the present one when this ends. */
+function showCertificate(directory: string): void {
+  try {
+    for (let left = MAX_ATTEMPTS; left > 0; left--) {
+      const number = newest(directory);
+      const root = number === 0 ? null : read(directory, number);
+      if (root === null) continue;
+      const shown = `${certificatePath(directory)}.${randomUUID()}`;
+      writeFileSync(shown, root.certificate, { mode: 0o644, flag: 'wx' });
+      renameSync(shown, certificatePath(directory));
+      if (newest(directory) === number) return;
+    }
+  } catch (error) {
+    throw error instanceof SignalboxError ? error : unusable(directory, messageOf(error));
   }
 }
 
