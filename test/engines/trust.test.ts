@@ -2,10 +2,14 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findAuthority } from '../../src/controlplane/local-authority/authority-directory.ts';
+import { issueLeaf } from '../../src/controlplane/local-authority/root-certificate.ts';
 import { runCommand, type CommandResult } from '../support/command.ts';
 import { findProgram, missingPrograms } from '../support/engine.ts';
 import { cleanEnvironment } from '../support/marked-processes.ts';
@@ -132,15 +136,18 @@ http:
   });
 
   /** What the browser makes of it: the page, or its error. */
-  async function visit(): Promise<string> {
+  async function visit(url = `https://app.localhost:${router.ports['web']!}/`): Promise<string> {
     const browser = await chromium.launch({
       executablePath: findProgram('chromium')!,
-      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+      args: [
+        ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+        '--host-resolver-rules=MAP *.example 127.0.0.1',
+      ],
       env: cleanEnvironment({ HOME: home }),
     });
     try {
       const page = await browser.newPage();
-      const answer = await page.goto(`https://app.localhost:${router.ports['web']!}/`);
+      const answer = await page.goto(url);
       const details = await answer!.securityDetails();
       return `${(await answer!.body()).toString()} ${details?.issuer ?? ''}`;
     } catch (error) {
@@ -160,5 +167,20 @@ http:
     expect(readFileSync(join(home, '.local/share/signalbox/authority/root.pem'), 'utf8')).toContain(
       'BEGIN CERTIFICATE',
     );
+  });
+
+  test('believes the authority nothing but names of this machine, even with its key', async () => {
+    expect((await trust()).code).toBe(0);
+    const directory = join(home, '.local/share/signalbox/authority');
+    const { certificate, key } = issueLeaf(findAuthority(directory)!, ['bank.example'], Date.now());
+    const server = https.createServer({ cert: certificate, key }, (_, response) => response.end('stolen'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo; // TCP.
+      expect(await visit(`https://bank.example:${port}/`)).toBe('net::ERR_CERT_INVALID');
+    } finally {
+      server.close();
+      await trust('--undo');
+    }
   });
 });

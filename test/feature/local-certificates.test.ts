@@ -23,10 +23,10 @@ afterAll(async () => {
   rmSync(home, { recursive: true });
 });
 
-function startLocal(environment: Readonly<Record<string, string>>): Promise<RouterProcess> {
+function startLocal(environment: Readonly<Record<string, string>>, more = ''): Promise<RouterProcess> {
   return startRouter({
     environment,
-    install: `
+    install: `${more}
 entryPoints: { web: { address: "127.0.0.1:0", http: { tls: {} } } }
 api: {}
 http:
@@ -110,6 +110,12 @@ test('without a place for an authority the default certificate stays, and the lo
     status: 200,
     subject: 'SIGNALBOX DEFAULT CERT',
   });
+});
+
+test('a service without a home has it with its state', async () => {
+  await using router = await startLocal({}, 'state: { directory: DIR/state }');
+  const ca = readFileSync(join(router.directory, 'state/authority/root.pem'), 'utf8');
+  expect(await ask(router, 'app.localhost', ca)).toMatchObject({ status: 200, subject: 'app.localhost' });
 });
 
 test('the API shows them as it shows others, and no key', async () => {
