@@ -140,7 +140,10 @@ http:
     const browser = await chromium.launch({
       executablePath: findProgram('chromium')!,
       args: [
-        ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
         '--host-resolver-rules=MAP *.example 127.0.0.1',
       ],
       env: cleanEnvironment({ HOME: home }),
