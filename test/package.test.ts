@@ -122,6 +122,18 @@ for (const options of RESOLUTIONS) {
   });
 }
 
+test('npm link of a checkout puts the command on the path', async () => {
+  const prefix = join(project, 'prefix');
+  mkdirSync(join(prefix, 'lib'), { recursive: true });
+  const linked = await run(
+    'env',
+    [`npm_config_prefix=${prefix}`, 'npm', 'link', '--offline', '--ignore-scripts'],
+    ROOT,
+  );
+  expect(linked).toMatchObject({ code: 0 });
+  expect(await run(join(prefix, 'bin/signalbox'), ['version'])).toMatchObject({ code: 0 });
+});
+
 test('the installed program runs, and so does each example that comes with it', async () => {
   const main = join(installed, 'dist/main.js');
   expect(await run(main, ['version'])).toMatchObject({ code: 0 });
