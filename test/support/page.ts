@@ -3,10 +3,10 @@
 //
 // A code block that begins with `# name` in a comment is a file. In a `console` block a line with `$` is a command, and
 // the lines under it are what it prints, `…` being anything; nothing there means that it does not matter. What runs
-// until Ctrl-C stays, as in a terminal of its own, and gives way to the next of its kind.
+// until Ctrl-C stays, as in a terminal of its own, and gives way to the next of its kind. A `text` block is in the log.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -129,6 +129,7 @@ export class Reader implements AsyncDisposable {
       const name = fileNameOf(block);
       if (name !== null) this.write(name, block.text);
       else if (block.language === 'console') for (const step of stepsOf(block)) await this.type(step);
+      else if (block.language === 'text') await expect.poll(() => this.log()).toMatch(patternOf(block.text.trim(), ''));
     }
   }
 
@@ -152,6 +153,16 @@ export class Reader implements AsyncDisposable {
       await expect.poll(async () => (said = await this.#run(command)), { message: command }).toMatch(pattern);
     } else said = await this.#run(command);
     if (printed !== '' && !pattern.test(said)) expect(`$ ${command}\n${said}`).toBe(`$ ${command}\n${printed}`);
+  }
+
+  /** For the next part of a page: no router, and no files. */
+  async empty(): Promise<void> {
+    const router = this.#terminals.get('signalbox run');
+    if (router !== undefined) await end(router);
+    this.#terminals.delete('signalbox run');
+    this.#install = '';
+    this.#isChanging = false;
+    for (const name of readdirSync(this.directory)) rmSync(join(this.directory, name), { recursive: true });
   }
 
   /** What the router has said since it was started. */
@@ -216,9 +227,11 @@ function exchange(text: string, ports: ReadonlyMap<string, string>): string {
   return text.replaceAll(new RegExp(String.raw`(?<![\w.])(?:${names})(?![\w])`, 'g'), (name) => ports.get(name)!);
 }
 
-function patternOf(printed: string): RegExp {
+/** Of the whole of what is printed, unless anything may stand around it. */
+function patternOf(printed: string, edges: 'whole' | '' = 'whole'): RegExp {
   const parts = printed.split('…').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
-  return new RegExp(`^${parts.join(String.raw`[\s\S]*?`).replaceAll('\n', String.raw`\s*?\n`)}$`);
+  const inner = parts.join(String.raw`[\s\S]*?`).replaceAll('\n', String.raw`\s*?\n`);
+  return new RegExp(edges === 'whole' ? `^${inner}$` : inner);
 }
 
 async function end(terminal: Terminal): Promise<void> {
