@@ -174,7 +174,7 @@ test('every page leads to the one that explains its words', () => {
 
 test('pictures say what is in them, and have colours for both schemes', () => {
   const pictures = files(join(ROOT, 'docs/pictures'), '.svg');
-  expect(pictures).toHaveLength(2);
+  expect(pictures).toHaveLength(3);
   for (const picture of pictures) {
     const text = readFileSync(picture, 'utf8');
     expect(text).toMatch(/aria-label="[^"]{10}/);

@@ -1,4 +1,4 @@
-// The pictures of docs/concepts.md: boxes and arrows, in colours that follow the reader's scheme.
+// The pictures of README.md and docs/concepts.md: boxes and arrows, in colours that follow the reader's scheme.
 
 interface Box {
   readonly x: number;
@@ -144,7 +144,32 @@ function changePicture(): string {
   return picture([900, 260], 'The way of a change', boxes, arrows);
 }
 
+function placePicture(): string {
+  const boxes: readonly Box[] = [
+    { x: 10, y: 120, width: 150, title: 'Clients', lines: ['HTTP, WebSocket, gRPC,', 'TCP, UDP'], isOutside: true },
+    {
+      x: 270,
+      y: 120,
+      width: 250,
+      title: 'Signalbox',
+      lines: ['ends TLS, finds the router,', 'applies middlewares, chooses a server;', 'changes while it serves'],
+    },
+    { x: 630, y: 90, width: 150, title: 'Servers', lines: ['of one service'], isOutside: true },
+    { x: 630, y: 170, width: 150, title: 'Servers', lines: ['of another'], isOutside: true },
+    { x: 270, y: 10, width: 250, title: 'Configuration', lines: ['files, REST, your program'], isOutside: true },
+    { x: 270, y: 260, width: 250, title: 'What it tells', lines: ['logs, metrics, API, diagnostics'], isOutside: true },
+  ];
+  const arrows: readonly Arrow[] = [
+    { from: [160, 150], to: [268, 150] },
+    { from: [520, 145], to: [628, 118] },
+    { from: [520, 165], to: [628, 195] },
+    { from: [395, 63], to: [395, 118] },
+    { from: [395, 207], to: [395, 258] },
+  ];
+  return picture([790, 325], 'Where Signalbox stands: between clients and servers', boxes, arrows);
+}
+
 /** Text by file name below `docs/pictures/`. */
 export function renderPictures(): Readonly<Record<string, string>> {
-  return { 'request.svg': requestPicture(), 'change.svg': changePicture() };
+  return { 'place.svg': placePicture(), 'request.svg': requestPicture(), 'change.svg': changePicture() };
 }
