@@ -199,7 +199,7 @@ Signalbox reads Traefik v3’s configuration: files, \`TRAEFIK_…\` environment
 $ signalbox check --from-traefik traefik.yml
 \`\`\`
 
-lists every option it uses as works, differs (and how) or not yet. Without the flag, \`check\` shows what is wrong: options that are known and not built yet are warnings by name, and errors where leaving them out would weaken security or change what a router means.
+lists every option it uses as works, differs (and how) or not yet. Without the flag, \`check\` shows what is wrong: options that are known and not built yet are warnings by name, and errors where leaving them out would weaken security, change what a router means, or leave out what a provider would bring. Each says what there is until then. \`signalbox run\` goes on without such a provider, with a warning.
 
 ## What behaves differently, on purpose
 

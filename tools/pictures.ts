@@ -146,13 +146,13 @@ function changePicture(): string {
 
 function placePicture(): string {
   const boxes: readonly Box[] = [
-    { x: 10, y: 120, width: 150, title: 'Clients', lines: ['HTTP, WebSocket, gRPC,', 'TCP, UDP'], isOutside: true },
+    { x: 10, y: 120, width: 170, title: 'Clients', lines: ['HTTP, WebSocket, gRPC,', 'TCP, UDP'], isOutside: true },
     {
       x: 270,
       y: 120,
       width: 250,
       title: 'Signalbox',
-      lines: ['ends TLS, finds the router,', 'applies middlewares, chooses a server;', 'changes while it serves'],
+      lines: ['ends TLS, finds the router,', 'applies middlewares, picks a server;', 'changes while it serves'],
     },
     { x: 630, y: 90, width: 150, title: 'Servers', lines: ['of one service'], isOutside: true },
     { x: 630, y: 170, width: 150, title: 'Servers', lines: ['of another'], isOutside: true },
@@ -160,7 +160,7 @@ function placePicture(): string {
     { x: 270, y: 260, width: 250, title: 'What it tells', lines: ['logs, metrics, API, diagnostics'], isOutside: true },
   ];
   const arrows: readonly Arrow[] = [
-    { from: [160, 150], to: [268, 150] },
+    { from: [180, 150], to: [268, 150] },
     { from: [520, 145], to: [628, 118] },
     { from: [520, 165], to: [628, 195] },
     { from: [395, 63], to: [395, 118] },

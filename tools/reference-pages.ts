@@ -103,7 +103,8 @@ function middlewaresPage(): string {
     const { fields } = middlewareOptions.fields![kind]!.schema;
     return `## ${kind}\n\n${summary} ${description}\n${fields === null ? '' : `\n${table(fields)}`}`;
   });
-  return `${NOTE}# Middlewares\n\nWhen to use which, with examples: [middlewares](../middlewares.md). ${WORDS}\n\n${kinds.join('\n')}\n## Not supported yet\n\nA router that names one of these is disabled: ${LATER_MIDDLEWARES.map((kind) => `\`${kind}\``).join(', ')}.\n`;
+  const later = Object.entries(LATER_MIDDLEWARES).map(([kind, instead]) => `- \`${kind}\`: ${instead}.\n`);
+  return `${NOTE}# Middlewares\n\nWhen to use which, with examples: [middlewares](../middlewares.md). ${WORDS}\n\n${kinds.join('\n')}\n## Not supported yet\n\nA router that names one of these is disabled, and not served without it.\n\n${later.join('')}`;
 }
 
 function rulesPage(): string {

@@ -135,11 +135,17 @@ export async function checkInstall(path: string | null, context: CheckContext): 
   const result = compile(around, judged, internalServices(around.admin));
   const atStart = value === null ? [] : await startProblems(value, environment);
   return {
-    diagnostics: [...diagnostics, ...atStart, ...result.diagnostics],
+    diagnostics: [...diagnostics.map(withoutProvider), ...atStart, ...result.diagnostics],
     documents: [...documents, ...documentsOf(configs)],
     install,
     reads: files === undefined ? [] : [files],
   };
+}
+
+/** What it would bring is missing: `run` goes on with a warning, and serves less than is meant. */
+function withoutProvider(diagnostic: Diagnostic): Diagnostic {
+  const isMissing = diagnostic.code === 'not-supported-yet' && /^providers\.\w+$/.test(diagnostic.path);
+  return isMissing ? { ...diagnostic, severity: 'error' } : diagnostic;
 }
 
 /** Of an install file with errors: its routing, and where further routing is. */

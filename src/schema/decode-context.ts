@@ -270,10 +270,10 @@ export class DecodeContext {
     return INVALID;
   }
 
-  /** Reports; returns the option that is meant, or null. */
-  unknownOption(key: string, known: readonly string[]): string | null {
+  /** Reports; returns the option that is meant, or null. `listed` is how those known are shown. */
+  unknownOption(key: string, known: readonly string[], listed: readonly string[] = known): string | null {
     const near = didYouMean(key, known);
-    const rest = near === null ? `; known here: ${known.join(', ')}` : `; did you mean "${near}"?`;
+    const rest = near === null ? `; known here: ${listed.join(', ')}` : `; did you mean "${near}"?`;
     this.report('error', 'unknown-option', `unknown option "${key}"${rest}`, near === null ? {} : { hint: near });
     return near;
   }

@@ -85,7 +85,10 @@ function unknownOption(
   const known = Object.keys(fields);
   const near = didYouMean(key, known);
   // A slip of one letter is likelier than a wrong place.
-  if (elsewhere === null || (near !== null && isSlip(key, near))) return context.unknownOption(key, known);
+  if (elsewhere === null || (near !== null && isSlip(key, near))) {
+    const listed = known.map((name) => (fields[name]!.later === null ? name : `${name} (not yet)`));
+    return context.unknownOption(key, known, listed);
+  }
   context.report('error', 'misplaced-option', elsewhere);
   return null;
 }

@@ -168,6 +168,26 @@ test('what becomes of a configuration of Traefik is listed option by option', as
   expect((await run(install, '--from-traefik'))[1]).toMatch(/OPTION +WHERE/);
 });
 
+test('a provider or middleware that is not built is an error with what to use until then', async () => {
+  const docker = await report('--entryPoints.web.address=:80', '--providers.docker=true');
+  expect([docker.code, docker.diagnostics]).toMatchObject([1, [{ severity: 'error', path: 'providers.docker' }]]);
+  expect(docker.diagnostics[0]!.message).toMatch(/not supported yet.*until then .*providers\.file/);
+  const limited = file(
+    'limited.yml',
+    `${ROUTED.replace('service: s }', 'service: s, middlewares: [m] }')}  middlewares: { m: { rateLimit: { average: 1 } } }\n`,
+  );
+  const { code, diagnostics } = await report(limited);
+  expect([code, diagnostics[0]?.message]).toEqual([
+    1,
+    expect.stringMatching(/"http.middlewares.m.rateLimit" .*until then/),
+  ]);
+});
+
+test('a list of kinds marks those that are not built', async () => {
+  const { diagnostics } = await report(file('r.yml', 'http: { middlewares: { m: { nonsensical: {} } } }\n'));
+  expect(diagnostics[0]?.message).toMatch(/known here: .*redirectRegex, .*rateLimit \(not yet\)/);
+});
+
 test('options alone are an install configuration', async () => {
   expect(await run('--entryPoints.web.address=:80')).toEqual([0, '0 errors, 0 warnings\n', '']);
   expect((await run('--entryPoints.web.address=nowhere'))[0]).toBe(1);

@@ -17,6 +17,10 @@ import { restProvider } from './rest/rest-provider.ts';
 
 export const PROVIDERS: readonly ProviderDefinition[] = [fileProvider, restProvider];
 
+/** What there is in their place. */
+export const INSTEAD_OF_LATER_PROVIDERS =
+  'until then routers and services come from files (providers.file), which are followed as they change, from providers.rest, or from your program (docs/embedding.md)';
+
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_PROVIDERS: Readonly<Record<string, string>> = {
   consul: 'KV provider.',

@@ -51,12 +51,16 @@ export const MIDDLEWARES: readonly MiddlewareDefinition[] = [
   stripPrefixRegex,
 ];
 
-/** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
-export const LATER_MIDDLEWARES: readonly string[] = [
-  'circuitBreaker',
-  'forwardAuth', 'inFlightReq', 'passTLSClientCert', 'rateLimit',
-  'retry',
-]; // prettier-ignore
+/** Kinds of the reference that later work brings, each with what there is in its place until then. */
+export const LATER_MIDDLEWARES: Readonly<Record<string, string>> = {
+  circuitBreaker: 'until then passiveHealthCheck of the service leaves out a server that fails',
+  forwardAuth: 'until then there are basicAuth and digestAuth, or a plugin that asks your service (docs/plugins.md)',
+  inFlightReq:
+    'until then transport.limits.maxConnectionsPerIP of the entry point bounds what one address does at once',
+  passTLSClientCert: 'until then a TCP router with tls.passthrough lets the service see the certificate itself',
+  rateLimit: 'until then the service itself has to limit',
+  retry: 'until then only a request that no server can have seen is sent again, by itself (docs/failures.md)',
+};
 
 const BY_KIND = new Map(MIDDLEWARES.map((definition) => [definition.kind, definition]));
 

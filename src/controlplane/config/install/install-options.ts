@@ -33,7 +33,7 @@ import { INVALID } from '../../../schema/invalid.ts';
 import { installTcpTransportOptions } from '../routing/tcp-options.ts';
 import { installTransportOptions } from '../routing/transport-options.ts';
 import { statusRange } from '../../../schema/status-range.ts';
-import { LATER_PROVIDERS, PROVIDERS } from '../../providers/registry.ts';
+import { INSTEAD_OF_LATER_PROVIDERS, LATER_PROVIDERS, PROVIDERS } from '../../providers/registry.ts';
 import type { INSTALL_SECTIONS } from '../document/document-kind.ts';
 import { certificatesResolversSection } from './certificates-resolver-options.ts';
 import { entryPointOptions } from './entry-point-options.ts';
@@ -50,7 +50,7 @@ const sectionsOfProviders: Fields = Object.fromEntries(
   PROVIDERS.map(({ kind, options, summary }) => [kind, optional(options, summary)]),
 );
 const laterProviders: Fields = Object.fromEntries(
-  Object.entries(LATER_PROVIDERS).map(([kind, doc]) => [kind, later(doc)]),
+  Object.entries(LATER_PROVIDERS).map(([kind, doc]) => [kind, replacedBy(later(doc), INSTEAD_OF_LATER_PROVIDERS)]),
 );
 
 const core = object({

@@ -5,7 +5,7 @@ import { forgivingList } from '../../../schema/forgiving.ts';
 import { priority } from '../check-options.ts';
 import { routerTls } from './tls-options.ts';
 import { list } from '../../../schema/collection.ts';
-import { differing, later, optional, required, withDefault } from '../../../schema/field.ts';
+import { differing, later, optional, replacedBy, required, withDefault } from '../../../schema/field.ts';
 import { object } from '../../../schema/object.ts';
 import { boolean, oneOf, string } from '../../../schema/scalar.ts';
 import type { Field, Infer } from '../../../schema/schema.ts';
@@ -48,7 +48,8 @@ for (const { kind, options, summary, differs } of MIDDLEWARES) {
   const field = optional(options, summary);
   middlewareFields[kind] = differs === undefined ? field : differing(field, differs);
 }
-for (const kind of LATER_MIDDLEWARES) middlewareFields[kind] = later('A middleware of the reference.', 'refused');
+for (const [kind, instead] of Object.entries(LATER_MIDDLEWARES))
+  middlewareFields[kind] = replacedBy(later('A middleware of the reference.', 'refused'), instead);
 
 /** A middleware is a section with exactly one kind. */
 export const middlewareOptions = object(middlewareFields);

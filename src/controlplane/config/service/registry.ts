@@ -1,7 +1,7 @@
 // All kinds of services, by protocol. Adding one is a file, a line here, its specification in `model/`, what makes it
 // live and a test; for how it is made live the type checker asks.
 
-import { later, optional } from '../../../schema/field.ts';
+import { later, optional, replacedBy } from '../../../schema/field.ts';
 import { object } from '../../../schema/object.ts';
 import type { Field, Fields, Schema } from '../../../schema/schema.ts';
 import type { HttpServices, ServiceDefinition, ServiceProtocol, TcpServices, UdpServices } from './define.ts';
@@ -23,8 +23,14 @@ export const UDP_SERVICES: readonly ServiceDefinition<UdpServices>[] = [udpLoadB
 export type ServiceOptions = Readonly<Record<string, object | undefined>>;
 
 export const serviceOptions = optionsOf(HTTP_SERVICES, {
-  mirroring: later('Copies requests.', 'refused'),
-  failover: later('Second service when the first is down.', 'refused'),
+  mirroring: replacedBy(
+    later('Copies requests.', 'refused'),
+    'until then name the first service where this one is named: requests reach it, without their copies',
+  ),
+  failover: replacedBy(
+    later('Second service when the first is down.', 'refused'),
+    'until then a loadBalancer with the servers of both and a healthCheck goes on with those that are well',
+  ),
 });
 export const tcpServiceOptions = optionsOf(TCP_SERVICES);
 export const udpServiceOptions = optionsOf(UDP_SERVICES);
