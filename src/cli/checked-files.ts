@@ -94,7 +94,7 @@ async function installFilesAt(path: string): Promise<readonly string[]> {
 const SECTIONS = new Set(Object.keys(installOptions.fields ?? {}).map((name) => name.toLowerCase()));
 
 /** An install file says more than routing sections; a file that holds neither is judged as a routing file. */
-async function isInstallFile(path: string): Promise<boolean> {
+export async function isInstallFile(path: string): Promise<boolean> {
   if (isConfigModule(path)) return true;
   const { value } = await readInstallFile(path);
   if (!isMap(value)) return false;

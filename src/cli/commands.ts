@@ -127,7 +127,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'FILE|DIRECTORY…',
     summary: 'show what a configuration would change in the running router',
     description:
-      'The files stand for all of the file provider’s. Nothing is applied. Exits with 1 when they have errors.',
+      'The files stand for all of the file provider’s; of an install file, its routing is compared, and that of the files it names. Nothing is applied. Exits with 1 when they have errors.',
     flags: CLIENT,
     takesOptions: false,
     minPositionals: 1,

@@ -33,6 +33,21 @@ test('files, and those of directories in the order of their names, go to the rou
   });
 });
 
+test('an install file is compared with what came from it, and so are the routing files that it names', async () => {
+  const routing = join(directory, 'r.yml');
+  const install = join(directory, 'signalbox.yml');
+  writeFileSync(routing, 'http: {}\n');
+  const text = `entryPoints: { web: { address: ":80" } }\nproviders: { file: { filename: "${routing}" } }\nhttp: {}\n`;
+  writeFileSync(install, text);
+  const files = [
+    { path: install, text, provider: 'install' },
+    { path: routing, text: 'http: {}\n' },
+  ];
+  await runAgainst(api, 'diff', install);
+  await runAgainst(api, 'diff', directory);
+  expect(api.asked.map(({ body }) => JSON.parse(body) as unknown)).toEqual([{ files }, { files: files.toReversed() }]);
+});
+
 test('changes are told field by field, with what is wrong first; those of what goes are not', async () => {
   const file = join(directory, 'a.yml');
   writeFileSync(file, '');
@@ -61,7 +76,10 @@ test('changes are told field by field, with what is wrong first; those of what g
 test('a file that cannot be read is named, and nobody is asked', async () => {
   const missing = join(directory, 'missing.yml');
   const [code, , text] = await runAgainst(api, 'diff', missing);
-  expect([code, text]).toEqual([2, expect.stringMatching(/^ERR_CONFIG_UNREADABLE: .*missing\.yml/)]);
+  expect([code, text]).toEqual([
+    2,
+    expect.stringMatching(/^ERR_CONFIG_UNREADABLE: there is no file or directory .*missing\.yml/),
+  ]);
   mkdirSync(join(directory, 'd', 'a.yml'), { recursive: true });
   const [again, , why] = await runAgainst(api, 'diff', join(directory, 'd'));
   expect([again, why]).toEqual([2, expect.stringMatching(/^ERR_CONFIG_UNREADABLE: .*a\.yml cannot be read: /)]);
