@@ -81,7 +81,7 @@ export class AdminClient {
         reject(
           new SignalboxError(
             'ERR_ADMIN_UNREACHABLE',
-            `no router answers on ${shown} (${reason}); start it with "api: {}" in its configuration, or say where it is with --admin or SIGNALBOX_ADMIN_URL`,
+            `no router answers on ${shown} (${reason}); start it with "api: {}" in its configuration, name that file with --config if it is not found here, or say where the API is with --admin or SIGNALBOX_ADMIN_URL`,
           ),
         );
       const request = httpRequest(

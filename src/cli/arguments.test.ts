@@ -48,6 +48,7 @@ test.each([
   ['--entrypints.web.address=:80', 'unknown flag --entrypints.web.address; did you mean --entryPoints.web.address?'],
   ['--completely.other', 'unknown flag --completely.other'],
   ['-x', 'unknown flag -x'],
+  ['--nope', 'unknown flag --nope'],
   ['-json', 'unknown flag -json; did you mean --json?'],
 ])('"%s" is wrong, and what is said tells how', (line, message) => {
   expect(parsed(line)).toBe(message);

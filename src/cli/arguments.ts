@@ -99,13 +99,10 @@ function unknownFlag(word: string, specs: Readonly<Record<string, FlagSpec>>, ta
   if (takesOptions && /^--(?:http|tcp|udp|tls)[.[]/i.test(name)) {
     return `routers, services and middlewares are no flags: write ${name.slice(2).split(/[.[]/)[0]!.toLowerCase()}: into a file, and name it with --providers.file.filename`;
   }
-  const known = Object.keys(specs).map((flag) => `--${flag}`);
-  if (takesOptions) {
-    known.push(...Object.keys(installOptions.fields ?? {}).map((option) => `--${option}`));
-    const [first = '', ...rest] = name.split('.');
-    const near = didYouMean(first, known);
-    return `unknown flag ${name}${near === null ? '' : `; did you mean ${[near, ...rest].join('.')}?`}`;
-  }
-  const near = didYouMean(name, known);
-  return `unknown flag ${name}${near === null ? '' : `; did you mean ${near}?`}`;
+  const known = Object.keys(specs);
+  if (takesOptions) known.push(...Object.keys(installOptions.fields ?? {}));
+  // Without the dashes, which all flags have in common.
+  const [first = '', ...rest] = takesOptions ? name.split('.') : [name];
+  const near = didYouMean(first.replace(/^--?/, ''), known);
+  return `unknown flag ${name}${near === null ? '' : `; did you mean --${[near, ...rest].join('.')}?`}`;
 }

@@ -25,6 +25,47 @@ test.each([
   expect(await run(...argv)).toEqual([2, '', `${message}\n"signalbox help ${command}" shows how.\n`]);
 });
 
+test.each([
+  ['start', 'there is no command "start"; write "signalbox run"'],
+  ['serve', 'there is no command "serve"; write "signalbox run"'],
+  ['validate', 'there is no command "validate"; write "signalbox check"'],
+  [
+    'reload',
+    'there is no command "reload"; a running router follows its files by itself; SIGHUP makes it read all of them again',
+  ],
+])('%s is a word of other programs, and what it is here is said', async (word, message) => {
+  expect(await run(word)).toEqual([2, '', `${message}\n"signalbox help" shows how.\n`]);
+});
+
+test('help of what is no command says so', async () => {
+  expect(await run('help', 'runn')).toEqual([
+    2,
+    '',
+    'unknown command "runn"; did you mean "run"?\n"signalbox help" lists them all.\n',
+  ]);
+});
+
+test('a file is named by --config where a command takes it so', async () => {
+  for (const file of ['Caddyfile', 'signalbox.yml', 'etc/r'])
+    expect((await run('run', file))[2]).toContain(`run takes no "${file}"; write "signalbox run --config ${file}"\n`);
+  expect((await run('run', 'fast'))[2]).toMatch(/^run takes no "fast"\n/);
+});
+
+test('errors are JSON for who reads JSON', async () => {
+  const [code, text, rest] = await run('get', 'routers', '--admin', 'unix:/nowhere', '--json');
+  expect([code, JSON.parse(text), rest]).toMatchObject([3, { error: { code: 'ERR_ADMIN_UNREACHABLE' } }, '']);
+  const [usage, said] = await run('get', '--json', '--nope');
+  expect([usage, JSON.parse(said)]).toMatchObject([2, { error: { code: 'ERR_CLI_USAGE' } }]);
+  const [none, , told] = await run('run', '--config', '/nowhere.yml', '--json');
+  expect([
+    none,
+    told
+      .trim()
+      .split('\n')
+      .map((line) => typeof JSON.parse(line)),
+  ]).toMatchObject([2, ['object', 'object']]);
+});
+
 test('options alone run the router, as Traefik is started', async () => {
   const [code, text, errors] = await run('--entryPoints.web.address=nowhere');
   expect([code, text, errors]).toEqual([2, '', expect.stringContaining('has errors; nothing was started.')]);
@@ -35,12 +76,13 @@ test('every command is in the help, and has its own', async () => {
   expect([code, errors]).toEqual([0, '']);
   for (const { name, summary } of COMMANDS) expect(text).toMatch(new RegExp(`^  signalbox ${name} +${summary}$`, 'm'));
   expect(text).toContain('2 the command line or the install configuration is wrong; nothing was started');
-  for (const same of [['help'], ['--help'], ['-h'], ['help', 'nothing']])
+  for (const same of [['help'], ['--help'], ['-h'], ['help', 'help']])
     expect(await run(...same)).toEqual([0, text, '']);
   for (const { name, flags, takesOptions } of COMMANDS) {
     const [, own] = await run('help', name);
     expect(own.startsWith(`signalbox ${name}`)).toBe(true);
     for (const flag of Object.keys(flags)) expect(own).toContain(` --${flag}`);
+    expect(own.split('\n').filter((line, index) => index > 0 && line.length > 100)).toEqual([]);
     expect(own.includes('Any option of the install configuration may follow')).toBe(takesOptions);
     expect(await run(name, '--help')).toEqual([0, own, '']);
   }

@@ -8,11 +8,33 @@ import { COMMANDS } from './commands.ts';
 import { commandHelp, helpText } from './help.ts';
 import { EXIT_OK, EXIT_UNREACHABLE, EXIT_USAGE, type Io } from './io.ts';
 
+/** Words of other programs, and what they are here. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  start: 'write "signalbox run"',
+  serve: 'write "signalbox run"',
+  server: 'write "signalbox run"',
+  up: 'write "signalbox run"',
+  'reverse-proxy': 'write "signalbox proxy"',
+  reload: 'a running router follows its files by itself; SIGHUP makes it read all of them again',
+  restart: '"signalbox run --takeover" replaces a running router without a request lost',
+  stop: 'SIGTERM, or Ctrl-C where it runs, ends a router in order',
+  validate: 'write "signalbox check"',
+  test: 'write "signalbox check"',
+  lint: 'write "signalbox check"',
+  adapt: '"signalbox check FILE" recognises files of other programs',
+  status: 'write "signalbox get", or "signalbox healthcheck"',
+  list: 'write "signalbox get"',
+  'list-routes': 'write "signalbox get routers"',
+  plan: 'write "signalbox diff"',
+  undo: 'write "signalbox rollback"',
+};
+
 const HELP: FlagSpec = { value: null, short: 'h', doc: 'Show this.' };
 
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
   const usage = (message: string, command: string): number => {
-    io.err(`${message}\n"signalbox help${command}" shows how.\n`);
+    if (isJsonWanted(argv)) sayError(io, argv[0], 'ERR_CLI_USAGE', message);
+    else io.err(`${message}\n"signalbox help${command}" shows how.\n`);
     return EXIT_USAGE;
   };
   const [first = 'help', ...rest] = argv;
@@ -22,15 +44,18 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   if (command === undefined) {
     // As Traefik is started: options alone.
     if (first.startsWith('--')) return runCommandLine(['run', ...argv], io);
-    const near = didYouMean(first, ['help', ...COMMANDS.map(({ name }) => name)]);
-    return usage(`unknown command "${first}"${near === null ? '' : `; did you mean "${near}"?`}`, '');
+    return usage(unknownCommand(first), '');
   }
   const args = parseArguments(rest, { ...command.flags, help: HELP }, command.takesOptions);
   if (typeof args === 'string') return usage(`${command.name}: ${args}`, ` ${command.name}`);
   if (args.flags.has('help')) return showHelp([command.name], io);
   const given = args.positionals.length;
   if (given > command.maxPositionals) {
-    return usage(`${command.name} takes no "${args.positionals[command.maxPositionals]!}"`, ` ${command.name}`);
+    const extra = args.positionals[command.maxPositionals]!;
+    // A file is named by a flag where a command also takes options.
+    const isFile = 'config' in command.flags && !args.flags.has('config') && looksLikeFile(extra);
+    const instead = isFile ? `; write "signalbox ${command.name} --config ${extra}"` : '';
+    return usage(`${command.name} takes no "${extra}"${instead}`, ` ${command.name}`);
   }
   if (given < command.minPositionals) {
     return usage(`${command.name} needs ${command.usage.split(' ')[given]!}`, ` ${command.name}`);
@@ -39,14 +64,42 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
     return await command.run(args, io);
   } catch (error) {
     if (!(error instanceof SignalboxError)) throw error;
+    if (args.flags.has('json')) sayError(io, command.name, error.code, error.message);
     // What was typed wrong needs no code to look up.
-    io.err(error.code === 'ERR_CLI_USAGE' ? `${error.message}\n` : `${error.code}: ${error.message}\n`);
+    else io.err(error.code === 'ERR_CLI_USAGE' ? `${error.message}\n` : `${error.code}: ${error.message}\n`);
     return error.code === 'ERR_ADMIN_UNREACHABLE' ? EXIT_UNREACHABLE : EXIT_USAGE;
   }
 }
 
+/** Who reads JSON reads errors so too: where the answer would be, but of a router in the foreground, that has none. */
+function sayError(io: Io, command: string | undefined, code: string, message: string): void {
+  const text = `${JSON.stringify({ error: { code, message } })}\n`;
+  if (command === 'run') io.err(text);
+  else io.out(text);
+}
+
+/** Of a command line that could not be taken apart. */
+function isJsonWanted(argv: readonly string[]): boolean {
+  return argv.includes('--json');
+}
+
+function unknownCommand(word: string): string {
+  const instead = Object.hasOwn(ELSEWHERE, word) ? ELSEWHERE[word] : undefined;
+  if (instead !== undefined) return `there is no command "${word}"; ${instead}`;
+  const near = didYouMean(word, ['help', ...COMMANDS.map(({ name }) => name)]);
+  return `unknown command "${word}"${near === null ? '' : `; did you mean "${near}"?`}`;
+}
+
+function looksLikeFile(word: string): boolean {
+  return /[./]/.test(word) || /^Caddyfile$/i.test(word);
+}
+
 function showHelp([name]: readonly string[], io: Io): number {
   const command: Command | undefined = COMMANDS.find((one) => one.name === name);
+  if (command === undefined && name !== undefined && name !== 'help' && !name.startsWith('-')) {
+    io.err(`${unknownCommand(name)}\n"signalbox help" lists them all.\n`);
+    return EXIT_USAGE;
+  }
   io.out(command === undefined ? helpText(COMMANDS) : commandHelp(command));
   return EXIT_OK;
 }

@@ -18,6 +18,11 @@ const ADMIN: FlagSpec = {
 };
 const CLIENT = { admin: ADMIN, config: CONFIG, json: JSON_OUTPUT };
 
+const KINDS_OF_GET: readonly string[] = [
+  'routers', 'services', 'middlewares', 'tcprouters', 'tcpservices', 'tcpmiddlewares', 'udprouters', 'udpservices',
+  'certificates', 'entrypoints', 'snapshots', 'diagnostics',
+]; // prettier-ignore
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'init',
@@ -153,12 +158,12 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'get',
-    usage: 'routers|services|middlewares|entrypoints|snapshots|diagnostics [NAME]',
+    usage: 'KIND [NAME]',
     summary: 'list what the running router has, or show one object',
-    description: 'Objects that are disabled are shown with the reason.',
+    description: `Kinds: ${KINDS_OF_GET.join(', ')}. A name without \`@\` is enough where one object has it. Objects that are disabled are shown with the reason.`,
     flags: { ...CLIENT, search: { value: 'TEXT', doc: 'Only entries whose name or rule holds the text.' } },
     takesOptions: false,
-    words: ['routers', 'services', 'middlewares', 'entrypoints', 'snapshots', 'diagnostics'],
+    words: KINDS_OF_GET,
     minPositionals: 1,
     maxPositionals: 2,
     run: async (args, io) => (await import('./commands/get.ts')).get(args, io),

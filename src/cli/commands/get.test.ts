@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeApi, runAgainst } from '../../../test/support/fake-api.ts';
+import { COMMANDS } from '../commands.ts';
+import { KINDS } from './get.ts';
 
 let api: FakeApi;
 beforeEach(async () => {
@@ -139,4 +141,17 @@ test('certificates are followed by what resolvers have not got, with the reason 
     { name: 'le:a.test', status: 'failed', nextTry: next, failures: 2 },
   ]);
   expect(JSON.parse((await get('certificates', 'le:d.test'))[1])).toMatchObject({ status: 'pending' });
+});
+
+test('a name without its provider is enough where one object has it', async () => {
+  const names = ['api@file', 'apiary@file', 'web@file', 'web@install'];
+  api.answer = ({ path }) => ({ body: path.includes('?') ? names.map((name) => ({ name })) : { shown: path } });
+  expect((await get('routers', 'api'))[1]).toContain('/api/http/routers/api%40file');
+  expect((await get('routers', 'other'))[1]).toContain('/api/http/routers/other');
+  expect(await get('routers', 'web')).toEqual([2, '', 'get: there are several named "web": web@file, web@install\n']);
+});
+
+test('the command table names every kind', async () => {
+  const words = COMMANDS.find(({ name }) => name === 'get')!.words!;
+  expect(words.toSorted()).toEqual([...Object.keys(KINDS), 'snapshots', 'diagnostics'].toSorted());
 });

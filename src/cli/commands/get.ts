@@ -44,7 +44,7 @@ const MIDDLEWARE_COLUMNS: Kind['columns'] = {
 
 type Listed = Lowercase<ListedSection> | 'certificates' | 'entrypoints';
 
-const KINDS: Readonly<Record<Listed, Kind>> = {
+export const KINDS: Readonly<Record<Listed, Kind>> = {
   routers: { path: '/api/http/routers', columns: ROUTER_COLUMNS },
   services: { path: '/api/http/services', columns: SERVICE_COLUMNS },
   middlewares: { path: '/api/http/middlewares', columns: MIDDLEWARE_COLUMNS },
@@ -150,7 +150,9 @@ export async function get(args: Arguments, io: Io): Promise<number> {
   const orders = kindName === 'certificates' ? await openOrders(client) : [];
   if (name !== undefined) {
     const order = orders.find((row) => row['name'] === name);
-    print(order ?? (await client.json('GET', `${kind.path}/${encodeURIComponent(name)}`)));
+    print(
+      order ?? (await client.json('GET', `${kind.path}/${encodeURIComponent(await wholeName(client, kind, name))}`)),
+    );
     return EXIT_OK;
   }
   const query = new URLSearchParams();
@@ -162,6 +164,18 @@ export async function get(args: Arguments, io: Io): Promise<number> {
   else if (rows.length === 0) say(`no ${kindName}\n`);
   else say(objectTable(kind, rows));
   return EXIT_OK;
+}
+
+/** `api` is `api@file` where it is the only one of that name; whatever else was given is asked for as it stands. */
+async function wholeName(client: AdminClient, kind: Kind, name: string): Promise<string> {
+  if (name.includes('@')) return name;
+  const rows = await client.list(kind.path, new URLSearchParams({ search: name }));
+  const names = rows.map((row) => cell(row['name']));
+  if (names.includes(name)) return name;
+  const found = names.filter((one) => one.startsWith(`${name}@`));
+  if (found.length > 1)
+    throw new SignalboxError('ERR_CLI_USAGE', `get: there are several named "${name}": ${found.join(', ')}`);
+  return found[0] ?? name;
 }
 
 /** What certificates resolvers have not got yet, or could not get: a row each, beside the certificates in force. */

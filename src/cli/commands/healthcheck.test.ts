@@ -9,10 +9,8 @@ test.each([
   await using api = await FakeApi.start();
   api.answer = () => ({ status, body });
   expect(await runAgainst(api, 'healthcheck')).toEqual([code, text.replace('URL', api.url), '']);
-  expect(await runAgainst(api, 'healthcheck', '--json')).toEqual([
-    code,
-    `{"isWell":${code === 0},"status":${status}}\n`,
-    '',
-  ]);
+  const [same, json] = await runAgainst(api, 'healthcheck', '--json');
+  const message = code === 0 ? {} : { message: text.trim().replace('URL', api.url) };
+  expect([same, JSON.parse(json)]).toEqual([code, { isWell: code === 0, status, ...message }]);
   expect(api.asked[0]).toMatchObject({ method: 'GET', path: '/ping' });
 });

@@ -12,6 +12,10 @@ export async function healthcheck(args: Arguments, io: Io): Promise<number> {
   const isWell = status === 200;
   const said =
     status === 404 ? `${client.shown} has no ping; switch it on with "ping: {}"` : `${status} ${text.trim()}`;
-  io.out(args.flags.has('json') ? `${JSON.stringify({ isWell, status })}\n` : `${isWell ? 'OK' : said}\n`);
+  io.out(
+    args.flags.has('json')
+      ? `${JSON.stringify(isWell ? { isWell, status } : { isWell, status, message: said })}\n`
+      : `${isWell ? 'OK' : said}\n`,
+  );
   return isWell ? EXIT_OK : EXIT_FAILED;
 }

@@ -81,7 +81,11 @@ export async function runRouter(options: RunOptions, io: Io): Promise<number> {
   if (install === null) {
     show(diagnostics);
     const problem = `${request.path ?? 'the configuration'} has errors; nothing was started.`;
-    io.err(`\n${problem}\n`);
+    io.err(
+      options.isJson === true
+        ? `${JSON.stringify({ error: { code: 'ERR_CONFIG_INVALID', message: problem } })}\n`
+        : `\n${problem}\n`,
+    );
     await options.predecessor?.failed(problem);
     return EXIT_USAGE;
   }
