@@ -1,5 +1,5 @@
-// Links and anchors of all documents, or of those that are named: each leads to a file that is there, and to a heading in
-// it. Links to other sites are not followed. Prints what leads nowhere, and ends with 1 when something does.
+// Links and anchors of all documents, or of those that are named: each leads to a file that is there, and to a heading
+// in it. Links to other sites are not followed. Prints what leads nowhere, and ends with 1 when something does.
 // Usage: npm run docs:links
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';

@@ -1,7 +1,8 @@
-// Spelling of the prose of all documents, or of those that are named: every word is in scripts/words.txt, a line each in
-// alphabetical order. Code, links, tables' code spans and names with digits or inner capitals are not looked at. Prints
-// what it does not know, and ends with 1 when there is something; --add puts it on the list, to be read over before it is
-// committed. Usage: npm run docs:spelling
+// Spelling of the prose of all documents, or of those that are named: every word is in scripts/words.txt, a line each
+// in alphabetical order. Code, links, tables' code spans and names with digits or inner capitals are not looked at.
+// Prints what it does not know, and ends with 1 when there is something; --add puts it on the list, to be read over
+// before it is committed.
+// Usage: npm run docs:spelling
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,7 +53,7 @@ const unknown = (given.length > 0 ? given : documentsBelow(ROOT))
   .filter(({ word }) => !known.has(word));
 if (isAdding) {
   const all = new Set([...known, ...unknown.map(({ word }) => word)].filter((word) => word !== ''));
-  writeFileSync(LIST, `${[...all].sort().join('\n')}\n`);
+  writeFileSync(LIST, `${[...all].toSorted((one, other) => (one < other ? -1 : 1)).join('\n')}\n`);
 } else {
   for (const { word, where } of unknown) console.log(`${where} ${word}`);
   console.log(
