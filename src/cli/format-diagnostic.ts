@@ -26,8 +26,8 @@ function formatDiagnostic(diagnostic: Diagnostic, color: boolean): string {
 }
 
 /**
- * What is wrong by itself, and what is disabled by that alone: routers and chains that name it, a line each in other places,
- * are told in one at the end. One cause is one error.
+ * What is wrong by itself, and what is disabled by that alone: routers and chains that name it, a line each in other
+ * places, are told in one at the end. One cause is one error.
  */
 export function withoutConsequences(diagnostics: readonly Diagnostic[]): {
   readonly causes: readonly Diagnostic[];

@@ -21,6 +21,8 @@ export interface Place {
 /** Turns a path into a place in the text it came from; null when it cannot be told. */
 export interface Locate {
   (path: readonly PathSegment[]): Place | null;
+  /** Where the value of the path begins that stands behind its key; null for a section, and where it cannot be told. */
+  readonly ofValue?: (path: readonly PathSegment[]) => Place | null;
   /** A scalar as it is written, in formats whose parser keeps values alone; null when it cannot be told. */
   readonly written?: (path: readonly PathSegment[]) => string | null;
 }
@@ -76,6 +78,17 @@ export function formatPath(path: readonly PathSegment[]): string {
     else text += text === '' ? segment : `.${segment}`;
   }
   return text;
+}
+
+/** What is wrong about keys, and about what is not there. */
+const OF_KEYS: ReadonlySet<string> = new Set([
+  'unknown-option', 'misplaced-option', 'missing-option', 'not-supported-yet', 'forbidden-key', 'duplicate-key', 'deprecated-option',
+  'wrong-kind-of-file', 'option-without-effect',
+]); // prettier-ignore
+
+/** Where people are to look: at the value, or at its key. */
+export function placeOf(locate: Locate, path: readonly PathSegment[], code: string): Place | null {
+  return (OF_KEYS.has(code) ? null : locate.ofValue?.(path)) ?? locate(path);
 }
 
 /** What a person calls the type of a value. */
@@ -215,7 +228,7 @@ export class DecodeContext {
   ): void {
     if (severity === 'error') this.#errors++;
     if (this.diagnostics.length >= MAX_DIAGNOSTICS) return;
-    const place = this.#locate(this.#path) ?? { line: 0, column: 0 };
+    const place = placeOf(this.#locate, this.#path, code) ?? { line: 0, column: 0 };
     this.diagnostics.push({
       severity,
       code,

@@ -171,9 +171,9 @@ udp: { services: { u: { loadBalancer: { servers: [{ address: "a" }, { address: "
   });
   expect(said.map((line) => line.split(' ').slice(0, 4).join(' '))).toEqual([
     'warning missing-option 3:52 http.services.h.loadBalancer.servers[0].url:',
-    'warning bad-server-url 3:69 http.services.h.loadBalancer.servers[1].url:',
-    'warning bad-server-url 4:53 tcp.services.t.loadBalancer.servers[0].address:',
-    'warning bad-server-url 5:53 udp.services.u.loadBalancer.servers[0].address:',
+    'warning bad-server-url 3:74 http.services.h.loadBalancer.servers[1].url:',
+    'warning bad-server-url 4:62 tcp.services.t.loadBalancer.servers[0].address:',
+    'warning bad-server-url 5:62 udp.services.u.loadBalancer.servers[0].address:',
   ]);
 });
 

@@ -2,7 +2,7 @@
 
 import { hideSecrets } from '../../core/hide-secrets.ts';
 import type { Diagnostic, Severity } from '../../model/diagnostic.ts';
-import { formatPath, type PathSegment } from '../../schema/decode-context.ts';
+import { formatPath, placeOf, type PathSegment } from '../../schema/decode-context.ts';
 import type { ConfigDocument } from '../config/document/document.ts';
 import type { Place } from '../config/routing/provided-endpoints.ts';
 import type { RoutingObject } from '../config/routing/routing-config.ts';
@@ -52,7 +52,7 @@ export class Findings {
     const { place: known, keeps = false, at, ...rest } = details;
     const message = hideSecrets(text);
     const path = [...about.object.path, ...option];
-    const place = known ?? about.object.document.locate(path) ?? { line: 0, column: 0 };
+    const place = known ?? placeOf(about.object.document.locate, path, code) ?? { line: 0, column: 0 };
     (severity === 'error' && !keeps ? about.errors : about.warnings).push(message);
     const { source } = about.object.document;
     const diagnostic = { severity, code, message, source, path: formatPath(path), ...place, ...rest, ...at };

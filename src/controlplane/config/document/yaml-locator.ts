@@ -2,21 +2,36 @@
 // times as long as parsing for values (1.5 s for 10,000 routers).
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
-import type { Locate, PathSegment } from '../../../schema/decode-context.ts';
+import type { Locate, PathSegment, Place } from '../../../schema/decode-context.ts';
 
 export function yamlLocator(text: string): Locate {
   let root: { document: Document; lines: LineCounter } | null = null;
-  return (path) => {
+  const placeOf = (find: (document: Document) => number | null): Place | null => {
     if (root === null) {
       const lines = new LineCounter();
       const options = { lineCounter: lines, logLevel: 'silent', merge: true, uniqueKeys: false } as const;
       root = { document: parseDocument(text, options) as Document, lines };
     }
-    const offset = offsetOf(root.document, path);
+    const offset = find(root.document);
     if (offset === null) return null;
     const { line, col } = root.lines.linePos(offset);
     return { line, column: col };
   };
+  return Object.assign((path: readonly PathSegment[]) => placeOf((document) => offsetOf(document, path)), {
+    ofValue: (path: readonly PathSegment[]) => placeOf((document) => valueOffset(document, path)),
+  });
+}
+
+/** Of a scalar or alias; null for what has parts. */
+function valueOffset(document: Document, path: readonly PathSegment[]): number | null {
+  let node: unknown = document.contents;
+  for (const segment of path) {
+    const resolved = resolve(node, document);
+    if (isMap(resolved)) node = pairOf(resolved, String(segment).toLowerCase(), document)?.value ?? null;
+    else if (isSeq(resolved) && typeof segment === 'number') node = resolved.items[segment] ?? null;
+    else return null;
+  }
+  return isAlias(node) || (isScalar(node) && node.value !== null) ? rangeStart(node) : null;
 }
 
 /** Where the key or list entry of the path begins; of the nearest one that exists when the last is missing. */

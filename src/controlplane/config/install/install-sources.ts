@@ -4,7 +4,7 @@
 
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
-import type { Locate, PathSegment } from '../../../schema/decode-context.ts';
+import type { Locate, PathSegment, Place } from '../../../schema/decode-context.ts';
 import { SUCCEEDS_VARIABLE } from '../../../model/message/takeover.ts';
 import { isMap } from '../../../schema/input.ts';
 import type { Schema } from '../../../schema/schema.ts';
@@ -93,7 +93,7 @@ function originKey(path: readonly PathSegment[]): string {
 
 /** The nearest setting at or above a path tells its origin. */
 function overlay(locate: Locate, origins: ReadonlyMap<string, string>): Locate {
-  return (path) => {
+  const overlaid = (path: readonly PathSegment[]): Place | null => {
     for (let length = path.length; length > 0; length--) {
       const source = origins.get(originKey(path.slice(0, length)));
       if (source !== undefined) return { source, line: 0, column: 0 };
@@ -105,6 +105,12 @@ function overlay(locate: Locate, origins: ReadonlyMap<string, string>): Locate {
     for (const [below, source] of origins) if (below.startsWith(key)) return { source, line: 0, column: 0 };
     return place;
   };
+  return Object.assign(overlaid, {
+    ofValue: (path: readonly PathSegment[]) => {
+      const place = locate.ofValue?.(path) ?? null;
+      return overlaid(path)?.source === undefined ? place : null;
+    },
+  });
 }
 
 function environmentSettings(
