@@ -79,7 +79,8 @@ function unknownOption(
   const instead = Object.hasOwn(gone, key.toLowerCase()) ? gone[key.toLowerCase()] : undefined;
   if (instead !== undefined) {
     context.report('error', 'unknown-option', `"${key}" ${instead}`);
-    return null;
+    // What stands in its place is not asked for once more.
+    return Object.keys(fields).find((field) => instead.includes(`${field}:`)) ?? null;
   }
   const elsewhere = rightPlace(key, fields, context.enclosing, context.path);
   const known = Object.keys(fields);
@@ -104,6 +105,11 @@ function notASection(input: unknown, fields: Fields, context: DecodeContext): In
   if (typeof input === 'string' && /^(?:yes|on|no|off)$/i.test(input)) {
     const hint = `; write ${/^(?:yes|on)$/i.test(input)}`;
     return context.wrongType('a section with options, true or false', input, hint);
+  }
+  const [, key = '', sign = ''] = /^([\w.-]+)\s*(:|=)\s*\S/.exec(typeof input === 'string' ? input : '') ?? [];
+  if (Object.keys(fields).some((field) => field.toLowerCase() === key.toLowerCase())) {
+    const what = sign === ':' ? 'a space is missing behind the colon' : 'YAML writes a colon, not "="';
+    return context.invalid(`${what}; write "${key}: …"`, 'a section with options', context.show(input));
   }
   const option = typeof input === 'object' ? null : meantOption(fields);
   const hint = option === null ? '' : `; write ${option}: ${context.show(input)} below it`;

@@ -98,7 +98,7 @@ export function integer(options: IntegerOptions = {}): Schema<number> {
     if (value < min || value > max) {
       const range = options.max === undefined ? `at least ${min}` : `from ${min} to ${max}`;
       if (clamp === undefined || (clamp === 'above' && value < min))
-        return context.invalid(`the number must be ${range}`, range, String(input));
+        return context.invalid(`the number must be ${range}, found ${String(input)}`, range, String(input));
       const nearest = value < min ? min : max;
       context.report('warning', 'out-of-range', `the number must be ${range}; ${nearest} is taken for ${String(input)}`, {
         expected: range,

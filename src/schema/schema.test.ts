@@ -58,7 +58,7 @@ test('reports every mistake at once, with what to write instead', () => {
   expect(messages).toEqual(
     [
       'unknown-option cuont: unknown option "cuont"; did you mean "count"?',
-      'invalid-value count: the number must be from 1 to 9',
+      'invalid-value count: the number must be from 1 to 9, found 20',
       'wrong-type isOn: expected true or false, found "maybe"',
       'wrong-type wait: expected a duration such as 500ms, 10s or 1h30m, found "5 minutes"',
       'invalid-value mode: expected one of fast, slow, found "fsat"; did you mean "fast"?',

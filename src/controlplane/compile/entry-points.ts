@@ -1,5 +1,6 @@
 // Entry points with the stages that they put before those of every router, and the TLS options of those that begin it.
 
+import { formatPath, placeOf, type PathSegment } from '../../schema/decode-context.ts';
 import type { EntryPointSpec } from '../../model/entry-point.ts';
 import { INSTALL_PROVIDER } from '../providers/install/install-provider.ts';
 import type { Compilation } from './compilation.ts';
@@ -26,13 +27,13 @@ export function compileEntryPoints(
   const broken = new Set<string>();
   for (const [name, spec] of Object.entries(install.entryPoints)) {
     const stages: string[] = [];
-    for (const reference of spec.middlewares) {
+    for (const [index, reference] of spec.middlewares.entries()) {
       const { name: qualified, problem } = resolveMiddleware(compilation, reference, name, middlewares);
       if (problem === null) stages.push(...middlewares.resolve(qualified)!);
       else {
         broken.add(name);
         const consequence = 'routers of this entry point are disabled rather than served without it';
-        report(compilation, `entryPoints.${name}.http.middlewares`, problem, consequence);
+        report(compilation, ['entryPoints', name, 'http', 'middlewares', index], problem, consequence);
       }
     }
     const tls = compileTls(compilation, spec, tlsOptions);
@@ -65,13 +66,13 @@ function compileTls(
   const { name: resolved, problem } = found;
   if (problem === null) return { options: resolved };
   const consequence = 'handshakes for hosts of this entry point fail rather than go on without them';
-  report(compilation, `entryPoints.${name}.http.tls.options`, problem, consequence);
+  report(compilation, ['entryPoints', name, 'http', 'tls', 'options'], problem, consequence);
   return { options: '' };
 }
 
 function report(
   { install, findings }: Compilation,
-  path: string,
+  path: readonly PathSegment[],
   { message }: ReferenceProblem,
   consequence: string,
 ): void {
@@ -80,8 +81,7 @@ function report(
     code: 'dangling-reference',
     message: `${message}; ${consequence}`,
     source: install.source,
-    path,
-    line: 0,
-    column: 0,
+    path: formatPath(path),
+    ...(placeOf(install.locate, path, 'dangling-reference') ?? { line: 0, column: 0 }),
   });
 }

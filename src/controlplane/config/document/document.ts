@@ -86,6 +86,7 @@ function parseValues(
   } catch (error) {
     if (error instanceof TomlError) return refused([tomlProblem(error, text)]);
     if (error instanceof jsYaml.YAMLException) return refused(yamlProblems(error, text));
+    if (error instanceof SeveralDocuments) return problem('syntax', error.message, secondDocument(text), 1);
     return problem('syntax', error instanceof Error ? firstLine(error.message) : String(error));
   }
   const size = measure(read.value, { left: MAX_VALUES }, 0);
@@ -128,11 +129,22 @@ function tomlValue(text: string): { value: unknown; duplicates: readonly Duplica
   }
 }
 
+class SeveralDocuments extends Error {
+  override readonly message = 'a second document begins here: put each into a file of its own';
+}
+
+/** 1-based line of the mark between the first two, of which the first may have one of its own. */
+function secondDocument(text: string): number {
+  const lines = text.split('\n');
+  const first = lines.findIndex((line) => /^[^#\s]/.test(line) && !/^(?:---|%)/.test(line));
+  return lines.findIndex((line, index) => index > first && /^---(?:\s|$)/.test(line)) + 1;
+}
+
 /** An empty file is an empty configuration; several documents in one file would silently lose all but one elsewhere. */
 function onlyDocument(documents: readonly unknown[]): unknown {
   // Objects of Kubernetes come by the file; one of them tells what they are.
   if (documents.length > 1 && foreignDocument(documents[0]) !== null) return documents[0];
-  if (documents.length > 1) throw new Error('the file holds several documents; put each into a file of its own');
+  if (documents.length > 1) throw new SeveralDocuments();
   return documents[0] ?? null;
 }
 

@@ -12,6 +12,7 @@ function splitKey(text: string): string[] {
 
 /** The deepest place that belongs to the path; null when not even its first segment is there. */
 function locateInToml(text: string, path: readonly PathSegment[]): { line: number; column: number } | null {
+  if (path.length === 0) return { line: 1, column: 1 };
   const wanted = path.map((segment) => String(segment).toLowerCase());
   const arrays = new Map<string, number>();
   let table: string[] = [];

@@ -17,7 +17,9 @@ export function yamlLocator(text: string): Locate {
     const { line, col } = root.lines.linePos(offset);
     return { line, column: col };
   };
-  return Object.assign((path: readonly PathSegment[]) => placeOf((document) => offsetOf(document, path)), {
+  const keyPlace = (path: readonly PathSegment[]): Place | null =>
+    path.length === 0 ? { line: 1, column: 1 } : placeOf((document) => offsetOf(document, path));
+  return Object.assign(keyPlace, {
     ofValue: (path: readonly PathSegment[]) => placeOf((document) => valueOffset(document, path)),
   });
 }

@@ -52,5 +52,9 @@ for (const [kind, instead] of Object.entries(LATER_MIDDLEWARES))
   middlewareFields[kind] = replacedBy(later('A middleware of the reference.', 'refused'), instead);
 
 /** A middleware is a section with exactly one kind. */
-export const middlewareOptions = object(middlewareFields);
+export const middlewareOptions = object(middlewareFields, {
+  // Of Traefik 1.
+  redirect: 'is redirectRegex or redirectScheme today',
+  whitelist: 'is ipAllowList today',
+});
 export type MiddlewareOptions = Infer<typeof middlewareOptions>;

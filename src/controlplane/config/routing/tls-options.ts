@@ -266,7 +266,9 @@ const routerTlsFields = {
     'Certificates to get, by their names; one for the hosts in the rule when left out.',
   ),
 };
-const routerTlsSection = object(routerTlsFields);
+const routerTlsSection = object(routerTlsFields, {
+  passthrough: 'is for TCP routers, which pass connections on as they come: write the router below "tcp:"',
+});
 export type RouterTls = Infer<typeof routerTlsSection>;
 
 /** `true` stands for an empty section, `false` for none. */

@@ -29,7 +29,10 @@ export function parseServer(
       say('error', 'bad-server-url', `"${shown}" is no URL: ports end with 65535`);
       return null;
     }
-    const hint = /^[^/]+$/.test(hostPart) && !text.includes('://') ? `; write "http://${hostPart}"` : '';
+    const slashes = /^(https?|h2c)(?::\/?|\/\/)([\w.-]+(?::[0-9]+)?)(?:\/|$)/.exec(text);
+    let hint = '; a URL of a server looks like "http://127.0.0.1:9000"';
+    if (slashes !== null) hint = `; write "${slashes[1]}://${slashes[2]}"`;
+    else if (/^[^/\s]+$/.test(hostPart) && !text.includes('://')) hint = `; write "http://${hostPart}"`;
     say('error', 'bad-server-url', `"${shown}" is no URL${hint}`);
     return null;
   }

@@ -17,10 +17,13 @@ const sentText: Schema<string> = {
   ...string(),
   shown: (value) => (typeof value === 'string' && /\b(?:auth|pass|login)/i.test(value) ? HIDDEN : value),
 };
-const server = object({
-  address: required(string(), '`host:port`.'),
-  tls: withDefault(boolean(), false, 'Speak TLS to it, as the transport says.'),
-});
+const server = object(
+  {
+    address: required(string(), '`host:port`.'),
+    tls: withDefault(boolean(), false, 'Speak TLS to it, as the transport says.'),
+  },
+  { url: 'is for servers of HTTP; write address: "127.0.0.1:5432"' },
+);
 
 const MAX_EXPECT_BYTES = 16 * 1024;
 

@@ -20,6 +20,7 @@ export function wholeMistake(text: string, example: string): RuleError | null {
   if (trimmed.startsWith('/')) {
     return error(isTcp ? `rules look like ${example}` : `a path alone is no rule; write PathPrefix(\`${trimmed}\`)`);
   }
+  if (/^\w+$/.test(trimmed)) return error(`a word alone is no rule; rules look like ${example}`);
   if (/^(?:\*|[\w*-]+(?:\.[\w*-]+)+)\.?$/.test(trimmed)) {
     return error(`a name alone is no rule; write ${isTcp ? 'HostSNI' : 'Host'}(\`${trimmed}\`)`);
   }
