@@ -12,6 +12,9 @@ import { DIAGNOSTIC_CODES } from '../src/model/diagnostic-codes.ts';
 import { parseConfig } from '../src/controlplane/config/document/document.ts';
 import { decodeInstall } from '../src/controlplane/config/install/load-install.ts';
 import type { InstalledPlugins } from '../src/controlplane/config/install/plugins.ts';
+import { installOptions } from '../src/controlplane/config/install/install-options.ts';
+import { OBJECT_KINDS, ROUTING_PARTS, sectionsOf } from '../src/controlplane/config/routing/object-kinds.ts';
+import { middlewareOptions } from '../src/controlplane/config/routing/routing-options.ts';
 import { operatorSubstitutions } from '../src/controlplane/config/install/operator-substitutions.ts';
 import { decoderOf } from '../src/controlplane/providers/define.ts';
 import { fileProvider } from '../src/controlplane/providers/file/file-provider.ts';
@@ -19,7 +22,9 @@ import { parseArguments } from '../src/cli/arguments.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { renderGenerated } from '../tools/generated.ts';
 import { FAILURES } from '../src/dataplane/http/failure.ts';
+import { MIDDLEWARES } from '../src/dataplane/middleware/registry.ts';
 import { loadPlugin } from '../src/dataplane/middleware/plugin/plugin-loader.ts';
+import type { Schema } from '../src/schema/schema.ts';
 import { isMap } from '../src/schema/input.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -174,4 +179,38 @@ test('the index leads to every page', () => {
   const index = readFileSync(join(ROOT, 'docs/README.md'), 'utf8');
   const pages = files(join(ROOT, 'docs'), '.md').map((page) => relative(join(ROOT, 'docs'), page));
   expect(pages.filter((page) => page !== 'README.md' && !index.includes(`](${page})`))).toEqual([]);
+});
+
+/** Every option below a section, as the reference writes it. */
+function optionsBelow(schema: Schema<unknown>, prefix: string): readonly string[] {
+  if (schema.fields === null) {
+    return schema.item === undefined ? [] : optionsBelow(schema.item, `${prefix}${schema.itemSuffix}`);
+  }
+  return Object.entries(schema.fields).flatMap(([name, field]) => {
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    return [path, ...(field.later === null ? optionsBelow(field.schema, path) : [])];
+  });
+}
+
+test('every option has a place in the reference', () => {
+  const read = (name: string): string => readFileSync(join(ROOT, 'docs/reference', name), 'utf8');
+  const missing = (text: string, schema: Schema<unknown>): readonly string[] =>
+    optionsBelow(schema, '').filter((path) => !text.includes(`\`${path}\``));
+  expect(missing(read('install.md'), installOptions)).toEqual([]);
+  const sections = read('routing.md').split(/^## /m);
+  for (const [name, section] of ROUTING_PARTS.flatMap((part) =>
+    sectionsOf(part).map(([key, one]) => [`${part}.${key}`, one] as const),
+  )) {
+    const { options, isList } = OBJECT_KINDS[section];
+    const title = isList === true ? `\`${name}\`\n` : `\`${name}.<name>\`\n`;
+    const text = sections.find((one) => one.startsWith(title));
+    expect([title, text !== undefined]).toEqual([title, true]);
+    if (name !== 'http.middlewares') expect([title, missing(text!, options)]).toEqual([title, []]);
+  }
+  const kinds = read('middlewares.md').split(/^## /m);
+  for (const { kind } of MIDDLEWARES) {
+    const text = kinds.find((one) => one.startsWith(`${kind}\n`));
+    const { schema } = middlewareOptions.fields![kind]!;
+    expect([kind, missing(text ?? '', schema)]).toEqual([kind, []]);
+  }
 });

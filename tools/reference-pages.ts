@@ -1,5 +1,6 @@
 // The reference pages, rendered from the definitions the program itself runs on.
 
+import { connectionFields, requestFields } from './log-fields.ts';
 import type { ApiSources } from '../src/api/sources.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { EXIT_CODES } from '../src/cli/io.ts';
@@ -131,7 +132,7 @@ function observabilityPage(): string {
   const metrics = Object.entries(FAMILIES).map(
     ([name, { type, labels, help }]) => `| \`signalbox_${name}\` | ${type} | ${labels.join(', ')} | ${cell(help)} |\n`,
   );
-  return `${NOTE}# Metrics and log fields\n\n${WORDS}\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${ACCESS_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}, and header fields prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n\n## Of TCP connections and UDP sessions\n\nOne line when it is over: ${CONNECTION_LOG_FIELDS.map((field) => `\`${field}\``).join(', ')}. Sizes count all bytes of the connection.\n`;
+  return `${NOTE}# Metrics and log fields\n\n${WORDS}\n\n## Metrics\n\n| series | type | labels | meaning |\n|---|---|---|---|\n${metrics.join('')}\n## Fields of the JSON access log\n\n${requestFields(ACCESS_LOG_FIELDS)}\nAlso the header fields that are kept, prefixed \`request_\`, \`downstream_\` and \`origin_\`.\n\n## Of TCP connections and UDP sessions\n\nOne line when it is over. Sizes count all bytes of the connection.\n\n${connectionFields(CONNECTION_LOG_FIELDS)}`;
 }
 
 function cliPage(): string {
