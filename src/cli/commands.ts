@@ -160,7 +160,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'get',
     usage: 'KIND [NAME]',
     summary: 'list what the running router has, or show one object',
-    description: `Kinds: ${KINDS_OF_GET.join(', ')}. A name without \`@\` is enough where one object has it. Objects that are disabled are shown with the reason.`,
+    description: `Kinds: ${KINDS_OF_GET.join(', ')}. A name without \`@\` is enough where one object has it. Objects that are disabled are shown with the reason; among certificates, those too that a resolver has not got yet.`,
     flags: { ...CLIENT, search: { value: 'TEXT', doc: 'Only entries whose name or rule holds the text.' } },
     takesOptions: false,
     words: KINDS_OF_GET,

@@ -115,8 +115,9 @@ function textOf(action: Action, root: Root | null, directory: string, told: read
     root === null
       ? ''
       : `${root.commonName}, which certifies localhost and names below it, 127.0.0.0/8, ::1${root.names.map((name) => `, ${name}`).join('')} and nothing else\n  ${certificatePath(directory)}\n\n`;
-  const lines = told.map(({ store, place, state, isChanged, remark }) => {
-    const note = remark === '' ? '' : `\n               ${remark}`;
+  const lines = told.map(({ store, place, state, isChanged, remark }, index) => {
+    // What holds for several is said once, at the last of them.
+    const note = remark === '' || remark === told[index + 1]?.remark ? '' : `\n               ${remark}`;
     return `  ${verdict(state, isChanged, io).padEnd(11)}  ${store}: ${place}${note}\n`;
   });
   if (lines.length === 0) return `${head}There is no store here that this program knows.\n`;

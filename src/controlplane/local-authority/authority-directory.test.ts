@@ -74,5 +74,7 @@ test.each(['', '[]', '{"format":1}', '{"format":2}', '{"format":1,"names":[],"ce
 
 test('says where it cannot be made', () => {
   writeFileSync(join(scratch, 'signalbox'), '');
-  expect(() => openAuthority(directory, [], NOW)).toThrow(/the local authority in .*: .*ENOTDIR/);
+  expect(() => openAuthority(directory, [], NOW)).toThrow(
+    /the local authority in .*: .*ENOTDIR.*set XDG_DATA_HOME to one/,
+  );
 });

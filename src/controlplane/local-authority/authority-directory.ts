@@ -89,7 +89,7 @@ function newest(directory: string): number {
     names = readdirSync(directory);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 0;
-    throw unusable(directory, messageOf(error));
+    throw inaccessible(directory, error);
   }
   return Math.max(0, ...names.map((name) => Number(FILE.exec(name)?.[1] ?? 0)));
 }
@@ -107,7 +107,7 @@ function read(directory: string, number: number): Root | null {
   } catch (error) {
     if (error instanceof SignalboxError) throw error;
     if (codeOf(error) === 'ENOENT') return null;
-    throw unusable(directory, messageOf(error));
+    throw inaccessible(directory, error);
   }
   try {
     const document: unknown = JSON.parse(text);
@@ -148,7 +148,7 @@ function write(directory: string, number: number, { certificate, key, names }: R
     }
     return true;
   } catch (error) {
-    throw unusable(directory, messageOf(error));
+    throw inaccessible(directory, error);
   }
 }
 
@@ -165,7 +165,7 @@ function showCertificate(directory: string): void {
       if (newest(directory) === number) return;
     }
   } catch (error) {
-    throw error instanceof SignalboxError ? error : unusable(directory, messageOf(error));
+    throw inaccessible(directory, error);
   }
 }
 
@@ -190,6 +190,15 @@ function place(from: string, path: string, text: string): boolean {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** Of an error of the system, or of one that says all there is to say. */
+function inaccessible(directory: string, error: unknown): SignalboxError {
+  if (error instanceof SignalboxError) return error;
+  return unusable(
+    directory,
+    `${messageOf(error)}; it takes a directory that this user may write to: set XDG_DATA_HOME to one, or see to this one`,
+  );
 }
 
 function unusable(directory: string, why: string): SignalboxError {
