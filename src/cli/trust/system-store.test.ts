@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -64,6 +64,7 @@ test('what goes wrong is said in the program’s words', async () => {
   const { state, remark } = await store().install(root);
   expect(state).toBe('failed');
   expect(remark).toMatch(/update-anchors: the disk is full/);
+  expect(readdirSync(folder.directory)).toEqual([]);
 });
 
 test('a folder that is not there, or has no program, is none', () => {

@@ -112,7 +112,10 @@ class AnchorStore implements TrustStore {
       return failed(messageOf(error));
     }
     const { code, stderr } = await runProgram(this.#program, []);
-    return code === 0 ? changed(then) : failed(`${this.#program}: ${stderr}`);
+    if (code === 0) return changed(then);
+    // The next run of the program, for whatever reason, is not to do what has been told as failed.
+    if (then.state === 'trusted') rmSync(this.place, { force: true });
+    return failed(`${this.#program}: ${stderr}`);
   }
 }
 
