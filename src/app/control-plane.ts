@@ -10,7 +10,6 @@ import { changedStaples, type Cells, type Challenges } from '../model/message/ce
 import type { Publisher, PublishResult } from '../model/message/publisher.ts';
 import type { Snapshot, SnapshotDelta } from '../model/snapshot.ts';
 import { changedSecrets, type Secrets } from '../model/secrets.ts';
-import { namesOf, type Counted } from '../model/snapshot-sections.ts';
 import { decodePushed } from '../api/operations/push.ts';
 import type { AcmeManager } from '../controlplane/acme/acme-manager.ts';
 import { AcmeProvider } from '../controlplane/acme/acme-provider.ts';
@@ -20,7 +19,7 @@ import { internalServices } from '../controlplane/compile/internal-services.ts';
 import { parseCertificate } from '../controlplane/config/certificate.ts';
 import { ACME_PROVIDER } from '../controlplane/config/install/certificates-resolver-options.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
-import { INTERNAL_PROVIDER } from '../controlplane/config/install/internal-routing.ts';
+import { summaryOf, type Summary } from './summary.ts';
 import type { RoutingConfig } from '../controlplane/config/routing/routing-config.ts';
 import { authorityDirectory } from '../controlplane/local-authority/authority-directory.ts';
 import { LocalCertificates } from '../controlplane/local-authority/local-certificates.ts';
@@ -265,20 +264,9 @@ export class ControlPlane implements Publisher {
     return this.pipeline.result.diagnostics;
   }
 
-  /** Objects in force that people wrote. */
-  get counts(): { routers: number; services: number; middlewares: number } {
-    const written = (counted: Counted): number =>
-      namesOf(this.pipeline.current, counted).filter((name) => !name.endsWith(`@${INTERNAL_PROVIDER}`)).length;
-    return { routers: written('routers'), services: written('services'), middlewares: written('middlewares') };
-  }
-
-  /** What clients of an entry point speak, as far as its routers tell. */
-  schemeOf(entryPoint: string): 'http' | 'tcp' | 'udp' {
-    const { entryPoints, routes, tcpRoutes } = this.pipeline.current;
-    if (entryPoints[entryPoint]?.address.protocol === 'udp') return 'udp';
-    const isOn = (route: { readonly entryPoints: readonly string[] }): boolean =>
-      route.entryPoints.includes(entryPoint);
-    return Object.values(tcpRoutes).some(isOn) && !Object.values(routes).some(isOn) ? 'tcp' : 'http';
+  /** What there is, what is in force, and what clients of an entry point speak. */
+  get summary(): Summary {
+    return summaryOf(this.pipeline.result, this.pipeline.current);
   }
 
   /** Puts a provider's configuration into force; settles when it is. */

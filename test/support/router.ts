@@ -121,7 +121,7 @@ class Running implements RouterProcess {
   }
 
   get ports(): Record<string, number> {
-    const found = this.#stderr.matchAll(/^ {2}(\S+)\s+(?:http|tcp|udp):\/\/\S+?:(\d+)$/gm);
+    const found = this.#stderr.matchAll(/^ {2}(\S+)\s+(?:https?|tcp|udp):\/\/\S+?:(\d+)$/gm);
     const logged = this.#stderr.matchAll(/"entryPoint":"([^"]+)","address":"\w+:\/\/\S+?:(\d+)"/g);
     return Object.fromEntries([...found, ...logged].map((match) => [match[1]!, Number(match[2])]));
   }

@@ -65,7 +65,7 @@ export class Succession implements AsyncDisposable {
   }
 
   get ports(): Record<string, number> {
-    const found = this.#said.matchAll(/^ {2}(\S+)\s+(?:http|tcp|udp):\/\/\S+?:(\d+)$/gm);
+    const found = this.#said.matchAll(/^ {2}(\S+)\s+(?:https?|tcp|udp):\/\/\S+?:(\d+)$/gm);
     return Object.fromEntries([...found].map((match) => [match[1]!, Number(match[2])]));
   }
 

@@ -14,6 +14,7 @@ import { Predecessor } from '../../app/takeover/predecessor.ts';
 import { InheritedSockets } from '../../app/takeover/socket-activation.ts';
 import type { StandaloneOptions } from '../../app/foundation.ts';
 import { Standalone, type BoundEntryPoint } from '../../app/standalone.ts';
+import { summaryLine, type Summary } from '../../app/summary.ts';
 import type { Arguments } from '../arguments.ts';
 import { formatDiagnostics } from '../format-diagnostic.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Io } from '../io.ts';
@@ -228,29 +229,43 @@ function logRejections({ log }: Standalone): void {
   });
 }
 
-function addressOf({ name, address }: BoundEntryPoint, router: Standalone): string {
+function addressOf({ name, address }: BoundEntryPoint, { schemeOf }: Summary): string {
   const host = address.host === '' ? 'localhost' : address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `${router.controlPlane.schemeOf(name)}://${host}:${address.port}`;
+  return `${schemeOf(name)}://${host}:${address.port}`;
 }
 
 /** Standard error is read by a program: everything on it is a line of the log. */
 function logStart(bound: readonly BoundEntryPoint[], router: Standalone): void {
-  for (const one of bound) router.log.info('listening', { entryPoint: one.name, address: addressOf(one, router) });
-  router.log.info('serving', router.controlPlane.counts);
+  const { summary } = router.controlPlane;
+  for (const one of bound) router.log.info('listening', { entryPoint: one.name, address: addressOf(one, summary) });
+  const { routers, tcpRouters, udpRouters, services, middlewares } = summary;
+  router.log.info('serving', {
+    routers: routers.inForce,
+    tcpRouters: tcpRouters.inForce,
+    udpRouters: udpRouters.inForce,
+    services: services.inForce,
+    middlewares: middlewares.inForce,
+    disabledRouters: [routers, tcpRouters, udpRouters].reduce((sum, { all, inForce }) => sum + all - inForce, 0),
+  });
+  if (summary.isSelfSigned) router.log.warn(SELF_SIGNED);
 }
 
 function announce(bound: readonly BoundEntryPoint[], router: Standalone, install: InstallConfig, io: Io): void {
-  for (const one of bound) io.err(`  ${one.name.padEnd(12)} ${addressOf(one, router)}\n`);
-  const { routers, services, middlewares } = router.controlPlane.counts;
-  const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;
-  io.err(`${count(routers, 'router')}, ${count(services, 'service')}, ${count(middlewares, 'middleware')}\n`);
-  if (routers === 0)
+  const { summary } = router.controlPlane;
+  for (const one of bound) io.err(`  ${one.name.padEnd(12)} ${addressOf(one, summary)}\n`);
+  io.err(`${summaryLine(summary)}\n`);
+  if (summary.isSelfSigned) io.err(`${SELF_SIGNED}\n`);
+  const { routers, tcpRouters, udpRouters } = summary;
+  if (routers.inForce + tcpRouters.inForce + udpRouters.inForce === 0)
     io.err(
       optionsOf(fileProvider, install.providers) === null && install.routing === null
         ? NO_ROUTING_HINT
         : NO_ROUTERS_HINT,
     );
 }
+
+const SELF_SIGNED =
+  'HTTPS shows a self-signed certificate, which clients refuse or warn of: no certificate is configured (docs/tls.md)';
 
 const EXAMPLE = `
 http:
