@@ -18,6 +18,8 @@ export interface StartOptions {
   readonly workers?: number;
   /** For `${NAME}` in values and for DNS providers; empty when left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** False for no application log, which goes to the standard error of this process otherwise. */
+  readonly log?: boolean;
   /** Called with what is newly wrong in the routing configuration. */
   readonly onDiagnostics?: (diagnostics: readonly Diagnostic[]) => void;
 }
@@ -39,7 +41,10 @@ export interface Router extends AsyncDisposable {
    * with what is wrong with it: an object with errors is disabled and costs the others nothing.
    */
   reconfigure(routing: RoutingInput): Promise<readonly Diagnostic[]>;
-  /** Lets requests in flight finish, then ends. Calls after the first do nothing. */
+  /**
+   * Accepts no more, answers what is in flight, ends idle connections, and settles when all workers have ended: after the
+   * longest `graceTimeOut` at the latest, when what is left is cut off. Calls after the first wait for the same end.
+   */
   stop(): Promise<void>;
 }
 
@@ -63,7 +68,7 @@ export async function startRouter(config: InstallInput, options: StartOptions = 
     throw new SignalboxError('ERR_CONFIG_INVALID', `the configuration has errors:\n${list}`);
   }
   const router = await Standalone.create({
-    install,
+    install: options.log === false ? { ...install, log: { ...install.log, level: 'silent' } } : install,
     workers: options.workers ?? 1,
     environment: options.environment ?? {},
     onDiagnostics: (found) => options.onDiagnostics?.(found),

@@ -23,9 +23,7 @@ test('what is in force is counted with what there is, by transport', () => {
   const text = `http: { routers: { ${routers.join(', ')} }, ${SERVICES} }
 tcp: { routers: { t: { rule: "HostSNI(\`*\`)", service: t, entryPoints: [sql] } }, services: { t: { loadBalancer: { servers: [{ address: "127.0.0.1:1" }] } } } }
 udp: { routers: { u: { service: u, entryPoints: [dns] } }, services: { u: { loadBalancer: { servers: [{ address: "127.0.0.1:1" }] } } } }`;
-  expect(summaryLine(summary(text))).toBe(
-    '2 of 5 routers, 1 TCP, 1 UDP, 3 services, 0 middlewares; 3 routers disabled',
-  );
+  expect(summaryLine(summary(text))).toBe('2 of 5 routers, 1 TCP, 1 UDP (3 disabled), 3 services, 0 middlewares');
   expect(summaryLine(summary(''))).toBe('0 routers, 0 services, 0 middlewares');
 });
 

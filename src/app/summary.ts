@@ -68,20 +68,16 @@ function schemeOf(
   return isSecure ? 'https' : 'http';
 }
 
-/** `2 of 5 routers, 1 TCP, 1 UDP, 2 services, 0 middlewares; 3 routers disabled`. */
+/** `2 of 5 routers, 1 TCP, 1 UDP (3 disabled), 2 services, 0 middlewares`. */
 export function summaryLine({ routers, tcpRouters, udpRouters, services, middlewares }: Summary): string {
   const transports = [
     { amount: tcpRouters, noun: 'TCP' },
     { amount: udpRouters, noun: 'UDP' },
   ].filter(({ amount }) => amount.all > 0);
-  const parts = [
-    counted(routers, 'router'),
-    ...transports.map(({ amount, noun }) => `${shown(amount)} ${noun}`),
-    counted(services, 'service'),
-    counted(middlewares, 'middleware'),
-  ];
+  const all = [counted(routers, 'router'), ...transports.map(({ amount, noun }) => `${shown(amount)} ${noun}`)];
   const disabled = [routers, tcpRouters, udpRouters].reduce((sum, { all, inForce }) => sum + all - inForce, 0);
-  return `${parts.join(', ')}${disabled === 0 ? '' : `; ${plural(disabled, 'router')} disabled`}`;
+  const lost = disabled === 0 ? '' : ` (${disabled} disabled)`;
+  return `${all.join(', ')}${lost}, ${counted(services, 'service')}, ${counted(middlewares, 'middleware')}`;
 }
 
 function shown({ all, inForce }: Amount): string {
@@ -90,8 +86,4 @@ function shown({ all, inForce }: Amount): string {
 
 function counted(amount: Amount, noun: string): string {
   return `${shown(amount)} ${noun}${amount.all === 1 ? '' : 's'}`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

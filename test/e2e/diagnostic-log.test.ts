@@ -19,7 +19,7 @@ acessLog: {}
 function logLines(text: string): readonly string[] {
   return text
     .split('\n')
-    .filter((line) => line !== '' && !/^(?: {2}\S+ +\w+:\/\/|\d+ routers?,|Every request)/.test(line));
+    .filter((line) => line !== '' && !/^(?: {2}\S+ +\w+:\/\/|\d+ (?:of \d+ )?routers?,|Every request)/.test(line));
 }
 
 async function breakIt(router: RouterProcess): Promise<void> {

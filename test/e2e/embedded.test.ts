@@ -1,7 +1,10 @@
 // The package as a program imports it.
 
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type * as Signalbox from '../../src/index.ts';
+import { cleanEnvironment } from '../support/marked-processes.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingOrigin } from '../support/recording-origin.ts';
 
@@ -42,6 +45,19 @@ test('starts, reconfigures and stops', async () => {
   await Promise.all([router.stop(), router.stop()]);
   await expect(status(web!.url)).rejects.toThrow();
 }); // prettier-ignore
+
+test('the log of the router is kept quiet where the program asks for it', async () => {
+  const program = (options: string): string => `
+    import { startRouter } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
+    await (await startRouter({ entryPoints: { web: { address: '127.0.0.1:0' } } }, ${options})).stop();
+  `;
+  const said = async (options: string): Promise<string> => {
+    const args = ['--input-type=module', '-e', program(options)];
+    return (await promisify(execFile)(process.execPath, args, { env: cleanEnvironment() })).stderr;
+  };
+  expect(await said('{}')).toContain('stopped');
+  expect(await said('{ log: false }')).toBe('');
+});
 
 test('an install configuration with errors rejects with all of them', async () => {
   const config = {

@@ -352,6 +352,6 @@ udp:
   services: { s: { loadBalancer: { servers: [{ address: "127.0.0.1:9" }] } } }
 `,
   });
-  expect(router.stderr()).toContain('1 router, 1 service, 0 middlewares\n');
+  expect(router.stderr()).toContain('0 routers, 1 UDP, 1 service, 0 middlewares\n');
   expect(router.stderr()).not.toContain('404');
 });
