@@ -43,7 +43,7 @@ export interface Router extends AsyncDisposable {
   reconfigure(routing: RoutingInput): Promise<readonly Diagnostic[]>;
   /**
    * Accepts no more, answers what is in flight, ends idle connections, and settles when all workers have ended: after
-   * the longest `graceTimeOut` at the latest, when what is left is cut off. Calls after the first wait for the same end.
+   * the longest `graceTimeOut` at the latest, when what is left is cut off. Calls after the first wait for that end.
    */
   stop(): Promise<void>;
 }
