@@ -170,7 +170,7 @@ test('install errors stop the start with 2 and are all shown', async () => {
   });
   expect(await router.exited).toBe(2);
   expect(router.stderr()).toContain('did you mean "entryPoints"?');
-  expect(router.stderr()).toContain('signalbox.yml:2:8  log.level');
+  expect(router.stderr()).toContain('signalbox.yml:2:15  log.level');
   expect(router.stderr()).toContain('did you mean "watch"?');
 });
 
