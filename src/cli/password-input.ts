@@ -13,9 +13,15 @@ const MAX_INPUT = 10_000;
 /** `ask` shows a prompt. Rejects with a SignalboxError when there is none, or the two differ. */
 export async function readPassword(user: string, ask: (text: string) => void): Promise<string> {
   if (process.stdin.isTTY !== true) return readLine();
-  const first = await typeUnseen(`Password of ${user}: `, ask);
-  const second = await typeUnseen('Once more: ', ask);
-  if (first === second) return first;
+  // Before anything is asked, and until all is answered: a terminal that echoes would show what comes early.
+  process.stdin.setRawMode(true);
+  try {
+    const first = await typeUnseen(`Password of ${user}: `, ask);
+    const second = await typeUnseen('Once more: ', ask);
+    if (first === second) return first;
+  } finally {
+    process.stdin.setRawMode(false);
+  }
   throw new SignalboxError('ERR_CLI_USAGE', 'the two passwords differ; nothing was made of them. Try again');
 }
 
@@ -38,14 +44,12 @@ function typeUnseen(prompt: string, ask: (text: string) => void): Promise<string
   const { stdin } = process;
   ask(prompt);
   stdin.setEncoding('utf8');
-  stdin.setRawMode(true);
   stdin.resume();
   return new Promise((resolve, reject) => {
     let typed = '';
     const end = (settle: () => void): void => {
       stdin.off('data', take);
       stdin.off('end', gone);
-      stdin.setRawMode(false);
       stdin.pause();
       ask('\n');
       settle();
