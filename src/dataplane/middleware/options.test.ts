@@ -113,7 +113,7 @@ test.each<[string, object, string]>([
   ['compress', { excludedContentTypes: ['text'] }, 'warning excludedContentTypes[0]: no response has the type "text"'],
   ['ipAllowList', { sourceRange: ['10.0.0.0/33', '::1'] }, 'warning sourceRange[0]: "10.0.0.0/33" is neither an address nor a network; this entry is left out'],
   ['ipAllowList', { sourceRange: ['::1'], ipStrategy: { excludedIPs: ['10.0.0.0/33', '::1'] } }, 'error ipStrategy.excludedIPs[0]: "10.0.0.0/33" is neither'],
-  ['stripPrefix', { prefixes: ['x'] }, 'warning prefixes[0]: expected a path that begins with a slash, or it never matches; this entry is left out'],
+  ['stripPrefix', { prefixes: ['x'] }, 'warning prefixes[0]: expected a path that begins with a slash, or it never matches, found "x"; this entry is left out'],
   ['errors', { status: ['400-600'], service: 's' }, 'warning status[0]: statuses are from 100 to 599; 400-599 is taken for 400-600'],
   ['errors', { status: ['600'], service: 's' }, 'error status[0]: statuses are from 100 to 599'],
   ['buffering', {}, 'warning : nothing is limited'],
