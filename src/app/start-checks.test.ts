@@ -29,7 +29,7 @@ test('a configuration that nothing keeps from being run has none', async () => {
 
 test('no entry point', async () => {
   expect(await problems('log: { level: DEBUG }\n')).toEqual([
-    'error 0 : there is no entry point to listen on; write entryPoints: { web: { address: ":80" } }',
+    'error 1 : there is no entry point to listen on; write entryPoints: { web: { address: ":80" } }',
   ]);
 });
 
