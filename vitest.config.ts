@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** Only a hang takes so long: no test depends on how fast the machine is or on what else runs there. */
 const HANG_MS = 600_000;
@@ -16,6 +17,7 @@ export default defineConfig({
     expect: { poll: { timeout: HANG_MS - 30_000, interval: 20 } },
     globalSetup: ['test/support/whole-run.ts'],
     setupFiles: ['test/support/end-of-file.ts'],
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/support/totals-reporter.ts'],
   },
 });
