@@ -25,7 +25,9 @@ export function yamlProblems(error: jsYaml.YAMLException, text: string): readonl
   let [present, gaveUp]: [string, jsYaml.YAMLException | null] = [text, error];
   while (gaveUp !== null && problems.length < MAX_PROBLEMS) {
     const mark = markOf(gaveUp);
-    const mistake = mark === null ? null : findMistake(present, mark.line, gaveUpAt);
+    // What is too much is no slip, and would be tried again with each guess.
+    const isTooMuch = /exceeded|abnormal/.test(gaveUp.reason);
+    const mistake = mark === null || isTooMuch ? null : findMistake(present, mark.line, gaveUpAt);
     if (mistake === null) {
       const message = parserWords(gaveUp.reason);
       problems.push({ message, line: (mark?.line ?? -1) + 1, column: (mark?.column ?? -1) + 1 });
