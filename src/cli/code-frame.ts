@@ -6,6 +6,8 @@ import { hideSecrets, isSecretName } from '../core/hide-secrets.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
+/** Nobody has written a longer line by hand, and looking for secrets in it takes the square of its length. */
+const MAX_LENGTH = 4_000;
 /** Of a line; what is longer is cut around the place. */
 const MAX_WIDTH = 96;
 
@@ -17,7 +19,7 @@ export class CodeFrames {
   of({ source, line, column, path }: Diagnostic): string {
     if (source === '' || line < 1) return '';
     const text = this.#linesOf(source)[line - 1];
-    if (text === undefined || text.trim() === '' || mayHoldSecret(text, path)) return '';
+    if (text === undefined || text.length > MAX_LENGTH || text.trim() === '' || mayHoldSecret(text, path)) return '';
     const start = Math.max(0, Math.min(column - 1 - MAX_WIDTH / 2, text.length - MAX_WIDTH));
     const shown = text.slice(start, start + MAX_WIDTH).replaceAll('\t', ' ');
     const number = String(line);

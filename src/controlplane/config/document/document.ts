@@ -13,7 +13,7 @@ import { templateDiagnostic } from './go-template.ts';
 import { tomlLocator } from './toml-locator.ts';
 import { yamlLocator } from './yaml-locator.ts';
 import { tomlProblem, withoutRedefined } from './toml-problems.ts';
-import { withoutDuplicates, yamlProblems, type Duplicate, type SyntaxProblem } from './yaml-problems.ts';
+import { TWICE, withoutDuplicates, yamlProblems, type Duplicate, type SyntaxProblem } from './yaml-problems.ts';
 import { parseYaml } from './yaml-values.ts';
 import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
 
@@ -65,8 +65,10 @@ export function parseConfig(source: string, text: string): ConfigDocument {
   return { ...parsed, diagnostics: parsed.value === undefined ? [template] : [template, ...parsed.diagnostics] };
 }
 
-/** Names that stand twice are left out, as often as they are found, and told. */
+/** Names of TOML that stand twice are left out and told, of which each takes another reading. */
 const MAX_REDEFINED = 50;
+/** Characters that are read for that, and a first time whatever they are. */
+const MAX_READ_AGAIN = 8_000_000;
 
 function parseValues(
   source: string,
@@ -86,6 +88,7 @@ function parseValues(
   } catch (error) {
     if (error instanceof TomlError) return refused([tomlProblem(error, text)]);
     if (error instanceof jsYaml.YAMLException) return refused(yamlProblems(error, text));
+    if (error instanceof UnreadableRest) return refused(yamlProblems(error.problem, error.text));
     if (error instanceof SeveralDocuments) return problem('syntax', error.message, secondDocument(text), 1);
     return problem('syntax', error instanceof Error ? firstLine(error.message) : String(error));
   }
@@ -107,10 +110,30 @@ function yamlValue(source: string, text: string): { value: unknown; duplicates: 
   try {
     return { value: onlyDocument(parseYaml(source, text)), duplicates: [] };
   } catch (error) {
-    if (!(error instanceof jsYaml.YAMLException) || error.reason !== 'duplicated mapping key') throw error;
+    if (!(error instanceof jsYaml.YAMLException) || error.reason !== TWICE) throw error;
     const without = withoutDuplicates(text);
     if (without === null) throw error;
-    return { value: onlyDocument(parseYaml(source, without.text)), duplicates: without.duplicates };
+    return { value: onlyDocument(readRest(source, without.text)), duplicates: without.duplicates };
+  }
+}
+
+/** What is left of a text without the keys that stand twice. */
+function readRest(source: string, text: string): readonly unknown[] {
+  try {
+    return parseYaml(source, text);
+  } catch (error) {
+    throw error instanceof jsYaml.YAMLException ? new UnreadableRest(error, text) : error;
+  }
+}
+
+class UnreadableRest extends Error {
+  readonly problem: jsYaml.YAMLException;
+  readonly text: string;
+
+  constructor(problem: jsYaml.YAMLException, text: string) {
+    super(problem.message);
+    this.problem = problem;
+    this.text = text;
   }
 }
 
@@ -120,8 +143,8 @@ function tomlValue(text: string): { value: unknown; duplicates: readonly Duplica
     try {
       return { value: plainToml(parseToml(present, { integersAsBigInt: 'asNeeded' })), duplicates };
     } catch (error) {
-      const without =
-        error instanceof TomlError && duplicates.length < MAX_REDEFINED ? withoutRedefined(error, present) : null;
+      const isLeft = duplicates.length < MAX_REDEFINED && duplicates.length * text.length < MAX_READ_AGAIN;
+      const without = error instanceof TomlError && isLeft ? withoutRedefined(error, present) : null;
       if (without === null) throw error;
       present = without.text;
       duplicates.push(without.duplicate);

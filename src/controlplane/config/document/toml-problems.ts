@@ -13,7 +13,11 @@ export function tomlProblem(error: TomlError, text: string): SyntaxProblem {
   };
 }
 
+/** Of a line that people write; the patterns here take the square of its length. */
+const MAX_LENGTH = 2_000;
+
 function mistakeIn(line: string): string | null {
+  if (line.length > MAX_LENGTH) return null;
   const colon = /^\s*([\w.-]+):\s*(\S.*)?$/.exec(line);
   if (colon !== null) {
     return colon[2] === undefined
@@ -39,6 +43,7 @@ export function withoutRedefined(
   const lines = text.split('\n');
   const index = error.line - 1;
   const line = lines[index] ?? '';
+  if (line.length > MAX_LENGTH) return null;
   const name = /^\s*\[{1,2}([^\]]+)\]/.exec(line)?.[1] ?? /^\s*([^=]+?)\s*=/.exec(line)?.[1];
   if (name === undefined) return null;
   const next = line.trimStart().startsWith('[')

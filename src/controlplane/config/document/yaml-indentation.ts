@@ -81,7 +81,9 @@ function moved(line: string, by: number): string {
 
 /** Null for lines that say nothing. */
 function indentOf(line: string): number | null {
-  return /^ *(?:#.*|\s*)$/.test(line) ? null : /^ */.exec(line)![0].length;
+  const width = /^ */.exec(line)![0].length;
+  const rest = line.slice(width).trimStart();
+  return rest === '' || rest.startsWith('#') ? null : width;
 }
 
 function spaces(count: number): string {

@@ -17,9 +17,12 @@ const ITEM = /^(\s*(?:- +)+)()()(\S.*?)(\s+#.*)?$/;
 const SHOWN =
   /^(?:rule|service|middlewares|entryPoints|address|url|servers|regex|replacement|prefix|prefixes|path|main|sans|domains|options|certResolver|level|format|directory|filename|priority|parentRefs|contentSecurityPolicy|permanent|scheme|weight|name)$/i;
 
+/** Of a line that people write; the patterns here take the square of its length. */
+const MAX_LENGTH = 2_000;
+
 /** All that may be wrong with the line, the likeliest first; `next` is the line below. */
 export function* lineMistakes(line: string, next: string): Iterable<LineMistake> {
-  if (/^\s*(?:#.*)?$/.test(line)) return;
+  if (line.length > MAX_LENGTH || /^\s*(?:#.*)?$/.test(line)) return;
   yield* blanks(line);
   yield* keys(line, next);
   const [, before = '', key = '', colon = '', value = '', comment = ''] = ENTRY.exec(line) ?? ITEM.exec(line) ?? [];

@@ -18,24 +18,31 @@ export interface Mistake {
 const MAX_LINES_BACK = 200;
 /** What is indented wrongly is seen at once, or by the lines that follow. */
 const MAX_LINES_BACK_INDENTED = 8;
-/** Characters that the parser may read to try guesses: a second of its time. */
-const MAX_TRIED = 8_000_000;
 const MAX_TRIES = 400;
+/** Of what trying a guess costs, beside the characters that are read. */
+const TRY = 500;
+
+/** Characters that the parser may still read to try guesses, for all mistakes of a file together. */
+export interface Budget {
+  left: number;
+}
 
 /**
- * The mistake behind an error of the parser in `errorLine` (0-based); null when none of the known ones is. `gaveUpAt`
- * gives the line in which the parser gives up on a text, null when it reads it.
+ * The mistake behind an error of the parser in `errorLine` (0-based); null when none of the known ones is, or when the
+ * budget is spent. `gaveUpAt` gives the line in which the parser gives up on a text, null when it reads it.
  */
 export function findMistake(
   text: string,
   errorLine: number,
   gaveUpAt: (text: string) => number | null,
+  budget: Budget,
 ): Mistake | null {
   const lines = text.split('\n');
-  let triesLeft = Math.min(MAX_TRIES, Math.ceil(MAX_TRIED / (text.length + 1)));
+  let triesLeft = MAX_TRIES;
   let best: { mistake: Mistake; reached: number } | null = null;
   for (const { index, ...guess } of guesses(lines, Math.min(errorLine, lines.length - 1))) {
-    if (triesLeft-- === 0) break;
+    if (triesLeft-- === 0 || budget.left <= 0) break;
+    budget.left -= text.length + TRY;
     const mended = lines.toSpliced(index, guess.mended.length, ...guess.mended).join('\n');
     const reached = gaveUpAt(mended);
     const mistake = { message: guess.message, line: index + 1, column: guess.column, mended };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseConfig } from './document.ts';
+import { findMistake } from './yaml-mistakes.ts';
 
 const FILE = `http:
   routers:
@@ -147,4 +148,46 @@ test.each([
   ['a = [1, 2\n', 'a comma is missing, or a bracket is never closed'],
 ])('TOML: %j', (text, message) => {
   expect(parseConfig('a.toml', text).diagnostics.map((one) => one.message)).toEqual([message]);
+});
+
+test('a key that stands twice below a mistake is not told as another one', () => {
+  const text = FILE.replace('service: s', 'service:s').replace('  services:', '    m: { compress: {} }\n  services:');
+  expect(said(text)).toEqual(['5:14 a space is missing behind the colon; write service: s']);
+});
+
+test('what is wrong beside a key that stands twice is told at its place', () => {
+  expect(said('a: 1\na: &x 2\nb: *x\n')).toEqual([
+    '3:4 "*" begins a reference to something named before; put the value in quotes',
+  ]);
+});
+
+test('guesses read no more than their budget, whatever is wrong', () => {
+  const text = Array.from({ length: 300 }, (_, index) => `k${index}: "a" b\n`).join('');
+  const budget = { left: 20 * text.length };
+  let read = 0;
+  const found = findMistake(text, 250, (tried) => ((read += tried.length), 250), budget);
+  expect(found).toBeNull();
+  expect(budget.left).toBeLessThanOrEqual(0);
+  expect(read).toBeLessThan(22 * text.length);
+});
+
+test('what has to be merged costs nothing while guesses are tried', () => {
+  const keys = Array.from({ length: 500 }, (_, index) => `k${index}: 1`).join(', ');
+  const merges = Array.from({ length: 1_900 }, (_, index) => `a${index + 1}: &a${index + 1} { <<: *a${index} }\n`);
+  expect(said(`a0: &a0 { ${keys} }\n${merges.join('')}z: "a" b\n`)).toEqual([
+    '1902:4 the text goes on behind its closing quote; put all of it in quotes',
+  ]);
+});
+
+test('lines that nobody writes cost nothing to look at', () => {
+  const long = ' '.repeat(500_000);
+  for (const text of [
+    `a:${long}b: c\n"`,
+    `a: [${'['.repeat(50)}${long}\n`,
+    `x = ${long}y: "\n`,
+    `${'- '.repeat(200_000)}"\n`,
+  ]) {
+    expect(parseConfig('a.yml', text).value).toBeUndefined();
+    parseConfig('a.toml', text);
+  }
 });

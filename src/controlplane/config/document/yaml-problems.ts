@@ -2,10 +2,10 @@
 // the parser's are for its authors.
 
 import * as jsYaml from 'js-yaml';
-import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { parserWords } from './parser-words.ts';
 import { findMistake } from './yaml-mistakes.ts';
-import { parseYaml } from './yaml-values.ts';
+import { readUnmerged } from './yaml-values.ts';
 
 export interface SyntaxProblem {
   readonly message: string;
@@ -14,20 +14,24 @@ export interface SyntaxProblem {
   readonly column: number;
 }
 
+/** What the parser says of a key that stands twice in a map. */
+export const TWICE = 'duplicated mapping key';
+
 /** Mistakes that are told at once. */
 const MAX_PROBLEMS = 20;
+/** Characters that are read to find them: half a second, in which nothing else is done. */
+const MAX_TRIED = 8_000_000;
 
 /** Each mistake is mended as its message says, to find the next; the last one may be one that nobody knows. */
 export function yamlProblems(error: jsYaml.YAMLException, text: string): readonly SyntaxProblem[] {
   const conflict = conflictMarker(text);
   if (conflict !== null) return [conflict];
   const problems: SyntaxProblem[] = [];
+  const budget = { left: MAX_TRIED };
   let [present, gaveUp]: [string, jsYaml.YAMLException | null] = [text, error];
   while (gaveUp !== null && problems.length < MAX_PROBLEMS) {
     const mark = markOf(gaveUp);
-    // What is too much is no slip, and would be tried again with each guess.
-    const isTooMuch = /exceeded|abnormal/.test(gaveUp.reason);
-    const mistake = mark === null || isTooMuch ? null : findMistake(present, mark.line, gaveUpAt);
+    const mistake = mark === null || !mayBeSlip(gaveUp) ? null : findMistake(present, mark.line, gaveUpAt, budget);
     if (mistake === null) {
       const message = parserWords(gaveUp.reason);
       problems.push({ message, line: (mark?.line ?? -1) + 1, column: (mark?.column ?? -1) + 1 });
@@ -44,20 +48,24 @@ function markOf(error: jsYaml.YAMLException): { readonly line: number; readonly 
   return (error.mark as { line: number; column: number } | undefined) ?? null;
 }
 
+/** Not where there is too much of something, nor where a key stands twice. */
+function mayBeSlip({ reason }: jsYaml.YAMLException): boolean {
+  return reason !== TWICE && !/exceeded|abnormal/.test(reason);
+}
+
+/** Why the text is no YAML; a key that stands twice is another mistake. */
 function refusal(text: string): jsYaml.YAMLException | null {
   try {
-    parseYaml('', text);
+    readUnmerged(text);
     return null;
   } catch (error) {
-    return error instanceof jsYaml.YAMLException ? error : null;
+    return error instanceof jsYaml.YAMLException && error.reason !== TWICE ? error : null;
   }
 }
 
 function gaveUpAt(text: string): number | null {
   const error = refusal(text);
-  // A key that stands twice is another mistake, and not one of syntax.
-  if (error === null || error.reason === 'duplicated mapping key') return null;
-  return markOf(error)?.line ?? 0;
+  return error === null ? null : (markOf(error)?.line ?? 0);
 }
 
 function conflictMarker(text: string): SyntaxProblem | null {
@@ -74,6 +82,8 @@ export interface Duplicate extends SyntaxProblem {
   readonly path: readonly string[];
 }
 
+const MAX_DUPLICATES = 200;
+
 /**
  * Keys that stand twice in a map, and the text without all but the first of each, whose lines stay where they are. Null
  * when there are none.
@@ -83,17 +93,18 @@ export function withoutDuplicates(
 ): { readonly text: string; readonly duplicates: readonly Duplicate[] } | null {
   const duplicates: Duplicate[] = [];
   const cuts: (readonly [number, number])[] = [];
+  const lineCounter = new LineCounter();
   const visit = (node: unknown, path: readonly string[]): void => {
     if (isSeq(node)) node.items.forEach((item, index) => visit(item, [...path, String(index)]));
     if (!isMap(node)) return;
-    const first = new Map<string, number>();
+    const seen = new Map<string, number>();
     for (const { key, value } of node.items) {
       if (!isScalar(key) || key.range === undefined || key.range === null) continue;
       const name = key.source ?? String(key.value);
-      const before = first.get(name);
+      const before = seen.get(name);
       const [start] = key.range;
       if (before === undefined) {
-        first.set(name, start);
+        seen.set(name, start);
         visit(value, [...path, name]);
         continue;
       }
@@ -101,17 +112,23 @@ export function withoutDuplicates(
       if (name === '<<') continue;
       const end = (value as { range?: readonly number[] } | null)?.range?.[1] ?? key.range[1];
       cuts.push(node.flow === true ? [start, behindComma(text, end)] : [start - indentBefore(text, start), end]);
-      const message = `"${name}" is in this map twice: the first, in line ${lineOf(text, before)}, counts, and this one is left out`;
-      duplicates.push({ message, path: [...path, name], line: lineOf(text, start), column: columnOf(text, start) });
+      // All are left out, and as many are told as anybody reads.
+      if (duplicates.length >= MAX_DUPLICATES) continue;
+      const { line, col: column } = lineCounter.linePos(start);
+      const first = lineCounter.linePos(before).line;
+      const message = `"${name}" is in this map twice: the first, in line ${first}, counts, and this one is left out`;
+      duplicates.push({ message, path: [...path, name], line, column });
     }
   };
-  visit(parseDocument(text, { uniqueKeys: false, merge: true, logLevel: 'silent' }).contents, []);
+  visit(parseDocument(text, { uniqueKeys: false, merge: true, logLevel: 'silent', lineCounter }).contents, []);
   if (duplicates.length === 0) return null;
-  let cut = text;
-  for (const [start, end] of cuts.toSorted(([a], [b]) => b - a)) {
-    cut = cut.slice(0, start) + cut.slice(start, end).replace(/[^\n]/g, '') + cut.slice(end);
+  let cut = '';
+  let kept = 0;
+  for (const [start, end] of cuts.toSorted(([a], [b]) => a - b)) {
+    cut += text.slice(kept, start) + text.slice(start, end).replace(/[^\n]/g, '');
+    kept = end;
   }
-  return { text: cut, duplicates };
+  return { text: cut + text.slice(kept), duplicates };
 }
 
 function indentBefore(text: string, offset: number): number {
@@ -121,14 +138,4 @@ function indentBefore(text: string, offset: number): number {
 function behindComma(text: string, offset: number): number {
   const comma = /^\s*,/.exec(text.slice(offset, offset + 1_000));
   return comma === null ? offset : offset + comma[0].length;
-}
-
-function lineOf(text: string, offset: number): number {
-  let line = 1;
-  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line++;
-  return line;
-}
-
-function columnOf(text: string, offset: number): number {
-  return offset - text.lastIndexOf('\n', offset - 1);
 }

@@ -31,15 +31,20 @@ function keyText(key: unknown): unknown {
   return key instanceof Written ? key.text : key;
 }
 
-const SCHEMA = jsYaml.CORE_SCHEMA.withTags(
-  jsYaml.mergeTag,
+const UNMERGED = jsYaml.CORE_SCHEMA.withTags(
   keepingText(jsYaml.intCoreTag),
   keepingText(jsYaml.floatCoreTag),
   keepingText(jsYaml.boolCoreTag),
   map,
 );
+const SCHEMA = UNMERGED.withTags(jsYaml.mergeTag);
 
 /** Every document of the text. Throws what the parser throws. */
 export function parseYaml(source: string, text: string): readonly unknown[] {
   return jsYaml.loadAll(text, { filename: source, schema: SCHEMA, maxTotalMergeKeys: MAX_MERGED_KEYS });
+}
+
+/** Throws as `parseYaml` where the text is no YAML; merge keys are plain ones, so that its length bounds the work. */
+export function readUnmerged(text: string): void {
+  jsYaml.loadAll(text, { schema: UNMERGED });
 }

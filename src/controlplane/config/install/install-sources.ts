@@ -101,7 +101,7 @@ function overlay(locate: Locate, origins: ReadonlyMap<string, string>): Locate {
     const place = locate(path);
     if (place !== null && locate(path.slice(0, -1))?.line !== place.line) return place;
     // What the file does not hold, a value below it has brought.
-    const key = originKey(path);
+    const key = `${originKey(path)}\0`;
     for (const [below, source] of origins) if (below.startsWith(key)) return { source, line: 0, column: 0 };
     return place;
   };

@@ -25,7 +25,11 @@ export function doubtsOf(rule: RuleNode, places: ReadonlyMap<MatcherNode, Place>
   return doubts;
 }
 
+/** Of what people write; the patterns here take the square of the length. */
+const MAX_LENGTH = 500;
+
 function doubtOf(name: string, value: string): string | null {
+  if (value.length > MAX_LENGTH) return null;
   switch (name) {
     case 'Path':
     case 'PathPrefix':
