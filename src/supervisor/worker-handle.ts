@@ -27,8 +27,8 @@ export class WorkerHandle {
   isReady = false;
   /** Its end is wanted. */
   isEnding = false;
-  /** Milliseconds since its event loop last answered, counted by the supervisor. */
-  silentSinceMs: number | null = null;
+  /** Pings since its event loop last answered one, counted by the supervisor. */
+  unanswered = 0;
   readonly memory: MemoryWatch;
   readonly #worker: Worker;
   readonly #listener: WorkerListener;

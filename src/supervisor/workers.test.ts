@@ -15,7 +15,7 @@ class Thread {
   readonly isReady = true;
   readonly sent: ToWorker[] = [];
   isEnding = false;
-  silentSinceMs: number | null = null;
+  unanswered = 0;
 
   constructor(slot: number, id: number) {
     this.slot = slot;
@@ -73,19 +73,15 @@ async function started(slots: number): Promise<Rig> {
   return { workers, threads, clock, lines, events, machine, exit };
 }
 
-test('a worker that falls silent is replaced, one that answers is not', async () => {
-  const { workers, threads, clock, lines, events, exit } = await started(2);
+test('a worker that leaves ten pings unanswered is replaced, one that answers is not', async () => {
+  const { workers, threads, lines, events, exit } = await started(2);
   const [silent, alive] = threads as [Thread, Thread];
-  const pass = (ms: number): void => {
-    clock.advance(ms);
+  for (let asked = 1; asked <= 10; asked++) {
     vi.advanceTimersByTime(2_000);
-  };
-  pass(0);
-  alive.silentSinceMs = null;
-  pass(20_000);
+    alive.unanswered = 0;
+  }
   expect(silent.isEnding).toBe(false);
-  alive.silentSinceMs = null;
-  pass(1);
+  vi.advanceTimersByTime(2_000);
   expect([silent.isEnding, alive.isEnding]).toEqual([true, false]);
   expect(lines).toEqual(['a worker is replaced']);
   exit(silent, 'exit code 1');
@@ -94,6 +90,15 @@ test('a worker that falls silent is replaced, one that answers is not', async ()
     [0, 3],
     [1, 2],
   ]);
+});
+
+test('a machine that was suspended for an hour has asked nobody meanwhile, and replaces nobody', async () => {
+  const { threads, clock, events } = await started(1);
+  vi.advanceTimersByTime(2_000);
+  clock.advance(3_600_000);
+  vi.advanceTimersByTime(2_000);
+  expect(threads[0]!.isEnding).toBe(false);
+  expect(events).toEqual([]);
 });
 
 test('where the machine has no thread to give, it is tried again, and the others go on', async () => {

@@ -12,8 +12,11 @@ import type { WorkerHandle, WorkerListener } from './worker-handle.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 const PING_MS = 2_000;
-/** A worker whose event loop has not turned for this long serves nobody. */
-const MAX_SILENCE_MS = 20_000;
+/**
+ * A worker that has left so many pings in a row unanswered, 20 s of them, serves nobody. Pings are counted and not
+ * time: a machine that has too little for everybody, or was suspended, keeps this thread from asking as well.
+ */
+const MAX_UNANSWERED = 10;
 const CRASH_WINDOW_MS = 60_000;
 /** So many in the window are replaced at once; each further one after a pause. */
 const MAX_CRASHES = 5;
@@ -124,7 +127,7 @@ export class Workers implements WorkerListener {
     const { log } = this.#options;
     switch (message.kind) {
       case 'pong':
-        worker.silentSinceMs = null;
+        worker.unanswered = 0;
         this.#noteMemory(worker, message.externalBytes);
         return;
       case 'log':
@@ -264,15 +267,15 @@ export class Workers implements WorkerListener {
   }
 
   #ping(): void {
-    const now = this.#options.clock.now();
+    const id = this.#options.clock.now();
     for (const worker of this.#bySlot.values()) {
       if (!worker.isReady || worker.isEnding) continue;
-      if (worker.silentSinceMs === null) worker.silentSinceMs = now;
-      else if (now - worker.silentSinceMs > MAX_SILENCE_MS) {
-        this.replace(worker, `its event loop has not turned for ${Math.round((now - worker.silentSinceMs) / 1000)} s`);
+      if (worker.unanswered >= MAX_UNANSWERED) {
+        this.replace(worker, `its event loop has not turned for ${(MAX_UNANSWERED * PING_MS) / 1000} s`);
         continue;
       }
-      worker.send({ kind: 'ping', id: now });
+      worker.unanswered++;
+      worker.send({ kind: 'ping', id });
     }
   }
 }
