@@ -28,7 +28,7 @@ import { operatorSubstitutions } from '../controlplane/config/install/operator-s
 import { PluginLoadError } from '../controlplane/config/install/plugins.ts';
 import { bySection, OBJECT_SECTIONS } from '../controlplane/config/routing/object-kinds.ts';
 import type { RoutingConfig, RoutingObject, RoutingSections } from '../controlplane/config/routing/routing-config.ts';
-import { decoderOf, optionsOf } from '../controlplane/providers/define.ts';
+import { decoderOf, optionsOf, UNTOLD } from '../controlplane/providers/define.ts';
 import { FileProvider, fileProvider } from '../controlplane/providers/file/file-provider.ts';
 import type { OptionFlag } from '../controlplane/config/install/install-sources.ts';
 
@@ -220,6 +220,7 @@ async function readRouting(
       clock: new SystemClock(),
       keepLastGood: true,
       decode: decoderOf(fileProvider, operatorSubstitutions(environment), plugins),
+      source: UNTOLD,
     },
   );
   return new Promise((resolve) => {

@@ -16,7 +16,7 @@ import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import type { RoutingPatch } from '../config/routing/patch-routing.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
-import type { Provider } from '../providers/define.ts';
+import type { Provider, SourceReport } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
 import { createProviders } from '../providers/registry.ts';
 import { countChanges } from './change-counts.ts';
@@ -26,6 +26,7 @@ import { PinnedSnapshot } from './pinned-snapshot.ts';
 import { ProviderRuns } from './provider-runs.ts';
 import { ReceivedConfigs } from './received-configs.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
+import { SourceStates } from './source-states.ts';
 
 /** Of names that lead nowhere, so many are told. */
 const MAX_DANGLING = 10;
@@ -51,6 +52,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #providers: Provider[];
   readonly #runs: ProviderRuns;
+  readonly #sources: SourceStates;
   readonly #received = new ReceivedConfigs();
   readonly #compilation: Compilation;
   readonly #pinned: PinnedSnapshot;
@@ -72,6 +74,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#sources = new SourceStates(options);
     this.#compilation = new Compilation(options);
     this.#pinned = new PinnedSnapshot(options);
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
@@ -79,7 +82,7 @@ export class Pipeline {
     const { log, patienceMs = START_PATIENCE_MS } = options;
     this.#runs = new ProviderRuns({ log, patienceMs, received: (provider, change) => this.#receive(provider, change) });
     options.history.compileForms = (snapshot) => this.#compilation.compileForms(snapshot);
-    this.#providers = [...(options.providers ?? providersOf(options)), ...(options.moreProviders ?? [])];
+    this.#providers = [...(options.providers ?? providersOf(options, this.#sources)), ...(options.moreProviders ?? [])];
     for (const config of options.earlier ?? []) this.#received.preset(config);
     const { routing } = options.install;
     if (options.providers !== undefined && routing !== null) this.#received.preset(routing);
@@ -386,8 +389,10 @@ export class Pipeline {
   }
 }
 
-function providersOf({ install, log, clock }: PipelineOptions): readonly Provider[] {
+function providersOf({ install, log, clock }: PipelineOptions, sources: SourceStates): readonly Provider[] {
   const { providers, routing, readRoutingAgain, keepLastGood, substitutions, plugins } = install;
   const own = routing === null ? [] : [new InstallProvider(routing, readRoutingAgain, log)];
-  return [...own, ...createProviders(providers, { log, clock, keepLastGood, substitutions, plugins: plugins.known })];
+  const sourceOf = (provider: string): SourceReport => sources.of(provider);
+  const resources = { log, clock, keepLastGood, substitutions, plugins: plugins.known, sourceOf };
+  return [...own, ...createProviders(providers, resources)];
 }

@@ -51,7 +51,22 @@ export interface ProviderContext {
   /** `providers.keepLastGood` as it was at the start. */
   readonly keepLastGood: boolean;
   readonly decode: DecodeDocument;
+  readonly source: SourceReport;
 }
+
+/**
+ * What a provider tells of its source while it runs. What it has published stays in force meanwhile; who looks is told
+ * how old that is.
+ */
+export interface SourceReport {
+  /** It has said everything that there is. */
+  reached(): void;
+  /** It cannot be reached, or says nothing that can be read: why, for people and without secrets. */
+  away(reason: string): void;
+}
+
+/** Where nobody asks. */
+export const UNTOLD: SourceReport = { reached: () => {}, away: () => {} };
 
 /** Decodes a document of the provider; values are taken over from `previous` where their text is the same. */
 export type DecodeDocument = (document: ConfigDocument, previous?: RoutingConfig) => RoutingConfig;

@@ -3,7 +3,7 @@ import { ManualClock } from '../../core/clock.ts';
 import { NO_PLUGINS } from '../../schema/decode-context.ts';
 import { decodeInstall } from '../config/install/load-install.ts';
 import { operatorSubstitutions } from '../config/install/operator-substitutions.ts';
-import { optionsOf } from './define.ts';
+import { optionsOf, UNTOLD } from './define.ts';
 import { fileProvider } from './file/file-provider.ts';
 import { createProviders, LATER_PROVIDERS, PROVIDERS } from './registry.ts';
 import { restProvider } from './rest/rest-provider.ts';
@@ -15,6 +15,7 @@ const RESOURCES = {
   keepLastGood: true,
   substitutions: operatorSubstitutions({}),
   plugins: NO_PLUGINS,
+  sourceOf: () => UNTOLD,
 };
 
 const configured = (providers: string): ReturnType<typeof decodeInstall> =>

@@ -11,6 +11,7 @@ import {
   type Provider,
   type ProviderContext,
   type ProviderDefinition,
+  type SourceReport,
 } from './define.ts';
 import { fileProvider } from './file/file-provider.ts';
 import { restProvider } from './rest/rest-provider.ts';
@@ -42,18 +43,20 @@ export const LATER_PROVIDERS: Readonly<Record<string, string>> = {
 };
 
 /** What the process has for its providers; each gets of it what its words allow. */
-export interface ProviderResources extends Omit<ProviderContext, 'decode'> {
+export interface ProviderResources extends Omit<ProviderContext, 'decode' | 'source'> {
   readonly substitutions: Substitutions;
   readonly plugins: KnownPlugins;
+  sourceOf(provider: string): SourceReport;
 }
 
 /** Those that have a source of their own. */
 export function createProviders(
   configured: readonly ConfiguredProvider[],
-  { log, clock, keepLastGood, substitutions, plugins }: ProviderResources,
+  { log, clock, keepLastGood, substitutions, plugins, sourceOf }: ProviderResources,
 ): readonly Provider[] {
   return configured.flatMap(({ definition, options }) => {
     const decode = decoderOf(definition, substitutions, plugins);
-    return definition.create?.(options, { log, clock, keepLastGood, decode }) ?? [];
+    const source = sourceOf(definition.kind);
+    return definition.create?.(options, { log, clock, keepLastGood, decode, source }) ?? [];
   });
 }

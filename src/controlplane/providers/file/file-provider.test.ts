@@ -7,7 +7,7 @@ import { ManualClock, SystemClock, type Clock } from '../../../core/clock.ts';
 import { NO_PLUGINS } from '../../../schema/decode-context.ts';
 import type { RoutingConfig } from '../../config/routing/routing-config.ts';
 import { operatorSubstitutions } from '../../config/install/operator-substitutions.ts';
-import { decoderOf } from '../define.ts';
+import { decoderOf, UNTOLD } from '../define.ts';
 import { FileProvider, fileProvider } from './file-provider.ts';
 import type { WatchSystem } from './file-watch.ts';
 
@@ -104,6 +104,7 @@ async function start(
       clock: byHand ?? new SystemClock(),
       keepLastGood,
       decode: decoderOf(fileProvider, operatorSubstitutions({}), NO_PLUGINS),
+      source: UNTOLD,
     },
     byHand === undefined ? undefined : BLIND,
   );
