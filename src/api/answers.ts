@@ -79,6 +79,40 @@ export const certificateStatus = shape({
 const PROVIDER_STATES =
   '`waiting`: it has published nothing yet; `failed`: it has ended, and what it published last stays in force.';
 
+export const provider = shape({
+  name: text,
+  state: oneOf(['waiting', 'ready', 'failed'], PROVIDER_STATES),
+  /** Only of one that has told how its source is. */
+  'source?': shape({
+    isAway: flag,
+    /** Why; empty while it answers. */
+    reason: text,
+    /** When it last said everything, ISO 8601: what is served of it is as old as that. */
+    reachedAt: nullable(text),
+    awaySince: nullable(text),
+  }),
+});
+export type ShownProvider = AnswerOf<typeof provider>;
+
+export const discovered = shape({
+  /** `container web-1`. */
+  name: text,
+  provider: text,
+  /** `warning`: something of it is left out; `disabled`: nothing of it is served. */
+  status,
+  state: oneOf(
+    ['ready', 'draining', 'unavailable'],
+    '`draining`: it gets nothing new; `unavailable`: it is known and gets nothing.',
+  ),
+  /** As the source knows it. */
+  id: text,
+  /** What it defines: `router shop@docker`. */
+  objects: strings,
+  /** Why it is not simply enabled; only then. */
+  'error?': strings,
+});
+export type ShownDiscovered = AnswerOf<typeof discovered>;
+
 export const overview = both(
   recordOf(LISTED_PARTS, (part) =>
     recordOf(
@@ -90,7 +124,7 @@ export const overview = both(
     certificates: counts,
     features: shape({ tracing: text, metrics: text, accessLog: flag }),
     providers: strings,
-    providerStates: listOf(shape({ name: text, state: oneOf(['waiting', 'ready', 'failed'], PROVIDER_STATES) })),
+    providerStates: listOf(provider),
     snapshot: shape({ version: integer, digest: text, pinned: nullable(integer) }),
     'pin?': pin,
   }),

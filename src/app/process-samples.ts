@@ -41,6 +41,7 @@ export function processSamples(parts: ProcessParts): readonly Sample[] {
         protocol: supervisor.addressOf(entrypoint)?.protocol === 'udp' ? 'UDP' : 'TCP',
       }),
     ),
+    ...sourceSamples(pipeline),
     ...(pipeline.install.metrics.addServicesLabels ? serverSamples(pipeline, supervisor) : []),
     ...certificateSamples(pipeline, parts.nowMs),
     ...(acme === null ? [] : acmeSamples(acme)),
@@ -62,6 +63,19 @@ export function processSamples(parts: ProcessParts): readonly Sample[] {
 
 function single(metric: string, value: number, labels: Sample['labels'] = {}): Sample {
   return { metric, labels, values: [value] };
+}
+
+/** Of providers that have told how their sources are. */
+function sourceSamples(pipeline: Pipeline): readonly Sample[] {
+  return pipeline.providers.states.flatMap(({ name, source }) => {
+    if (source === undefined) return [];
+    return [
+      single('provider_source_up', source.isAway ? 0 : 1, { provider: name }),
+      ...(source.reachedAtMs === null
+        ? []
+        : [single('provider_source_last_answer_seconds', source.reachedAtMs / 1000, { provider: name })]),
+    ];
+  });
 }
 
 function serverSamples(pipeline: Pipeline, supervisor: Supervisor): readonly Sample[] {

@@ -20,7 +20,7 @@ const CLIENT = { admin: ADMIN, config: CONFIG, json: JSON_OUTPUT };
 
 const KINDS_OF_GET: readonly string[] = [
   'routers', 'services', 'middlewares', 'tcprouters', 'tcpservices', 'tcpmiddlewares', 'udprouters', 'udpservices',
-  'certificates', 'entrypoints', 'snapshots', 'diagnostics',
+  'certificates', 'entrypoints', 'providers', 'discovered', 'snapshots', 'diagnostics',
 ]; // prettier-ignore
 
 export const COMMANDS: readonly Command[] = [

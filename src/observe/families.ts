@@ -162,6 +162,16 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Questions to OCSP responders that came to an end, by outcome: answered or failed.',
     labels: ['outcome'],
   },
+  provider_source_up: {
+    type: 'gauge',
+    help: 'Whether the source of a provider answers: 1, or 0 while what it said last is served.',
+    labels: ['provider'],
+  },
+  provider_source_last_answer_seconds: {
+    type: 'gauge',
+    help: 'When the source of a provider last said everything that it has, in seconds since the epoch.',
+    labels: ['provider'],
+  },
   config_version: { type: 'gauge', help: 'Version of the configuration being served.', labels: [] },
   worker_open_connections: { type: 'gauge', help: 'Open client connections of each worker.', labels: ['worker'] },
   worker_external_bytes: {

@@ -11,6 +11,8 @@ import { configurationView, rawData, type ConfigurationView } from '../configura
 import { operation, say, type Operation } from '../operation.ts';
 import type { ApiSources } from '../sources.ts';
 import { pinHeader, pinPart } from '../pin-header.ts';
+import { shownDiscovered, shownProvider } from '../provider-view.ts';
+import { LIST_QUERY, listAnswer } from '../list-query.ts';
 
 export function programOperations({
   install,
@@ -68,6 +70,22 @@ export function stateOperations({ pipeline, certificates }: ApiSources): readonl
     }),
     operation({
       method: 'GET',
+      path: '/api/providers',
+      summary: 'Sources of routing configuration: which have published, which are away, and since when.',
+      query: LIST_QUERY,
+      answer: listOf(answers.provider),
+      handle: ({ query }) => listAnswer(pipeline.providers.states.map(shownProvider), query),
+    }),
+    operation({
+      method: 'GET',
+      path: '/api/discovered',
+      summary: 'Everything that providers see, such as containers: what each defines, and why something is left out.',
+      query: LIST_QUERY,
+      answer: listOf(answers.discovered),
+      handle: ({ query }) => listAnswer(shownDiscovered(pipeline.providers), query),
+    }),
+    operation({
+      method: 'GET',
       path: '/api/diagnostics',
       summary: 'Everything there is to say about the routing configuration as it stands.',
       answer: listOf(answers.diagnostic),
@@ -92,7 +110,7 @@ function overview(
     warnings: objects.filter(({ status }) => status === 'warning').length,
     errors: objects.filter(({ status }) => status === 'disabled').length,
   });
-  const names = pipeline.providers.map(({ name }) => name[0]!.toUpperCase() + name.slice(1));
+  const names = pipeline.providers.states.map(({ name }) => name[0]!.toUpperCase() + name.slice(1));
   const { version, digest } = pipeline.current;
   return {
     ...byName(LISTED_PARTS, (part) =>
@@ -105,7 +123,7 @@ function overview(
       accessLog: install.accessLog !== null,
     },
     providers: names,
-    providerStates: pipeline.providers,
+    providerStates: pipeline.providers.states.map(shownProvider),
     snapshot: { version, digest, pinned: pipeline.history.pinned },
     ...pinPart(pipeline),
   };

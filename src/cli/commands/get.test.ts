@@ -23,6 +23,8 @@ test.each([
   ['udprouters', '/api/udp/routers', 'NAME  STATUS  ENTRY POINTS  SERVICE'],
   ['udpservices', '/api/udp/services', 'NAME  STATUS  TYPE  USED BY'],
   ['entrypoints', '/api/entrypoints', 'NAME  ADDRESS'],
+  ['discovered', '/api/discovered', 'NAME  PROVIDER  STATE  STATUS  DEFINES'],
+  ['provider', '/api/providers', 'NAME  STATE  LAST ANSWER  AWAY SINCE  REASON'],
 ])('%s are listed with their columns', async (kind, path, heads) => {
   api.answer = () => ({ body: [{ name: 'n' }] });
   const [code, text] = await get(kind, '--search', 'a b');

@@ -42,7 +42,7 @@ const MIDDLEWARE_COLUMNS: Kind['columns'] = {
   'used by': (row) => row['usedBy'],
 };
 
-type Listed = Lowercase<ListedSection> | 'certificates' | 'entrypoints';
+type Listed = Lowercase<ListedSection> | 'certificates' | 'discovered' | 'entrypoints' | 'providers';
 
 export const KINDS: Readonly<Record<Listed, Kind>> = {
   routers: { path: '/api/http/routers', columns: ROUTER_COLUMNS },
@@ -72,11 +72,39 @@ export const KINDS: Readonly<Record<Listed, Kind>> = {
       issuer: (row) => row['issuer'],
     },
   },
+  discovered: {
+    path: '/api/discovered',
+    columns: {
+      name: (row) => row['name'],
+      provider: (row) => row['provider'],
+      state: (row) => row['state'],
+      status: (row) => row['status'],
+      defines: (row) => row['objects'],
+    },
+  },
+  providers: {
+    path: '/api/providers',
+    columns: {
+      name: (row) => row['name'],
+      state: (row) => sourceState(row),
+      'last answer': (row) => sourceOf(row)['reachedAt'],
+      'away since': (row) => sourceOf(row)['awaySince'],
+      reason: (row) => sourceOf(row)['reason'],
+    },
+  },
   entrypoints: {
     path: '/api/entrypoints',
     columns: { name: (row) => row['name'], address: (row) => row['address'] },
   },
 };
+
+function sourceOf(row: Row): Row {
+  return isMap(row['source']) ? row['source'] : {};
+}
+
+function sourceState(row: Row): unknown {
+  return sourceOf(row)['isAway'] === true ? 'away' : row['state'];
+}
 
 /**
  * `3 up`, `2 up, 1 down`; nobody knows of servers that are not checked unless their requests fail: `2 (not checked)`.
@@ -111,7 +139,7 @@ interface Snapshots {
 
 export async function get(args: Arguments, io: Io): Promise<number> {
   const [given = '', name] = args.positionals;
-  const kindName = given.toLowerCase().replace(/([^s])$/, '$1s');
+  const kindName = kindNamed(given);
   const client = await AdminClient.find(args, io);
   const isJson = args.flags.has('json');
   // What is not JSON begins with what is in force; beside JSON, that goes where it spoils nothing.
@@ -164,6 +192,12 @@ export async function get(args: Arguments, io: Io): Promise<number> {
   else if (rows.length === 0) say(`no ${kindName}\n`);
   else say(objectTable(kind, rows));
   return EXIT_OK;
+}
+
+/** As it stands in the table, or in the singular. */
+function kindNamed(given: string): string {
+  const name = given.toLowerCase();
+  return Object.hasOwn(KINDS, name) ? name : name.replace(/([^s])$/, '$1s');
 }
 
 /** `api` is `api@file` where it is the only one of that name; whatever else was given is asked for as it stands. */

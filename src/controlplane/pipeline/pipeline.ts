@@ -80,7 +80,8 @@ export class Pipeline {
     this.#builder = new SnapshotBuilder(options.history.lastVersion);
     this.#changes = new SerialRunner(options.log, 'a change could not be put into force');
     const { log, patienceMs = START_PATIENCE_MS } = options;
-    this.#runs = new ProviderRuns({ log, patienceMs, received: (provider, change) => this.#receive(provider, change) });
+    const received = (provider: string, change: RoutingConfig | RoutingPatch): void => this.#receive(provider, change);
+    this.#runs = new ProviderRuns({ log, patienceMs, sources: this.#sources, received });
     options.history.compileForms = (snapshot) => this.#compilation.compileForms(snapshot);
     this.#providers = [...(options.providers ?? providersOf(options, this.#sources)), ...(options.moreProviders ?? [])];
     for (const config of options.earlier ?? []) this.#received.preset(config);
@@ -149,9 +150,9 @@ export class Pipeline {
     return this.#compilation.lastGoodForms;
   }
 
-  /** Of every provider: its name, and whether it has published yet. */
-  get providers(): ProviderRuns['states'] {
-    return this.#runs.states;
+  /** How they are, and what they see. */
+  get providers(): Pick<ProviderRuns, 'states' | 'discovered'> {
+    return this.#runs;
   }
 
   /** The process ends while it starts: `start` waits for no provider any longer. */

@@ -1,12 +1,16 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ManualClock } from '../../core/clock.ts';
 import { aborted } from '../../core/sleep.ts';
 import { parseConfig } from '../config/document/document.ts';
 import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
 import type { Provider, Publish } from '../providers/define.ts';
 import { ProviderRuns } from './provider-runs.ts';
+import { SourceStates } from './source-states.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 const configOf = (name: string): RoutingConfig => decodeRouting(name, parseConfig('routing.yml', ''));
 
@@ -34,6 +38,7 @@ class ScriptedProvider implements Provider {
 
 interface Rig {
   readonly runs: ProviderRuns;
+  readonly sources: SourceStates;
   readonly log: string[];
   readonly received: string[];
 }
@@ -45,12 +50,14 @@ function rig(patienceMs: number | null = 1_000): Rig {
     (level: string) =>
     (message: string, fields: Readonly<Record<string, unknown>> = {}): void =>
       void log.push(`${level} ${message} (${String(fields['provider'])})`);
+  const sources = new SourceStates({ clock: new ManualClock(), log: SILENT });
   const runs = new ProviderRuns({
     log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
     patienceMs,
+    sources,
     received: (provider) => received.push(provider),
   });
-  return { runs, log, received };
+  return { runs, sources, log, received };
 }
 
 /** Whether it has settled by now. */
@@ -174,11 +181,32 @@ test('stopping ends all of them, also one that has never published, and takes no
   expect(log).toEqual([]);
 });
 
+test('how the source of a provider is stands beside its state, and what it sees goes by its name', async () => {
+  const { runs, sources } = rig();
+  const docker = new ScriptedProvider('docker');
+  const seen = { id: '1', place: 'container web', state: 'ready', objects: ['router web'], leftOut: [] } as const;
+  const begun = runs.begin(Object.assign(docker, { discovered: () => [seen] }));
+  sources.of('docker').reached();
+  docker.publish(configOf('docker'));
+  await begun;
+  await runs.begin({ name: 'bad', run: () => Promise.reject(new Error('broken')) });
+  expect(runs.states).toMatchObject([
+    { name: 'docker', state: 'ready', source: { isAway: false } },
+    { name: 'bad', state: 'failed', source: undefined },
+  ]);
+  expect(runs.discovered()).toEqual([{ ...seen, provider: 'docker' }]);
+});
+
 test('what goes wrong is logged with its place', async () => {
   const errors: unknown[] = [];
   const error = (_: string, fields: Readonly<Record<string, unknown>> = {}): void => void errors.push(fields['error']);
   const log = { debug() {}, info() {}, warn() {}, error };
-  const runs = new ProviderRuns({ log, patienceMs: null, received: () => {} });
+  const runs = new ProviderRuns({
+    log,
+    patienceMs: null,
+    sources: new SourceStates({ clock: new ManualClock(), log }),
+    received: () => {},
+  });
   await runs.begin({ name: 'bad', run: () => Promise.reject(new Error('broken')) });
   expect(errors).toEqual([expect.stringMatching(/^Error: broken\n.*provider-runs\.test\.ts/) as string]);
 });

@@ -8,10 +8,18 @@ import type { CompiledObjects } from '../compile/compiled.ts';
 import { OBJECT_KINDS, OBJECT_SECTIONS } from '../config/routing/object-kinds.ts';
 import { isWhole, type RoutingPatch } from '../config/routing/patch-routing.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
-import type { Provider } from '../providers/define.ts';
+import type { Discovered, Provider } from '../providers/define.ts';
+import type { SourceState, SourceStates } from './source-states.ts';
 
 /** `waiting` until the first configuration, `failed` when it has ended before the process. */
 export type ProviderState = 'waiting' | 'ready' | 'failed';
+
+export interface ProviderStatus {
+  readonly name: string;
+  readonly state: ProviderState;
+  /** Undefined for one that has told nothing of a source, as those have whose source is this process. */
+  readonly source: SourceState | undefined;
+}
 
 interface Run {
   readonly provider: Provider;
@@ -24,6 +32,7 @@ interface Run {
 
 export interface ProviderRunsOptions {
   readonly log: Log;
+  readonly sources: SourceStates;
   /** How long the start waits for each; null for as long as it takes. */
   readonly patienceMs: number | null;
   /** Everything of a provider, or a patch of what it has published. */
@@ -67,8 +76,16 @@ export class ProviderRuns {
     for (const { goOn } of this.#runs) goOn();
   }
 
-  get states(): readonly { readonly name: string; readonly state: ProviderState }[] {
-    return this.#runs.map(({ provider, state }) => ({ name: provider.name, state }));
+  get states(): readonly ProviderStatus[] {
+    const { sources } = this.#options;
+    return this.#runs.map(({ provider: { name }, state }) => ({ name, state, source: sources.get(name) }));
+  }
+
+  /** What each sees, of those that look for something. */
+  discovered(): readonly (Discovered & { readonly provider: string })[] {
+    return this.#runs.flatMap(({ provider }) =>
+      (provider.discovered?.() ?? []).map((one) => ({ ...one, provider: provider.name })),
+    );
   }
 
   /** Settles when all of them have read their sources again; one that cannot is logged. */

@@ -32,6 +32,21 @@ export interface Provider {
   readAgain?(): Promise<void>;
   /** What has become of what it published, for those that tell their source; called after every change. */
   report?(view: ProviderView): void;
+  /** Everything that it sees now, and what has become of each; for people who ask why something is not served. */
+  discovered?(): readonly Discovered[];
+}
+
+/** One thing that a source has: a container, a task, an instance of a catalog. */
+export interface Discovered {
+  /** As the source knows it. */
+  readonly id: string;
+  /** As people name it: `container web-1`. */
+  readonly place: string;
+  readonly state: 'ready' | 'draining' | 'unavailable';
+  /** What it defines, without the provider: `router shop`, `service shop`. */
+  readonly objects: readonly string[];
+  /** Why it, or something of it, is not served; empty where all of it is. */
+  readonly leftOut: readonly string[];
 }
 
 export interface ProviderView {

@@ -46,7 +46,7 @@ export const LATER_PROVIDERS: Readonly<Record<string, string>> = {
 export interface ProviderResources extends Omit<ProviderContext, 'decode' | 'source'> {
   readonly substitutions: Substitutions;
   readonly plugins: KnownPlugins;
-  sourceOf(provider: string): SourceReport;
+  readonly sourceOf: (provider: string) => SourceReport;
 }
 
 /** Those that have a source of their own. */
