@@ -191,6 +191,8 @@ export const snapshots = shape({
   snapshots: listOf(
     shape({
       version: integer,
+      /** The last version that differs from it in endpoints of providers alone, where there is one. */
+      'through?': integer,
       digest: text,
       createdAt: text,
       routers: integer,

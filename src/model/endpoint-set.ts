@@ -97,6 +97,11 @@ export function endpointDifference<E extends { readonly key: string }>(
   return { changed, removed: [...gone.keys()] };
 }
 
+/** A provider has filled it, and not whoever wrote the service. */
+export function isProvided(set: EndpointSetSpec | undefined): boolean {
+  return set !== undefined && set.endpoints.some(({ sourceId }) => sourceId !== '');
+}
+
 /** The endpoints of a set that a service of this protocol names. */
 export function endpointsOf<P extends EndpointProtocol>(
   set: EndpointSetSpec | undefined,

@@ -15,6 +15,8 @@ export type WrittenPlaces = Readonly<
 /** What is said of a snapshot in a list. */
 export interface SnapshotSummary {
   readonly version: number;
+  /** The last version that differs from it in nothing but endpoints of providers; left out where there is none. */
+  readonly through?: number;
   readonly digest: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;

@@ -1,7 +1,7 @@
 // What becomes of a request, asked without sending it.
 
-import { explain } from '../../controlplane/pipeline/explain.ts';
-import { explainKnowledge } from '../../controlplane/pipeline/explain-knowledge.ts';
+import { explain } from '../../controlplane/pipeline/explain/explain.ts';
+import { explainKnowledge } from '../../controlplane/pipeline/explain/knowledge.ts';
 import type { AnswerOf } from '../answer.ts';
 import * as answers from '../answers.ts';
 import { operation, refuse, say, type ApiAnswer, type Operation } from '../operation.ts';

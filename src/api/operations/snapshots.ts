@@ -29,6 +29,7 @@ export function snapshotOperations(sources: ApiSources): readonly Operation[] {
             ...pinPart(pipeline),
             snapshots: pipeline.history.entries.map((entry) => ({
               version: entry.version,
+              ...(entry.through === undefined ? {} : { through: entry.through }),
               digest: entry.digest,
               createdAt: new Date(entry.createdAt).toISOString(),
               ...entry.counts,

@@ -112,8 +112,9 @@ export class Handover implements TakeoverSource {
 }
 
 function newestAndPinned({ history }: Pipeline): SavedHistory {
-  const { pinned, lastVersion } = history;
-  const versions = [...new Set([pinned, lastVersion])].filter((version) => version !== null).toSorted((a, b) => a - b);
+  const { pinned } = history;
+  const newest = history.entries.at(-1)?.version ?? null;
+  const versions = [...new Set([pinned, newest])].filter((version) => version !== null).toSorted((a, b) => a - b);
   const secrets = Object.assign({}, ...versions.map((version) => history.secretsOf(version))) as Secrets; // Each a part of them.
   return { entries: versions.flatMap((version) => history.get(version) ?? []), pinned, secrets };
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Explanation } from '../../controlplane/pipeline/explain.ts';
+import type { Explanation } from '../../controlplane/pipeline/explain/explain.ts';
 import { FakeApi, runAgainst } from '../../../test/support/fake-api.ts';
 
 const NOBODY: Explanation = {

@@ -1,6 +1,6 @@
 // `signalbox explain URL`: the running router's word on where a request goes.
 
-import type { ExplainedRouter, Explanation } from '../../controlplane/pipeline/explain.ts';
+import type { ExplainedRouter, Explanation } from '../../controlplane/pipeline/explain/explain.ts';
 import { AdminClient } from '../admin-client.ts';
 import type { Arguments } from '../arguments.ts';
 import { EXIT_FAILED, EXIT_OK, type Io } from '../io.ts';

@@ -134,7 +134,7 @@ interface Order {
 interface Snapshots {
   readonly current: number;
   readonly pinned: number | null;
-  readonly snapshots: readonly (Row & { readonly version: number })[];
+  readonly snapshots: readonly (Row & { readonly version: number; readonly through?: number })[];
 }
 
 export async function get(args: Arguments, io: Io): Promise<number> {
@@ -243,7 +243,11 @@ function objectTable(kind: Kind, rows: readonly Row[]): string {
 function snapshotTable({ current, pinned, snapshots }: Snapshots): string {
   const rows = snapshots.map((row) => [
     String(row.version),
-    row.version === current ? (pinned === null ? 'current' : `current, pinned to ${pinned}`) : '',
+    row.version <= current && current <= (row.through ?? row.version)
+      ? pinned === null
+        ? 'current'
+        : `current, pinned to ${pinned}`
+      : '',
     ...['createdAt', 'routers', 'services', 'middlewares', 'digest'].map((field) => cell(row[field])),
   ]);
   return formatTable(['version', 'state', 'created at', 'routers', 'services', 'middlewares', 'digest'], rows);

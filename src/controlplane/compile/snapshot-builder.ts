@@ -24,8 +24,9 @@ const LARGE_SET = 1_000;
 
 export interface BuiltSnapshot {
   readonly snapshot: Snapshot;
-  /** Null for the first one. */
+  /** What it differs in from the one before; null for the first one. */
   readonly delta: SnapshotDelta | null;
+  readonly before: Snapshot | null;
 }
 
 /** What becomes of one section. */
@@ -107,10 +108,11 @@ export class SnapshotBuilder {
     const digest = this.#digest.value();
     const snapshot: Snapshot = { ...content, version, digest };
     this.#previous = snapshot;
-    if (previous === null) return { snapshot, delta: null };
+    if (previous === null) return { snapshot, delta: null, before: null };
     const ofEndpoints = Object.keys(endpoints).length === 0 ? {} : { endpoints };
     return {
       snapshot,
+      before: previous,
       delta: { baseVersion: previous.version, version, digest, changed, removed, ...ofEndpoints },
     };
   }

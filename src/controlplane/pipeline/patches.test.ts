@@ -225,22 +225,64 @@ test('patches one after the other come to what everything published whole comes 
   expect(byEndpoint).toBeGreaterThan(20);
 });
 
+const PLACE = { source: 'test', path: '', line: 0, column: 0 };
+
+function endpoint(key: string): ProvidedEndpoint {
+  return { key, sourceId: key, server: { url: `http://${key}:1` }, place: PLACE };
+}
+
+function service(name: string, loadBalancer: object): Objects {
+  return new Map([[name, { section: 'services', name, options: { loadBalancer } }]]);
+}
+
+const moved = (changed: readonly string[], removed: readonly string[] = []): RoutingPatch => ({
+  endpoints: [{ section: 'services', service: 'alpha', changed: changed.map(endpoint), removed }],
+});
+
+function withEndpoint(config: RoutingConfig, key: string): RoutingConfig {
+  return { ...config, endpoints: new Map([[providedKey('services', 'alpha'), new ProvidedSet([endpoint(key)])]]) };
+}
+
 test('endpoints that change after a change that came to nothing bring that change along', async () => {
-  const place = { source: 'test', path: '', line: 0, column: 0 };
-  const endpoint = (key: string): ProvidedEndpoint => ({ key, server: { url: `http://${key}:1` }, place });
-  const service = (name: string, loadBalancer: object): Objects =>
-    new Map([[name, { section: 'services', name, options: { loadBalancer } }]]);
-  const endpoints = new Map([[providedKey('services', 'alpha'), new ProvidedSet([endpoint('k1')])]]);
-  const { pipeline, provider, replica } = await run({ ...decode(service('alpha', {})), endpoints });
+  const { pipeline, provider, replica } = await run(withEndpoint(decode(service('alpha', {})), 'k1'));
   replica.isDeaf = true;
   provider.publish({ objects: decode(service('bravo', { servers: [{ url: 'http://b:1' }] })) });
   await pipeline.reload();
   expect(Object.keys(replica.snapshot.services)).toEqual(['alpha@test']);
   replica.isDeaf = false;
-  const patch = { section: 'services', service: 'alpha', changed: [endpoint('k2')], removed: [] } as const;
-  provider.publish({ endpoints: [patch] });
+  provider.publish(moved(['k2']));
   await pipeline.reload();
   expect(Object.keys(replica.snapshot.services)).toEqual(['alpha@test', 'bravo@test']);
   expect(replica.snapshot.endpointSets['alpha@test']!.endpoints.map(({ key }) => key)).toEqual(['k1', 'k2']);
+  await pipeline.stop();
+});
+
+test('where things run is no entry of the history, and of no version a thing of the past', async () => {
+  const { pipeline, provider, replica } = await run(withEndpoint(decode(service('alpha', {})), 'k1'));
+  const keys = (): readonly string[] => replica.snapshot.endpointSets['alpha@test']!.endpoints.map(({ key }) => key);
+  const listed = (): unknown => pipeline.history.entries.map(({ version, through }) => [version, through]);
+  for (const [came, went] of [['k2', 'k1'], ['k3', 'k2']] as const) {
+    provider.publish(moved([came], [went]));
+    await pipeline.reload();
+  } // prettier-ignore
+  expect([keys(), listed()]).toEqual([['k3'], [[1, 3]]]);
+  expect(pipeline.history.get(2)).toBe(pipeline.history.get(1));
+  provider.publish({ objects: decode(service('alpha', { passHostHeader: false })) });
+  await pipeline.reload();
+  expect(listed()).toEqual([[1, 3], [4, undefined]]); // prettier-ignore
+  // Everything that was there when version 1 came into force has moved.
+  provider.publish(moved(['k4'], ['k3']));
+  await pipeline.reload();
+  expect(await pipeline.activate(1, 'test')).toBe(true);
+  expect([keys(), replica.snapshot.services['alpha@test']]).toMatchObject([['k4'], { passHostHeader: true }]);
+  provider.publish(moved(['k5'], ['k4']));
+  await pipeline.reload();
+  expect([keys(), pipeline.pin?.differences]).toEqual([
+    ['k5'],
+    { routers: 0, services: 1, middlewares: 0, tlsOptions: 0 },
+  ]);
+  provider.publish({ removed: [{ section: 'services', name: 'alpha' }] });
+  await pipeline.reload();
+  expect([keys(), replica.snapshot.services['alpha@test']]).toMatchObject([[], { passHostHeader: true }]);
   await pipeline.stop();
 });

@@ -2,6 +2,7 @@
 // diagnostic. The log, the API, the page and the commands all say it with these words.
 
 import type { Diagnostic } from '../../model/diagnostic.ts';
+import { isProvided } from '../../model/endpoint-set.ts';
 import type { HistoryEntry, WrittenPlaces } from '../../model/history.ts';
 import {
   COUNTED,
@@ -52,12 +53,13 @@ function differing(section: keyof PinnedSections, all: PinnedSections, others: P
   return count;
 }
 
-/** Endpoints are part of the service that names their set. */
+/** Endpoints are part of the service that names their set, but for those of providers, which are of today. */
 function hasSameEndpoints(object: object, before: PinnedSections, after: PinnedSections): boolean {
   if (!('endpointSet' in object) || typeof object.endpointSet !== 'string') return true;
   const { endpointSet: name } = object;
   const set = before.endpointSets[name];
-  return set === undefined || isSameObject('endpointSets', name, set, after.endpointSets[name]);
+  const now = after.endpointSets[name];
+  return set === undefined || isProvided(set) || isProvided(now) || isSameObject('endpointSets', name, set, now);
 }
 
 function isSameObject(section: string, name: string, object: object, now: object | undefined): boolean {

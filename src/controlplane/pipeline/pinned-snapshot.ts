@@ -10,6 +10,7 @@ import { pinnedPart } from '../../model/snapshot-sections.ts';
 import type { CompileResult } from '../compile/compile.ts';
 import type { InternalServices } from '../compile/internal-services.ts';
 import { differencesBetween, isSame, pinStatus, type PinStatus } from './pin.ts';
+import { withEndpointsOfNow } from './provided-sets.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 
 export interface PinnedSnapshotOptions {
@@ -58,7 +59,7 @@ export class PinnedSnapshot {
 
   /**
    * The newest sections, or the snapshot that is pinned on the entry points, certificates and internal services of
-   * today.
+   * today, and with its services where they run today.
    */
   over(newest: SnapshotSections): SnapshotSections {
     const { internalServices } = this.#options;
@@ -71,7 +72,10 @@ export class PinnedSnapshot {
       if (spec !== undefined) middlewares[name] ??= spec;
     }
     const services = { ...entry.services, ...internalServices.services };
-    const endpointSets = { ...entry.endpointSets, ...internalServices.endpointSets };
+    const endpointSets = {
+      ...withEndpointsOfNow(entry.endpointSets, newest.endpointSets),
+      ...internalServices.endpointSets,
+    };
     return { ...newest, ...pinnedPart(entry), middlewares, services, endpointSets };
   }
 }

@@ -328,7 +328,7 @@ test('a provider that does not answer keeps no other from being served, and is t
   const starting = pipeline.start();
   await vi.advanceTimersByTimeAsync(5_000);
   expect(Object.keys((await starting).routes)).toEqual(['first@file']);
-  expect(pipeline.providers).toEqual([
+  expect(pipeline.providers.states).toEqual([
     { name: 'silent', state: 'waiting' },
     { name: 'file', state: 'ready' },
   ]);

@@ -6,30 +6,29 @@ import { SerialRunner } from '../../core/serial.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Publisher } from '../../model/message/publisher.ts';
 import type { StoredForm } from '../../model/stored-form.ts';
-import type { Snapshot, SnapshotDelta, SnapshotSections } from '../../model/snapshot.ts';
+import type { Snapshot, SnapshotSections } from '../../model/snapshot.ts';
 import { secretNames, type Secrets } from '../../model/secrets.ts';
 import type { EventBus } from '../../observe/event-bus.ts';
 import type { CompileResult } from '../compile/compile.ts';
-import { danglingNames } from '../compile/consistent.ts';
 import { compileEndpointPatches, type ProviderEndpoints } from '../compile/service/endpoint-patches.ts';
-import { SnapshotBuilder } from '../compile/snapshot-builder.ts';
+import { SnapshotBuilder, type BuiltSnapshot } from '../compile/snapshot-builder.ts';
 import type { InstallConfig } from '../config/install/install-config.ts';
 import type { RoutingPatch } from '../config/routing/patch-routing.ts';
 import type { RoutingConfig } from '../config/routing/routing-config.ts';
-import type { Provider, SourceReport } from '../providers/define.ts';
+import type { Provider } from '../providers/define.ts';
 import { InstallProvider } from '../providers/install/install-provider.ts';
-import { createProviders } from '../providers/registry.ts';
 import { countChanges } from './change-counts.ts';
 import { Compilation, type CompilationOptions } from './compilation.ts';
+import { configuredProviders } from './configured-providers.ts';
+import { holdsTogether } from './holds-together.ts';
 import { pinDiagnostic, writtenPlaces, type PinStatus } from './pin.ts';
 import { PinnedSnapshot } from './pinned-snapshot.ts';
+import { isOfProvidersAlone } from './provided-sets.ts';
 import { ProviderRuns } from './provider-runs.ts';
 import { ReceivedConfigs } from './received-configs.ts';
 import type { SnapshotHistory } from './snapshot-history.ts';
 import { SourceStates } from './source-states.ts';
 
-/** Of names that lead nowhere, so many are told. */
-const MAX_DANGLING = 10;
 /** What is on disk is there by then; a source that answers later than this may never do. */
 const START_PATIENCE_MS = 30_000;
 
@@ -83,7 +82,10 @@ export class Pipeline {
     const received = (provider: string, change: RoutingConfig | RoutingPatch): void => this.#receive(provider, change);
     this.#runs = new ProviderRuns({ log, patienceMs, sources: this.#sources, received });
     options.history.compileForms = (snapshot) => this.#compilation.compileForms(snapshot);
-    this.#providers = [...(options.providers ?? providersOf(options, this.#sources)), ...(options.moreProviders ?? [])];
+    this.#providers = [
+      ...(options.providers ?? configuredProviders(options, this.#sources)),
+      ...(options.moreProviders ?? []),
+    ];
     for (const config of options.earlier ?? []) this.#received.preset(config);
     const { routing } = options.install;
     if (options.providers !== undefined && routing !== null) this.#received.preset(routing);
@@ -115,7 +117,8 @@ export class Pipeline {
     this.#received.begin();
     const built = this.#builder.build(first)!;
     this.#isStarted = true;
-    this.#noteSnapshot(built.snapshot, this.#secrets);
+    this.#appendToHistory(built.snapshot, this.#secrets);
+    this.#tell(built.snapshot);
     const { pin } = this;
     if (pin !== null) this.#options.log.warn(pin.text, { version: built.snapshot.version, since: 'before this start' });
     return built.snapshot;
@@ -303,7 +306,7 @@ export class Pipeline {
         continue;
       }
       const built = this.#builder.build(wanted);
-      if (built?.delta != null) await this.#publish(built.snapshot, built.delta, secrets);
+      if (built !== null) await this.#publish(built, secrets);
       else if (renewed !== null) this.#options.log.info('certificates renewed', { workers: renewed.acked });
       await this.#publisher!.publishSecrets(secrets);
       this.#secrets = secrets;
@@ -319,7 +322,7 @@ export class Pipeline {
     const built = this.#builder.patch(patches);
     if (built === null) return true;
     this.#compilation.takeEndpointSets(built.snapshot.endpointSets);
-    await this.#publish(built.snapshot, built.delta!, this.#secrets);
+    await this.#publish(built, this.#secrets);
     return true;
   }
 
@@ -348,18 +351,14 @@ export class Pipeline {
 
   /** What does not is not published: what was in force before stays. */
   #holdsTogether(sections: SnapshotSections): boolean {
-    const dangling = danglingNames(sections, this.#secretsOf(sections));
-    if (dangling.length === 0) return true;
-    this.#options.log.error('a snapshot does not hold together, and is not put into force', {
-      pinned: this.#options.history.pinned,
-      dangling: dangling.slice(0, MAX_DANGLING),
-      count: dangling.length,
-    });
-    return false;
+    const { history, log } = this.#options;
+    return holdsTogether(sections, this.#secretsOf(sections), history.pinned, log);
   }
 
-  async #publish(snapshot: Snapshot, delta: SnapshotDelta, secrets: Secrets): Promise<void> {
+  /** One that follows another. */
+  async #publish({ snapshot, delta, before }: BuiltSnapshot, secrets: Secrets): Promise<void> {
     const { log, clock } = this.#options;
+    if (delta === null || before === null) return;
     const begin = clock.now();
     const result = await this.#publisher!.publish(snapshot, delta);
     this.reloads++;
@@ -370,30 +369,29 @@ export class Pipeline {
       ms: Math.round(clock.now() - begin),
       ...(result.nacks.length > 0 ? { refused: result.nacks } : {}),
     });
-    this.#noteSnapshot(snapshot, secrets, countChanges(delta));
+    const isFollowed = isOfProvidersAlone(delta, before.endpointSets, snapshot.endpointSets);
+    if (isFollowed) this.#options.history.follow(snapshot);
+    else this.#appendToHistory(snapshot, secrets);
+    this.#tell(snapshot, countChanges(delta));
   }
 
-  #noteSnapshot(snapshot: Snapshot, secrets: Secrets, changes: object = {}): void {
-    const { clock, events, history } = this.#options;
-    const { version, digest } = snapshot;
-    this.lastSuccessWallMs = clock.wall();
+  #appendToHistory(snapshot: Snapshot, secrets: Secrets): void {
+    const { history } = this.#options;
     const pinned = this.#pinned.entry;
     history.append(
       snapshot,
       secrets,
-      this.lastSuccessWallMs,
+      this.#options.clock.wall(),
       pinned === null ? writtenPlaces(this.result) : (pinned.written ?? {}),
       () => (pinned === null ? null : history.formsOf(pinned.version)) ?? this.#compilation.writtenForms(),
     );
+  }
+
+  #tell(snapshot: Snapshot, changes: object = {}): void {
+    const { clock, events, history } = this.#options;
+    const { version, digest } = snapshot;
+    this.lastSuccessWallMs = clock.wall();
     this.#runs.report(version, this.result);
     events.emit('snapshot', { version, digest, pinned: history.pinned, ...changes });
   }
-}
-
-function providersOf({ install, log, clock }: PipelineOptions, sources: SourceStates): readonly Provider[] {
-  const { providers, routing, readRoutingAgain, keepLastGood, substitutions, plugins } = install;
-  const own = routing === null ? [] : [new InstallProvider(routing, readRoutingAgain, log)];
-  const sourceOf = (provider: string): SourceReport => sources.of(provider);
-  const resources = { log, clock, keepLastGood, substitutions, plugins: plugins.known, sourceOf };
-  return [...own, ...createProviders(providers, resources)];
 }

@@ -26,7 +26,7 @@ export type CompileForms = (
 ) => { readonly content: HistorySections & { readonly written: WrittenPlaces }; readonly secrets: Secrets } | null;
 
 interface Kept {
-  readonly summary: SnapshotSummary;
+  summary: SnapshotSummary;
   /** Null until it is asked for. */
   entry: HistoryEntry | null;
   /** What it hides; in memory alone. */
@@ -64,7 +64,8 @@ export class SnapshotHistory {
   }
 
   get lastVersion(): number {
-    return this.#kept.at(-1)?.summary.version ?? 0;
+    const { version = 0, through = version } = this.#kept.at(-1)?.summary ?? {};
+    return through;
   }
 
   /** Null also for one that this version of the program cannot compile. */
@@ -110,13 +111,23 @@ export class SnapshotHistory {
     }
   }
 
+  /** Where things run has changed, and nothing else: what is the newest goes on as this version. */
+  follow({ version, endpointSets }: Snapshot): void {
+    const newest = this.#kept.at(-1);
+    if (newest === undefined) return;
+    newest.summary = { ...newest.summary, through: version };
+    if (newest.entry !== null) newest.entry = { ...newest.entry, through: version, endpointSets };
+  }
+
   pin(version: number | null): void {
     this.#pinned = version;
     this.#store?.pin(version);
   }
 
   #find(version: number): Kept | undefined {
-    return this.#kept.find(({ summary }) => summary.version === version);
+    return this.#kept.find(
+      ({ summary: { version: first, through = first } }) => first <= version && version <= through,
+    );
   }
 
   #compiled(kept: Kept): HistoryEntry | null {

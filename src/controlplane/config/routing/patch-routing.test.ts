@@ -14,7 +14,7 @@ function decoded(text: string): RoutingConfig {
 }
 
 function endpoint(key: string, url = `http://${key}`): ProvidedEndpoint {
-  return { key, server: { url }, place: { source: 'source', path: key, line: 0, column: 0 } };
+  return { key, sourceId: key, server: { url }, place: { source: 'source', path: key, line: 0, column: 0 } };
 }
 
 const BEFORE = decoded(`

@@ -15,8 +15,9 @@ export interface Place {
   readonly column: number;
 }
 
-/** What is left out is as of a written server. */
-export interface ProvidedEndpoint extends Pick<EndpointFacts, 'key'>, Partial<Omit<EndpointFacts, 'key'>> {
+/** What is left out is as of a written server. Its `sourceId` says that it is none, and is never empty. */
+export interface ProvidedEndpoint
+  extends Pick<EndpointFacts, 'key' | 'sourceId'>, Partial<Omit<EndpointFacts, 'key' | 'sourceId'>> {
   /** As one of `servers` in the options of the service, and read as such. */
   readonly server: Readonly<Record<string, unknown>>;
   readonly place: Place;

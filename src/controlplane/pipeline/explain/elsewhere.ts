@@ -1,12 +1,12 @@
 // Routers that do not get a request though they seem made for it: they stand on another entry point, take it over TLS
 // alone or without, or have a rule that nobody can read.
 
-import { compileRule } from '../../dataplane/match/compile-rule.ts';
-import type { MatchRequest } from '../../dataplane/match/matcher.ts';
-import { parseRule } from '../../dataplane/match/rule/rule.ts';
-import type { EntryPointSpec } from '../../model/entry-point.ts';
-import { isOverTls, type RouteSpec } from '../../model/route.ts';
-import type { SnapshotSections } from '../../model/snapshot.ts';
+import { compileRule } from '../../../dataplane/match/compile-rule.ts';
+import type { MatchRequest } from '../../../dataplane/match/matcher.ts';
+import { parseRule } from '../../../dataplane/match/rule/rule.ts';
+import type { EntryPointSpec } from '../../../model/entry-point.ts';
+import { isOverTls, type RouteSpec } from '../../../model/route.ts';
+import type { SnapshotSections } from '../../../model/snapshot.ts';
 
 /** Of each kind. */
 const MAX_NOTES = 3;

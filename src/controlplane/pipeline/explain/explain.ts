@@ -1,21 +1,21 @@
 // Which router takes a request, the way it goes from there, and why those that came near do not: the snapshot in force,
 // read with the same rules and the same order as the data plane's.
 
-import { canonicalHost } from '../../dataplane/http/message/host.ts';
-import { normalisePath, normaliseQuery, type NormalPath } from '../../dataplane/http/request-target.ts';
-import { notesOfElsewhere, type UnplacedRouter } from './explain-elsewhere.ts';
-import { tcpRouterBefore } from './explain-tcp.ts';
-import { comparePlaced } from '../../dataplane/match/candidate.ts';
-import { compileRule } from '../../dataplane/match/compile-rule.ts';
-import type { MatchRequest } from '../../dataplane/match/matcher.ts';
-import { queryOf } from '../../dataplane/match/query.ts';
-import { parseRule } from '../../dataplane/match/rule/rule.ts';
-import type { MatcherNode, RuleNode } from '../../dataplane/match/rule/rule-tree.ts';
-import type { EntryPointSpec } from '../../model/entry-point.ts';
-import { isOverTls, type RouteSpec } from '../../model/route.ts';
-import { endpointsOf } from '../../model/endpoint-set.ts';
-import { childrenOf } from '../../model/service.ts';
-import type { SnapshotSections } from '../../model/snapshot.ts';
+import { canonicalHost } from '../../../dataplane/http/message/host.ts';
+import { normalisePath, normaliseQuery, type NormalPath } from '../../../dataplane/http/request-target.ts';
+import { notesOfElsewhere, type UnplacedRouter } from './elsewhere.ts';
+import { tcpRouterBefore } from './tcp.ts';
+import { comparePlaced } from '../../../dataplane/match/candidate.ts';
+import { compileRule } from '../../../dataplane/match/compile-rule.ts';
+import type { MatchRequest } from '../../../dataplane/match/matcher.ts';
+import { queryOf } from '../../../dataplane/match/query.ts';
+import { parseRule } from '../../../dataplane/match/rule/rule.ts';
+import type { MatcherNode, RuleNode } from '../../../dataplane/match/rule/rule-tree.ts';
+import type { EntryPointSpec } from '../../../model/entry-point.ts';
+import { isOverTls, type RouteSpec } from '../../../model/route.ts';
+import { endpointsOf } from '../../../model/endpoint-set.ts';
+import { childrenOf } from '../../../model/service.ts';
+import type { SnapshotSections } from '../../../model/snapshot.ts';
 
 /** Routers that do not take the request and are shown: the nearest. */
 const MAX_OTHERS = 10;

@@ -1,11 +1,11 @@
 // What an explanation needs to know besides the snapshot: why routers are disabled, and which servers are down.
 
-import type { ServerHealth } from '../../model/server-health.ts';
-import type { CompileResult } from '../compile/compile.ts';
-import type { Compiled } from '../compile/compiled.ts';
-import { rawAt } from '../compile/salvage.ts';
-import { causesOf } from './causes.ts';
-import type { UnplacedRouter } from './explain-elsewhere.ts';
+import type { ServerHealth } from '../../../model/server-health.ts';
+import type { CompileResult } from '../../compile/compile.ts';
+import type { Compiled } from '../../compile/compiled.ts';
+import { rawAt } from '../../compile/salvage.ts';
+import { causesOf } from '../causes.ts';
+import type { UnplacedRouter } from './elsewhere.ts';
 import type { ExplainKnowledge } from './explain.ts';
 
 export function explainKnowledge(

@@ -1,14 +1,19 @@
 // Whether a TCP router takes the connection of a request, so that no HTTP router is asked: the order of
 // engine/arrival.ts, read off a snapshot.
 
-import { compareCandidates } from '../../dataplane/match/candidate.ts';
-import { indexTerms } from '../../dataplane/match/index-terms.ts';
-import { parseRule } from '../../dataplane/match/rule/rule.ts';
-import { compileTcpRule, isTcpCatchAll, TCP_RULES, type TcpConnectionInfo } from '../../dataplane/match/tcp-matcher.ts';
-import type { EntryPointSpec } from '../../model/entry-point.ts';
-import { isOverTls } from '../../model/route.ts';
-import type { SnapshotSections } from '../../model/snapshot.ts';
-import type { TcpRouteSpec } from '../../model/tcp.ts';
+import { compareCandidates } from '../../../dataplane/match/candidate.ts';
+import { indexTerms } from '../../../dataplane/match/index-terms.ts';
+import { parseRule } from '../../../dataplane/match/rule/rule.ts';
+import {
+  compileTcpRule,
+  isTcpCatchAll,
+  TCP_RULES,
+  type TcpConnectionInfo,
+} from '../../../dataplane/match/tcp-matcher.ts';
+import type { EntryPointSpec } from '../../../model/entry-point.ts';
+import { isOverTls } from '../../../model/route.ts';
+import type { SnapshotSections } from '../../../model/snapshot.ts';
+import type { TcpRouteSpec } from '../../../model/tcp.ts';
 
 /** What browsers and curl offer. */
 const HTTP_PROTOCOLS = ['h2', 'http/1.1'];

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { ServerHealth } from '../../model/server-health.ts';
-import { compile } from '../compile/compile.ts';
-import { decodeInstall } from '../config/install/load-install.ts';
+import type { ServerHealth } from '../../../model/server-health.ts';
+import { compile } from '../../compile/compile.ts';
+import { decodeInstall } from '../../config/install/load-install.ts';
 import { explain, type ExplainKnowledge, type Explanation } from './explain.ts';
-import { explainKnowledge } from './explain-knowledge.ts';
+import { explainKnowledge } from './knowledge.ts';
 
 const { value: install } = decodeInstall(
   'a.yml',
