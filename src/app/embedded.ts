@@ -12,6 +12,7 @@ import type { ConfigDocument } from '../controlplane/config/document/document.ts
 import { INSTALL_PROVIDER } from '../controlplane/providers/install/install-provider.ts';
 import type { InstallInput, RoutingInput } from './input-types.ts';
 import { Standalone } from './standalone.ts';
+import type { Scheme } from './summary.ts';
 
 export interface StartOptions {
   /** Worker threads, 1 when left out. */
@@ -27,7 +28,10 @@ export interface StartOptions {
 export interface RouterAddress {
   readonly host: string;
   readonly port: number;
-  /** `http://127.0.0.1:8000` */
+  /**
+   * As clients of the entry point begin: `http://127.0.0.1:8000`, `https://…` where all of its routers are over TLS,
+   * `tcp://…` and `udp://…`.
+   */
   readonly url: string;
 }
 
@@ -76,8 +80,9 @@ export async function startRouter(config: InstallInput, options: StartOptions = 
   const bound = await router.start();
   let ending: Promise<void> | null = null;
   const stop = (): Promise<void> => (ending ??= router.ending.stop());
+  const { schemeOf } = router.controlPlane.summary;
   return {
-    addresses: Object.fromEntries(bound.map(({ name, address }) => [name, toAddress(address)])),
+    addresses: Object.fromEntries(bound.map(({ name, address }) => [name, toAddress(address, schemeOf(name))])),
     get diagnostics() {
       return router.controlPlane.diagnostics;
     },
@@ -99,11 +104,7 @@ function inline(value: unknown): ConfigDocument {
   return { source: 'inline', text: '', value: structuredClone(value), diagnostics: [], locate: () => null };
 }
 
-function toAddress({ host, port, protocol }: ListenAddress): RouterAddress {
+function toAddress({ host, port }: ListenAddress, scheme: Scheme): RouterAddress {
   const shown = host === '' ? '127.0.0.1' : host;
-  return {
-    host,
-    port,
-    url: `${protocol === 'udp' ? 'udp' : 'http'}://${shown.includes(':') ? `[${shown}]` : shown}:${port}`,
-  };
+  return { host, port, url: `${scheme}://${shown.includes(':') ? `[${shown}]` : shown}:${port}` };
 }

@@ -114,15 +114,9 @@ test('what was typed wrong is said without a code, and a router that does not an
   expect([unreadable, why]).toEqual([2, expect.stringMatching(/^ERR_CONFIG_UNREADABLE: /)]);
 });
 
-test.each(['bash', 'zsh', 'fish'])('%s completes every command, flag and word', async (shell) => {
+test.each(['bash', 'zsh', 'fish'])('the script for %s asks the program', async (shell) => {
   const [code, script] = await run('completion', shell);
-  expect(code).toBe(0);
-  for (const { name, flags, words = [] } of COMMANDS) {
-    const of = shell === 'fish' ? script : script.split('\n').find((line) => line.trimStart().startsWith(`${name})`))!;
-    expect(script).toContain(name);
-    for (const flag of Object.keys(flags)) expect(of).toContain(shell === 'fish' ? `${name}' -l ${flag}` : `--${flag}`);
-    for (const word of words) expect(of).toContain(word);
-  }
+  expect([code, script]).toEqual([0, expect.stringContaining(' __complete ')]);
 });
 
 test.each(['tcsh', 'constructor'])('there is no completion for %s', async (shell) => {

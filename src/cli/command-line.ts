@@ -3,7 +3,7 @@
 import { didYouMean } from '../core/did-you-mean.ts';
 import { SignalboxError } from '../core/errors.ts';
 import { parseArguments, type FlagSpec } from './arguments.ts';
-import type { Command } from './command.ts';
+import { COMPLETE, type Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { commandHelp, helpText } from './help.ts';
 import { EXIT_OK, EXIT_UNREACHABLE, EXIT_USAGE, type Io } from './io.ts';
@@ -40,6 +40,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   const [first = 'help', ...rest] = argv;
   if (first === '--version' || first === '-v') return runCommandLine(['version', ...rest], io);
   if (first === 'help' || first === '--help' || first === '-h') return showHelp(rest, io);
+  if (first === COMPLETE) return (await import('./completion/complete.ts')).complete(rest, io, COMMANDS);
   const command = COMMANDS.find(({ name }) => name === first);
   if (command === undefined) {
     // As Traefik is started: options alone.

@@ -3,6 +3,9 @@
 import type { Arguments, FlagSpec } from './arguments.ts';
 import type { Io } from './io.ts';
 
+/** What scripts of completion ask; no command of the table, since nobody types it. */
+export const COMPLETE = '__complete';
+
 export interface Command {
   readonly name: string;
   /** What follows the name. */

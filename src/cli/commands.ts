@@ -224,13 +224,14 @@ export const COMMANDS: readonly Command[] = [
     name: 'completion',
     usage: 'bash|zsh|fish',
     summary: 'print a completion script for a shell',
-    description: 'As in `source <(signalbox completion bash)`.',
+    description:
+      'As in `source <(signalbox completion bash)`. At each Tab it asks this program: commands, flags, options level by level, names of what the running router has.',
     flags: {},
     takesOptions: false,
     words: ['bash', 'zsh', 'fish'],
     minPositionals: 1,
     maxPositionals: 1,
-    run: async (args, io) => (await import('./commands/completion.ts')).completion(args, io, COMMANDS),
+    run: async (args, io) => (await import('./commands/completion.ts')).completion(args, io),
   },
   {
     name: 'version',

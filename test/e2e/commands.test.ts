@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCommand, type CommandResult } from '../support/command.ts';
 import { holdPort } from '../support/ports.ts';
@@ -171,13 +172,25 @@ test('a configuration in TypeScript', async () => {
   expect((await runCommand(['check', path])).stdout).toContain('signalbox.config.ts');
 }); // prettier-ignore
 
-test('completion scripts are sound, and know every command', async () => {
-  const bash = await runCommand(['completion', 'bash']);
-  const script = `${bash.stdout}\nCOMP_WORDS=(signalbox exp); COMP_CWORD=1; _signalbox; echo "$COMPREPLY"\nCOMP_WORDS=(signalbox get rou); COMP_CWORD=2; _signalbox; echo "$COMPREPLY"`;
-  const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
-  expect([stdout, stderr]).toEqual(['explain\nrouters\n', '']);
-  for (const shell of ['zsh', 'fish'])
-    expect((await runCommand(['completion', shell])).stdout).toContain('healthcheck');
+test('completion knows commands, and what the running router has', async () => {
+  const { stdout: script } = await runCommand(['completion', 'bash']);
+  const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+  const tries = [
+    ['exp'],
+    ['get', 'rou'],
+    ['get', 'routers', 'ap'],
+    ['get', '--admin', `unix:${router.directory}/api.sock`, 'routers', 'ap'],
+  ];
+  const lines = [
+    `signalbox() { '${process.execPath}' '${main}' "$@"; }`,
+    script,
+    ...tries.map(
+      (words) =>
+        `COMP_WORDS=(signalbox ${words.join(' ')}); COMP_CWORD=${words.length}; _signalbox signalbox; echo "\${COMPREPLY[*]}"`,
+    ),
+  ];
+  const { stdout, stderr } = spawnSync('bash', ['-c', lines.join('\n')], { cwd: scratch, encoding: 'utf8' });
+  expect([stdout, stderr]).toEqual(['explain\nrouters\n\napi app\n', '']);
   for (const shell of ['tcsh', 'constructor']) expect((await runCommand(['completion', shell])).code).toBe(2);
 });
 

@@ -46,6 +46,36 @@ test('starts, reconfigures and stops', async () => {
   await expect(status(web!.url)).rejects.toThrow();
 }); // prettier-ignore
 
+test('addresses say what clients of each entry point begin with', async () => {
+  const router = await startRouter(
+    defineConfig({
+      entryPoints: {
+        web: { address: '127.0.0.1:0' },
+        websecure: { address: '127.0.0.1:0', http: { tls: {} } },
+        sql: { address: '127.0.0.1:0' },
+        dns: { address: '127.0.0.1:0/udp' },
+      },
+      http: {
+        routers: { all: { entryPoints: ['web', 'websecure'], rule: 'PathPrefix(`/`)', service: 'noop@internal' } },
+      },
+      tcp: {
+        routers: { db: { entryPoints: ['sql'], rule: 'HostSNI(`*`)', service: 'db' } },
+        services: { db: { loadBalancer: { servers: [{ address: '127.0.0.1:1' }] } } },
+      },
+    }),
+    { environment: {}, log: false },
+  );
+  expect(router.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+  const schemes = Object.entries(router.addresses).map(([name, { url, port }]) => [name, url.replace(`:${port}`, '')]);
+  expect(Object.fromEntries(schemes)).toMatchObject({
+    web: 'http://127.0.0.1',
+    websecure: 'https://127.0.0.1',
+    sql: 'tcp://127.0.0.1',
+    dns: 'udp://127.0.0.1',
+  });
+  await router.stop();
+});
+
 test('the log of the router is kept quiet where the program asks for it', async () => {
   const program = (options: string): string => `
     import { startRouter } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};

@@ -1,55 +1,53 @@
-// `signalbox completion SHELL`: scripts made from the table of commands.
+// `signalbox completion SHELL`: scripts that ask the program what the word at the cursor may become, at every Tab; so
+// they know what this version knows, and what the running router has.
 
 import { SignalboxError } from '../../core/errors.ts';
 import type { Arguments } from '../arguments.ts';
-import type { Command } from '../command.ts';
+import { COMPLETE } from '../command.ts';
 import { EXIT_OK, type Io } from '../io.ts';
 
-type Script = (commands: readonly Command[]) => string;
-
-const namesOf = (commands: readonly Command[]): string => [...commands.map(({ name }) => name), 'help'].join(' ');
-const wordsOf = ({ flags, words = [] }: Command): string =>
-  [...words, ...Object.keys(flags).map((flag) => `--${flag}`)].join(' ');
-
-const SHELLS: Readonly<Record<string, Script>> = {
-  bash: (commands) => `_signalbox() {
-  local current="\${COMP_WORDS[COMP_CWORD]}"
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${namesOf(commands)}" -- "$current"))
-    return
+const SHELLS: Readonly<Record<string, string>> = {
+  bash: `_signalbox() {
+  local IFS=$'\\n' current="\${COMP_WORDS[COMP_CWORD]}" last
+  COMPREPLY=($("$1" ${COMPLETE} "\${COMP_WORDS[@]:1:COMP_CWORD}" 2> /dev/null))
+  last=$((\${#COMPREPLY[@]} - 1))
+  if [ "$last" -ge 0 ] && [ "\${COMPREPLY[last]}" = :files ]; then
+    unset "COMPREPLY[last]"
+    compopt -o filenames 2> /dev/null
+    COMPREPLY+=($(compgen -f -- "\${current#=}"))
+  elif [ "$last" -eq 0 ] && [[ "\${COMPREPLY[0]}" == *[.=] ]]; then
+    compopt -o nospace 2> /dev/null
   fi
-  case "\${COMP_WORDS[1]}" in
-${commands.map((command) => `    ${command.name}) COMPREPLY=($(compgen -f -W "${wordsOf(command)}" -- "$current")) ;;\n`).join('')}  esac
 }
-complete -o filenames -F _signalbox signalbox
+complete -F _signalbox signalbox
 `,
-  zsh: (commands) => `#compdef signalbox
+  zsh: `#compdef signalbox
 _signalbox() {
-  if (( CURRENT == 2 )); then
-    compadd ${namesOf(commands)}
-    return
+  local -a found
+  found=("\${(@f)$("\${words[1]}" ${COMPLETE} "\${(@)words[2,CURRENT]}" 2> /dev/null)}")
+  if [[ "\${found[-1]}" == :files ]]; then
+    found[-1]=()
+    _files
   fi
-  case "\${words[2]}" in
-${commands.map((command) => `    ${command.name}) compadd -- ${wordsOf(command)}; _files ;;\n`).join('')}  esac
+  compadd -S '' -- "\${(@M)found:#*[.=]}"
+  compadd -- "\${(@)found:#*[.=]}"
 }
 compdef _signalbox signalbox
 `,
-  fish: (commands) =>
-    [
-      ...commands.map(
-        ({ name, summary }) =>
-          `complete -c signalbox -n __fish_use_subcommand -f -a ${name} -d '${summary.replaceAll("'", "\\'")}'\n`,
-      ),
-      ...commands.flatMap(({ name, flags, words = [] }) => [
-        ...words.map((word) => `complete -c signalbox -n '__fish_seen_subcommand_from ${name}' -a ${word}\n`),
-        ...Object.keys(flags).map(
-          (flag) => `complete -c signalbox -n '__fish_seen_subcommand_from ${name}' -l ${flag}\n`,
-        ),
-      ]),
-    ].join(''),
+  fish: `function __signalbox_complete
+  set -l words (commandline -opc)
+  set -l current (commandline -ct)
+  set -l found ($words[1] ${COMPLETE} $words[2..-1] "$current" 2> /dev/null)
+  if contains -- :files $found
+    __fish_complete_path "$current"
+  end
+  string match -v -- :files $found
+end
+complete -c signalbox -f -a '(__signalbox_complete)'
+`,
 };
 
-export function completion(args: Arguments, io: Io, commands: readonly Command[]): Promise<number> {
+export function completion(args: Arguments, io: Io): Promise<number> {
   const [shell = ''] = args.positionals;
   const script = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
   if (script === undefined) {
@@ -60,6 +58,6 @@ export function completion(args: Arguments, io: Io, commands: readonly Command[]
       ),
     );
   }
-  io.out(script(commands));
+  io.out(script);
   return Promise.resolve(EXIT_OK);
 }

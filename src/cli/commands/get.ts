@@ -195,7 +195,7 @@ export async function get(args: Arguments, io: Io): Promise<number> {
 }
 
 /** As it stands in the table, or in the singular. */
-function kindNamed(given: string): string {
+export function kindNamed(given: string): string {
   const name = given.toLowerCase();
   return Object.hasOwn(KINDS, name) ? name : name.replace(/([^s])$/, '$1s');
 }

@@ -17,7 +17,7 @@ const TEXTS: readonly { readonly signs: readonly RegExp[]; readonly sentence: st
     sentence: 'this is a web page (HTML), as a download leaves it that went wrong: fetch the file itself',
   },
   {
-    signs: [/^\s*(?:server|http|upstream\s+\S+)\s*\{/m, /;\s*(?:#.*)?$/m],
+    signs: [/^\s*(?:server|http|upstream\s+\S+)\s*\{/m, /;\s*(?:[#}].*)?$/m],
     sentence:
       'this is a configuration of nginx, which is not read: a "location" becomes a router, an "upstream" a service, as docs/from-nginx.md shows',
   },
