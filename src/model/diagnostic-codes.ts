@@ -23,7 +23,7 @@ export const DIAGNOSTIC_CODES = {
   'deprecated-option': 'A name that the reference has given up for another one; it works all the same.',
   'forbidden-key': 'A name that would change the object it is in.',
   'duplicate-object':
-    'Two files define an object of the same name, and the first counts; or a service names another one twice, whose weights are added.',
+    'Two files define an object of the same name, and the first counts, or two workloads, of which the older one counts; or a service names another one twice, whose weights are added.',
   'duplicate-key': 'A key stands twice in one map, or a table of TOML is defined twice; the first counts.',
   'rule-syntax': 'A rule does not parse, or a matcher’s argument is wrong.',
   'doubtful-rule':
@@ -39,6 +39,9 @@ export const DIAGNOSTIC_CODES = {
   'not-bound': 'The address of an entry point cannot be had; the others are not affected.',
   'needs-restart': 'An option was changed that a running process cannot change.',
   'no-servers': 'A service has no servers.',
+  'no-port': 'A service of a container, or another workload, has no port: none is exposed, and no label names one.',
+  'no-address': 'A container, or another workload, cannot be reached from where the router is.',
+  'no-rule': 'The default rule of a provider comes to nothing for a workload, or needs a label that it does not have.',
   'bad-server-url': 'The URL of a server cannot be used.',
   'path-ignored': 'The path in a server’s URL has no effect without preservePath.',
   'bad-certificate': 'A certificate and its key cannot be used.',

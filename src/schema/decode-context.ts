@@ -121,27 +121,29 @@ export class DecodeContext {
   readonly #path: PathSegment[];
   readonly #enclosing: Enclosing[] = [];
   readonly #substitutions: Substitutions | null;
+  /** Whoever may substitute may read what the process can read; of others it would be a way to read it. */
+  readonly mayNameFiles: boolean;
   readonly plugins: KnownPlugins;
   readonly substituted: Substituted[] = [];
   #errors = 0;
 
-  /** Without `substitutions` these are the words of a tenant: `${NAME}` is plain text, and no option names a file. */
+  /**
+   * Without `substitutions` these are the words of a tenant: `${NAME}` is plain text, and no option names a file unless
+   * the operator lets tenants do so.
+   */
   constructor(
     source: string,
     locate: Locate,
     substitutions: Substitutions | null = null,
     plugins: KnownPlugins = NO_PLUGINS,
+    mayNameFiles = substitutions !== null,
   ) {
     this.source = source;
     this.plugins = plugins;
     this.#locate = locate;
     this.#path = [];
     this.#substitutions = substitutions;
-  }
-
-  /** Whoever may substitute may read what the process can read; of others it would be a way to read it. */
-  get mayNameFiles(): boolean {
-    return this.#substitutions !== null;
+    this.mayNameFiles = mayNameFiles;
   }
 
   noteFile(path: string): void {

@@ -33,7 +33,10 @@ export class Compilation {
 
   /** Those of decoding, then those of the steps. */
   get diagnostics(): readonly Diagnostic[] {
-    return [...this.#configs.flatMap((config) => config.diagnostics), ...this.findings.diagnostics];
+    return [
+      ...this.#configs.flatMap(({ diagnostics, notes = [] }) => [...diagnostics, ...notes]),
+      ...this.findings.diagnostics,
+    ];
   }
 
   /** Endpoints that the provider of a service gives it. */

@@ -12,8 +12,8 @@ export class PendingChanges {
     this.#endpoints = null;
   }
 
-  note(provider: string, { objects, removed = [], endpoints = [] }: RoutingPatch): void {
-    if (objects !== undefined || removed.length > 0) this.compileAll();
+  note(provider: string, { objects, removed = [], endpoints = [], notes }: RoutingPatch): void {
+    if (objects !== undefined || removed.length > 0 || notes !== undefined) this.compileAll();
     else this.#endpoints?.push(...endpoints.map((one) => ({ ...one, provider })));
   }
 

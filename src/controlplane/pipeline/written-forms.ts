@@ -51,7 +51,7 @@ export function isOf({ text, document: { source } }: RoutingObject<unknown>, for
 /** The configurations that these forms are of, with the substitutions and plugins of today. */
 export function decodeForms(
   forms: readonly StoredForm[],
-  { substitutions, plugins }: InstallConfig,
+  { substitutions, plugins, providers }: InstallConfig,
 ): readonly RoutingConfig[] {
   const byProvider = new Map<string, Map<string, StoredForm[]>>();
   for (const form of forms) {
@@ -63,9 +63,12 @@ export function decodeForms(
     else group.push(form);
   }
   return [...byProvider].map(([provider, bySource]) => {
+    // As the options of today say, whatever was allowed when it was written.
+    const configured = providers.find(({ definition }) => definition.kind === provider);
+    const allowances = configured?.definition.allowances?.(configured.options);
     const parts = [...bySource.values()].map((group) =>
       decodeRouting(provider, documentOf(group), {
-        ...(group[0]!.words === 'operator' ? { substitutions } : {}),
+        ...(group[0]!.words === 'operator' ? { substitutions } : { allowances }),
         plugins: plugins.known,
       }),
     );

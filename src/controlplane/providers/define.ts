@@ -9,7 +9,7 @@ import type { Schema } from '../../schema/schema.ts';
 import type { Substitutions } from '../../schema/substitution.ts';
 import type { ConfigDocument } from '../config/document/document.ts';
 import type { RoutingPatch } from '../config/routing/patch-routing.ts';
-import { decodeRouting, type RoutingConfig } from '../config/routing/routing-config.ts';
+import { decodeRouting, type Allowances, type RoutingConfig } from '../config/routing/routing-config.ts';
 
 /**
  * Takes everything that the provider has, which replaces what it had before, or a patch of that: a patch costs what it
@@ -100,6 +100,8 @@ export interface ProviderDefinition<Options extends object = object> {
    * alone has loaded.
    */
   readonly words: Words;
+  /** What its options let a tenant's words do beyond plain text. */
+  allowances?(options: Options): Allowances;
   /** Left out by one that has no source of its own: its configuration is sent to the API. */
   create?(options: Options, context: ProviderContext): Provider;
 }
@@ -132,7 +134,8 @@ export function decoderOf(
   { kind, words }: Pick<ProviderDefinition, 'kind' | 'words'>,
   substitutions: Substitutions,
   plugins: KnownPlugins,
+  allowances?: Allowances,
 ): DecodeDocument {
-  const allowed = words === 'operator' ? { substitutions, plugins } : { plugins };
+  const allowed = words === 'operator' ? { substitutions, plugins } : { plugins, allowances };
   return (document, previous) => decodeRouting(kind, document, { previous, ...allowed });
 }

@@ -55,7 +55,7 @@ export function createProviders(
   { log, clock, keepLastGood, substitutions, plugins, sourceOf }: ProviderResources,
 ): readonly Provider[] {
   return configured.flatMap(({ definition, options }) => {
-    const decode = decoderOf(definition, substitutions, plugins);
+    const decode = decoderOf(definition, substitutions, plugins, definition.allowances?.(options));
     const source = sourceOf(definition.kind);
     return definition.create?.(options, { log, clock, keepLastGood, decode, source }) ?? [];
   });

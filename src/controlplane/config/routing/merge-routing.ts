@@ -36,5 +36,7 @@ export function mergeRouting(provider: string, parts: readonly RoutingConfig[]):
   const filesRead = new Set(parts.flatMap((part) => [...part.filesRead]));
   const unreadableSections = parts.flatMap((part) => part.unreadableSections);
   const words = parts.some((part) => part.words === 'tenant') ? 'tenant' : 'operator';
-  return { provider, words, ...sections, diagnostics, filesRead, unreadableSections };
+  const restricted = parts.find((part) => part.internalServices !== undefined);
+  const internalServices = restricted === undefined ? {} : { internalServices: restricted.internalServices! };
+  return { provider, words, ...sections, diagnostics, ...internalServices, filesRead, unreadableSections };
 }

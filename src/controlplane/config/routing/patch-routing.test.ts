@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ConfigDocument } from '../document/document.ts';
 import { parseConfig } from '../document/document.ts';
+import { mergeRouting } from './merge-routing.ts';
 import { patchRouting, type RoutingPatch } from './patch-routing.ts';
 import { providedKey, ProvidedSet, type ProvidedEndpoint } from './provided-endpoints.ts';
 import { decodeRouting, type RoutingConfig } from './routing-config.ts';
@@ -83,4 +84,42 @@ test('a set of endpoints that changes a thousand times says what was said last o
   expect(left.has('e24')).toBe(false);
   expect(first.endpoints).toHaveLength(100);
   expect(first.endpoints[0]).toEqual(endpoint('e0'));
+});
+
+test('what was said at a label of an object goes with the object, and what was said of another with its own', () => {
+  const at = (place: string, name: string, options: object): RoutingConfig =>
+    decodeRouting('p', {
+      source: place,
+      text: '',
+      value: { http: { services: { [name]: options } } },
+      diagnostics: [],
+      locate: (path) => ({ line: 0, column: 0, source: `${place}, label ${path.at(-1)}` }),
+    });
+  const wrong = { loadBalancer: { strategy: 'wrong' } };
+  const before = mergeRouting('p', [at('container web', 's', wrong), at('container web-1', 't', wrong)]);
+  expect(before.diagnostics.map(({ source }) => source)).toEqual([
+    'container web, label strategy',
+    'container web-1, label strategy',
+  ]);
+  const after = patchRouting(before, { objects: at('container web', 's', { loadBalancer: {} }) });
+  expect(after.diagnostics.map(({ source }) => source)).toEqual(['container web-1, label strategy']);
+  expect(patchRouting(after, { removed: [{ section: 'services', name: 't' }] }).diagnostics).toEqual([]);
+});
+
+test('notes are all there are, and stay when objects change', () => {
+  const note = (message: string) => ({ severity: 'warning', code: 'no-port', message, source: 'x', path: 'http.services.s', line: 0, column: 0 }) as const; // prettier-ignore
+  const one = patchRouting(BEFORE, { notes: [note('one')] });
+  const kept = patchRouting(one, { removed: [{ section: 'services', name: 's' }] });
+  expect(kept.notes).toEqual([note('one')]);
+  expect(patchRouting(kept, { notes: [] }).notes).toEqual([]);
+});
+
+test('nothing is left of a service that is removed with all its endpoints', () => {
+  const change = (
+    changed: readonly ProvidedEndpoint[],
+    removed: readonly string[],
+  ): NonNullable<RoutingPatch['endpoints']> => [{ section: 'services', service: 't', changed, removed }];
+  const full = patchRouting(BEFORE, { endpoints: change([endpoint('a')], []) });
+  const empty = patchRouting(full, { removed: [{ section: 'services', name: 't' }], endpoints: change([], ['a']) });
+  expect([...empty.endpoints!.keys()]).toEqual([]);
 });

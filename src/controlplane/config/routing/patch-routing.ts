@@ -3,6 +3,7 @@
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { formatPath } from '../../../schema/decode-context.ts';
 import { bySection, type ObjectSection } from './object-kinds.ts';
+import { isSaidAt } from './label-source.ts';
 import { providedKey, ProvidedSet, type ProvidedEndpoint, type ServiceSection } from './provided-endpoints.ts';
 import type { RoutingConfig, RoutingObject, RoutingSections } from './routing-config.ts';
 
@@ -22,6 +23,8 @@ export interface RoutingPatch {
   readonly objects?: RoutingConfig;
   readonly removed?: readonly { readonly section: ObjectSection; readonly name: string }[];
   readonly endpoints?: readonly ServiceEndpointsPatch[];
+  /** All there are, in place of those before. */
+  readonly notes?: readonly Diagnostic[];
 }
 
 /** Everything that a provider has: it replaces what was there. */
@@ -31,13 +34,19 @@ export function isWhole(change: RoutingConfig | RoutingPatch): change is Routing
 
 /** Costs what the patch has, and a copy of each map that it touches. */
 export function patchRouting(config: RoutingConfig, patch: RoutingPatch): RoutingConfig {
-  const { objects, removed = [], endpoints = [] } = patch;
-  const patched = objects === undefined && removed.length === 0 ? config : patchObjects(config, objects, removed);
+  const { objects, removed = [], endpoints = [], notes } = patch;
+  const changed = objects === undefined && removed.length === 0 ? config : patchObjects(config, objects, removed);
+  const patched = notes === undefined ? changed : { ...changed, notes };
   if (endpoints.length === 0) return patched;
   const provided = new Map(patched.endpoints);
   for (const { section, service, changed, removed: gone } of endpoints) {
     const key = providedKey(section, service);
     provided.set(key, (provided.get(key) ?? new ProvidedSet([])).patched(changed, gone));
+  }
+  // Names come and go for as long as the process runs: nothing may be left of one.
+  for (const { section, name } of removed) {
+    const key = `${section} ${name}`;
+    if (provided.get(key)?.endpoints.length === 0) provided.delete(key);
   }
   return { ...patched, endpoints: provided };
 }
@@ -82,7 +91,7 @@ function withoutThose(
   const isOf = (one: Diagnostic): boolean =>
     places.some(
       ({ source, path }) =>
-        one.source === source &&
+        isSaidAt(one.source, source) &&
         one.path.startsWith(path) &&
         (one.path.length === path.length || '.['.includes(one.path[path.length]!)),
     );

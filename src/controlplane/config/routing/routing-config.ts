@@ -52,7 +52,12 @@ export type RoutingSections = {
 export interface RoutingConfig extends RoutingSections {
   readonly provider: string;
   readonly words: Words;
+  /** What decoding has said, of objects and of what is none. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What a provider says beside its objects; left out by one that has nothing to say. */
+  readonly notes?: readonly Diagnostic[];
+  /** Services of the router itself that its objects may name, `api@internal`; any of them when left out. */
+  readonly internalServices?: readonly string[];
   /** Files of which nothing is known, since they cannot be read or do not parse. */
   readonly unread?: readonly string[];
   /** Files that options name and whose content is part of this: when they change, decode again. */
@@ -87,15 +92,25 @@ export interface DecodeRoutingOptions {
   readonly substitutions?: Substitutions;
   /** None when left out. */
   readonly plugins?: KnownPlugins;
+  /** What a tenant may all the same. */
+  readonly allowances?: Allowances | undefined;
+}
+
+/** What the operator lets a tenant's words do; the operator's own may do it in any case. */
+export interface Allowances {
+  /** Options may name files, which are read with the rights of the process. Nothing is substituted. */
+  readonly mayNameFiles: boolean;
+  /** Services of the router itself that routers may name, `api@internal`. */
+  readonly internalServices: readonly string[];
 }
 
 /** Decodes a parsed document; never throws. */
 export function decodeRouting(
   provider: string,
   document: ConfigDocument,
-  { previous, substitutions, plugins }: DecodeRoutingOptions = {},
+  { previous, substitutions, plugins, allowances }: DecodeRoutingOptions = {},
 ): RoutingConfig {
-  const context = new DecodeContext(document.source, document.locate, substitutions, plugins);
+  const context = new DecodeContext(document.source, document.locate, substitutions, plugins, allowances?.mayNameFiles);
   const decoder: Decoder = { context, document, into: emptySections(), previous, unreadable: new Set() };
   const given = document.value ?? {};
   if (document.value === undefined) noteUnreadable(decoder, ...OBJECT_SECTIONS);
@@ -119,6 +134,7 @@ export function decodeRouting(
     words: substitutions === undefined ? 'tenant' : 'operator',
     ...decoder.into,
     diagnostics: [...document.diagnostics, ...context.diagnostics],
+    ...(allowances === undefined ? {} : { internalServices: allowances.internalServices }),
     filesRead: context.filesRead,
     unreadableSections: [...decoder.unreadable].map((section) => ({ section, source: document.source })),
   };

@@ -1,0 +1,165 @@
+// The objects that the labels of a workload describe, by the table of object kinds: their options as a document would
+// have them, and what their services say of the workload. Workloads with the same labels share them.
+
+import { DecodeContext, formatPath, type PathSegment } from '../../../schema/decode-context.ts';
+import { INVALID } from '../../../schema/invalid.ts';
+import { isMap } from '../../../schema/input.ts';
+import { resolveName, setAt } from '../../../schema/set-at.ts';
+import type { Diagnostic } from '../../../model/diagnostic.ts';
+import {
+  OBJECT_KINDS,
+  OBJECT_SECTIONS,
+  sectionsOf,
+  type ObjectSection,
+  type RoutingPart,
+} from '../../config/routing/object-kinds.ts';
+import type { ServiceSection } from '../../config/routing/provided-endpoints.ts';
+import { isServiceSection, LABEL_SCHEMA, REFUSED_PART, SERVER_SECTIONS, type ServiceKindRow } from './label-schema.ts';
+import { locateLabel, type PlacedLabel } from './label-place.ts';
+import type { SchemeLabel, SchemeLabels } from './scheme-labels.ts';
+
+/** An object as labels say it. */
+export interface LabelObject {
+  readonly section: ObjectSection;
+  readonly name: string;
+  /** Its options. */
+  readonly given: unknown;
+  /** The options as text: two that say the same have the same. */
+  readonly text: string;
+  /** Those that say something of it. */
+  readonly labels: readonly PlacedLabel[];
+}
+
+/** What a service says of the workload as its server. */
+export interface WorkloadServer {
+  readonly section: ServiceSection;
+  readonly service: string;
+  readonly row: ServiceKindRow;
+  /** As its schema has decoded them; null where something is wrong with them. */
+  readonly options: Readonly<Record<string, unknown>> | null;
+  /** Those of the section `server`. */
+  readonly labels: readonly PlacedLabel[];
+}
+
+/** Something to say of the labels, at one of them; of which workload is not known here. */
+export interface LabelProblem extends Pick<Diagnostic, 'severity' | 'code' | 'message' | 'path'> {
+  /** Null for the workload as a whole. */
+  readonly label: SchemeLabel | null;
+  readonly expected?: string;
+  readonly received?: string;
+  readonly hint?: string;
+}
+
+export interface LabelObjects {
+  readonly objects: readonly LabelObject[];
+  readonly servers: readonly WorkloadServer[];
+  readonly problems: readonly LabelProblem[];
+  /** Parts and sections that there are none of, as a document that is decoded for what is to be said of it. */
+  readonly unknown: readonly PlacedLabel[];
+}
+
+/** Stands for the workload, which is not known yet, in front of a label. */
+const SOMEWHERE = '';
+
+export function labelObjects(labels: SchemeLabels): LabelObjects {
+  const placed: PlacedLabel[] = [];
+  const problems: LabelProblem[] = [];
+  let tree: unknown = {};
+  for (const label of labels.byName.values()) {
+    const part = label.parts[0]!.toLowerCase();
+    if (part === REFUSED_PART) problems.push(refusedPart(label));
+    if (!isPart(part)) continue;
+    const { path, schema } = resolveName(LABEL_SCHEMA, label.parts, '.', tree);
+    // `{}` is how some write a section with nothing in it.
+    const value = label.value.trim() === '{}' && schema?.fields !== null ? {} : label.value;
+    tree = setAt(LABEL_SCHEMA, path, value, tree);
+    placed.push({ path, label });
+  }
+  const objects: LabelObject[] = [];
+  const servers: WorkloadServer[] = [];
+  for (const [part, section, name, given] of objectsIn(tree)) {
+    const path = [part, OBJECT_KINDS[section].at[1], name];
+    const own = placed.filter((one) => path.every((segment, index) => one.path[index] === segment));
+    let options = given;
+    if (isServiceSection(section)) {
+      for (const row of SERVER_SECTIONS[section]) {
+        const kind = isMap(options) ? options[row.kind] : undefined;
+        if (kind === undefined) continue;
+        const { server, ...rest } = isMap(kind) ? kind : {};
+        if (server !== undefined) options = { ...(options as object), [row.kind]: rest }; // It has the kind, so it is a map.
+        if (!hasServers(rest))
+          servers.push(workloadServer({ section, service: name, row, server, path, own, problems }));
+      }
+    }
+    objects.push({ section, name, given: options, text: JSON.stringify(options), labels: own });
+  }
+  const unknown = placed.filter(({ path }) => sectionOf(path) === undefined || path.length < 3);
+  return { objects, servers, problems, unknown };
+}
+
+function isPart(name: string): name is RoutingPart {
+  return LABEL_SCHEMA.fields?.[name] !== undefined;
+}
+
+function refusedPart(label: SchemeLabel): LabelProblem {
+  const message =
+    'certificates, TLS options and stores are set by whoever runs the router, in a file; a router of a workload names them (tls.options, tls.certResolver)';
+  return { severity: 'error', code: 'misplaced-option', message, path: label.parts.join('.'), label };
+}
+
+function sectionOf(path: readonly PathSegment[]): ObjectSection | undefined {
+  return OBJECT_SECTIONS.find((section) => {
+    const { at, isList } = OBJECT_KINDS[section];
+    return isList !== true && at[0] === path[0] && at[1] === path[1];
+  });
+}
+
+function* objectsIn(tree: unknown): Iterable<readonly [RoutingPart, ObjectSection, string, unknown]> {
+  for (const [part, sections] of Object.entries(isMap(tree) ? tree : {})) {
+    if (!isPart(part) || !isMap(sections)) continue;
+    for (const [name, section] of sectionsOf(part)) {
+      const objects = sections[name];
+      if (!isMap(objects)) continue;
+      for (const [object, given] of Object.entries(objects)) yield [part, section, object, given];
+    }
+  }
+}
+
+/** Servers that stand in the labels are elsewhere: the workload is none of them. */
+function hasServers(options: object): boolean {
+  return 'servers' in options;
+}
+
+interface GivenServer extends Pick<WorkloadServer, 'section' | 'service' | 'row'> {
+  readonly server: unknown;
+  readonly path: readonly string[];
+  readonly own: readonly PlacedLabel[];
+  readonly problems: LabelProblem[];
+}
+
+function workloadServer({ section, service, row, server, path, own, problems }: GivenServer): WorkloadServer {
+  const at = [...path, row.kind, 'server'];
+  const labels = own.filter((one) => at.every((segment, index) => one.path[index] === segment));
+  const context = new DecodeContext(SOMEWHERE, locateLabel(SOMEWHERE, labels));
+  const decode = (left: readonly string[]): unknown => {
+    const [first, ...rest] = left;
+    return first === undefined ? row.schema.decode(server ?? {}, context) : context.at(first, () => decode(rest));
+  };
+  const decoded = decode(at);
+  for (const { severity, code, message, path: said, source, line: _, column: __, ...details } of context.diagnostics) {
+    const label = labels.find((one) => locateSource(one.label) === source)?.label ?? labels[0]?.label ?? null;
+    problems.push({ severity, code: code as LabelProblem['code'], message, path: said, label, ...details });
+  }
+  const isValid = decoded !== INVALID && context.errorCount === 0;
+  return { section, service, row, labels, options: isValid ? (decoded as Readonly<Record<string, unknown>>) : null };
+}
+
+function locateSource(label: SchemeLabel): string {
+  return locateLabel(SOMEWHERE, [{ path: [], label }])([])?.source ?? '';
+}
+
+/** As a path of a configuration. */
+export function pathOf(section: ObjectSection, name: string): string {
+  const [part, list] = OBJECT_KINDS[section].at;
+  return formatPath([part, list, name]);
+}

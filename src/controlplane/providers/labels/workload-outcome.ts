@@ -1,0 +1,32 @@
+// What has become of a workload, for people: which objects it is part of, and why it is not what they expect.
+
+import { OBJECT_KINDS } from '../../config/routing/object-kinds.ts';
+import type { ClaimedName } from './claims.ts';
+import { objectKey, type Reading } from './workload-reading.ts';
+import type { Workload, WorkloadState } from './workload.ts';
+
+export interface WorkloadOutcome {
+  readonly id: string;
+  readonly place: string;
+  readonly state: WorkloadState;
+  /** Kind and name of each object that its labels, or what they imply, are in force for: `router shop`. */
+  readonly objects: readonly string[];
+  /** Why it is left out, wholly or in part; null where it is not. */
+  readonly leftOut: string | null;
+}
+
+export function outcomeOf(
+  { id, place, state }: Workload,
+  { objects, reason }: Reading,
+  names: ReadonlyMap<string, ClaimedName>,
+): WorkloadOutcome {
+  const inForce: string[] = [];
+  const reasons = reason === '' ? [] : [reason];
+  for (const { section, name } of objects) {
+    const what = `${OBJECT_KINDS[section].kind} ${name}`;
+    const winner = names.get(objectKey(section, name))?.losers.get(id);
+    if (winner === undefined) inForce.push(what);
+    else reasons.push(`${what} is taken by ${winner}`);
+  }
+  return { id, place, state, objects: inForce, leftOut: reasons.length === 0 ? null : reasons.join('; ') };
+}
