@@ -9,7 +9,7 @@ import type { UdpServerSpec } from './udp.ts';
 export interface EndpointFacts {
   /** Within its set; stays the same while it is the same endpoint. */
   readonly key: string;
-  /** `draining` gets nothing new, but what sticky clients send. */
+  /** `draining` gets what sticky clients send, and nothing new while another one is ready. */
   readonly state: 'ready' | 'draining';
   /** '' where it is not known. */
   readonly zone: string;

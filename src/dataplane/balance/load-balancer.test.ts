@@ -84,6 +84,17 @@ test('an endpoint that drains gets nothing new, but what sticky clients send', (
   expect(send(cookie).server).toBe(server);
 });
 
+test('where all endpoints drain they get what comes: they still answer', () => {
+  const { balancer, urls } = lab(spec(), [endpoint('a'), endpoint('b')]);
+  const draining = (key: string) => endpoint(key, { state: 'draining' });
+  balancer.patch({ changed: [draining('a'), draining('b')], removed: [] }, {});
+  expect(urls(4)).toEqual(['http://a', 'http://a', 'http://b', 'http://b']);
+  balancer.patch({ changed: [endpoint('c')], removed: [] }, {});
+  expect(urls(2)).toEqual(['http://c', 'http://c']);
+  balancer.patch({ changed: [], removed: ['c', 'a'] }, {});
+  expect(urls(2)).toEqual(['http://b', 'http://b']);
+});
+
 test('endpoints come, change and go one by one; those of which only a share changes stay the same', () => {
   const { balancer, send, urls, hosts } = lab(spec(), [endpoint('a'), endpoint('b')]);
   const before = send().server;

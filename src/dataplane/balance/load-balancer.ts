@@ -217,7 +217,8 @@ export class LoadBalancer implements AttemptSender {
     const spec = this.spec;
     if (spec === null) return;
     const { slowStart, now } = this;
-    const candidates: Candidate<Endpoint>[] = [];
+    const ready: Candidate<Endpoint>[] = [];
+    const leaving: Candidate<Endpoint>[] = [];
     for (const member of this.members.values()) {
       const { endpoint } = member;
       const { key, url, weight, state } = member.spec;
@@ -227,10 +228,13 @@ export class LoadBalancer implements AttemptSender {
         slowStart.forget(key);
         continue;
       }
-      if (weight === 0 || state === 'draining') continue;
-      candidates.push({ target: endpoint, weight: weight * slowStart.share(key, now), key: url });
+      if (weight === 0) continue;
+      const candidate = { target: endpoint, weight: weight * slowStart.share(key, now), key: url };
+      (state === 'draining' ? leaving : ready).push(candidate);
     }
-    this.isUp = candidates.length > 0;
+    this.isUp = ready.length > 0;
+    // Those that are about to go still answer: better than nobody, where there is no other.
+    const candidates = this.isUp ? ready : leaving;
     this.picker = BALANCERS[spec.strategy].create(
       // Nobody is on the way: the weights as they were given.
       slowStart.stepMs === null ? candidates.map((one) => ({ ...one, weight: one.weight / STEPS })) : candidates,

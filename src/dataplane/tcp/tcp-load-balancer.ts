@@ -94,10 +94,12 @@ export class TcpLoadBalancer implements Layer4Kind<TcpLoadBalancerSpec, TcpEndpo
   }
 
   refresh(): void {
-    const ready = [...this.members.values()].filter(({ endpoint, spec }) => endpoint.isUp && spec.state === 'ready');
+    const up = [...this.members.values()].filter(({ endpoint }) => endpoint.isUp);
+    const ready = up.filter(({ spec }) => spec.state === 'ready');
     this.isUp = ready.length > 0;
     this.picker = createWrr(
-      ready.map(({ endpoint, spec }) => ({ target: endpoint, weight: 1, key: spec.url })),
+      // Those that are about to go still answer: better than nobody.
+      (this.isUp ? ready : up).map(({ endpoint, spec }) => ({ target: endpoint, weight: 1, key: spec.url })),
       this.picker,
     );
   }

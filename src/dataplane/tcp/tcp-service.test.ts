@@ -68,6 +68,14 @@ test('connections go round the servers that are up and take new ones', () => {
   expect(picks(service, 8).filter((host) => host === 'b')).toHaveLength(2);
 });
 
+test('where all servers drain they get what comes: they still answer', () => {
+  const service = make('db');
+  give(service, [server('a', { state: 'draining' }), server('c', { state: 'draining' })]);
+  expect([service.isUp, picks(service, 2)]).toEqual([false, ['a', 'c']]);
+  give(service, [server('a', { state: 'draining' }), server('d')]);
+  expect([service.isUp, picks(service, 2)]).toEqual([true, ['d', 'd']]);
+});
+
 test('a service that has been told nothing has no servers, and is down', () => {
   const service = make('db');
   expect([service.pick(), service.isUp, service.hasServers]).toEqual([null, false, false]);

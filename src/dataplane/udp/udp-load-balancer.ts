@@ -74,10 +74,14 @@ export class UdpLoadBalancer implements Layer4Kind<UdpLoadBalancerSpec, UdpEndpo
   }
 
   refresh(): void {
-    const candidates = [...this.#members.values()]
-      .filter(({ spec }) => spec.weight > 0 && spec.state === 'ready')
-      .map(({ endpoint, spec }) => ({ target: endpoint, weight: spec.weight, key: spec.url }));
-    this.#picker = createWrr(candidates, this.#picker);
+    const all = [...this.#members.values()].filter(({ spec }) => spec.weight > 0);
+    const ready = all.filter(({ spec }) => spec.state === 'ready');
+    // Those that are about to go still answer: better than nobody.
+    const candidates = ready.length > 0 ? ready : all;
+    this.#picker = createWrr(
+      candidates.map(({ endpoint, spec }) => ({ target: endpoint, weight: spec.weight, key: spec.url })),
+      this.#picker,
+    );
   }
 
   #set(endpoints: readonly UdpEndpointSpec[]): void {

@@ -77,6 +77,14 @@ test('sessions are divided by weight between the servers that take new ones', ()
   expect(picks(service, 3)).toEqual(['a', 'b', 'a']);
 });
 
+test('where all servers drain they get what comes: they still answer', () => {
+  const service = make('dns');
+  give(service, server('a', { state: 'draining' }), server('off', { weight: 0, state: 'draining' }));
+  expect(picks(service, 2)).toEqual(['a', 'a']);
+  give(service, server('a', { state: 'draining' }), server('d'));
+  expect(picks(service, 2)).toEqual(['d', 'd']);
+});
+
 test('a service without servers, and one that has been told nothing, has nobody to pick', () => {
   const service = make('dns');
   expect(service.pick()).toBeNull();
