@@ -73,21 +73,29 @@ async function read(path: string, maxBytes: number): Promise<NamedFile> {
   try {
     const info = await file.stat();
     check(info, maxBytes);
-    return { text: await readAll(file, maxBytes), modifiedMs: info.mtimeMs, size: info.size };
+    return { text: await readAll(file, info.size, maxBytes), modifiedMs: info.mtimeMs, size: info.size };
   } finally {
     await file.close();
   }
 }
 
-async function readAll(file: FileHandle, maxBytes: number): Promise<string> {
+/** `size` is what it is said to be, which files of the kernel do not know. */
+async function readAll(file: FileHandle, size: number, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
+  // One more than there is, so that the end is read into the same memory.
+  let chunk = Buffer.allocUnsafe(Math.min(size + 1, CHUNK_BYTES));
+  let filled = 0;
   for (let total = 0; ;) {
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    const { bytesRead } = await file.read(chunk, 0, chunk.length, null);
-    if (bytesRead === 0) return decodeText(Buffer.concat(chunks));
+    if (filled === chunk.length) {
+      chunks.push(chunk);
+      chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      filled = 0;
+    }
+    const { bytesRead } = await file.read(chunk, filled, chunk.length - filled, null);
+    filled += bytesRead;
+    if (bytesRead === 0) return decodeText(Buffer.concat([...chunks, chunk.subarray(0, filled)]));
     total += bytesRead;
     if (total > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk.subarray(0, bytesRead));
   }
 }
 

@@ -289,8 +289,9 @@ export class Pipeline {
   async #applyDue(): Promise<void> {
     while (this.#isDue && !this.#isPaused) {
       this.#isDue = false;
-      const endpoints = this.#received.take(this.#options.clock.now());
-      if (endpoints !== null && (await this.#applyEndpoints(endpoints))) continue;
+      const begin = this.#options.clock.now();
+      const endpoints = this.#received.take(begin);
+      if (endpoints !== null && (await this.#applyEndpoints(endpoints, begin))) continue;
       await this.#compilation.parseRules([...this.#received.all.values()]);
       const before = this.#compilation.result;
       const after = this.#compile();
@@ -306,7 +307,7 @@ export class Pipeline {
         continue;
       }
       const built = this.#builder.build(wanted);
-      if (built !== null) await this.#publish(built, secrets);
+      if (built !== null) await this.#publish(built, secrets, begin);
       else if (renewed !== null) this.#options.log.info('certificates renewed', { workers: renewed.acked });
       await this.#publisher!.publishSecrets(secrets);
       this.#secrets = secrets;
@@ -315,14 +316,14 @@ export class Pipeline {
   }
 
   /** False when more has to be done than to change endpoints of what is in force. */
-  async #applyEndpoints(changes: readonly ProviderEndpoints[]): Promise<boolean> {
+  async #applyEndpoints(changes: readonly ProviderEndpoints[], begin: number): Promise<boolean> {
     const patches = this.#isNewest ? compileEndpointPatches(this.result, changes) : null;
     if (patches === null) return false;
     this.#compilation.takeEndpoints(this.#received.all);
     const built = this.#builder.patch(patches);
     if (built === null) return true;
     this.#compilation.takeEndpointSets(built.snapshot.endpointSets);
-    await this.#publish(built, this.#secrets);
+    await this.#publish(built, this.#secrets, begin);
     return true;
   }
 
@@ -355,11 +356,10 @@ export class Pipeline {
     return holdsTogether(sections, this.#secretsOf(sections), history.pinned, log);
   }
 
-  /** One that follows another. */
-  async #publish({ snapshot, delta, before }: BuiltSnapshot, secrets: Secrets): Promise<void> {
+  /** One that follows another; `begin` is when work on it began. */
+  async #publish({ snapshot, delta, before }: BuiltSnapshot, secrets: Secrets, begin: number): Promise<void> {
     const { log, clock } = this.#options;
     if (delta === null || before === null) return;
-    const begin = clock.now();
     const result = await this.#publisher!.publish(snapshot, delta);
     this.reloads++;
     log.info('configuration changed', {

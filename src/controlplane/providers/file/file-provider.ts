@@ -30,6 +30,9 @@ const EMPTY_SETTLE_MS = 1_000;
 /** A file that changes all the time is read all the same after this many looks. */
 const MAX_LOOKS = 20;
 
+/** Clocks of file systems are this coarse at worst: a file may have changed again without another time. */
+const TIME_GRAIN_MS = 2_100;
+
 /** A directory that was made anew is filled file by file. */
 const FILL_SETTLE_MS = 1_000;
 
@@ -50,6 +53,8 @@ interface Listing {
 
 interface KnownFile {
   readonly text: string;
+  /** What tells it from its next version; '' where that could change without another time. */
+  identity: string;
   /** Of the present text. */
   readonly config: RoutingConfig;
   /** What is served: the present text's, or the last one that parsed. */
@@ -91,6 +96,8 @@ export class FileProvider implements Provider {
   #watch: FileWatch | null = null;
   #publish: PublishAll = () => {};
   readonly #readings: SerialRunner;
+  /** By the present reading. */
+  #filesRead = 0;
   /** Looks at files that were put off, by path. */
   readonly #looks = new Map<string, number>();
   /** The root that the files are from. */
@@ -108,7 +115,7 @@ export class FileProvider implements Provider {
   async run(publish: PublishAll, signal: AbortSignal): Promise<void> {
     this.#publish = publish;
     if (this.#config.watch) {
-      const changed = (): void => void this.readAgain();
+      const changed = (): void => void this.#readings.run(() => this.#read(false));
       this.#watch = new FileWatch(changed, this.#context.log, this.#system);
     }
     await this.readAgain();
@@ -119,17 +126,21 @@ export class FileProvider implements Provider {
 
   /** Calls wait for each other. */
   readAgain(): Promise<void> {
-    return this.#readings.run(() => this.#read());
+    return this.#readings.run(() => this.#read(true));
   }
 
-  async #read(): Promise<void> {
+  /** Otherwise files are read that are not known to be the same. */
+  async #read(isWhole: boolean): Promise<void> {
+    const { clock, log } = this.#context;
+    const begin = clock.now();
+    this.#filesRead = 0;
     const problems: Diagnostic[] = [];
     const listing = await this.#list(problems);
     const { files, directories } = listing;
     this.#keepMissing(listing);
     const known = new Map<string, KnownFile>();
     for (const path of files) {
-      const file = await this.#readFile(path, problems, listing);
+      const file = await this.#readFile(path, isWhole, problems, listing);
       if (file !== null) known.set(path, file);
     }
     this.#files = known;
@@ -137,6 +148,11 @@ export class FileProvider implements Provider {
     await this.#watch?.follow(directories, [...files, ...named]);
     if (listing.hasFailed || [...known.values()].some(({ config }) => namesUnreadable(config))) this.#watch?.retry();
     else this.#watch?.succeeded();
+    log.debug('configuration files looked at', {
+      files: files.length,
+      read: this.#filesRead,
+      ms: Math.round(clock.now() - begin),
+    });
     this.#publishChanged([...known.values()], problems);
   }
 
@@ -220,16 +236,22 @@ export class FileProvider implements Provider {
   }
 
   /** Null when there is nothing to serve of the file. */
-  async #readFile(path: string, problems: Diagnostic[], listing: Listing): Promise<KnownFile | null> {
+  async #readFile(path: string, isWhole: boolean, problems: Diagnostic[], listing: Listing): Promise<KnownFile | null> {
     const previous = this.#files.get(path) ?? null;
     let text: string;
+    let identity: string;
+    const now = this.#context.clock.wall();
     try {
       const before = await stat(path);
+      if (!isWhole && previous !== null && previous.identity !== '' && previous.identity === identityOf(before))
+        return previous;
       if (this.#isBeingWritten(path, before, previous)) return previous;
+      this.#filesRead++;
       ({ text } = await readNamedFile(path, MAX_FILE_BYTES));
       const after = await stat(path);
       if ((after.mtimeMs !== before.mtimeMs || after.size !== before.size) && this.#putOff(path)) return previous;
       this.#looks.delete(path);
+      identity = now - after.mtimeMs > TIME_GRAIN_MS ? identityOf(after) : '';
     } catch (error) {
       const code = codeOf(error);
       listing.hasFailed ||= !NEEDS_CHANGE.has(code);
@@ -250,11 +272,16 @@ export class FileProvider implements Provider {
       }
       return kept;
     }
-    if (previous !== null && previous.text === text && previous.config.filesRead.size === 0) return previous;
+    if (previous !== null && previous.text === text && previous.config.filesRead.size === 0) {
+      previous.identity = identity;
+      return previous;
+    }
     const document = parseConfig(path, text);
     const config = this.#context.decode(document, previous?.served);
-    if (document.value !== undefined) return { text, config, served: config, isUnread: false };
-    return { text, config, served: previous?.served ?? config, isUnread: previous?.isUnread ?? true };
+    // What it names may change without it.
+    if (config.filesRead.size > 0) identity = '';
+    if (document.value !== undefined) return { text, identity, config, served: config, isUnread: false };
+    return { text, identity, config, served: previous?.served ?? config, isUnread: previous?.isUnread ?? true };
   }
 
   #isBeingWritten(path: string, info: Stats, previous: KnownFile | null): boolean {
@@ -276,6 +303,10 @@ export class FileProvider implements Provider {
 
 function problem(source: string, code: DiagnosticCode, message: string): Diagnostic {
   return { severity: 'error', code, message, source, path: '', line: 0, column: 0 };
+}
+
+function identityOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
 }
 
 /** Where a directory that is not there yet will be noticed. */
