@@ -30,6 +30,8 @@ export const DIAGNOSTIC_CODES = {
     'A rule that does not do what it seems to: a part that no request can match, or a pattern that matches more than it says.',
   'dangling-reference': 'A router, chain, entry point or middleware names something that does not exist.',
   'unusable-reference': 'A router or chain names something that is disabled.',
+  'refused-reference':
+    'A label, or another word of a tenant, names a service of the router itself that the operator has not listed.',
   'reference-cycle': 'A chain contains itself.',
   'no-certificate': 'A router asks for a certificate that its certificates resolver cannot get.',
   'no-entry-point': 'A router has no entry point to listen on, or a changed configuration has none.',

@@ -67,6 +67,11 @@ export interface Mark {
 
 /** A key that would change the prototype of a map. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+
+export function isForbiddenKey(key: string): boolean {
+  return FORBIDDEN_KEYS.has(key);
+}
+
 const MAX_DIAGNOSTICS = 200;
 const MAX_DEPTH = 50;
 
@@ -308,7 +313,7 @@ export class DecodeContext {
 
   /** Reports and returns true for a key that no map may have. */
   refuseKey(key: string): boolean {
-    if (!FORBIDDEN_KEYS.has(key)) return false;
+    if (!isForbiddenKey(key)) return false;
     this.report('error', 'forbidden-key', `"${key}" cannot be used as a name`);
     return true;
   }

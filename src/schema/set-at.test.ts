@@ -41,6 +41,14 @@ test('a chosen name ends where an option begins, or is that of an entry which is
   });
 });
 
+test('a name that begins with another one is a name of its own, and a slip is told in the entry that is there', () => {
+  const tree = setAt(schema, 'services.a.b.servers[0].url', 'v', setAt(schema, 'services.a.servers[0].url', 'u'));
+  expect(plain(tree)).toEqual({
+    services: { a: { servers: [{ url: 'u' }] }, 'a.b': { servers: [{ url: 'v' }] } },
+  });
+  expect(resolveName(schema, ['services', 'a', 'b', 'sever'], '.', tree).path).toEqual(['services', 'a.b', 'sever']);
+});
+
 test('each segment of a path is one name, whatever is in it', () => {
   expect(plain(setAt(schema, ['Services', 'my.servers', 'servers', '0', 'URL'], 'u'))).toEqual({
     services: { 'my.servers': { servers: [{ url: 'u' }] } },

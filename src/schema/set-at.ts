@@ -91,16 +91,21 @@ function resolveSegments(schema: Schema<unknown> | undefined, path: readonly Pat
 }
 
 /**
- * How many parts make up the name of a map's entry: that of an entry which is there, or all before the first option.
+ * How many parts make up the name of a map's entry: that of an entry which is there, all before the first option, or
+ * one. An entry that is there counts where an option of it follows, or nothing: `a.b.url` is of `a.b`, also beside `a`.
  */
 function keyLength(item: Schema<unknown>, parts: readonly string[], separator: string, existing: unknown): number {
   const names = new Set(isMap(existing) ? Object.keys(existing).map((name) => name.toLowerCase()) : []);
-  for (let length = parts.length; length > 0; length--) {
-    if (names.has(parts.slice(0, length).join(separator).toLowerCase())) return length;
-  }
   const options = new Set(Object.keys(item.fields ?? {}).map((name) => name.toLowerCase()));
-  const option = parts.findIndex((part, index) => index > 0 && options.has(part.toLowerCase()));
-  return option < 0 ? 1 : option;
+  const isOption = (part: string | undefined): boolean => part !== undefined && options.has(part.toLowerCase());
+  let known = 0;
+  for (let length = parts.length; length > 0; length--) {
+    if (!names.has(parts.slice(0, length).join(separator).toLowerCase())) continue;
+    if (item.fields === null || length === parts.length || isOption(parts[length])) return length;
+    known ||= length;
+  }
+  const option = parts.findIndex((part, index) => index > 0 && isOption(part));
+  return option > 0 ? option : known || 1;
 }
 
 /** The key of that name, in whatever case. */

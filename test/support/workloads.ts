@@ -1,5 +1,8 @@
 // Workloads as a provider finds them, and what a routing makes of their labels.
 
+import { compile, type CompileResult } from '../../src/controlplane/compile/compile.ts';
+import { internalServices } from '../../src/controlplane/compile/internal-services.ts';
+import { decodeInstall } from '../../src/controlplane/config/install/load-install.ts';
 import { decoderOf } from '../../src/controlplane/providers/define.ts';
 import { isWhole, patchRouting, type RoutingPatch } from '../../src/controlplane/config/routing/patch-routing.ts';
 import { OBJECT_SECTIONS } from '../../src/controlplane/config/routing/object-kinds.ts';
@@ -85,4 +88,24 @@ export function saidOf({ diagnostics, notes = [] }: RoutingConfig): readonly str
   return [...diagnostics, ...notes].map(
     ({ severity, source, path, message }) => `${severity} ${source} [${path}] ${message}`,
   );
+}
+
+/** Entry points and a certificates resolver by the names that people use in labels. */
+const INSTALL = `
+entryPoints:
+  web: { address: ":80" }
+  websecure: { address: ":443" }
+  traefik: { address: ":8080" }
+  db: { address: ":5432" }
+  dns: { address: ":53/udp" }
+certificatesResolvers: { le: { acme: { email: a@example.test, tlsChallenge: {} } } }
+api: { dashboard: true }
+ping: {}
+providers: { rest: {} }
+`;
+
+/** The configurations compiled together. */
+export function compiledWith(...configs: readonly RoutingConfig[]): CompileResult {
+  const install = decodeInstall('signalbox.yml', INSTALL).value!;
+  return compile(install, configs, internalServices(install.admin));
 }

@@ -68,7 +68,7 @@ test.each(Object.entries(CASES))('%s', (code, text) => {
   expect(Object.keys(DIAGNOSTIC_CODES)).toContain(code);
 });
 
-test('the codes without a case here belong to files and runtimes', () => {
+test('the codes without a case here belong to files, workloads and runtimes', () => {
   const others = Object.keys(DIAGNOSTIC_CODES).filter((code) => !(code in CASES));
   expect(others).toEqual([
     'syntax',
@@ -77,6 +77,10 @@ test('the codes without a case here belong to files and runtimes', () => {
     'document-too-complex',
     'duplicate-object',
     'duplicate-key',
+    'refused-reference',
+    'no-port',
+    'no-address',
+    'no-rule',
     'address-taken',
     'unusable-path',
     'not-bound',

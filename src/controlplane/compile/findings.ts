@@ -12,6 +12,7 @@ import type { Compiled } from './compiled.ts';
 const OF_REFERENCES: ReadonlySet<Diagnostic['code']> = new Set([
   'dangling-reference',
   'unusable-reference',
+  'refused-reference',
   'reference-cycle',
   'no-entry-point',
   'duplicate-object',

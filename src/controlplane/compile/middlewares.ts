@@ -34,12 +34,21 @@ export class CompiledMiddlewares {
         );
       } else {
         const spec = specOf(middleware, kind, options as MiddlewareSpec['options']);
+        if (this.#asksRefused(middleware, spec)) continue;
         this.specs.set(middleware.name, compilation.memory.middlewares.keep(middleware.object.value, spec));
         this.#noteShown(middleware, spec);
       }
     }
     this.#checkMembers();
     this.#checkChains();
+  }
+
+  #asksRefused(middleware: Compiled<MiddlewareOptions>, { kind, options }: MiddlewareSpec): boolean {
+    for (const option of SERVICE_OPTIONS.get(kind) ?? []) {
+      const service = options[option];
+      if (typeof service === 'string') this.#compilation.references.refuseInternal(service, middleware, [kind, option]);
+    }
+    return middleware.errors.length > 0;
   }
 
   #noteShown({ object }: Compiled<MiddlewareOptions>, { name, kind, options }: MiddlewareSpec): void {

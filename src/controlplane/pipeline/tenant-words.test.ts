@@ -106,3 +106,24 @@ test('the same words of the operator are substituted, and their files read', () 
   expect(secrets.asked).toContain('TOKEN');
   expect([...config.filesRead]).toContain(FILE);
 });
+
+test('what the operator lets a tenant do is what the options of today say, also of what was kept', () => {
+  const secrets = new Secrets();
+  const open = { ...restProvider, allowances: () => ({ mayNameFiles: true, internalServices: ['api@internal'] }) };
+  const written = WRITTEN.replace('usersFile: "${file:', 'usersFile: "/nowhere/${file:');
+  const config = decoderOf(open, secrets, NO_PLUGINS, open.allowances())(parseConfig('routing.yml', written));
+  expect(config.words).toBe('tenant');
+  expect(config.internalServices).toEqual(['api@internal']);
+  expect([...config.filesRead]).toContain(FILE);
+  // With what nobody substitutes.
+  expect(headersOf(config)).toMatchObject(PLAIN);
+  expect(secrets.asked).toEqual([]);
+  const forms = new WrittenForms().of([config]);
+  const [closed] = decodeForms(forms, installWith(secrets));
+  expect(closed!.internalServices).toBeUndefined();
+  expect([...closed!.filesRead]).toEqual([]);
+  const [again] = decodeForms(forms, { ...installWith(secrets), providers: [{ definition: open, options: {} }] });
+  expect(again!.internalServices).toEqual(['api@internal']);
+  expect([...again!.filesRead]).toContain(FILE);
+  expect(secrets.asked).toEqual([]);
+});

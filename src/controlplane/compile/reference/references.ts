@@ -3,6 +3,7 @@
 
 import type { PathSegment } from '../../../schema/decode-context.ts';
 import type { ObjectKind, ObjectSection } from '../../config/routing/object-kinds.ts';
+import { INTERNAL_PROVIDER } from '../../config/install/internal-routing.ts';
 import type { RoutingConfig } from '../../config/routing/routing-config.ts';
 import { qualify, type Compiled, type CompiledObjects } from '../compiled.ts';
 import type { Findings } from '../findings.ts';
@@ -39,6 +40,9 @@ export interface Referrer {
   readonly provider: string;
 }
 
+/** Answers 418 and nothing else: what a router names that only redirects. */
+const HARMLESS = `noop@${INTERNAL_PROVIDER}`;
+
 export interface ReferenceProblem {
   readonly code: 'dangling-reference' | 'unusable-reference';
   readonly message: string;
@@ -55,11 +59,18 @@ export class References {
   readonly #objects: CompiledObjects;
   readonly #findings: Findings;
   readonly #dangling: DanglingReferences;
+  /** Services of the router that objects of a provider may name, of providers that have a list of them. */
+  readonly #allowed: ReadonlyMap<string, ReadonlySet<string>>;
 
   constructor(objects: CompiledObjects, configs: readonly RoutingConfig[], findings: Findings) {
     this.#objects = objects;
     this.#findings = findings;
     this.#dangling = new DanglingReferences(new Map(configs.map(({ provider, unread = [] }) => [provider, unread])));
+    this.#allowed = new Map(
+      configs.flatMap(({ provider, internalServices }) =>
+        internalServices === undefined ? [] : [[provider, new Set([...internalServices, HARMLESS])] as const],
+      ),
+    );
   }
 
   /**
@@ -85,6 +96,17 @@ export class References {
     const { problem } = resolved;
     if (problem !== null) this.#findings.report(from, 'error', problem.code, problem.message, option);
     return resolved;
+  }
+
+  /**
+   * An error of the object that names a service of the router itself which its provider's words may not name: a tenant
+   * would publish the API. `name` is qualified.
+   */
+  refuseInternal(name: string, from: Compiled<unknown>, option: readonly PathSegment[]): void {
+    const allowed = this.#allowed.get(from.provider);
+    if (allowed === undefined || !name.endsWith(`@${INTERNAL_PROVIDER}`) || allowed.has(name)) return;
+    const message = `"${name}" is a service of the router itself, which objects of the provider ${from.provider} may name only where the install configuration lists it: providers.${from.provider}.internalServices: [${name}]`;
+    this.#findings.report(from, 'error', 'refused-reference', message, option);
   }
 
   /** Of a reference to what cannot be used: it is not there, or disabled. */

@@ -151,6 +151,7 @@ function resolveService(
       ['service'],
     );
   }
+  references.refuseInternal(options.service, router, ['service']);
   return references.follow('services', options.service, router, ['service'], (name) => services.has(name)).name;
 }
 

@@ -57,6 +57,7 @@ export class ServiceGraph<P extends ServiceProtocol> {
   /** Follows all references; what is wrong is reported. */
   resolve(): ResolvedServices<P> {
     this.#noteUses();
+    this.#refuseInternal();
     this.#refuseCycles();
     do this.#dropUnusable();
     while (this.#refuseWithoutHealth());
@@ -75,6 +76,16 @@ export class ServiceGraph<P extends ServiceProtocol> {
       const { children = [], middlewares = [] } = followed(spec);
       for (const child of children) objects[this.#family.section].get(child.service)?.usedBy.add(name);
       for (const stage of middlewares) objects.middlewares.get(stage)?.usedBy.add(name);
+    }
+  }
+
+  /** A share of it would be as good as the whole. */
+  #refuseInternal(): void {
+    const { references } = this.#compilation;
+    for (const { service, kind, spec, references: written } of this.#nodes.values()) {
+      for (const [index, child] of (followed(spec).children ?? []).entries()) {
+        references.refuseInternal(child.service, service, [kind, ...written[index]!.path]);
+      }
     }
   }
 

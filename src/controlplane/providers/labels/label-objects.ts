@@ -1,7 +1,7 @@
 // The objects that the labels of a workload describe, by the table of object kinds: their options as a document would
 // have them, and what their services say of the workload. Workloads with the same labels share them.
 
-import { DecodeContext, formatPath, type PathSegment } from '../../../schema/decode-context.ts';
+import { DecodeContext, formatPath, isForbiddenKey, type PathSegment } from '../../../schema/decode-context.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { isMap } from '../../../schema/input.ts';
 import { resolveName, setAt } from '../../../schema/set-at.ts';
@@ -58,6 +58,9 @@ export interface LabelObjects {
   readonly unknown: readonly PlacedLabel[];
 }
 
+/** Where a list should be. */
+const NO_LIST = { '': '' };
+
 /** Stands for the workload, which is not known yet, in front of a label. */
 const SOMEWHERE = '';
 
@@ -70,6 +73,23 @@ export function labelObjects(labels: SchemeLabels): LabelObjects {
     if (part === REFUSED_PART) problems.push(refusedPart(label));
     if (!isPart(part)) continue;
     const { path, schema } = resolveName(LABEL_SCHEMA, label.parts, '.', tree);
+    // A list as long as its last index says would cost more than the labels that say it.
+    if (path.some((segment) => typeof segment === 'number' && segment >= labels.byName.size)) {
+      const message = 'the entries of a list are counted from 0, and there is none before this one';
+      problems.push({ severity: 'error', code: 'invalid-value', message, path: formatPath(path), label });
+      // What is no list any more costs the object, as an entry that is left out may be what keeps somebody out.
+      tree = setAt(
+        LABEL_SCHEMA,
+        path.slice(
+          0,
+          path.findIndex((one) => typeof one === 'number'),
+        ),
+        NO_LIST,
+        tree,
+      );
+      placed.push({ path, label });
+      continue;
+    }
     // `{}` is how some write a section with nothing in it.
     const value = label.value.trim() === '{}' && schema?.fields !== null ? {} : label.value;
     tree = setAt(LABEL_SCHEMA, path, value, tree);
@@ -80,6 +100,11 @@ export function labelObjects(labels: SchemeLabels): LabelObjects {
   for (const [part, section, name, given] of objectsIn(tree)) {
     const path = [part, OBJECT_KINDS[section].at[1], name];
     const own = placed.filter((one) => path.every((segment, index) => one.path[index] === segment));
+    const refused = refusedName(section, name, own);
+    if (refused !== null) {
+      problems.push(refused);
+      continue;
+    }
     let options = given;
     if (isServiceSection(section)) {
       for (const row of SERVER_SECTIONS[section]) {
@@ -105,6 +130,15 @@ function refusedPart(label: SchemeLabel): LabelProblem {
   const message =
     'certificates, TLS options and stores are set by whoever runs the router, in a file; a router of a workload names them (tls.options, tls.certResolver)';
   return { severity: 'error', code: 'misplaced-option', message, path: label.parts.join('.'), label };
+}
+
+/** As documents refuse them: nothing would be known by such a name. */
+function refusedName(section: ObjectSection, name: string, own: readonly PlacedLabel[]): LabelProblem | null {
+  const at = { severity: 'error', path: pathOf(section, name), label: own[0]?.label ?? null } as const;
+  if (isForbiddenKey(name)) return { ...at, code: 'forbidden-key', message: `"${name}" cannot be used as a name` };
+  if (!name.includes('@')) return null;
+  const message = `"@" cannot be part of a name: it separates name and provider in references, and a label can say nothing of objects of others`;
+  return { ...at, code: 'invalid-value', message };
 }
 
 function sectionOf(path: readonly PathSegment[]): ObjectSection | undefined {

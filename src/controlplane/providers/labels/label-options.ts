@@ -3,7 +3,7 @@
 import { own, withDefault } from '../../../schema/field.ts';
 import { list } from '../../../schema/collection.ts';
 import { checked } from '../../../schema/object.ts';
-import { boolean, string } from '../../../schema/scalar.ts';
+import { boolean, oneOf, string } from '../../../schema/scalar.ts';
 import type { Infer } from '../../../schema/schema.ts';
 import type { Allowances } from '../../config/routing/routing-config.ts';
 import { parseConstraints, type Constraints } from './constraint/constraints.ts';
@@ -49,9 +49,9 @@ export const labelOptions = {
   ),
   internalServices: own(
     withDefault(
-      list(string()),
+      list(oneOf('api@internal', 'dashboard@internal', 'ping@internal', 'prometheus@internal', 'rest@internal')),
       [],
-      'Services of the router that routers may name in labels, such as `api@internal`; a router of a label may name no others.',
+      'Services of the router itself that labels may name; they may name `noop@internal` in any case.',
     ),
   ),
 };

@@ -35,7 +35,7 @@ class Evaluation {
   }
 
   #node(node: Node, dot: TemplateValue): void {
-    if (++this.#steps > MAX_STEPS) throw new TemplateError(`it takes more than ${MAX_STEPS} steps`);
+    this.#step();
     switch (node.kind) {
       case 'text':
         return this.#write(node.text);
@@ -67,11 +67,16 @@ class Evaluation {
     if (entries.length === 0) return this.#nodes(node.otherwise, dot);
     const known = this.#variables.length;
     for (const [key, entry] of entries) {
+      this.#step();
       if (node.key !== '') this.#variables.push({ name: node.key, value: key });
       if (node.entry !== '') this.#variables.push({ name: node.entry, value: entry });
       this.#nodes(node.body, entry);
       this.#variables.length = known;
     }
+  }
+
+  #step(): void {
+    if (++this.#steps > MAX_STEPS) throw new TemplateError(`it takes more than ${MAX_STEPS} steps`);
   }
 
   #write(text: string): void {
@@ -93,7 +98,7 @@ class Evaluation {
   #value({ commands }: Pipeline, dot: TemplateValue): TemplateValue {
     let piped: TemplateValue | undefined;
     for (const [first, ...operands] of commands) {
-      if (++this.#steps > MAX_STEPS) throw new TemplateError(`it takes more than ${MAX_STEPS} steps`);
+      this.#step();
       const args = operands.map((operand) => this.#operand(operand, dot));
       if (piped !== undefined) args.push(piped);
       piped = first!.kind === 'function' ? call(first!.name, args) : this.#operand(first!, dot);
@@ -112,7 +117,7 @@ class Evaluation {
       case 'function':
         return call(operand.name, []);
       case 'pipeline':
-        return this.#value(operand.pipeline, dot);
+        return fieldOf(this.#value(operand.pipeline, dot), operand.names);
     }
   }
 }

@@ -11,7 +11,7 @@ export type Operand =
   | { readonly kind: 'field'; readonly names: readonly string[] }
   | { readonly kind: 'variable'; readonly name: string; readonly names: readonly string[] }
   | { readonly kind: 'function'; readonly name: string }
-  | { readonly kind: 'pipeline'; readonly pipeline: Pipeline };
+  | { readonly kind: 'pipeline'; readonly pipeline: Pipeline; readonly names: readonly string[] };
 
 export interface Pipeline {
   /** Each gets what the one before gives as its last argument. */
@@ -199,7 +199,10 @@ class TemplateParser {
     const pipeline = this.#readPipeline(reader, source);
     if (!takeSign(reader, ')')) throw new TemplateError(`a ")" is missing in {{ ${source} }}`);
     this.#depth--;
-    return { kind: 'pipeline', pipeline };
+    const next = reader.tokens[reader.at];
+    if (next?.kind !== 'field' || !next.isAdjacent) return { kind: 'pipeline', pipeline, names: [] };
+    reader.at++;
+    return { kind: 'pipeline', pipeline, names: next.value.split('.') };
   }
 
   #check(name: string, source: string): void {

@@ -6,6 +6,8 @@ export interface Token {
   readonly kind: 'field' | 'variable' | 'word' | 'text' | 'number' | 'sign';
   /** Of a text, what it stands for; of a field or variable, the names behind the dots. */
   readonly value: string;
+  /** Nothing stands between it and the token before. */
+  readonly isAdjacent: boolean;
 }
 
 export type Piece = { readonly text: string } | { readonly action: readonly Token[]; readonly source: string };
@@ -50,6 +52,11 @@ function closeOf(template: string, start: number): number {
 function tokensOf(source: string): readonly Token[] {
   const tokens: Token[] = [];
   TOKEN.lastIndex = 0;
+  let isAdjacent = false;
+  const add = (kind: Token['kind'], value: string): void => {
+    tokens.push({ kind, value, isAdjacent });
+    isAdjacent = true;
+  };
   while (TOKEN.lastIndex < source.length) {
     const at = TOKEN.lastIndex;
     const groups = TOKEN.exec(source)?.groups;
@@ -57,13 +64,14 @@ function tokensOf(source: string): readonly Token[] {
       throw new TemplateError(`"${source.slice(at, at + 20)}" in {{ ${source.slice(0, 60)} }} cannot be read`);
     }
     const { field, variable, word, number, quoted, raw, sign } = groups;
-    if (field !== undefined) tokens.push({ kind: 'field', value: field.slice(1) });
-    else if (variable !== undefined) tokens.push({ kind: 'variable', value: variable.slice(1) });
-    else if (word !== undefined) tokens.push({ kind: 'word', value: word });
-    else if (number !== undefined) tokens.push({ kind: 'number', value: number });
-    else if (quoted !== undefined) tokens.push({ kind: 'text', value: unquote(quoted) });
-    else if (raw !== undefined) tokens.push({ kind: 'text', value: raw });
-    else if (sign !== undefined) tokens.push({ kind: 'sign', value: sign });
+    if (field !== undefined) add('field', field.slice(1));
+    else if (variable !== undefined) add('variable', variable.slice(1));
+    else if (word !== undefined) add('word', word);
+    else if (number !== undefined) add('number', number);
+    else if (quoted !== undefined) add('text', unquote(quoted));
+    else if (raw !== undefined) add('text', raw);
+    else if (sign !== undefined) add('sign', sign);
+    else isAdjacent = false;
   }
   return tokens;
 }

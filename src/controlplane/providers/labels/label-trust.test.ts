@@ -1,0 +1,158 @@
+// Labels are a tenant's words: they reach nothing of the process and nothing of others.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import {
+  after,
+  compiledWith,
+  labelRouting,
+  saidOf,
+  sampleWorkload,
+  SECRETS,
+} from '../../../../test/support/workloads.ts';
+import { parseConfig } from '../../config/document/document.ts';
+import { decodeRouting, type RoutingConfig } from '../../config/routing/routing-config.ts';
+import type { LabelOptions } from './label-options.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'labels-'));
+const FILE = join(directory, 'users');
+writeFileSync(FILE, 'anna:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/\n');
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function configOf(labels: Readonly<Record<string, string>>, options: Partial<LabelOptions> = {}): RoutingConfig {
+  return after(null, labelRouting(options).update([sampleWorkload({ id: 'evil', labels })]));
+}
+
+test('a variable and the content of a file are plain text', () => {
+  const header = 'traefik.http.middlewares.m.headers.customrequestheaders';
+  const config = configOf({
+    [`${header}.X-Variable`]: '${SECRET}',
+    [`${header}.X-Default`]: '${SECRET:-none}',
+    [`${header}.X-File`]: `\${file:${FILE}}`,
+    'traefik.http.routers.r.rule': 'Host(`${SECRET}`)',
+    'traefik.http.services.s.loadbalancer.server.url': 'http://${SECRET}:80',
+  });
+  expect(SECRETS.variable('SECRET')).toBe('the-secret');
+  expect(config.middlewares.get('m')!.value).toMatchObject({
+    headers: {
+      customRequestHeaders: { 'X-Variable': '${SECRET}', 'X-Default': '${SECRET:-none}', 'X-File': `\${file:${FILE}}` },
+    },
+  });
+  const shown = JSON.stringify([compiledWith(config).sections, compiledWith(config).diagnostics]);
+  expect(shown).not.toContain('the-secret');
+  expect(shown).not.toContain('anna');
+});
+
+test('a file is not looked for, unless the operator allows it; nothing is substituted then either', () => {
+  const labels = {
+    'traefik.http.middlewares.m.basicauth.usersfile': FILE,
+    'traefik.http.middlewares.n.basicauth.usersfile': '${file:/etc/passwd}',
+    'traefik.http.middlewares.o.headers.customrequestheaders.X': '${SECRET}',
+  };
+  const closed = configOf(labels);
+  expect(closed.middlewares.get('m')!.value).toBeNull();
+  expect([...closed.filesRead]).toEqual([]);
+  expect(saidOf(closed)[0]).toBe(
+    'error container evil, label traefik.http.middlewares.m.basicauth.usersfile [http.middlewares.m.basicAuth.usersFile] a file can be named only by whoever runs the router; write its content out',
+  );
+  const open = configOf(labels, { allowFiles: true });
+  expect(open.middlewares.get('m')!.value).not.toBeNull();
+  expect([...open.filesRead]).toEqual([FILE, '${file:/etc/passwd}']);
+  expect(open.middlewares.get('n')!.value).toBeNull();
+  expect(open.middlewares.get('o')!.value).toMatchObject({ headers: { customRequestHeaders: { X: '${SECRET}' } } });
+});
+
+const REACH: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'a router': { 'traefik.http.routers.r.service': 'rest@internal' },
+  'a share': {
+    'traefik.http.routers.r.service': 'w',
+    'traefik.http.services.w.weighted.services[0].name': 'evil',
+    'traefik.http.services.w.weighted.services[1].name': 'rest@internal',
+  },
+  'an error page': {
+    'traefik.http.routers.r.middlewares': 'm',
+    'traefik.http.middlewares.m.errors.status': '404',
+    'traefik.http.middlewares.m.errors.query': '/',
+    'traefik.http.middlewares.m.errors.service': 'rest@internal',
+  },
+};
+
+test.each(Object.entries(REACH))('%s does not reach a service of the router', (_, labels) => {
+  const rule = { 'traefik.http.routers.r.rule': 'Host(`evil`)' };
+  const result = compiledWith(configOf({ ...rule, ...labels }));
+  const refused = result.diagnostics.filter(({ code }) => code === 'refused-reference');
+  expect(refused.map(({ source, message }) => [source.replace(/^.*label /, ''), message])).toEqual([
+    [
+      Object.keys(labels).find((label) => labels[label] === 'rest@internal'),
+      '"rest@internal" is a service of the router itself, which objects of the provider docker may name only where the install configuration lists it: providers.docker.internalServices: [rest@internal]',
+    ],
+  ]);
+  const { routes, middlewares, services } = result.sections;
+  expect(routes['r@docker']!.disabledStatus).toBeGreaterThan(0);
+  expect(JSON.stringify([routes, middlewares, { ...services, 'rest@internal': null }])).not.toContain(
+    '"rest@internal"]',
+  );
+  const allowed = compiledWith(configOf({ ...rule, ...labels }, { internalServices: ['rest@internal'] }));
+  expect(allowed.diagnostics.filter(({ code }) => code === 'refused-reference')).toEqual([]);
+});
+
+test('what only redirects may name noop@internal, and the operator’s files may name what they like', () => {
+  const labels = { 'traefik.http.routers.r.rule': 'Host(`a`)', 'traefik.http.routers.r.service': 'noop@internal' };
+  expect(compiledWith(configOf(labels)).sections.routes['r@docker']!.disabledStatus).toBe(0);
+  const file = decodeRouting('file', parseConfig('f.yml', 'http: { routers: { a: { rule: "Host(`a`)", service: api@internal } } }')); // prettier-ignore
+  expect(compiledWith(file).sections.routes['a@file']!.disabledStatus).toBe(0);
+});
+
+test('another’s service, router or middleware is not redefined, and gets no endpoint of a stranger', () => {
+  const victim = sampleWorkload({
+    id: 'shop',
+    createdMs: 1,
+    labels: {
+      'traefik.http.routers.shop.rule': 'Host(`shop`)',
+      'traefik.http.services.shop.loadbalancer.passhostheader': 'true',
+      'traefik.http.middlewares.auth.basicauth.users': 'a:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/',
+    },
+  });
+  const evil = sampleWorkload({
+    id: 'evil',
+    createdMs: 2,
+    addressOf: () => ({ host: '10.6.6.6', port: 80 }),
+    labels: {
+      'traefik.http.routers.shop.rule': 'Host(`shop`) || PathPrefix(`/`)',
+      'traefik.http.services.shop.loadbalancer.passhostheader': 'false',
+      'traefik.http.middlewares.auth.headers.customrequestheaders.X': 'y',
+      'traefik.http.services.shop@file.loadbalancer.server.port': '80',
+      'traefik.http.services.__proto__.loadbalancer.server.port': '80',
+    },
+  });
+  const config = after(null, labelRouting().update([evil, victim]));
+  expect(config.routers.get('shop')!.value!.rule).toBe('Host(`shop`)');
+  expect(config.endpoints!.get('services shop')!.endpoints.map(({ sourceId }) => sourceId)).toEqual(['shop']);
+  expect(config.middlewares.get('auth')!.value).toHaveProperty('basicAuth.users');
+  expect([...config.services.keys()]).toEqual(['shop']);
+  expect(config.notes!.map(({ code }) => code).toSorted()).toEqual([
+    'duplicate-object', 'duplicate-object', 'duplicate-object', 'forbidden-key', 'invalid-value',
+  ]); // prettier-ignore
+});
+
+test('labels without number or end cost no more than they are', () => {
+  const many = Object.fromEntries(Array.from({ length: 2_000 }, (_, at) => [`traefik.http.routers.r${at}.rule`, 'x']));
+  expect(saidOf(configOf(many))).toEqual([
+    'error container evil [] there are more than 1000 labels, and none of them is read',
+  ]);
+  const deep = `traefik.http.middlewares.${'a.'.repeat(50_000)}b`;
+  expect(saidOf(configOf({ [deep]: 'x' }))).toHaveLength(1);
+  const far = configOf({
+    'traefik.http.routers.r.middlewares[9999]': 'auth',
+    'traefik.http.routers.r.rule': 'Host(`r`)',
+  });
+  expect(far.routers.get('r')!.value).toBeNull();
+  expect(far.notes!.map(({ source, message }) => [source, message])).toEqual([
+    [
+      'container evil, label traefik.http.routers.r.middlewares[9999]',
+      'the entries of a list are counted from 0, and there is none before this one',
+    ],
+  ]);
+});
