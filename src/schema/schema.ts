@@ -15,6 +15,8 @@ export interface Schema<T> {
   /** Of lists and maps, for reference pages: what they hold, and how a path goes on. */
   readonly item?: Schema<unknown>;
   readonly itemSuffix?: string;
+  /** It has parts that are known to nobody before it is decoded: a path goes on as it is written. */
+  readonly isOpen?: boolean;
   /** JSON Schema of values without parts; of others it follows from their parts. */
   readonly json: JsonSchema;
   /** Shown as `xxxx` wherever configuration is shown. */

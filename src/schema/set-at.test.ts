@@ -49,6 +49,13 @@ test('a name that begins with another one is a name of its own, and a slip is to
   expect(resolveName(schema, ['services', 'a', 'b', 'sever'], '.', tree).path).toEqual(['services', 'a.b', 'sever']);
 });
 
+test('below what is open names are as they are written', () => {
+  const open = record({ ...string(), isOpen: true });
+  const tree = setAt(open, 'p.List[1].Name', 'b', setAt(open, 'p.List[0].Name', 'a'));
+  expect(plain(tree)).toEqual({ p: { List: [{ Name: 'a' }, { Name: 'b' }] } });
+  expect(plain(setAt(open, ['p', 'List', 0], 'x', tree))).toEqual({ p: { List: ['x', { Name: 'b' }] } });
+});
+
 test('each segment of a path is one name, whatever is in it', () => {
   expect(plain(setAt(schema, ['Services', 'my.servers', 'servers', '0', 'URL'], 'u'))).toEqual({
     services: { 'my.servers': { servers: [{ url: 'u' }] } },

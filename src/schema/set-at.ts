@@ -36,6 +36,9 @@ export function resolveName(
   existing: unknown,
 ): NamedOption {
   if (parts.length === 0) return { path: [], schema, isKnown: true };
+  if (schema.isOpen === true) {
+    return { path: parts.map((part) => (INDEX.test(part) ? Number(part) : part)), schema: null, isKnown: true };
+  }
   const [first = '', ...rest] = parts;
   const inside = (segment: PathSegment, inner: NamedOption): NamedOption => ({
     ...inner,
@@ -54,7 +57,7 @@ export function resolveName(
     return inside(Number(first), resolveName(schema.item, rest, separator, null));
   }
   const { item } = schema;
-  if (item.fields === null && item.item === undefined) {
+  if (item.fields === null && item.item === undefined && item.isOpen !== true) {
     return { path: [parts.join(separator)], schema: item, isKnown: true };
   }
   const length = keyLength(item, parts, separator, existing);
@@ -81,7 +84,7 @@ export function setAt(
 
 function resolveSegments(schema: Schema<unknown> | undefined, path: readonly PathSegment[]): readonly PathSegment[] {
   const [first, ...rest] = path;
-  if (first === undefined || schema === undefined) return path;
+  if (first === undefined || schema === undefined || schema.isOpen === true) return path;
   if (schema.fields !== null) {
     const name = keyLike(schema.fields, String(first));
     return name === undefined ? path : [name, ...resolveSegments(schema.fields[name]!.schema, rest)];

@@ -27,7 +27,7 @@ export class PluginError extends Error {
 
 /** One plugin's name and its options, which are decoded by its own schema. */
 const pluginOptions: Schema<Readonly<Record<string, object>>> = {
-  ...record(leaf('section', { type: ['object', 'null'] }, () => ({}))),
+  ...record({ ...leaf('section', { type: ['object', 'null'] }, () => ({})), isOpen: true }),
   decode(input, context) {
     if (!isMap(input)) return context.wrongType('a section with the name of a plugin', input);
     const names = Object.keys(input);
