@@ -15,6 +15,36 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
     'keeps its place and answers 503 (`router_disabled`): nothing that it guards falls through to a wider router; TCP connections are closed, datagrams dropped',
   ],
   [
+    'a label with a mistake, a container without a port',
+    'the container is left out, with all its objects',
+    'costs the object that the label is in',
+  ],
+  [
+    'two containers that say different things of one router, service or middleware',
+    'it is taken away from all of them',
+    'what the one that was created first says is in force; the others’ definition is left out, with a warning that names both',
+  ],
+  [
+    'labels for `weighted`, `highestRandomWeight`, `serversTransports`, `parentRefs`',
+    'only in files and key-value stores',
+    'as in a file',
+  ],
+  [
+    'a label that names a file of the router, or a service `…@internal`',
+    'the file is read, the service is served',
+    'refused, unless `allowFiles` or `internalServices` of the provider says otherwise; `noop@internal` may be named',
+  ],
+  [
+    'a label for `tls.stores.default`',
+    'taken',
+    'refused: certificates, TLS options and stores are set by whoever runs the router',
+  ],
+  [
+    'a label that `defaultRule` needs and a container does not have',
+    'empty text in the rule',
+    'a diagnostic of that container, whose router is left out',
+  ],
+  [
     'a child of `weighted` that cannot be used',
     'the whole service is gone',
     'its share is answered 503, the others get theirs',

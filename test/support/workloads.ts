@@ -36,7 +36,7 @@ export function labelRouting(options: Partial<LabelOptions> = {}): WorkloadRouti
   return new WorkloadRouting(labelSettings('docker', all, ['allownonrunning']), decode);
 }
 
-interface SampleOptions extends Partial<Omit<Workload, 'ports'>> {
+export interface SampleOptions extends Partial<Omit<Workload, 'ports'>> {
   readonly id: string;
   /** Of TCP, where it is a number. */
   readonly ports?: readonly (number | WorkloadPort)[];
