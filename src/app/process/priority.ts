@@ -5,9 +5,11 @@
 import { getPriority, setPriority } from 'node:os';
 
 /**
- * Of the main thread, after the workers have started. bench/load, changes: halves what a large change adds to the p99.
+ * Of the main thread, after the workers have started: a third of a worker's weight (sched_prio_to_weight of Linux). It
+ * must not be much less: where other programs want the processor as well, the thread that checks servers, answers the
+ * API and takes changes would hardly run at all. With 15, a change took minutes beside eight programs on two cores.
  */
-const MAIN_THREAD_NICENESS = 15;
+const MAIN_THREAD_NICENESS = 5;
 
 /** Lets the scheduler prefer requests to configuration. */
 export function yieldToWorkers(): void {
