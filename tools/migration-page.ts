@@ -101,6 +101,21 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
     '`.json` as well; every level is watched; names beginning with `..` are skipped',
   ],
   [
+    'a container on several networks of which none is named',
+    'any of them, another one each time',
+    'one that the router is on, otherwise the first by name',
+  ],
+  [
+    'a container that is being stopped',
+    'gets requests until it has ended',
+    'gets nothing new while another one of its service is ready',
+  ],
+  [
+    'an event of Docker that is lost',
+    'stale until the next one',
+    'found within 30 s (`providers.docker.resyncInterval`)',
+  ],
+  [
     'malformed chunked bodies, `Content-Length` with `Transfer-Encoding`, folded fields, bare LF, `%00`',
     'accepted or 500',
     '400',

@@ -149,6 +149,48 @@ export interface InstallInput {
   }>>;
   /** Where routing configuration comes from. */
   readonly providers?: {
+    /** Routing configuration from the labels of containers, of Docker and of Podman. */
+    readonly docker?: {
+      /** Where the engine is: `unix:///path`, `tcp://host:port`, `http://`, `https://` or `ssh://user@host`. The variables of the docker command, such as `DOCKER_HOST`, are not read. */
+      readonly endpoint?: string;
+      /** User for a proxy in front of the engine that asks for one. */
+      readonly username?: string;
+      /** Its password. */
+      readonly password?: string;
+      /** TLS towards the engine, for `tcp://` and `https://`. */
+      readonly tls?: {
+        /** Authority of the engine’s certificate, a path or PEM; the public ones when left out. */
+        readonly ca?: string;
+        /** Certificate that the router shows, a path or PEM. */
+        readonly cert?: string;
+        /** Its private key. */
+        readonly key?: string;
+        /** Take any certificate of the engine. */
+        readonly insecureSkipVerify?: boolean | string;
+      };
+      /** How long an answer of the engine may take; the stream of events has no limit. */
+      readonly httpClientTimeout?: number | string;
+      /** Time between two looks at everything, which find what no event has told. */
+      readonly resyncInterval?: number | string;
+      /** Route to what has no label `enable`; otherwise only to what says `signalbox.enable=true`. */
+      readonly exposedByDefault?: boolean | string;
+      /** Rule of HTTP routers that have none: a Go template, in which `.Name` is the service as it is called, and `.Labels` are the labels. */
+      readonly defaultRule?: string;
+      /** Only what meets this is looked at: Label(`key`, `value`) and LabelRegex(`key`, `pattern`), joined by `&&`, `||`, `!` and parentheses. */
+      readonly constraints?: string;
+      /** Keep routers and services of what is known and not ready, such as a container that is unhealthy: 503 instead of 404. */
+      readonly allowEmptyServices?: boolean | string;
+      /** Let labels name files (`usersFile`, `rootCAs`), which the router reads with its own rights. */
+      readonly allowFiles?: boolean | string;
+      /** Services of the router itself that labels may name; they may name `noop@internal` in any case. */
+      readonly internalServices?: ReadonlyArray<'api@internal' | 'API@INTERNAL' | 'dashboard@internal' | 'DASHBOARD@INTERNAL' | 'ping@internal' | 'PING@INTERNAL' | 'prometheus@internal' | 'PROMETHEUS@INTERNAL' | 'rest@internal' | 'REST@INTERNAL'> | string;
+      /** Network on which containers are reached that are on several; the label `docker.network` says it for one. */
+      readonly network?: string;
+      /** Reach containers at the address of the host that their port is published on, where it is on one alone. */
+      readonly useBindPortIP?: boolean | string;
+      /** Follow changes; otherwise containers are looked at once, at the start. */
+      readonly watch?: boolean | string;
+    };
     /** Routing configuration from files. */
     readonly file?: {
       /** One file. */

@@ -44,6 +44,8 @@ export interface RouterOptions {
   readonly nodeArgs?: readonly string[];
   /** A script that takes the place of the program; its arguments are the configuration and the number of workers. */
   readonly script?: URL;
+  /** A command in front of it, which gives its process to the program: for another network namespace. */
+  readonly inside?: readonly string[];
   /** Wait for the line with the counts; off for starts that should fail. */
   readonly isExpectedToStart?: boolean;
 }
@@ -60,7 +62,7 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
   const workers = String(options.workers ?? 1);
   const args = ['run', '--config', config, '--workers', workers, ...(options.args ?? [])];
   const command = options.script === undefined ? [MAIN, ...args] : [fileURLToPath(options.script), config, workers];
-  const whole = [process.execPath, ...(options.nodeArgs ?? []), ...command];
+  const whole = [...(options.inside ?? []), process.execPath, ...(options.nodeArgs ?? []), ...command];
   // The shell gives its process to the program.
   const limited = ['/bin/sh', '-c', `ulimit -n ${options.openFiles}; exec "$0" "$@"`, ...whole];
   const [program, ...programArgs] = options.openFiles === undefined ? whole : limited;

@@ -169,9 +169,9 @@ test('what becomes of a configuration of Traefik is listed option by option', as
 });
 
 test('a provider or middleware that is not built is an error with what to use until then', async () => {
-  const docker = await report('--entryPoints.web.address=:80', '--providers.docker=true');
-  expect([docker.code, docker.diagnostics]).toMatchObject([1, [{ severity: 'error', path: 'providers.docker' }]]);
-  expect(docker.diagnostics[0]!.message).toMatch(/not supported yet.*until then .*providers\.file/);
+  const nomad = await report('--entryPoints.web.address=:80', '--providers.nomad=true');
+  expect([nomad.code, nomad.diagnostics]).toMatchObject([1, [{ severity: 'error', path: 'providers.nomad' }]]);
+  expect(nomad.diagnostics[0]!.message).toMatch(/not supported yet.*until then .*providers\.file/);
   const limited = file(
     'limited.yml',
     `${ROUTED.replace('service: s }', 'service: s, middlewares: [m] }')}  middlewares: { m: { rateLimit: { average: 1 } } }\n`,

@@ -7,8 +7,6 @@ import { findInstallFile, installFileCandidates } from '../../controlplane/confi
 import { hasEnvironmentOptions } from '../../controlplane/config/install/install-sources.ts';
 import type { InstallConfig } from '../../controlplane/config/install/install-config.ts';
 import { loadInstallConfig, type InstallRequest } from '../../controlplane/config/install/load-install.ts';
-import { optionsOf } from '../../controlplane/providers/define.ts';
-import { fileProvider } from '../../controlplane/providers/file/file-provider.ts';
 import { endThreads } from '../../app/process/end-threads.ts';
 import { Predecessor } from '../../app/takeover/predecessor.ts';
 import { InheritedSockets } from '../../app/takeover/socket-activation.ts';
@@ -257,11 +255,7 @@ function announce(bound: readonly BoundEntryPoint[], router: Standalone, install
   if (summary.isSelfSigned) io.err(`${SELF_SIGNED}\n`);
   const { routers, tcpRouters, udpRouters } = summary;
   if (routers.inForce + tcpRouters.inForce + udpRouters.inForce === 0)
-    io.err(
-      optionsOf(fileProvider, install.providers) === null && install.routing === null
-        ? NO_ROUTING_HINT
-        : NO_ROUTERS_HINT,
-    );
+    io.err(install.providers.length === 0 && install.routing === null ? NO_ROUTING_HINT : NO_ROUTERS_HINT);
 }
 
 const SELF_SIGNED =

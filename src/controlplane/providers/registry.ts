@@ -13,20 +13,20 @@ import {
   type ProviderDefinition,
   type SourceReport,
 } from './define.ts';
+import { dockerProvider } from './docker/docker-provider.ts';
 import { fileProvider } from './file/file-provider.ts';
 import { restProvider } from './rest/rest-provider.ts';
 
-export const PROVIDERS: readonly ProviderDefinition[] = [fileProvider, restProvider];
+export const PROVIDERS: readonly ProviderDefinition[] = [dockerProvider, fileProvider, restProvider];
 
 /** What there is in their place. */
 export const INSTEAD_OF_LATER_PROVIDERS =
-  'until then routers and services come from files (providers.file), which are followed as they change, from providers.rest, or from your program (docs/embedding.md)';
+  'until then routers and services come from files (providers.file), which are followed as they change, from the labels of containers (providers.docker), from providers.rest, or from your program (docs/embedding.md)';
 
 /** Kinds of the reference that later work brings: known, so that they are not taken for a misspelling. */
 export const LATER_PROVIDERS: Readonly<Record<string, string>> = {
   consul: 'KV provider.',
   consulCatalog: 'Service registry.',
-  docker: 'Docker.',
   ecs: 'Amazon ECS.',
   etcd: 'KV provider.',
   http: 'Polls an HTTP endpoint.',

@@ -211,6 +211,15 @@ test.each([
   expect(diagnostics).toMatchObject([{ code: 'go-template', severity, line }]);
 });
 
+test.each([
+  ['a.yml', "providers: { docker: { defaultRule: 'Host(`{{ normalize .Name }}.test`)' } }"],
+  ['a.yml', 'providers:\n  docker:\n    defaultRule: >-\n      Host(`{{ .Name }}`)\n'],
+  ['a.toml', '[providers.docker]\ndefaultRule = "Host(`{{ .Name }}`)"\n'],
+  ['a.json', '{"providers": {"docker": {"defaultRule": "Host(`{{ .Name }}`)"}}}'],
+])('the default rule of a provider is a template (%s)', (source, text) => {
+  expect(parseConfig(source, text).diagnostics).toEqual([]);
+});
+
 test('a template that reads a variable has a form here', () => {
   const { diagnostics } = parseConfig('a.yml', 'a: "{{ env `NAME` }}"\n');
   expect(diagnostics[0]!.message).toContain('write "${NAME}" for {{env "NAME"}}');

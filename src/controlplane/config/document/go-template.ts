@@ -23,14 +23,20 @@ export function templateDiagnostic(source: string, text: string, isParsed: boole
   };
 }
 
+/** Of providers, which is a template wherever it stands: on its own line, or below its name. */
+const DEFAULT_RULE = /\bdefaultRule["']?\s*[:=]/i;
+
 /** Comments may say what they like. */
 function firstTemplate(text: string): number | null {
   let offset = 0;
+  let before = '';
   for (const line of text.split('\n')) {
     const found = line.indexOf('{{');
-    if (found >= 0 && !line.trimStart().startsWith('#') && !/^[^"'`]*\s#/.test(line.slice(0, found)))
-      return offset + found;
+    const isRule = DEFAULT_RULE.test(line) || /^.*\bdefaultRule["']?\s*:\s*[|>][+-]?\s*$/i.test(before);
+    const isComment = line.trimStart().startsWith('#') || /^[^"'`]*\s#/.test(line.slice(0, found));
+    if (found >= 0 && !isRule && !isComment) return offset + found;
     offset += line.length + 1;
+    before = line;
   }
   return null;
 }

@@ -132,7 +132,7 @@ export class WorkloadReader {
     }
     if (constraints !== null && !constraints.matches(workload))
       return { notes: [], reason: 'the constraints are not met' };
-    const isOut = workload.state === 'unavailable' && !allowEmptyServices;
+    const isOut = workload.state === 'unavailable' && !allowEmptyServices && workload.isKept !== true;
     return isOut ? { notes: [], reason: workload.stateReason } : null;
   }
 

@@ -7,7 +7,10 @@ export type WorkloadState =
   | 'ready'
   /** It is about to end: nothing new goes there but what sticky clients send. */
   | 'draining'
-  /** It is known and gets nothing: starting, unhealthy, stopped. Its labels count where `allowEmptyServices` is on. */
+  /**
+   * It is known and gets nothing: starting, unhealthy, stopped. Its labels count where `allowEmptyServices` is on, or
+   * where it is kept.
+   */
   | 'unavailable';
 
 export interface WorkloadPort {
@@ -33,6 +36,8 @@ export interface Workload {
   readonly state: WorkloadState;
   /** Why it is not ready, for people; '' where it is. */
   readonly stateReason: string;
+  /** Its labels count also while it is unavailable, since it says so; false when left out. */
+  readonly isKept?: boolean;
   /** Those that it says it listens on, without those that only its labels name. */
   readonly ports: readonly WorkloadPort[];
   /** `network` is that of a label, '' for the provider's choice. */
