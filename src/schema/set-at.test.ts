@@ -6,7 +6,7 @@ import { later, optional, withDefault } from './field.ts';
 import { object } from './object.ts';
 import { boolean, string } from './scalar.ts';
 import type { Schema } from './schema.ts';
-import { REMOVED, resolveName, setAt } from './set-at.ts';
+import { newTree, partsOf, putAt, REMOVED, resolveName, setAt } from './set-at.ts';
 
 const server = object({ url: optional(string(), ''), isBackup: optional(boolean(), '') });
 const schema = object({
@@ -149,5 +149,24 @@ test('whatever a schema has a place for is set there by its name and by its path
       paths.forEach((path, index) => expect(valueAt(tree, path)).toBe(`value ${index}`));
     }),
     { numRuns: 300, seed: 7 },
+  );
+});
+
+test('a tree that is changed in place becomes what copies become', () => {
+  const segment = fc.constantFrom('services', 'Labels', 'labels', 'flags', 'isOn', 'a', 'A', 'a.b', '__proto__', 'url');
+  const part = fc.oneof(segment, fc.constantFrom('servers[0]', 'servers[2]', 'servers'));
+  const setting = fc.tuple(fc.array(part, { minLength: 1, maxLength: 6 }), fc.constantFrom('x', 'true'));
+  fc.assert(
+    fc.property(fc.array(setting, { maxLength: 8 }), (settings) => {
+      const changed = newTree();
+      let copied: unknown = {};
+      for (const [parts, value] of settings) {
+        const { path } = resolveName(schema, partsOf(parts.join('.')), '.', changed);
+        putAt(changed, path, value);
+        copied = setAt(schema, path, value, copied);
+      }
+      expect(plain(changed)).toEqual(plain(copied));
+    }),
+    { seed: 17 },
   );
 });

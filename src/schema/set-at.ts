@@ -5,7 +5,7 @@
 
 import type { PathSegment } from './decode-context.ts';
 import { isMap } from './input.ts';
-import type { Schema } from './schema.ts';
+import type { Fields, Schema } from './schema.ts';
 
 /** In place of a value: takes the option away. */
 export const REMOVED = Symbol('removed');
@@ -45,7 +45,7 @@ export function resolveName(
     path: [segment, ...inner.path],
   });
   if (schema.fields !== null) {
-    const name = keyLike(schema.fields, first);
+    const name = optionLike(schema.fields, first);
     if (name === undefined) return { path: [...parts], schema: null, isKnown: false };
     const field = schema.fields[name]!;
     if (field.later !== null) return { path: [name], schema: null, isKnown: true };
@@ -86,7 +86,7 @@ function resolveSegments(schema: Schema<unknown> | undefined, path: readonly Pat
   const [first, ...rest] = path;
   if (first === undefined || schema === undefined || schema.isOpen === true) return path;
   if (schema.fields !== null) {
-    const name = keyLike(schema.fields, String(first));
+    const name = optionLike(schema.fields, String(first));
     return name === undefined ? path : [name, ...resolveSegments(schema.fields[name]!.schema, rest)];
   }
   const isIndex = schema.itemSuffix === '[]' && INDEX.test(String(first));
@@ -99,8 +99,9 @@ function resolveSegments(schema: Schema<unknown> | undefined, path: readonly Pat
  */
 function keyLength(item: Schema<unknown>, parts: readonly string[], separator: string, existing: unknown): number {
   const names = new Set(isMap(existing) ? Object.keys(existing).map((name) => name.toLowerCase()) : []);
-  const options = new Set(Object.keys(item.fields ?? {}).map((name) => name.toLowerCase()));
-  const isOption = (part: string | undefined): boolean => part !== undefined && options.has(part.toLowerCase());
+  const { fields } = item;
+  const isOption = (part: string | undefined): boolean =>
+    part !== undefined && fields !== null && optionLike(fields, part) !== undefined;
   let known = 0;
   for (let length = parts.length; length > 0; length--) {
     if (!names.has(parts.slice(0, length).join(separator).toLowerCase())) continue;
@@ -111,15 +112,58 @@ function keyLength(item: Schema<unknown>, parts: readonly string[], separator: s
   return option > 0 ? option : known || 1;
 }
 
+/** Options of sections by their names in lower case: thousands of names are resolved by the same few sections. */
+const options = new WeakMap<Fields, ReadonlyMap<string, string>>();
+
+function optionLike(fields: Fields, name: string): string | undefined {
+  let known = options.get(fields);
+  if (known === undefined) {
+    known = new Map(Object.keys(fields).map((option) => [option.toLowerCase(), option]));
+    options.set(fields, known);
+  }
+  return known.get(name.toLowerCase());
+}
+
 /** The key of that name, in whatever case. */
 function keyLike(map: object, name: string): string | undefined {
-  return Object.keys(map).find((key) => key.toLowerCase() === name.toLowerCase());
+  if (Object.hasOwn(map, name)) return name;
+  const lower = name.toLowerCase();
+  return Object.keys(map).find((key) => key.toLowerCase() === lower);
 }
 
 function childOf(value: unknown, name: string): unknown {
   if (!isMap(value)) return undefined;
   const key = keyLike(value, name);
   return key === undefined ? undefined : value[key];
+}
+
+/** An empty one for `putAt`, without a prototype: any name may come into it. */
+export function newTree(): Record<string, unknown> {
+  return Object.create(null) as Record<string, unknown>;
+}
+
+/**
+ * As `setAt`, for a path that `resolveName` has given and a tree that nobody else has: it is changed, which costs a
+ * tenth. Maps on the way have no prototype.
+ */
+export function putAt(tree: Record<string, unknown>, path: readonly PathSegment[], value: unknown): void {
+  let holder: Record<string, unknown> | unknown[] = tree;
+  for (const [depth, segment] of path.entries()) {
+    const key: PathSegment = Array.isArray(holder) ? Number(segment) : (keyLike(holder, String(segment)) ?? segment);
+    const slots = holder as Record<PathSegment, unknown>; // A list by its indexes, a map by its names.
+    if (Array.isArray(holder)) while (holder.length < Number(segment)) holder.push({});
+    const next = path[depth + 1];
+    if (next === undefined) {
+      const before = slots[key];
+      slots[key] = isMap(before) && isMap(value) ? Object.assign(before, value) : value;
+      return;
+    }
+    const inner = slots[key];
+    const fits = typeof next === 'number' ? Array.isArray(inner) : isMap(inner);
+    const child = fits ? inner : typeof next === 'number' ? [] : newTree();
+    slots[key] = child;
+    holder = child as typeof holder; // Made here, or by an earlier call.
+  }
 }
 
 function withValue(tree: unknown, path: readonly PathSegment[], value: unknown): unknown {

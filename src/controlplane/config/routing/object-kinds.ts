@@ -112,7 +112,7 @@ export function bySection<T>(make: (section: ObjectSection) => T): Record<Object
 
 /** The sections of a part by their names in it, in the order of documents. */
 export function sectionsOf(part: RoutingPart): readonly (readonly [name: string, section: ObjectSection])[] {
-  return inPart(part, OBJECT_SECTIONS);
+  return SECTIONS_OF_PARTS[part];
 }
 
 /** Those of them that the API lists. */
@@ -128,6 +128,10 @@ function inPart<S extends ObjectSection>(part: RoutingPart, sections: readonly S
     .map((section) => [OBJECT_KINDS[section].at[1], section] as const)
     .toSorted(([a], [b]) => rank(a) - rank(b));
 }
+
+const SECTIONS_OF_PARTS = Object.fromEntries(ROUTING_PARTS.map((part) => [part, inPart(part, OBJECT_SECTIONS)])) as {
+  readonly [P in RoutingPart]: ReturnType<typeof sectionsOf>; // Each part, by the list of them.
+};
 
 /** The parts of which the API has lists. */
 export type ListedPart = Rows[ListedSection]['at'][0];

@@ -2,10 +2,12 @@
 // a router that names none. As Traefik implies them.
 
 import { isEmptyText, isMap, isSwitchedOn } from '../../../schema/input.ts';
+import { defaultsOf } from '../../../schema/object.ts';
 import { listNames } from './list-names.ts';
 import { SERVER_SECTIONS } from './label-schema.ts';
 import {
   pathOf,
+  serverSettings,
   type LabelObject,
   type LabelObjects,
   type LabelProblem,
@@ -110,10 +112,8 @@ function impliedService({ services }: Family, written: readonly LabelObject[], n
 
 function serverOf({ name }: LabelObject, section: ServiceSection): WorkloadServer {
   const row = SERVER_SECTIONS[section][0]!;
-  const options = Object.fromEntries(
-    Object.entries(row.schema.fields ?? {}).map(([option, { fallback }]) => [option, fallback]),
-  );
-  return { section, service: name, row, options, labels: [] };
+  const settings = serverSettings(row, defaultsOf(row.schema) as Readonly<Record<string, unknown>>); // A section.
+  return { section, service: name, row, settings, labels: [], path: `${pathOf(section, name)}.${row.kind}.server` };
 }
 
 /** With its service; or why there is none. */

@@ -4,7 +4,7 @@
 import { DecodeContext, formatPath, isForbiddenKey, type PathSegment } from '../../../schema/decode-context.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { isMap } from '../../../schema/input.ts';
-import { resolveName, setAt } from '../../../schema/set-at.ts';
+import { newTree, putAt, resolveName } from '../../../schema/set-at.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import {
   OBJECT_KINDS,
@@ -35,10 +35,23 @@ export interface WorkloadServer {
   readonly section: ServiceSection;
   readonly service: string;
   readonly row: ServiceKindRow;
-  /** As its schema has decoded them; null where something is wrong with them. */
-  readonly options: Readonly<Record<string, unknown>> | null;
+  /** Null where something is wrong with them. */
+  readonly settings: ServerSettings | null;
   /** Those of the section `server`. */
   readonly labels: readonly PlacedLabel[];
+  /** Of that section. */
+  readonly path: string;
+}
+
+/** What labels say of the workload as a server. */
+export interface ServerSettings {
+  /** Null for one that the workload chooses. */
+  readonly port: number | null;
+  readonly scheme: string | null;
+  /** Where it is, if not at the workload. */
+  readonly address: string | null;
+  /** Other options of a server, as they are in a list of servers. */
+  readonly more: Readonly<Record<string, unknown>>;
 }
 
 /** Something to say of the labels, at one of them; of which workload is not known here. */
@@ -58,16 +71,13 @@ export interface LabelObjects {
   readonly unknown: readonly PlacedLabel[];
 }
 
-/** Where a list should be. */
-const NO_LIST = { '': '' };
-
 /** Stands for the workload, which is not known yet, in front of a label. */
 const SOMEWHERE = '';
 
 export function labelObjects(labels: SchemeLabels): LabelObjects {
   const placed: PlacedLabel[] = [];
   const problems: LabelProblem[] = [];
-  let tree: unknown = {};
+  const tree = newTree();
   for (const label of labels.byName.values()) {
     const part = label.parts[0]!.toLowerCase();
     if (part === REFUSED_PART) problems.push(refusedPart(label));
@@ -78,21 +88,20 @@ export function labelObjects(labels: SchemeLabels): LabelObjects {
       const message = 'the entries of a list are counted from 0, and there is none before this one';
       problems.push({ severity: 'error', code: 'invalid-value', message, path: formatPath(path), label });
       // What is no list any more costs the object, as an entry that is left out may be what keeps somebody out.
-      tree = setAt(
-        LABEL_SCHEMA,
+      putAt(
+        tree,
         path.slice(
           0,
           path.findIndex((one) => typeof one === 'number'),
         ),
-        NO_LIST,
-        tree,
+        Object.assign(newTree(), { '': '' }),
       );
       placed.push({ path, label });
       continue;
     }
     // `{}` is how some write a section with nothing in it.
-    const value = label.value.trim() === '{}' && schema?.fields !== null ? {} : label.value;
-    tree = setAt(LABEL_SCHEMA, path, value, tree);
+    const value = label.value.trim() === '{}' && schema?.fields !== null ? newTree() : label.value;
+    putAt(tree, path, value);
     placed.push({ path, label });
   }
   const objects: LabelObject[] = [];
@@ -185,7 +194,30 @@ function workloadServer({ section, service, row, server, path, own, problems }: 
     problems.push({ severity, code: code as LabelProblem['code'], message, path: said, label, ...details });
   }
   const isValid = decoded !== INVALID && context.errorCount === 0;
-  return { section, service, row, labels, options: isValid ? (decoded as Readonly<Record<string, unknown>>) : null };
+  const inPath = formatPath(at);
+  const settings = isValid ? serverSettings(row, decoded as Readonly<Record<string, unknown>>) : null; // A section.
+  if (settings?.address != null && (settings.port !== null || settings.scheme !== null)) {
+    const message = `"${row.address}" says where the server is: port and scheme have no effect beside it`;
+    problems.push({
+      severity: 'warning',
+      code: 'option-without-effect',
+      message,
+      path: inPath,
+      label: labels[0]?.label ?? null,
+    });
+  }
+  return { section, service, row, labels, path: inPath, settings };
+}
+
+/** `decoded` by the schema of the row. */
+export function serverSettings(row: ServiceKindRow, decoded: Readonly<Record<string, unknown>>): ServerSettings {
+  const { port, scheme, [row.address]: address, ...rest } = decoded;
+  return {
+    port: typeof port === 'number' ? port : null,
+    scheme: typeof scheme === 'string' ? scheme : null,
+    address: typeof address === 'string' ? address : null,
+    more: Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+  };
 }
 
 function locateSource(label: SchemeLabel): string {

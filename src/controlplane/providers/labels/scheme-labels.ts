@@ -5,6 +5,8 @@ import { partsOf } from '../../../schema/set-at.ts';
 
 /** In the order in which they count. */
 const PREFIXES = ['signalbox.', 'traefik.'] as const;
+const FIRST_OF_OURS = 's'.charCodeAt(0);
+const FIRST_OF_TRAEFIK = 't'.charCodeAt(0);
 /** A workload with more is not looked at: each costs time, and a tenant writes them. */
 export const MAX_SCHEME_LABELS = 1_000;
 /** No option is deeper. */
@@ -33,11 +35,10 @@ export interface SchemeLabels {
 
 /** Labels of the scheme as one text: the same for workloads that say the same. */
 export function schemeText(labels: Readonly<Record<string, string>>): string {
-  const lines: string[] = [];
-  for (const [label, value] of Object.entries(labels)) {
-    if (prefixOf(label) !== null) lines.push(`${label}\0${value}`);
-  }
-  return lines.toSorted().join('\0\0');
+  const names = Object.keys(labels).filter((label) => prefixOf(label) !== null);
+  let text = '';
+  for (const name of names.sort()) text += `${name}\0${labels[name]!}\0\0`;
+  return text;
 }
 
 /** Null where there are too many. */
@@ -65,6 +66,9 @@ export function schemeLabels(labels: Readonly<Record<string, string>>): SchemeLa
 }
 
 function prefixOf(label: string): (typeof PREFIXES)[number] | null {
+  // Of many workloads, most labels are of somebody else.
+  const first = label.charCodeAt(0) | 0x20;
+  if (first !== FIRST_OF_OURS && first !== FIRST_OF_TRAEFIK) return null;
   return (
     PREFIXES.find((prefix) => label.length > prefix.length && isSame(label.slice(0, prefix.length), prefix)) ?? null
   );

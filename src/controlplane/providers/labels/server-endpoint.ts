@@ -1,8 +1,8 @@
 // A workload as the server of one of its services: which port, where that is reached, and what the endpoint says.
 
 import type { ProvidedEndpoint } from '../../config/routing/provided-endpoints.ts';
-import { labelPlace } from './label-place.ts';
-import { pathOf, type WorkloadServer } from './label-objects.ts';
+import { labelSource } from '../../config/routing/label-source.ts';
+import type { ServerSettings, WorkloadServer } from './label-objects.ts';
 import type { Workload, WorkloadAddress, WorkloadPort } from './workload.ts';
 
 /** The endpoint, or why there is none: `message` for a diagnostic, `reason` for a list. */
@@ -12,7 +12,7 @@ export type ServerOutcome =
 
 interface AsServer {
   readonly server: WorkloadServer;
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly settings: ServerSettings;
   readonly workload: Workload;
   /** Of a label; '' for none. */
   readonly network: string;
@@ -34,50 +34,39 @@ export function isSameAddress(a: WorkloadAddress, b: WorkloadAddress): boolean {
 
 /** Notes what it has asked the workload in `asked`. */
 export function serverEndpoint(
-  { server, options, workload, network, prefix }: AsServer,
+  { server, settings, workload, network, prefix }: AsServer,
   asked: AskedAddress[],
 ): ServerOutcome {
-  const { section, service, row, labels } = server;
-  const { port: wanted, scheme, [row.address]: written, ...rest } = options;
-  const path = `${pathOf(section, service)}.${row.kind}.server`;
-  const label = labels[0]?.label;
-  const place = {
-    source: workload.place,
-    path,
-    line: 0,
-    column: 0,
-    ...(label === undefined ? {} : labelPlace(workload.place, label)),
-  };
-  const facts = {
-    state: workload.state === 'draining' ? 'draining' : 'ready',
-    zone: workload.zone,
-    sourceId: workload.id,
-  } as const;
-  const said = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  if (typeof written === 'string') {
-    return { endpoint: { key: workload.id, server: { ...said, [row.address]: written }, place, ...facts } };
-  }
-  const protocol = section === 'udpServices' ? 'udp' : 'tcp';
-  const port =
-    typeof wanted === 'number' ? ({ port: wanted, protocol } as const) : choosePort(workload.ports, protocol);
+  const { section, service, row, path } = server;
+  const label = server.labels[0]?.label;
+  const source = label === undefined ? workload.place : labelSource(workload.place, label.label);
+  const endpointAt = (key: string, address: string): ServerOutcome => ({
+    endpoint: {
+      key,
+      server: { ...settings.more, [row.address]: address },
+      place: { source, path, line: 0, column: 0 },
+      state: workload.state === 'draining' ? 'draining' : 'ready',
+      zone: workload.zone,
+      sourceId: workload.id,
+    },
+  });
+  if (settings.address !== null) return endpointAt(workload.id, settings.address);
+  const protocol: WorkloadPort['protocol'] = section === 'udpServices' ? 'udp' : 'tcp';
+  const port = settings.port === null ? choosePort(workload.ports, protocol) : { port: settings.port, protocol };
   if (port === null) {
     const message = `the service "${service}" has no port, since none is exposed: expose one, or say it with the label ${prefix}${path}.port`;
     return { code: 'no-port', message, reason: 'no port' };
   }
-  const address = workload.addressOf(port, network);
-  asked.push({ port, network, answer: address });
-  if ('problem' in address) {
-    return {
-      code: 'no-address',
-      message: `the service "${service}" has no address: ${address.problem}`,
-      reason: address.problem,
-    };
+  const answer = workload.addressOf(port, network);
+  asked.push({ port, network, answer });
+  if ('problem' in answer) {
+    const message = `the service "${service}" has no address: ${answer.problem}`;
+    return { code: 'no-address', message, reason: answer.problem };
   }
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  const at = `${host}:${address.port}`;
-  const value = section === 'services' ? `${typeof scheme === 'string' ? scheme : 'http'}://${at}` : at;
-  const key = `${workload.id}:${port.port}`;
-  return { endpoint: { key, server: { ...said, [row.address]: value }, place, ...facts } };
+  const host = answer.host.includes(':') ? `[${answer.host}]` : answer.host;
+  const at = `${host}:${answer.port}`;
+  const address = section === 'services' ? `${settings.scheme ?? 'http'}://${at}` : at;
+  return endpointAt(`${workload.id}:${port.port}`, address);
 }
 
 /** The lowest: what a workload listens on first of all is what it is for, and the others change less often. */

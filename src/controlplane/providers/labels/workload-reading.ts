@@ -2,12 +2,10 @@
 // labels. What depends on the labels alone is read once for all workloads with the same.
 
 import type { Diagnostic } from '../../../model/diagnostic.ts';
-import type { PathSegment } from '../../../schema/decode-context.ts';
-import { setAt } from '../../../schema/set-at.ts';
+import { newTree, putAt } from '../../../schema/set-at.ts';
 import { isMap } from '../../../schema/input.ts';
-import { LABEL_SCHEMA } from './label-schema.ts';
 import type { ObjectSection } from '../../config/routing/object-kinds.ts';
-import { providedKey, type ProvidedEndpoint } from '../../config/routing/provided-endpoints.ts';
+import type { ProvidedEndpoint, ServiceSection } from '../../config/routing/provided-endpoints.ts';
 import type { DecodeDocument } from '../define.ts';
 import { implied, withOptions, type Definition } from './implied-objects.ts';
 import { labelObjects, pathOf, type LabelObject, type LabelProblem, type WorkloadServer } from './label-objects.ts';
@@ -19,10 +17,16 @@ import { isSameAddress, serverEndpoint, type AskedAddress } from './server-endpo
 import type { LabelSettings } from './label-options.ts';
 import type { Workload } from './workload.ts';
 
+export interface ServiceEndpoint {
+  readonly section: ServiceSection;
+  readonly service: string;
+  readonly endpoint: ProvidedEndpoint;
+}
+
 export interface Reading {
   readonly objects: readonly LabelObject[];
-  /** By the service they are of, see `providedKey`. */
-  readonly endpoints: ReadonlyMap<string, ProvidedEndpoint>;
+  /** Of one service each. */
+  readonly endpoints: readonly ServiceEndpoint[];
   readonly notes: readonly Diagnostic[];
   /** Why it gets nothing, or not all that it could; '' where all is well. */
   readonly reason: string;
@@ -37,8 +41,6 @@ interface ReadLabels {
   readonly ruled: Map<string, LabelObject>;
   lastUse: number;
 }
-
-const NONE: ReadonlyMap<string, ProvidedEndpoint> = new Map();
 
 export class WorkloadReader {
   readonly #settings: LabelSettings;
@@ -62,9 +64,9 @@ export class WorkloadReader {
     if (known === null) return this.#tooMany(workload);
     const { labels, definition } = known;
     const excluded = this.#exclusion(workload, labels);
-    if (excluded !== null) return { objects: [], endpoints: NONE, asked: [], ...excluded };
+    if (excluded !== null) return { objects: [], endpoints: [], asked: [], ...excluded };
     const objects = [...definition.objects];
-    const endpoints = new Map<string, ProvidedEndpoint>();
+    const endpoints: ServiceEndpoint[] = [];
     const reading: OpenReading = {
       workload,
       objects,
@@ -76,7 +78,8 @@ export class WorkloadReader {
     for (const router of definition.ruleless) this.#addRuled(router, known, reading);
     for (const server of definition.servers) this.#addServer(server, known, reading);
     const { notes, reasons, asked } = reading;
-    return { objects, endpoints, notes, asked, reason: [...new Set(reasons)].join('; ') };
+    const reason = reasons.length < 2 ? (reasons[0] ?? '') : [...new Set(reasons)].join('; ');
+    return { objects, endpoints, notes, asked, reason };
   }
 
   #labelsOf({ labels, serviceName }: Workload): ReadLabels | null {
@@ -105,7 +108,7 @@ export class WorkloadReader {
       line: 0,
       column: 0,
     };
-    return { objects: [], endpoints: NONE, notes: [note], reason: 'too many labels', asked: [] };
+    return { objects: [], endpoints: [], notes: [note], reason: 'too many labels', asked: [] };
   }
 
   /** Why nothing of the workload counts; null where it does. */
@@ -172,18 +175,18 @@ export class WorkloadReader {
         reading.objects.push(addressed.service);
     };
     // What is wrong with them has been said.
-    if (server.options === null) {
+    if (server.settings === null) {
       reading.reasons.push(`the labels of the service "${server.service}" have errors`);
       return;
     }
     if (workload.state === 'unavailable') return addImplied();
     const network = this.#networkOf(labels);
     const found = serverEndpoint(
-      { server, options: server.options, workload, network, prefix: labels.prefix },
+      { server, settings: server.settings, workload, network, prefix: labels.prefix },
       reading.asked,
     );
     if ('endpoint' in found) {
-      reading.endpoints.set(providedKey(server.section, server.service), found.endpoint);
+      reading.endpoints.push({ section: server.section, service: server.service, endpoint: found.endpoint });
       return addImplied();
     }
     const isSpare = isImplied && addressed.router === null;
@@ -214,9 +217,8 @@ export class WorkloadReader {
   /** What is said of a document with these alone. */
   #unknownParts({ place }: Workload, { unknown }: Definition): readonly Diagnostic[] {
     if (unknown.length === 0) return [];
-    let value: unknown = {};
-    for (const { path, label } of unknown)
-      value = setAt(LABEL_SCHEMA, path as readonly PathSegment[], label.value, value);
+    const value = newTree();
+    for (const { path, label } of unknown) putAt(value, path, label.value);
     const document = { source: place, text: '', value, diagnostics: [], locate: locateLabel(place, unknown) };
     return this.#decode(document).diagnostics;
   }
@@ -225,7 +227,7 @@ export class WorkloadReader {
 interface OpenReading {
   readonly workload: Workload;
   readonly objects: LabelObject[];
-  readonly endpoints: Map<string, ProvidedEndpoint>;
+  readonly endpoints: ServiceEndpoint[];
   readonly notes: Diagnostic[];
   readonly reasons: string[];
   readonly asked: AskedAddress[];

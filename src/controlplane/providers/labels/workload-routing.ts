@@ -2,7 +2,7 @@
 // that says what it said before costs a look; one that changes costs its own objects, and those whose names it shares.
 
 import type { Diagnostic } from '../../../model/diagnostic.ts';
-import { setAt } from '../../../schema/set-at.ts';
+import { newTree, putAt } from '../../../schema/set-at.ts';
 import { endpointDifference } from '../../../model/endpoint-set.ts';
 import { mergeRouting } from '../../config/routing/merge-routing.ts';
 import { OBJECT_KINDS, type ObjectSection } from '../../config/routing/object-kinds.ts';
@@ -14,7 +14,7 @@ import { settle, type Claim, type ClaimedName, type Settled } from './claims.ts'
 import type { LabelObject } from './label-objects.ts';
 import { locateLabel } from './label-place.ts';
 import type { LabelSettings } from './label-options.ts';
-import { isServiceSection, LABEL_SCHEMA } from './label-schema.ts';
+import { isServiceSection } from './label-schema.ts';
 import { isSameEndpoint } from './server-endpoint.ts';
 import { outcomeOf, type WorkloadOutcome } from './workload-outcome.ts';
 import { isSameReading, isSameWorkload, objectKey, WorkloadReader, type Reading } from './workload-reading.ts';
@@ -101,8 +101,8 @@ export class WorkloadRouting {
         claimed = { section, name, claims: new Map(), endpoints: new Map(), losers: new Map(), published: null };
         this.#names.set(key, claimed);
       }
-      const endpoint = isServiceSection(section) ? (endpoints.get(providedKey(section, name)) ?? null) : null;
-      claimed.claims.set(workload.id, { workload, object, endpoint });
+      const own = endpoints.find((one) => one.service === name && one.section === section);
+      claimed.claims.set(workload.id, { workload, object, endpoint: own?.endpoint ?? null });
       this.#changed.add(key);
     }
     this.#say(`workload ${workload.id}`, notes);
@@ -241,10 +241,8 @@ function endpointsPatch(claimed: ClaimedName, { endpoints }: Settled): ServiceEn
 }
 
 function documentOf(place: string, objects: readonly LabelObject[]) {
-  let value: unknown = {};
-  for (const { section, name, given } of objects) {
-    value = setAt(LABEL_SCHEMA, [...OBJECT_KINDS[section].at, name], given, value);
-  }
+  const value = newTree();
+  for (const { section, name, given } of objects) putAt(value, [...OBJECT_KINDS[section].at, name], given);
   const labels = objects.flatMap((object) => object.labels);
   return { source: place, text: '', value, diagnostics: [], locate: locateLabel(place, labels) };
 }
