@@ -43,6 +43,9 @@ export interface Settled {
   readonly notes: readonly Diagnostic[];
 }
 
+export const NOBODY: ReadonlyMap<string, string> = new Map();
+export const NO_ENDPOINTS: ReadonlyMap<string, ProvidedEndpoint> = new Map();
+
 /** Null when nobody claims it. `isSame` says of two definitions with different texts whether they say the same. */
 export function settle(
   { section, name, claims }: ClaimedName,
@@ -51,16 +54,20 @@ export function settle(
   let owner: Claim | null = null;
   for (const claim of claims.values()) if (owner === null || isOlder(claim.workload, owner.workload)) owner = claim;
   if (owner === null) return null;
-  const endpoints = new Map<string, ProvidedEndpoint>();
-  const losers = new Map<string, string>();
+  let endpoints: Map<string, ProvidedEndpoint> | null = null;
+  let losers: Map<string, string> | null = null;
   const notes: Diagnostic[] = [];
   for (const [id, { workload, object, endpoint }] of claims) {
     if (object.text !== owner.object.text && !isSame(object, owner.object)) {
+      losers ??= new Map();
       losers.set(id, owner.workload.place);
       notes.push(leftOut(section, name, workload, object, owner.workload));
-    } else if (endpoint !== null) endpoints.set(endpoint.key, endpoint);
+    } else if (endpoint !== null) {
+      endpoints ??= new Map();
+      endpoints.set(endpoint.key, endpoint);
+    }
   }
-  return { owner, endpoints, losers, notes };
+  return { owner, endpoints: endpoints ?? NO_ENDPOINTS, losers: losers ?? NOBODY, notes };
 }
 
 function isOlder(a: Workload, b: Workload): boolean {

@@ -33,20 +33,27 @@ export interface SchemeLabels {
   readonly prefix: string;
 }
 
-/** Labels of the scheme as one text: the same for workloads that say the same. */
-export function schemeText(labels: Readonly<Record<string, string>>): string {
-  const names = Object.keys(labels).filter((label) => prefixOf(label) !== null);
-  let text = '';
-  for (const name of names.sort()) text += `${name}\0${labels[name]!}\0\0`;
-  return text;
+/** Labels of the scheme alone, as they are written. */
+export function ownLabels(labels: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  return new Map(Object.entries(labels).filter(([label]) => prefixOf(label) !== null));
 }
 
-/** Null where there are too many. */
-export function schemeLabels(labels: Readonly<Record<string, string>>): SchemeLabels | null {
+/** They have these labels of the scheme, and no others of it. */
+export function hasOwnLabels(labels: Readonly<Record<string, string>>, known: ReadonlyMap<string, string>): boolean {
+  let count = 0;
+  for (const label of Object.keys(labels)) {
+    if (prefixOf(label) === null) continue;
+    if (known.get(label) !== labels[label]) return false;
+    count++;
+  }
+  return count === known.size;
+}
+
+/** Of what `ownLabels` gives; null where there are too many. */
+export function schemeLabels(own: ReadonlyMap<string, string>): SchemeLabels | null {
   const found: { readonly name: string; readonly rank: number; readonly one: SchemeLabel }[] = [];
-  for (const [label, value] of Object.entries(labels)) {
-    const prefix = prefixOf(label);
-    if (prefix === null) continue;
+  for (const [label, value] of own) {
+    const prefix = prefixOf(label)!;
     const parts = partsOf(label.slice(prefix.length)).slice(0, MAX_PARTS);
     const name = parts.join('.').toLowerCase();
     found.push({ name, rank: PREFIXES.indexOf(prefix), one: { label, parts, value } });

@@ -33,6 +33,7 @@ export function schemeProblems(
 }
 
 function unknownName({ label, parts }: SchemeLabel, kind: string, ownLabels: readonly string[]): string | null {
+  if (PARTS.includes(parts[0]!)) return null;
   const [first = '', second = ''] = parts.map((part) => part.toLowerCase());
   if (PARTS.includes(first)) return null;
   if (first === kind || first === 'docker') {

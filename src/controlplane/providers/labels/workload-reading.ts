@@ -11,7 +11,14 @@ import { implied, withOptions, type Definition } from './implied-objects.ts';
 import { labelObjects, pathOf, type LabelObject, type LabelProblem, type WorkloadServer } from './label-objects.ts';
 import { labelPlace, locateLabel } from './label-place.ts';
 import { normalizeName } from './name-form.ts';
-import { MAX_SCHEME_LABELS, readSwitch, schemeLabels, schemeText, type SchemeLabels } from './scheme-labels.ts';
+import {
+  hasOwnLabels,
+  MAX_SCHEME_LABELS,
+  ownLabels,
+  readSwitch,
+  schemeLabels,
+  type SchemeLabels,
+} from './scheme-labels.ts';
 import { schemeProblems } from './scheme-problems.ts';
 import { isSameAddress, serverEndpoint, type AskedAddress } from './server-endpoint.ts';
 import type { LabelSettings } from './label-options.ts';
@@ -34,7 +41,11 @@ export interface Reading {
   readonly asked: readonly AskedAddress[];
 }
 
+/** Of one service name as many that differ are known, the newest. */
+const MAX_KNOWN = 4;
+
 interface ReadLabels {
+  readonly own: ReadonlyMap<string, string>;
   readonly labels: SchemeLabels;
   readonly definition: Definition;
   /** Routers with the rule that they have got. */
@@ -45,7 +56,8 @@ interface ReadLabels {
 export class WorkloadReader {
   readonly #settings: LabelSettings;
   readonly #decode: DecodeDocument;
-  readonly #known = new Map<string, ReadLabels>();
+  /** By the name of the service, which replicas share. */
+  readonly #known = new Map<string, readonly ReadLabels[]>();
   #turn = 0;
 
   constructor(settings: LabelSettings, decode: DecodeDocument) {
@@ -55,7 +67,9 @@ export class WorkloadReader {
 
   /** Labels that nobody has had since the last call are forgotten. */
   forgetUnused(): void {
-    for (const [text, { lastUse }] of this.#known) if (lastUse < this.#turn) this.#known.delete(text);
+    for (const [serviceName, known] of this.#known) {
+      if (known.every(({ lastUse }) => lastUse < this.#turn)) this.#known.delete(serviceName);
+    }
     this.#turn++;
   }
 
@@ -83,17 +97,18 @@ export class WorkloadReader {
   }
 
   #labelsOf({ labels, serviceName }: Workload): ReadLabels | null {
-    const text = `${serviceName}\0\0\0${schemeText(labels)}`;
-    const known = this.#known.get(text);
-    if (known !== undefined) {
-      known.lastUse = this.#turn;
-      return known;
+    const known = this.#known.get(serviceName) ?? [];
+    const found = known.find(({ own }) => hasOwnLabels(labels, own));
+    if (found !== undefined) {
+      found.lastUse = this.#turn;
+      return found;
     }
-    const scheme = schemeLabels(labels);
+    const own = ownLabels(labels);
+    const scheme = schemeLabels(own);
     if (scheme === null) return null;
     const definition = implied(labelObjects(scheme), normalizeName(serviceName), scheme.prefix);
-    const read = { labels: scheme, definition, ruled: new Map<string, LabelObject>(), lastUse: this.#turn };
-    this.#known.set(text, read);
+    const read: ReadLabels = { own, labels: scheme, definition, ruled: new Map(), lastUse: this.#turn };
+    this.#known.set(serviceName, [read, ...known.slice(0, MAX_KNOWN - 1)]);
     return read;
   }
 

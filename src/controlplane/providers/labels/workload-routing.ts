@@ -10,7 +10,7 @@ import type { RoutingPatch, ServiceEndpointsPatch } from '../../config/routing/p
 import { providedKey, ProvidedSet } from '../../config/routing/provided-endpoints.ts';
 import type { RoutingConfig } from '../../config/routing/routing-config.ts';
 import type { DecodeDocument } from '../define.ts';
-import { settle, type Claim, type ClaimedName, type Settled } from './claims.ts';
+import { NOBODY, NO_ENDPOINTS, settle, type Claim, type ClaimedName, type Settled } from './claims.ts';
 import type { LabelObject } from './label-objects.ts';
 import { locateLabel } from './label-place.ts';
 import type { LabelSettings } from './label-options.ts';
@@ -98,7 +98,7 @@ export class WorkloadRouting {
       const key = objectKey(section, name);
       let claimed = this.#names.get(key);
       if (claimed === undefined) {
-        claimed = { section, name, claims: new Map(), endpoints: new Map(), losers: new Map(), published: null };
+        claimed = { section, name, claims: new Map(), endpoints: NO_ENDPOINTS, losers: NOBODY, published: null };
         this.#names.set(key, claimed);
       }
       const own = endpoints.find((one) => one.service === name && one.section === section);
