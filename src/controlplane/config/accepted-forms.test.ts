@@ -85,7 +85,7 @@ describe.each(cases(({ schema }) => schema.itemSuffix === '.<name>'))('the map %
 
 const SAMPLES: readonly unknown[] = [
   'a', '10.0.0.1', 'text/html', 404, 0.5, 'gzip', '-----BEGIN X', 'X25519', 'TLS_RSA_WITH_AES_128_CBC_SHA', 'https://a.test', '/a',
-  '1.1.1.1:53', 'h2', { url: 'http://a' }, { address: 'a:1' }, { name: 'a' }, { main: 'a' }, { value: 'a' },
+  '1.1.1.1:53', 'h2', 'ping@internal', { url: 'http://a' }, { address: 'a:1' }, { name: 'a' }, { main: 'a' }, { value: 'a' },
 ]; // prettier-ignore
 
 /** A wrong entry costs the list: what is listed keeps somebody out, or counts together. */

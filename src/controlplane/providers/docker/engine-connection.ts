@@ -108,7 +108,8 @@ class CommandStream extends Duplex {
     child.stderr.on('data', (chunk: Buffer) => {
       if (this.#said.length < MAX_SAID) this.#said += chunk.toString();
     });
-    child.stdin.on('error', (error) => this.destroy(error));
+    // That it reads no more is told with what it says as it ends.
+    child.stdin.on('error', () => {});
     child.once('error', (error) => this.destroy(new Error(`${program} cannot be run: ${error.message}`)));
     child.once('close', (code) => {
       if (code === 0) this.push(null);
@@ -125,8 +126,8 @@ class CommandStream extends Duplex {
     this.#child.stdout.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#child.stdin.write(chunk, (error) => done(error));
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#child.stdin.write(chunk, () => done());
   }
 
   override _final(done: () => void): void {

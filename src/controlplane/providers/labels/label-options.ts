@@ -1,7 +1,7 @@
 // Options that all providers of labels have, to be spread among those of each, and what they come to.
 
 import { own, withDefault } from '../../../schema/field.ts';
-import { list } from '../../../schema/collection.ts';
+import { forgivingList } from '../../../schema/forgiving.ts';
 import { checked } from '../../../schema/object.ts';
 import { boolean, oneOf, string } from '../../../schema/scalar.ts';
 import type { Infer } from '../../../schema/schema.ts';
@@ -49,7 +49,7 @@ export const labelOptions = {
   ),
   internalServices: own(
     withDefault(
-      list(oneOf('api@internal', 'dashboard@internal', 'ping@internal', 'prometheus@internal', 'rest@internal')),
+      forgivingList(oneOf('api@internal', 'dashboard@internal', 'ping@internal', 'prometheus@internal', 'rest@internal')),
       [],
       'Services of the router itself that labels may name; they may name `noop@internal` in any case.',
     ),
