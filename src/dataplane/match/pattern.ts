@@ -2,9 +2,12 @@
 // the text (ReDoS); this is the only file that knows the RE2 engine. Plain patterns run as native RegExp instead, see
 // native-pattern.ts.
 
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { onDemand } from '../../core/on-demand.ts';
 import { isPlainPattern, toNativePattern, toNativePrefix } from './native-pattern.ts';
 import { messageOf } from '../../core/errors.ts';
+
+const re2js = onDemand<typeof import('re2js')>('re2js');
 
 export type TextTest = (text: string) => boolean;
 
@@ -16,7 +19,7 @@ export function patternError(pattern: string): string | null {
   if (pattern.length > MAX_PATTERN) return `the pattern is longer than ${MAX_PATTERN} characters`;
   if (isPlainPattern(pattern)) return null;
   try {
-    RE2JS.compile(pattern);
+    re2js().RE2JS.compile(pattern);
     return null;
   } catch (error) {
     const reason = messageOf(error);
@@ -35,7 +38,7 @@ export function patternError(pattern: string): string | null {
 export function compilePattern(pattern: string): TextTest {
   let compiled: RegExp | RE2JS | null = null;
   return (text) => {
-    compiled ??= toNativePattern(pattern) ?? RE2JS.compile(pattern);
+    compiled ??= toNativePattern(pattern) ?? re2js().RE2JS.compile(pattern);
     return compiled.test(text);
   };
 }
@@ -73,7 +76,7 @@ export class PatternFinder {
   readonly #native: RegExp | null;
 
   constructor(pattern: string) {
-    this.#pattern = RE2JS.compile(pattern);
+    this.#pattern = re2js().RE2JS.compile(pattern);
     this.#native = toNativePattern(pattern);
   }
 

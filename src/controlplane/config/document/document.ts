@@ -3,8 +3,8 @@
 // (1.5 s for the same file, which is why it does not do both).
 
 import * as jsYaml from 'js-yaml';
-import { parse as parseToml, TomlError } from 'smol-toml';
 import { hideSecrets } from '../../../core/hide-secrets.ts';
+import { onDemand } from '../../../core/on-demand.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { formatPath, type Locate } from '../../../schema/decode-context.ts';
 import { Written } from '../../../schema/written.ts';
@@ -16,6 +16,8 @@ import { tomlProblem, withoutRedefined } from './toml-problems.ts';
 import { TWICE, withoutDuplicates, yamlProblems, type Duplicate, type SyntaxProblem } from './yaml-problems.ts';
 import { parseYaml } from './yaml-values.ts';
 import type { DiagnosticCode } from '../../../model/diagnostic-codes.ts';
+
+const toml = onDemand<typeof import('smol-toml')>('smol-toml');
 
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 /**
@@ -86,7 +88,7 @@ function parseValues(
   try {
     read = isToml ? tomlValue(text) : yamlValue(source, text);
   } catch (error) {
-    if (error instanceof TomlError) return refused([tomlProblem(error, text)]);
+    if (isToml && error instanceof toml().TomlError) return refused([tomlProblem(error, text)]);
     if (error instanceof jsYaml.YAMLException) return refused(yamlProblems(error, text));
     if (error instanceof UnreadableRest) return refused(yamlProblems(error.problem, error.text));
     if (error instanceof SeveralDocuments) return problem('syntax', error.message, secondDocument(text), 1);
@@ -141,10 +143,10 @@ function tomlValue(text: string): { value: unknown; duplicates: readonly Duplica
   const duplicates: Duplicate[] = [];
   for (let present = text; ;) {
     try {
-      return { value: plainToml(parseToml(present, { integersAsBigInt: 'asNeeded' })), duplicates };
+      return { value: plainToml(toml().parse(present, { integersAsBigInt: 'asNeeded' })), duplicates };
     } catch (error) {
       const isLeft = duplicates.length < MAX_REDEFINED && duplicates.length * text.length < MAX_READ_AGAIN;
-      const without = error instanceof TomlError && isLeft ? withoutRedefined(error, present) : null;
+      const without = error instanceof toml().TomlError && isLeft ? withoutRedefined(error, present) : null;
       if (without === null) throw error;
       present = without.text;
       duplicates.push(without.duplicate);

@@ -1,16 +1,19 @@
 // The way back from a value to its line in YAML. The text is parsed for places at the first question: this takes twenty
 // times as long as parsing for values (1.5 s for 10,000 routers).
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import type { Document, LineCounter, Node } from 'yaml';
+import { onDemand } from '../../../core/on-demand.ts';
 import type { Locate, PathSegment, Place } from '../../../schema/decode-context.ts';
+
+const yaml = onDemand<typeof import('yaml')>('yaml');
 
 export function yamlLocator(text: string): Locate {
   let root: { document: Document; lines: LineCounter } | null = null;
   const placeOf = (find: (document: Document) => number | null): Place | null => {
     if (root === null) {
-      const lines = new LineCounter();
+      const lines = new (yaml().LineCounter)();
       const options = { lineCounter: lines, logLevel: 'silent', merge: true, uniqueKeys: false } as const;
-      root = { document: parseDocument(text, options) as Document, lines };
+      root = { document: yaml().parseDocument(text, options) as Document, lines };
     }
     const offset = find(root.document);
     if (offset === null) return null;
@@ -26,6 +29,7 @@ export function yamlLocator(text: string): Locate {
 
 /** Of a scalar or alias; null for what has parts. */
 function valueOffset(document: Document, path: readonly PathSegment[]): number | null {
+  const { isAlias, isMap, isScalar, isSeq } = yaml();
   let node: unknown = document.contents;
   for (const segment of path) {
     const resolved = resolve(node, document);
@@ -38,6 +42,7 @@ function valueOffset(document: Document, path: readonly PathSegment[]): number |
 
 /** Where the key or list entry of the path begins; of the nearest one that exists when the last is missing. */
 function offsetOf(document: Document, path: readonly PathSegment[]): number | null {
+  const { isMap, isSeq } = yaml();
   let node: unknown = document.contents;
   let offset: number | null = null;
   for (const segment of path) {
@@ -58,7 +63,7 @@ function offsetOf(document: Document, path: readonly PathSegment[]): number | nu
 }
 
 function resolve(node: unknown, document: Document): unknown {
-  return isAlias(node) ? node.resolve(document) : node;
+  return yaml().isAlias(node) ? node.resolve(document) : node;
 }
 
 /** The pairs of maps by key in lower case: one of thousands of keys is looked for as often as there are keys. */
@@ -66,6 +71,7 @@ const pairsOf = new WeakMap<object, ReadonlyMap<string, { key: unknown; value: u
 
 /** Own keys first, then those that are merged in. */
 function pairOf(node: unknown, wanted: string, document: Document): { key: unknown; value: unknown } | null {
+  const { isMap, isScalar, isSeq } = yaml();
   if (!isMap(node)) return null;
   let pairs = pairsOf.get(node);
   if (pairs === undefined) {

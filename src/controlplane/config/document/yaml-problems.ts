@@ -2,10 +2,12 @@
 // the parser's are for its authors.
 
 import * as jsYaml from 'js-yaml';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { onDemand } from '../../../core/on-demand.ts';
 import { parserWords } from './parser-words.ts';
 import { findMistake } from './yaml-mistakes.ts';
 import { readUnmerged } from './yaml-values.ts';
+
+const yaml = onDemand<typeof import('yaml')>('yaml');
 
 export interface SyntaxProblem {
   readonly message: string;
@@ -93,6 +95,7 @@ export function withoutDuplicates(
 ): { readonly text: string; readonly duplicates: readonly Duplicate[] } | null {
   const duplicates: Duplicate[] = [];
   const cuts: (readonly [number, number])[] = [];
+  const { isMap, isScalar, isSeq, LineCounter, parseDocument } = yaml();
   const lineCounter = new LineCounter();
   const visit = (node: unknown, path: readonly string[]): void => {
     if (isSeq(node)) node.items.forEach((item, index) => visit(item, [...path, String(index)]));

@@ -3,7 +3,9 @@
 // milliseconds on purpose: never verify those on an event loop.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { compareSync, hash as bcryptHash } from 'bcryptjs';
+import { onDemand } from '../../../core/on-demand.ts';
+
+const bcrypt = onDemand<typeof import('bcryptjs')>('bcryptjs');
 
 const ALPHABET = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
@@ -61,7 +63,7 @@ export function bcryptProblem(password: string, cost: number): string | null {
 
 /** As `htpasswd -B` writes it; `bcryptProblem` has nothing to say. */
 export async function hashPassword(password: string, cost: number): Promise<string> {
-  return (await bcryptHash(password, cost)).replace(/^\$2[ab]\$/, '$2y$');
+  return (await bcrypt().hash(password, cost)).replace(/^\$2[ab]\$/, '$2y$');
 }
 
 /** It can be verified on the spot. */
@@ -90,7 +92,7 @@ export function verifyPassword(hash: string, password: Buffer): boolean {
   if (isCheapHash(hash)) {
     return isEqual(`{SHA}${createHash('sha1').update(password).digest('base64')}`, hash);
   }
-  if (BCRYPT.test(hash)) return compareSync(password.toString('utf8'), hash);
+  if (BCRYPT.test(hash)) return bcrypt().compareSync(password.toString('utf8'), hash);
   const md5 = MD5_CRYPT.exec(hash);
   if (md5 !== null) return isEqual(md5Crypt(password, md5[1]!, md5[2]!), md5[3]!);
   const sha = SHA_CRYPT.exec(hash);
