@@ -82,7 +82,7 @@ export function stateOperations({ pipeline, certificates }: ApiSources): readonl
       summary: 'Everything that providers see, such as containers: what each defines, and why something is left out.',
       query: LIST_QUERY,
       answer: listOf(answers.discovered),
-      handle: ({ query }) => listAnswer(shownDiscovered(pipeline.providers), query),
+      handle: ({ query }) => listAnswer(shownDiscovered(pipeline), query),
     }),
     operation({
       method: 'GET',

@@ -49,7 +49,9 @@ export const labelOptions = {
   ),
   internalServices: own(
     withDefault(
-      forgivingList(oneOf('api@internal', 'dashboard@internal', 'ping@internal', 'prometheus@internal', 'rest@internal')),
+      forgivingList(
+        oneOf('api@internal', 'dashboard@internal', 'ping@internal', 'prometheus@internal', 'rest@internal'),
+      ),
       [],
       'Services of the router itself that labels may name; they may name `noop@internal` in any case.',
     ),

@@ -54,8 +54,8 @@ export function serverEndpoint(
   const protocol: WorkloadPort['protocol'] = section === 'udpServices' ? 'udp' : 'tcp';
   const port = settings.port === null ? choosePort(workload.ports, protocol) : { port: settings.port, protocol };
   if (port === null) {
-    const message = `the service "${service}" has no port, since none is exposed: expose one, or say it with the label ${prefix}${path}.port`;
-    return { code: 'no-port', message, reason: 'no port' };
+    const reason = `no port is exposed: expose one, or say it with the label ${prefix}${path}.port`;
+    return { code: 'no-port', message: `the service "${service}" has no port, since ${reason}`, reason };
   }
   const answer = workload.addressOf(port, network);
   asked.push({ port, network, answer });

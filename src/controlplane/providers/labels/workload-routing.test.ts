@@ -170,7 +170,11 @@ test('who is left out, and why', () => {
     ['odd', [], 'traefik.enable is neither true nor false'],
     ['foreign', [], 'the constraints are not met'],
     ['ill', [], 'unhealthy'],
-    ['portless', [], 'no port'],
+    [
+      'portless',
+      [],
+      'no port is exposed: expose one, or say it with the label traefik.http.services.portless.loadBalancer.server.port',
+    ],
     ['away', [], 'on no network of the router'],
     ['leaving', ['router leaving', 'service leaving'], null],
   ]);
@@ -180,7 +184,7 @@ test('who is left out, and why', () => {
   });
   expect(saidOf(config)).toEqual([
     'error container odd, label traefik.enable [enable] expected true or false, found "yes"; until it is one of them, it is taken for false',
-    'error container portless [http.services.portless.loadBalancer] the service "portless" has no port, since none is exposed: expose one, or say it with the label traefik.http.services.portless.loadBalancer.server.port',
+    'error container portless [http.services.portless.loadBalancer] the service "portless" has no port, since no port is exposed: expose one, or say it with the label traefik.http.services.portless.loadBalancer.server.port',
     'error container away [http.services.away.loadBalancer] the service "away" has no address: on no network of the router',
   ]);
 });
