@@ -7,12 +7,14 @@ const GROWN = {
   TCP_STORM_CLIENTS: '5000',
   MANY_CHANGES: '1000',
   STORE_KILLS: '400',
+  DOCKER_CHURN: '500',
 };
 const FILES = [
   'test/security/origin-storm.test.ts',
   'test/security/tcp-storm.test.ts',
   'test/e2e/many-changes.test.ts',
   'src/controlplane/store/file-store.test.ts',
+  'test/engines/docker-churn.test.ts',
 ];
 
 // What takes longer than a hang of an ordinary test is no hang here.

@@ -95,6 +95,21 @@ test('where all endpoints drain they get what comes: they still answer', () => {
   expect(urls(2)).toEqual(['http://b', 'http://b']);
 });
 
+test.each([
+  ['two that a source has told of', { sourceId: 'c1' }, { sourceId: 'c2' }, true],
+  ['one that drains beside it', { sourceId: 'c1' }, { sourceId: 'c2', state: 'draining' }, true],
+  ['one with the weight 0 beside it', { sourceId: 'c1' }, { sourceId: 'c2', weight: 0 }, false],
+  ['two that are written', {}, {}, false],
+] as const)('a request goes from one server to another, of %s: %s', (_, first, second, expected) => {
+  const { balancer, send } = lab(spec(), [endpoint('a', first), endpoint('b', { weight: 0, ...second })]);
+  const target = send().server;
+  balancer.patch({ changed: [endpoint('b', second)], removed: [] }, {});
+  const attempt = { target, excluded: null } as unknown as Exchange['attempt']; // The part that is read.
+  expect(balancer.hasAnother({ attempt } as Exchange)).toBe(expected);
+  attempt.excluded = { has: () => true } as unknown as Set<object>; // Whatever it is asked for.
+  expect(balancer.hasAnother({ attempt } as Exchange)).toBe(false);
+});
+
 test('endpoints come, change and go one by one; those of which only a share changes stay the same', () => {
   const { balancer, send, urls, hosts } = lab(spec(), [endpoint('a'), endpoint('b')]);
   const before = send().server;

@@ -171,6 +171,17 @@ export class LoadBalancer implements AttemptSender {
     endpoint.send(exchange);
   }
 
+  /** Servers that are written stay where they are: what becomes of a failure there is for whoever has written them. */
+  hasAnother({ attempt }: Exchange): boolean {
+    let isDiscovered = false;
+    let isOther = false;
+    for (const { endpoint, spec } of this.members.values()) {
+      if (endpoint === attempt.target) isDiscovered = spec.sourceId !== '';
+      else isOther ||= endpoint.isUp && spec.weight > 0 && attempt.excluded?.has(endpoint) !== true;
+    }
+    return isDiscovered && isOther;
+  }
+
   /** That checks have found its servers down, the log says already. */
   private refuse(exchange: Exchange): void {
     const isDown = [...this.members.values()].some(({ spec }) => spec.weight > 0);

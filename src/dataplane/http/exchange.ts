@@ -83,6 +83,11 @@ export interface ExchangeObserver {
 export interface AttemptSender {
   /** Not to one that the attempt excludes, as long as there is another. */
   sendAttempt(exchange: Exchange): void;
+  /**
+   * What the present attempt went to may be gone, since others come and go beside it, and there is one that it has not
+   * gone to yet. Left out by whoever has no such.
+   */
+  hasAnother?(exchange: Exchange): boolean;
 }
 
 export class Exchange extends ExchangeRecord implements AccessRecord {

@@ -94,6 +94,39 @@ test('once for a dead connection, three times for a refusal', () => {
   expect(refused.exchange.retryAttempts).toBe(3);
 });
 
+test.each([
+  // failure, untouched, method → goes to another one
+  [FAILURES.connectRefused, true, 'POST', true],
+  [FAILURES.connectFailed, true, 'GET', true],
+  [ENDED, true, 'GET', true],
+  [FAILURES.upstreamReset, true, 'HEAD', true],
+  [ENDED, true, 'POST', false],
+  [ENDED, false, 'GET', false],
+  [OTHER, true, 'GET', false],
+  [FAILURES.connectTimeout, true, 'GET', false],
+] as const)('%o untouched %s %s: goes to another server where there is one: %s', (failure, untouched, method, goesOn) => {
+  const one = lab(method);
+  one.exchange.sender!.hasAnother = () => true;
+  const { target } = one.exchange.attempt;
+  one.fail(failure, untouched, false, false);
+  const count = `count ${failure.flag} why`;
+  const expected = goesOn ? [count, 'attempt 2', 'send'] : [count, `answer ${failure.status}`];
+  expect(one.events).toEqual(['attempt 1', 'send', ...expected]);
+  expect(one.exchange.attempt.excluded?.has(target!) ?? false).toBe(goesOn);
+}); // prettier-ignore
+
+test('goes to other servers three times, and to none where there is no other', () => {
+  const many = lab();
+  many.exchange.sender!.hasAnother = () => true;
+  for (let turn = 0; turn < 4; turn++) many.fail(FAILURES.connectRefused, true, false, false);
+  expect(many.events.filter((event) => event === 'send')).toHaveLength(4);
+  expect(many.events.at(-1)).toBe('answer 502');
+  const alone = lab();
+  alone.exchange.sender!.hasAnother = () => false;
+  alone.fail(FAILURES.connectRefused, true, false, false);
+  expect(alone.events.at(-1)).toBe('answer 502');
+});
+
 test('a repetition stays with its server, and what belongs to that one', () => {
   const one = lab();
   const target = one.exchange.attempt.target;

@@ -1,10 +1,11 @@
 // Whether a request that came to nothing may be sent again, and to whom: the one place that says so. Connections and
 // endpoints report how an attempt ended (http/attempt.ts); what happens by itself is decided by `repeatsByItself`. A
-// stage that wants more takes the failure, or the response, in a hook of the exchange, and calls `sendAgain`.
+// stage that wants more takes the failure, or the response, in a hook of the exchange, and calls `sendAgain`. What goes
+// to another server by itself is decided by `goesElsewhere`.
 
 import { BODY_NONE } from '../http/body.ts';
 import type { AttemptSender, Exchange } from '../http/exchange.ts';
-import type { Failure } from '../http/failure.ts';
+import { FAILURES, type Failure } from '../http/failure.ts';
 import { respondFailure } from '../http/respond.ts';
 
 /** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
@@ -12,6 +13,9 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
 /** How often a server may refuse a request that it has not acted on. */
 const MAX_REFUSALS = 3;
+
+/** How often a request goes on to another server. */
+const MAX_ELSEWHERE = 3;
 
 /** Of a body, what is kept for a server that refuses the request. Most calls of gRPC are that short. */
 export const KEPT_FOR_REFUSAL_BYTES = 8 * 1024;
@@ -65,7 +69,26 @@ export function attemptFailed(exchange: Exchange, owner: AttemptOwner, reason = 
     return;
   }
   owner.brokeOff(failure, reason);
+  if (goesElsewhere(exchange)) {
+    attempt.exclude();
+    sendAgain(exchange);
+    return;
+  }
   respondFailure(exchange, failure);
+}
+
+/**
+ * A server that some source has told of can be gone before the source says so, or be told of before it listens. What has
+ * not reached it goes to another one; so does an idempotent request without a body that got no byte of an answer (RFC
+ * 9110 §9.2.2).
+ */
+function goesElsewhere(exchange: Exchange): boolean {
+  const { attempt, sender } = exchange;
+  const failure = attempt.failure!; // Its reporter has set it.
+  if (attempt.number > MAX_ELSEWHERE || !canSendAgain(exchange)) return false;
+  const isUnreached = failure === FAILURES.connectRefused || failure === FAILURES.connectFailed;
+  if (!isUnreached && !(attempt.isUntouched && failure.isEndOfConnection && isRepeatable(exchange))) return false;
+  return sender?.hasAnother?.(exchange) === true;
 }
 
 /**
