@@ -75,35 +75,8 @@ export interface LabelObjects {
 const SOMEWHERE = '';
 
 export function labelObjects(labels: SchemeLabels): LabelObjects {
-  const placed: PlacedLabel[] = [];
   const problems: LabelProblem[] = [];
-  const tree = newTree();
-  for (const label of labels.byName.values()) {
-    const part = label.parts[0]!.toLowerCase();
-    if (part === REFUSED_PART) problems.push(refusedPart(label));
-    if (!isPart(part)) continue;
-    const { path, schema } = resolveName(LABEL_SCHEMA, label.parts, '.', tree);
-    // A list as long as its last index says would cost more than the labels that say it.
-    if (path.some((segment) => typeof segment === 'number' && segment >= labels.byName.size)) {
-      const message = 'the entries of a list are counted from 0, and there is none before this one';
-      problems.push({ severity: 'error', code: 'invalid-value', message, path: formatPath(path), label });
-      // What is no list any more costs the object, as an entry that is left out may be what keeps somebody out.
-      putAt(
-        tree,
-        path.slice(
-          0,
-          path.findIndex((one) => typeof one === 'number'),
-        ),
-        Object.assign(newTree(), { '': '' }),
-      );
-      placed.push({ path, label });
-      continue;
-    }
-    // `{}` is how some write a section with nothing in it.
-    const value = label.value.trim() === '{}' && schema?.fields !== null ? newTree() : label.value;
-    putAt(tree, path, value);
-    placed.push({ path, label });
-  }
+  const { tree, placed } = treeOf(labels, problems);
   const objects: LabelObject[] = [];
   const servers: WorkloadServer[] = [];
   for (const [part, section, name, given] of objectsIn(tree)) {
@@ -131,8 +104,36 @@ export function labelObjects(labels: SchemeLabels): LabelObjects {
   return { objects, servers, problems, unknown };
 }
 
+/** What the labels say, as one document, and which label says what of it. */
+function treeOf(
+  { byName }: SchemeLabels,
+  problems: LabelProblem[],
+): { readonly tree: unknown; readonly placed: readonly PlacedLabel[] } {
+  const placed: PlacedLabel[] = [];
+  const tree = newTree();
+  for (const label of byName.values()) {
+    const part = label.parts[0]!.toLowerCase();
+    if (part === REFUSED_PART) problems.push(refusedPart(label));
+    if (!isPart(part)) continue;
+    const { path, schema } = resolveName(LABEL_SCHEMA, label.parts, '.', tree);
+    placed.push({ path, label });
+    // A list as long as its last index says would cost more than the labels that say it.
+    const far = path.findIndex((segment) => typeof segment === 'number' && segment >= byName.size);
+    if (far >= 0) {
+      const message = 'the entries of a list are counted from 0, and there is none before this one';
+      problems.push({ severity: 'error', code: 'invalid-value', message, path: formatPath(path), label });
+      // What is no list any more costs the object, as an entry that is left out may be what keeps somebody out.
+      putAt(tree, path.slice(0, far), Object.assign(newTree(), { '': '' }));
+      continue;
+    }
+    // `{}` is how some write a section with nothing in it.
+    putAt(tree, path, label.value.trim() === '{}' && schema?.fields != null ? newTree() : label.value);
+  }
+  return { tree, placed };
+}
+
 function isPart(name: string): name is RoutingPart {
-  return LABEL_SCHEMA.fields?.[name] !== undefined;
+  return Object.hasOwn(LABEL_SCHEMA.fields!, name);
 }
 
 function refusedPart(label: SchemeLabel): LabelProblem {

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import {
   after,
@@ -155,4 +156,43 @@ test('labels without number or end cost no more than they are', () => {
       'the entries of a list are counted from 0, and there is none before this one',
     ],
   ]);
+});
+
+test('names that every object has are names like others', () => {
+  const labels: Record<string, string> = { 'traefik.http.routers.r.rule': 'Host(`r`)' };
+  for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty']) {
+    for (const before of [
+      '',
+      'http.',
+      'http.routers.',
+      'http.routers.r.',
+      'http.services.s.loadbalancer.',
+      'http.services.s.loadbalancer.server.',
+      'http.middlewares.m.headers.customrequestheaders.',
+      'docker.',
+      'tls.',
+    ]) {
+      labels[`traefik.${before}${name}`] = 'x';
+      labels[`traefik.${before}${name}.x[0].y`] = 'x';
+    }
+  }
+  const config = configOf(labels);
+  expect([...config.routers.keys()].toSorted()).toEqual(['hasOwnProperty', 'r', 'toString']);
+  expect(saidOf(config).length).toBeGreaterThan(5);
+  expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+  expect(compiledWith(config).diagnostics.length).toBeGreaterThan(5);
+});
+
+test('whatever labels say, they are read and compiled', () => {
+  const segment = fc.constantFrom('http', 'tcp', 'udp', 'tls', 'enable', 'docker', 'network', 'routers', 'services', 'middlewares', 'serversTransports', 'a', 'b.c', 'rule', 'service', 'tls', 'loadBalancer', 'server', 'servers[0]', 'servers', 'url', 'port', 'weighted', 'services[1]', 'name', 'headers', 'customRequestHeaders', 'plugin', '[0]', '3', '', '@', '__proto__', 'parentRefs', 'healthCheck', 'sticky', 'cookie'); // prettier-ignore
+  const label = fc.array(segment, { minLength: 1, maxLength: 6 }).map((parts) => `traefik.${parts.join('.')}`);
+  const value = fc.constantFrom('true', 'false', '', '{}', 'x', '80', 'Host(`a`)', 'a,b', 'a@internal', '${X}', '\0');
+  fc.assert(
+    fc.property(fc.dictionary(label, value, { maxKeys: 12 }), (labels) => {
+      const config = configOf(labels);
+      saidOf(config);
+      compiledWith(config);
+    }),
+    { seed: 8, numRuns: 300 },
+  );
 });

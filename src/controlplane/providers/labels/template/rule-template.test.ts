@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseTemplate } from './rule-template.ts';
 
@@ -94,4 +95,15 @@ const CASES: readonly (readonly [template: string, expected: string])[] = [
 
 test.each(CASES)('%s', (template, expected) => {
   expect(rendered(template)).toBe(expected);
+});
+
+test('whatever stands in a template, it is read or refused in words', () => {
+  const piece = fc.constantFrom('{{', '}}', '{{-', '-}}', ' ', '.', '.Name', '.Labels', '$x', ':=', '|', '(', ')', '"a"', '`', '1', 'if', 'else', 'end', 'range', 'with', 'index', 'printf', 'split', 'repeat', 'lower', 'x', '/*', '*/', ','); // prettier-ignore
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 24 }), (pieces) => {
+      expect(typeof rendered(pieces.join(' '))).toBe('string');
+      expect(typeof rendered(`{{ ${pieces.join(' ')} }}`)).toBe('string');
+    }),
+    { seed: 3, numRuns: 2_000 },
+  );
 });
