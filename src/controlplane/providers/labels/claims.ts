@@ -6,6 +6,7 @@ import { OBJECT_KINDS, type ObjectSection } from '../../config/routing/object-ki
 import type { ProvidedEndpoint } from '../../config/routing/provided-endpoints.ts';
 import { pathOf, type LabelObject } from './label-objects.ts';
 import { labelPlace } from './label-place.ts';
+import { isSameEndpoint } from './server-endpoint.ts';
 import type { Workload } from './workload.ts';
 
 export interface Claim {
@@ -23,51 +24,121 @@ export interface Published {
   isClean: boolean;
 }
 
-/** A name that workloads claim. */
-export interface ClaimedName {
+/** Whose definition is left out, since that of another one is in force. */
+interface Loser {
+  readonly owner: string;
+  readonly note: Diagnostic;
+}
+
+/** What has come of the claims since the last time. */
+export interface Settlement {
+  /** Whose definition is in force; null when nobody claims the name any more. */
+  readonly owner: Claim | null;
+  readonly changed: readonly ProvidedEndpoint[];
+  /** Keys of endpoints. */
+  readonly removed: readonly string[];
+  /** All that is to be said of it; null for the same as before. */
+  readonly notes: readonly Diagnostic[] | null;
+}
+
+/** A name that workloads claim. What becomes of it costs what has changed: tens of thousands may share one. */
+export class ClaimedName {
   readonly section: ObjectSection;
   readonly name: string;
-  /** By the workload's id. */
-  readonly claims: Map<string, Claim>;
-  /** Of those whose definition is in force. */
-  endpoints: ReadonlyMap<string, ProvidedEndpoint>;
-  /** Ids of workloads whose definition is not in force, and the place of the one whose is. */
-  losers: ReadonlyMap<string, string>;
-  published: Published | null;
-}
+  published: Published | null = null;
+  /** By the workload's id, as everything here. */
+  readonly #claims = new Map<string, Claim>();
+  #owner: Claim | null = null;
+  /** Of those whose definition is in force; null while there has been none. */
+  #endpoints: Map<string, ProvidedEndpoint> | null = null;
+  #losers: Map<string, Loser> | null = null;
+  #changed: string[] = [];
 
-export interface Settled {
-  readonly owner: Claim;
-  readonly endpoints: ReadonlyMap<string, ProvidedEndpoint>;
-  readonly losers: ReadonlyMap<string, string>;
-  readonly notes: readonly Diagnostic[];
-}
-
-export const NOBODY: ReadonlyMap<string, string> = new Map();
-export const NO_ENDPOINTS: ReadonlyMap<string, ProvidedEndpoint> = new Map();
-
-/** Null when nobody claims it. `isSame` says of two definitions with different texts whether they say the same. */
-export function settle(
-  { section, name, claims }: ClaimedName,
-  isSame: (a: LabelObject, b: LabelObject) => boolean,
-): Settled | null {
-  let owner: Claim | null = null;
-  for (const claim of claims.values()) if (owner === null || isOlder(claim.workload, owner.workload)) owner = claim;
-  if (owner === null) return null;
-  let endpoints: Map<string, ProvidedEndpoint> | null = null;
-  let losers: Map<string, string> | null = null;
-  const notes: Diagnostic[] = [];
-  for (const [id, { workload, object, endpoint }] of claims) {
-    if (object.text !== owner.object.text && !isSame(object, owner.object)) {
-      losers ??= new Map();
-      losers.set(id, owner.workload.place);
-      notes.push(leftOut(section, name, workload, object, owner.workload));
-    } else if (endpoint !== null) {
-      endpoints ??= new Map();
-      endpoints.set(endpoint.key, endpoint);
-    }
+  constructor(section: ObjectSection, name: string) {
+    this.section = section;
+    this.name = name;
   }
-  return { owner, endpoints: endpoints ?? NO_ENDPOINTS, losers: losers ?? NOBODY, notes };
+
+  get owner(): Claim | null {
+    return this.#owner;
+  }
+
+  /** The place of the definition that is in force instead of this workload's; null where its own is. */
+  winnerOver(id: string): string | null {
+    return this.#losers?.get(id)?.owner ?? null;
+  }
+
+  claim(claim: Claim): void {
+    this.#claims.set(claim.workload.id, claim);
+    this.#changed.push(claim.workload.id);
+  }
+
+  withdraw(id: string): void {
+    this.#claims.delete(id);
+    this.#changed.push(id);
+  }
+
+  /** `isSame` says of two definitions with different texts whether they say the same. */
+  settle(isSame: (a: LabelObject, b: LabelObject) => boolean): Settlement {
+    const before = this.#owner;
+    const owner = this.#oldest();
+    this.#owner = owner;
+    const hasOtherWords = before?.object.text !== owner?.object.text;
+    const isRenamed = before?.workload.place !== owner?.workload.place && (this.#losers?.size ?? 0) > 0;
+    const ids = hasOtherWords || isRenamed ? this.#everybody() : new Set(this.#changed);
+    this.#changed = [];
+    const changed: ProvidedEndpoint[] = [];
+    const removed: string[] = [];
+    let areNotesOther = false;
+    for (const id of ids) {
+      const claim = this.#claims.get(id);
+      const isInForce = claim !== undefined && owner !== null && isSameObject(claim.object, owner.object, isSame);
+      const known = this.#endpoints?.get(id);
+      const endpoint = isInForce ? claim.endpoint : null;
+      if (known !== undefined && known.key !== endpoint?.key) removed.push(known.key);
+      if (endpoint === null) this.#endpoints?.delete(id);
+      else {
+        if (known === undefined || !isSameEndpoint(known, endpoint)) changed.push(endpoint);
+        (this.#endpoints ??= new Map()).set(id, endpoint);
+      }
+      const hadLost = this.#losers?.delete(id) ?? false;
+      const hasLost = claim !== undefined && owner !== null && !isInForce;
+      if (hasLost) (this.#losers ??= new Map()).set(id, this.#loser(claim, owner));
+      areNotesOther ||= hadLost || hasLost;
+    }
+    const notes = areNotesOther ? [...(this.#losers?.values() ?? [])].map(({ note }) => note) : null;
+    return { owner, changed, removed, notes };
+  }
+
+  #everybody(): ReadonlySet<string> {
+    return new Set([
+      ...this.#changed,
+      ...this.#claims.keys(),
+      ...(this.#endpoints?.keys() ?? []),
+      ...(this.#losers?.keys() ?? []),
+    ]);
+  }
+
+  /** A look at what has changed is enough while the oldest stays. */
+  #oldest(): Claim | null {
+    const before = this.#owner?.workload;
+    const present = before === undefined ? undefined : this.#claims.get(before.id);
+    const isThere = present !== undefined && present.workload.createdMs === before!.createdMs;
+    let oldest: Claim | null = isThere ? present : null;
+    const others = isThere ? this.#changed.map((id) => this.#claims.get(id)) : this.#claims.values();
+    for (const claim of others) {
+      if (claim !== undefined && (oldest === null || isOlder(claim.workload, oldest.workload))) oldest = claim;
+    }
+    return oldest;
+  }
+
+  #loser({ workload, object }: Claim, { workload: owner }: Claim): Loser {
+    return { owner: owner.place, note: leftOut(this.section, this.name, workload, object, owner) };
+  }
+}
+
+function isSameObject(a: LabelObject, b: LabelObject, isSame: (a: LabelObject, b: LabelObject) => boolean): boolean {
+  return a.text === b.text || isSame(a, b);
 }
 
 function isOlder(a: Workload, b: Workload): boolean {

@@ -24,8 +24,8 @@ export function outcomeOf(
   const reasons = reason === '' ? [] : [reason];
   for (const { section, name } of objects) {
     const what = `${OBJECT_KINDS[section].kind} ${name}`;
-    const winner = names.get(objectKey(section, name))?.losers.get(id);
-    if (winner === undefined) inForce.push(what);
+    const winner = names.get(objectKey(section, name))?.winnerOver(id) ?? null;
+    if (winner === null) inForce.push(what);
     else reasons.push(`${what} is taken by ${winner}`);
   }
   return { id, place, state, objects: inForce, leftOut: reasons.length === 0 ? null : reasons.join('; ') };

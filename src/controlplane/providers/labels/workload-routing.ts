@@ -3,19 +3,17 @@
 
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { newTree, putAt } from '../../../schema/set-at.ts';
-import { endpointDifference } from '../../../model/endpoint-set.ts';
 import { mergeRouting } from '../../config/routing/merge-routing.ts';
 import { OBJECT_KINDS, type ObjectSection } from '../../config/routing/object-kinds.ts';
 import type { RoutingPatch, ServiceEndpointsPatch } from '../../config/routing/patch-routing.ts';
 import { providedKey, ProvidedSet } from '../../config/routing/provided-endpoints.ts';
 import type { RoutingConfig } from '../../config/routing/routing-config.ts';
 import type { DecodeDocument } from '../define.ts';
-import { NOBODY, NO_ENDPOINTS, settle, type Claim, type ClaimedName, type Settled } from './claims.ts';
+import { ClaimedName, type Claim } from './claims.ts';
 import type { LabelObject } from './label-objects.ts';
 import { locateLabel } from './label-place.ts';
 import type { LabelSettings } from './label-options.ts';
 import { isServiceSection } from './label-schema.ts';
-import { isSameEndpoint } from './server-endpoint.ts';
 import { outcomeOf, type WorkloadOutcome } from './workload-outcome.ts';
 import { isSameReading, isSameWorkload, objectKey, WorkloadReader, type Reading } from './workload-reading.ts';
 import type { Workload } from './workload.ts';
@@ -98,11 +96,11 @@ export class WorkloadRouting {
       const key = objectKey(section, name);
       let claimed = this.#names.get(key);
       if (claimed === undefined) {
-        claimed = { section, name, claims: new Map(), endpoints: NO_ENDPOINTS, losers: NOBODY, published: null };
+        claimed = new ClaimedName(section, name);
         this.#names.set(key, claimed);
       }
       const own = endpoints.find((one) => one.service === name && one.section === section);
-      claimed.claims.set(workload.id, { workload, object, endpoint: own?.endpoint ?? null });
+      claimed.claim({ workload, object, endpoint: own?.endpoint ?? null });
       this.#changed.add(key);
     }
     this.#say(`workload ${workload.id}`, notes);
@@ -111,7 +109,7 @@ export class WorkloadRouting {
   #withdraw(id: string, { objects }: Reading): void {
     for (const { section, name } of objects) {
       const key = objectKey(section, name);
-      this.#names.get(key)?.claims.delete(id);
+      this.#names.get(key)?.withdraw(id);
       this.#changed.add(key);
     }
     this.#say(`workload ${id}`, []);
@@ -131,23 +129,17 @@ export class WorkloadRouting {
     const endpoints: ServiceEndpointsPatch[] = [];
     for (const key of this.#changed) {
       const claimed = this.#names.get(key)!;
-      const settled = settle(claimed, (a, b) => this.#meaning(a) === this.#meaning(b));
-      this.#say(`name ${key}`, settled?.notes ?? []);
-      if (settled === null) {
-        const { section, name } = claimed;
+      const { section, name } = claimed;
+      const { owner, changed, removed: gone, notes } = claimed.settle((a, b) => this.#meaning(a) === this.#meaning(b));
+      if (notes !== null) this.#say(`name ${key}`, notes);
+      if (isServiceSection(section) && changed.length + gone.length > 0) {
+        endpoints.push({ section, service: name, changed, removed: gone });
+      }
+      if (owner === null) {
         if (claimed.published !== null) removed.push({ section, name });
-        const gone = [...claimed.endpoints.keys()];
-        if (isServiceSection(section) && gone.length > 0)
-          endpoints.push({ section, service: name, changed: [], removed: gone });
         this.#names.delete(key);
         this.#moved.delete(key);
-        continue;
-      }
-      if (this.#isOther(key, claimed, settled)) fresh.push(settled.owner);
-      const patch = endpointsPatch(claimed, settled);
-      if (patch !== null) endpoints.push(patch);
-      claimed.endpoints = settled.endpoints;
-      claimed.losers = settled.losers;
+      } else if (this.#isOther(key, claimed, owner)) fresh.push(owner);
     }
     this.#changed.clear();
     this.#reader.forgetUnused();
@@ -172,7 +164,7 @@ export class WorkloadRouting {
   }
 
   /** It has to be published anew. */
-  #isOther(key: string, { published }: ClaimedName, { owner }: Settled): boolean {
+  #isOther(key: string, { published }: ClaimedName, owner: Claim): boolean {
     this.#moved.delete(key);
     if (published === null || published.object.text !== owner.object.text) return true;
     if (published.place === owner.workload.place) return false;
@@ -182,7 +174,7 @@ export class WorkloadRouting {
   }
 
   #takeMoved(): readonly Claim[] {
-    const claims = [...this.#moved].map((key) => settle(this.#names.get(key)!, () => true)!.owner);
+    const claims = [...this.#moved].map((key) => this.#names.get(key)!.owner!);
     this.#moved.clear();
     return claims;
   }
@@ -227,17 +219,6 @@ export class WorkloadRouting {
       { ...last, message: `${last.message}; ${more - 1} more like this are not told` },
     ];
   }
-}
-
-function endpointsPatch(claimed: ClaimedName, { endpoints }: Settled): ServiceEndpointsPatch | null {
-  const { section, name } = claimed;
-  if (!isServiceSection(section)) return null;
-  const { changed, removed } = endpointDifference(
-    [...claimed.endpoints.values()],
-    [...endpoints.values()],
-    isSameEndpoint,
-  );
-  return changed.length === 0 && removed.length === 0 ? null : { section, service: name, changed, removed };
 }
 
 function documentOf(place: string, objects: readonly LabelObject[]) {
