@@ -31,6 +31,7 @@ import type { EventBus } from '../observe/event-bus.ts';
 import { changeEntryPoints, entryPointDifferences } from './entry-point-changes.ts';
 import { withLiveOptions } from './install-changes.ts';
 import { InstallWatch, type InstallSource } from './install-watch.ts';
+import { PluginWatch } from './plugin-watch.ts';
 import type { ShownDiagnostics } from './shown-diagnostics.ts';
 import type { State } from './state.ts';
 import { TicketKeyRotation } from './ticket-keys.ts';
@@ -104,6 +105,7 @@ export class ControlPlane implements Publisher {
   readonly stapler: Stapler | null;
   /** Null when nothing is to be followed. */
   readonly watch: InstallWatch | null;
+  readonly #pluginWatch: PluginWatch;
   /** What the provider `rest` was last given. */
   pushed: string | null;
   readonly #options: ControlPlaneOptions;
@@ -144,6 +146,7 @@ export class ControlPlane implements Publisher {
       log,
     });
     this.pipeline = this.#createPipeline();
+    this.#pluginWatch = new PluginWatch(install.plugins.modules, log);
     this.watch =
       source === null
         ? null
@@ -232,6 +235,7 @@ export class ControlPlane implements Publisher {
     this.#localTimer.unref();
     this.pipeline.attach(this);
     await this.watch?.start();
+    await this.#pluginWatch.start();
   }
 
   /** Nothing changes any more. */
@@ -242,6 +246,7 @@ export class ControlPlane implements Publisher {
 
   async #stop(): Promise<void> {
     await this.watch?.stop();
+    await this.#pluginWatch.stop();
     this.#ticketKeys.stop();
     if (this.#localTimer !== null) clearInterval(this.#localTimer);
     this.stapler?.stop();

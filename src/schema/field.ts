@@ -12,6 +12,8 @@ export function optional<T>(schema: Schema<T>, doc: string): Field<T | undefined
 }
 
 export function withDefault<T>(schema: Schema<T>, fallback: T, doc: string): Field<T> {
+  if (schema.label === 'duration' && typeof fallback !== 'number')
+    throw new TypeError(`the default of a duration is a number of milliseconds, found ${JSON.stringify(fallback)}`);
   return { schema, doc, isRequired: false, fallback, later: null };
 }
 

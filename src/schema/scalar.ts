@@ -189,6 +189,8 @@ export function tolerant<T>(schema: Schema<T>, fallback: T): Schema<T> {
 }
 
 export function oneOf<const T extends string>(...values: readonly T[]): Schema<T> {
+  if (values.some((value) => typeof value !== 'string'))
+    throw new TypeError("oneOf takes each value as an argument of its own, as in oneOf('a', 'b')");
   return leaf(
     values.map((value) => `\`${value}\``).join(', '),
     { enum: [...new Set(values.flatMap((value) => [value, value.toUpperCase()]))] },
