@@ -83,10 +83,7 @@ export interface ExchangeObserver {
 export interface AttemptSender {
   /** Not to one that the attempt excludes, as long as there is another. */
   sendAttempt(exchange: Exchange): void;
-  /**
-   * What the present attempt went to may be gone, since others come and go beside it, and there is one that it has not
-   * gone to yet. Left out by whoever has no such.
-   */
+  /** Where targets come and go: whether there is one that it has not gone to yet. */
   hasAnother?(exchange: Exchange): boolean;
 }
 

@@ -78,9 +78,9 @@ export function attemptFailed(exchange: Exchange, owner: AttemptOwner, reason = 
 }
 
 /**
- * A server that some source has told of can be gone before the source says so, or be told of before it listens. What has
- * not reached it goes to another one; so does an idempotent request without a body that got no byte of an answer (RFC
- * 9110 §9.2.2).
+ * A server that some source has told of can be gone before the source says so, or be told of before it listens. What
+ * has not reached it goes to another one; so does an idempotent request without a body that got no byte of an answer
+ * (RFC 9110 §9.2.2).
  */
 function goesElsewhere(exchange: Exchange): boolean {
   const { attempt, sender } = exchange;
