@@ -89,7 +89,7 @@ export class DockerEngine implements AsyncDisposable {
     await engine.#answer();
     await engine.signal('start');
     await engine.answers();
-    await engine.#importImage();
+    await engine.importImage(IMAGE);
     return engine;
   }
 
@@ -117,6 +117,20 @@ export class DockerEngine implements AsyncDisposable {
   async docker(...args: readonly string[]): Promise<string> {
     const { stdout } = await run('docker', ['-H', `unix://${this.socket}`, ...args], { env: cleanEnvironment() });
     return stdout.trim();
+  }
+
+  /** An image of a few programs, with what `docker import -c` says of it. */
+  async importImage(name: string, ...changes: readonly string[]): Promise<void> {
+    const root = join(this.directory, 'root');
+    const archive = join(this.directory, 'image.tar');
+    await mkdir(join(root, 'bin'), { recursive: true });
+    await cp(findProgram('busybox')!, join(root, 'bin/busybox'));
+    await writeFile(join(root, 'bin/well'), '#!/bin/sh\ntest -e /tmp/well\n', { mode: 0o755 });
+    for (const program of ['sh', 'sleep', 'mkdir', 'hostname', 'rm', 'touch']) {
+      await symlink('busybox', join(root, 'bin', program)).catch(() => {});
+    }
+    await run('tar', ['-C', root, '-cf', archive, '.']);
+    await this.docker('import', ...changes.flatMap((change) => ['-c', change]), archive, name);
   }
 
   /** Starts a container that answers its name to everybody; returns its id. */
@@ -186,19 +200,5 @@ export class DockerEngine implements AsyncDisposable {
 
   async #answer(): Promise<void> {
     await Promise.race([once(this.#supervisor.stdout, 'data'), this.#ended]);
-  }
-
-  async #importImage(): Promise<void> {
-    const root = join(this.directory, 'root');
-    await mkdir(join(root, 'bin'), { recursive: true });
-    await cp(findProgram('busybox')!, join(root, 'bin/busybox'));
-    const well = '#!/bin/sh\ntest -e /tmp/well\n';
-    await writeFile(join(root, 'bin/well'), well, { mode: 0o755 });
-    for (const name of ['sh', 'sleep', 'mkdir', 'echo', 'kill', 'test', 'rm', 'touch']) {
-      await symlink('busybox', join(root, 'bin', name));
-    }
-    const archive = join(this.directory, 'image.tar');
-    await run('tar', ['-C', root, '-cf', archive, '.']);
-    await writeFile(join(this.directory, 'image.txt'), await this.docker('import', archive, IMAGE));
   }
 }

@@ -31,7 +31,7 @@ export interface SourceFixture extends AsyncDisposable {
 }
 
 /** What a provider has published and said, as the rest of the program would see it. */
-class Listener {
+export class Listener {
   readonly log = new RecordingLog();
   /** `whole`, `patch`, `reached`, `away …` in their order. */
   readonly told: string[] = [];
@@ -40,7 +40,7 @@ class Listener {
   readonly #ending = new AbortController();
   readonly #ended: Promise<void>;
 
-  constructor(fixture: SourceFixture) {
+  constructor(fixture: Pick<SourceFixture, 'create'>) {
     this.provider = fixture.create({
       log: this.log,
       clock: new SystemClock(),

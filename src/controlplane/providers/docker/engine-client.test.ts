@@ -1,10 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
+import { makePair } from '../../../../test/support/certificates.ts';
 import { CannotFollow } from '../source/source.ts';
 import { EngineClient, type EngineClientOptions } from './engine-client.ts';
 
@@ -13,7 +16,7 @@ const SIGNAL = new AbortController().signal;
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-const servers: Server[] = [];
+const servers: (Server | SecureServer)[] = [];
 const clients: EngineClient[] = [];
 const directory = mkdtempSync(join(tmpdir(), 'signalbox-engine-'));
 let sockets = 0;
@@ -215,6 +218,42 @@ test('a proxy that lets nobody follow says so with the switch', async () => {
   const events = clientOf(path).events(FILTERS, null, SIGNAL, { begun: () => {}, event: () => {} });
   await expect(events).rejects.toThrow(CannotFollow);
   await expect(events).rejects.toThrow(/GET \/events with 403; .*EVENTS=1/);
+});
+
+test('an engine over TLS is believed by its authority, and shown a certificate', async () => {
+  const [own, theirs] = [makePair(['router.test']), makePair(['127.0.0.1'])];
+  const seen: string[] = [];
+  const server = createSecureServer(
+    { cert: theirs.certPem, key: theirs.keyPem, ca: own.certPem, requestCert: true },
+    ({ socket }, response) => {
+      seen.push((socket as TLSSocket).getPeerCertificate().subject?.CN?.toString() ?? 'nobody'); // Of such a server.
+      response.end('OK');
+    },
+  );
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo; // It listens on a port.
+  const endpoint = { kind: 'tcp', host: '127.0.0.1', port, isTls: true, base: '' } as const;
+  const tls = { ca: theirs.certPem, cert: own.certPem, key: own.keyPem, insecureSkipVerify: false };
+  await clientOf('', { endpoint, tls }).meet(SIGNAL);
+  await clientOf('', { endpoint, tls: { ...tls, ca: undefined, insecureSkipVerify: true } }).meet(SIGNAL);
+  expect(seen).toEqual(['router.test', 'router.test']);
+  await expect(clientOf('', { endpoint, tls: { ...tls, ca: undefined } }).meet(SIGNAL)).rejects.toThrow(
+    /give the authority of its certificate as "tls\.ca"$/,
+  );
+  const plain = { ...endpoint, isTls: false };
+  await expect(clientOf('', { endpoint: plain }).meet(SIGNAL)).rejects.toThrow(/cannot be asked/);
+});
+
+test('an engine without TLS is told from one with it', async () => {
+  const server = createServer((_, response) => response.end('OK'));
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo; // It listens on a port.
+  const endpoint = { kind: 'tcp', host: '127.0.0.1', port, isTls: true, base: '' } as const;
+  await expect(clientOf('', { endpoint }).meet(SIGNAL)).rejects.toThrow(/does not speak TLS there; write .*tcp:/);
 });
 
 test('an engine on another machine is asked over ssh, as the docker command does it', async () => {
