@@ -7,7 +7,7 @@ process.on('SIGUSR1', () => {});
 // A router that is told to end before it has begun has nothing to finish, and ends as every router does: well. The
 // command puts its own listeners in the place of these. Nothing is imported before: modules are loaded first.
 const [, , command = ''] = process.argv;
-if (['run', 'demo', 'proxy'].includes(command) || command.startsWith('--')) {
+if (['run', 'demo', 'proxy', 'signalbox', 'traefik'].includes(command) || command.startsWith('--')) {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => process.exit(0));
   for (const name of ['SIGHUP', 'SIGUSR2'] as const) process.on(name, () => {});
 }

@@ -18,7 +18,7 @@ const ON: AdminConfig = {
   token: null,
   allowedHosts: [],
   api: { basePath: '/base/', hasDashboard: true, isOnAddress: true },
-  ping: { terminatingStatusCode: 503, isOnAddress: true },
+  ping: { terminatingStatusCode: 503, isOnAddress: true, entryPoint: 'traefik' },
   metrics: { isOnAddress: true },
   rest: null,
 };

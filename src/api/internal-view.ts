@@ -59,7 +59,10 @@ export function internalMiddlewares({ api }: AdminConfig): readonly ShownObject[
 }
 
 /** Null when nothing listens. */
-export function internalEntryPoint({ address }: AdminConfig, port: number | null): ShownEntryPoint | null {
+export function internalEntryPoint(
+  { address, reusePort = false }: AdminConfig,
+  port: number | null,
+): ShownEntryPoint | null {
   if (address === null || port === null) return null;
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return {
@@ -71,6 +74,6 @@ export function internalEntryPoint({ address }: AdminConfig, port: number | null
     },
     forwardedHeaders: { insecure: false, trustedIPs: [] },
     http: { middlewares: [], sanitizePath: true, maxHeaderBytes: 16_384, underscoreHeadersStrategy: 'keep' },
-    reusePort: false,
+    reusePort,
   };
 }

@@ -59,7 +59,7 @@ export class Admin {
             option: `entryPoints.${INTERNAL_ENTRY_POINT}.address`,
             error: error.message,
           }),
-        openAddress: (address) => sockets.open(INTERNAL_ENTRY_POINT, address, false),
+        openAddress: (address) => sockets.open(INTERNAL_ENTRY_POINT, address, install.admin.reusePort === true),
         isHandingOver: () => takeover?.isUnderWay === true,
         config: install.admin,
         version: VERSION,
@@ -99,7 +99,8 @@ export class Admin {
    * on.
    */
   async bind(): Promise<void> {
-    for (const service of enabledInternalServices(this.#options.install.admin)) {
+    // How the router is can be asked by commands of its user, whatever its configuration says of ping.
+    for (const service of new Set([...enabledInternalServices(this.#options.install.admin), 'ping'] as const)) {
       await this.#server.startService(service, internalSocket(this.#options.socketDirectory, service));
     }
     await this.#server.bind();

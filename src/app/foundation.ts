@@ -8,13 +8,14 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import { createCells, type Cells } from '../model/message/cells.ts';
 import type { Inheritance } from '../model/message/takeover.ts';
 import type { InstallConfig } from '../controlplane/config/install/install-config.ts';
+import { RUN_DIRECTORY_VARIABLE } from '../controlplane/config/install/install-sources.ts';
 import { processSecret } from '../controlplane/store/process-secret.ts';
 import type { BoundSocket } from '../dataplane/net/listening-socket.ts';
 import type { LineSink } from '../observe/access-log-writer.ts';
 import { EventBus } from '../observe/event-bus.ts';
 import { loadCertificateParts, type CertificateParts } from './control-plane.ts';
 import type { InstallSource } from './install-watch.ts';
-import { makeSocketDirectory } from './process/socket-directory.ts';
+import { makeSocketDirectory, takeRunDirectory } from './process/socket-directory.ts';
 import { standardError } from './process/standard-error.ts';
 import { openState, type State } from './state.ts';
 import type { Predecessor } from './takeover/predecessor.ts';
@@ -89,9 +90,15 @@ export async function layFoundation(options: StandaloneOptions): Promise<Foundat
     isSuccessor,
     cells: createCells(firstTicketKeys(inheritance?.ticketKeys ?? null), await secretOf(state, inheritance)),
     sockets: new SocketSource(inherited, isSuccessor, log, options.ownSockets),
-    socketDirectory: makeSocketDirectory(),
+    socketDirectory: await socketDirectoryOf(options),
     startedAt: clock.wall(),
   };
+}
+
+/** That of a container, which has one router, is named; everywhere else nobody is in the way of anybody. */
+async function socketDirectoryOf({ environment = {} }: StandaloneOptions): Promise<string> {
+  const named = environment[RUN_DIRECTORY_VARIABLE] ?? '';
+  return (named === '' ? null : await takeRunDirectory(named)) ?? makeSocketDirectory();
 }
 
 /** What clients bring back stays good: that of the state, else the predecessor's. */

@@ -1,33 +1,20 @@
-// Asks the API of a running router: finds out where it is, and says what to do when it does not answer.
+// Asks the API of a running router, and says what to do when it does not answer.
 
 import { statSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { SignalboxError } from '../core/errors.ts';
-import { findInstallFile } from '../controlplane/config/install/install-file.ts';
-import type { ConfigDocument } from '../controlplane/config/document/document.ts';
-import type { AdminConfig } from '../controlplane/config/install/admin-config.ts';
-import { decodeInstallDocument, loadInstallConfig } from '../controlplane/config/install/load-install.ts';
-import { INTERNAL_ENTRY_POINT } from '../controlplane/config/install/internal-routing.ts';
-import { operatorSubstitutions } from '../controlplane/config/install/operator-substitutions.ts';
 import { isMap } from '../schema/input.ts';
+import { apiTarget, pingTarget, type Target } from './admin-target.ts';
 import type { Arguments } from './arguments.ts';
 import type { Io } from './io.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
-const DEFAULT_URL = 'http://127.0.0.1:8080';
 
 export interface AdminAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-}
-
-interface Target {
-  /** As people write it. */
-  readonly shown: string;
-  readonly where: { readonly socketPath: string } | { readonly host: string; readonly port: number };
-  readonly basePath: string;
-  readonly token: string | null;
 }
 
 export class AdminClient {
@@ -39,17 +26,14 @@ export class AdminClient {
     this.#target = target;
   }
 
-  /** By flag, environment or install configuration, in this order; Traefik's default address when none of them says. */
   static async find(args: Arguments, io: Io): Promise<AdminClient> {
-    const token = io.environment['SIGNALBOX_ADMIN_TOKEN'] ?? null;
-    const given = args.flags.get('admin')?.[0] ?? io.environment['SIGNALBOX_ADMIN_URL'];
-    if (given !== undefined) return new AdminClient(targetOf(given, token));
-    const path = args.flags.get('config')?.[0] ?? (await findInstallFile(io.environment));
-    const request = { path, environment: io.environment, flags: args.options, withoutPlugins: true };
-    const { value, document } = await loadInstallConfig(request);
-    // The running router has what it was last given without errors; where it is, the file most likely still says.
-    const admin = value?.admin ?? (document === null ? null : adminPartOf(document, io));
-    return new AdminClient(admin === null ? targetOf(DEFAULT_URL, token) : fromConfig(admin, token));
+    return new AdminClient(await apiTarget(args, io));
+  }
+
+  /** For `/ping` alone; a text when there is none to ask. */
+  static async findPing(args: Arguments, io: Io): Promise<AdminClient | string> {
+    const target = await pingTarget(args, io);
+    return typeof target === 'string' ? target : new AdminClient(target);
   }
 
   get shown(): string {
@@ -74,7 +58,7 @@ export class AdminClient {
     body: unknown,
     timeoutMs: number,
   ): Promise<AdminAnswer> {
-    const { shown, basePath, token } = this.#target;
+    const { shown, basePath, token, isSecure } = this.#target;
     const text = body === undefined ? null : JSON.stringify(body);
     const answer = await new Promise<AdminAnswer>((resolve, reject) => {
       const unreachable = (reason: string): void =>
@@ -84,9 +68,11 @@ export class AdminClient {
             `no router answers on ${shown} (${reason}); start it with "api: {}" in its configuration, name that file with --config if it is not found here, or say where the API is with --admin or SIGNALBOX_ADMIN_URL`,
           ),
         );
-      const request = httpRequest(
+      const request = (isSecure ? httpsRequest : httpRequest)(
         {
           ...where,
+          // This machine asks itself, by no name that a certificate could be for.
+          rejectUnauthorized: false,
           method,
           path: `${basePath}${path}`,
           timeout: timeoutMs,
@@ -149,18 +135,6 @@ export class AdminClient {
   }
 }
 
-/** Null when what concerns the API has errors as well. */
-function adminPartOf(document: ConfigDocument, io: Io): AdminConfig | null {
-  const part = (value: unknown, name: string): Record<string, unknown> => {
-    const found = isMap(value) ? Object.entries(value).find(([key]) => key.toLowerCase() === name.toLowerCase()) : null;
-    return found == null ? {} : Object.fromEntries([found]);
-  };
-  const entryPoints = part(Object.values(part(document.value, 'entryPoints'))[0], INTERNAL_ENTRY_POINT);
-  const value = { ...part(document.value, 'api'), entryPoints };
-  const reduced = { ...document, value, diagnostics: [] };
-  return decodeInstallDocument(reduced, operatorSubstitutions(io.environment)).value?.admin ?? null;
-}
-
 /** The Unix socket that a refusal names, where it is one of this user's. */
 function ownersSocket(refusal: string): string | null {
   const value = parse(refusal);
@@ -181,36 +155,4 @@ function parse(text: string): unknown {
   } catch {
     return null;
   }
-}
-
-function targetOf(given: string, token: string | null): Target {
-  if (given.startsWith('unix:') || given.startsWith('/')) {
-    const socketPath = given.replace(/^unix:(?:\/\/)?/, '');
-    return { shown: `unix:${socketPath}`, where: { socketPath }, basePath: '', token: null };
-  }
-  const url = URL.canParse(given) ? new URL(given) : null;
-  if (url === null || url.protocol !== 'http:') {
-    throw new SignalboxError(
-      'ERR_CLI_USAGE',
-      `"${given}" is no address of an API; write http://127.0.0.1:8080 or unix:/run/signalbox.sock`,
-    );
-  }
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const basePath = url.pathname.replace(/\/$/, '');
-  return { shown: given, where: { host, port: Number(url.port || 80) }, basePath, token };
-}
-
-function fromConfig(admin: AdminConfig, token: string | null): Target {
-  const basePath = (admin.api?.basePath ?? '').replace(/\/$/, '');
-  if (admin.socket !== null) {
-    return { shown: `unix:${admin.socket}`, where: { socketPath: admin.socket }, basePath, token: null };
-  }
-  const { host, port } = admin.address ?? { host: '127.0.0.1', port: 8080 };
-  const shownHost = host === '' ? '127.0.0.1' : host;
-  return {
-    shown: `http://${shownHost.includes(':') ? `[${shownHost}]` : shownHost}:${port}`,
-    where: { host: shownHost, port },
-    basePath,
-    token: token ?? admin.token,
-  };
 }

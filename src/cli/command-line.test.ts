@@ -99,6 +99,13 @@ test('the version is told in words and as JSON', async () => {
   expect(JSON.parse((await run('version', '--json'))[1])).toMatchObject({ node: process.versions.node });
 });
 
+test('the name of the program, or of the one whose place it takes, may stand in front', async () => {
+  const text = (await run('version'))[1];
+  expect(await run('traefik', 'version')).toEqual([0, text, '']);
+  expect(await run('signalbox', 'traefik', 'version')).toEqual([0, text, '']);
+  expect((await run('traefik', '--entryPoints.web.adress=:1'))[2]).toContain('did you mean "address"?');
+});
+
 test('what was typed wrong is said without a code, and a router that does not answer has an exit code of its own', async () => {
   expect(await run('wait', '--timeout', 'soon')).toEqual([
     2,

@@ -29,6 +29,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   undo: 'write "signalbox rollback"',
 };
 
+const OWN_NAMES: ReadonlySet<string> = new Set(['signalbox', 'traefik']);
+
 const HELP: FlagSpec = { value: null, short: 'h', doc: 'Show this.' };
 
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
@@ -37,6 +39,8 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
     else io.err(`${message}\n"signalbox help${command}" shows how.\n`);
     return EXIT_USAGE;
   };
+  // An image whose first argument is the program's name runs that program: so it is written in many a compose file.
+  if (OWN_NAMES.has(argv[0] ?? '')) return runCommandLine(argv.length > 1 ? argv.slice(1) : ['run'], io);
   const [first = 'help', ...rest] = argv;
   if (first === '--version' || first === '-v') return runCommandLine(['version', ...rest], io);
   if (first === 'help' || first === '--help' || first === '-h') return showHelp(rest, io);

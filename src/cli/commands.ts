@@ -14,7 +14,7 @@ const WORKERS: FlagSpec = { value: 'N', short: 'w', doc: 'Worker threads; one pe
 const JSON_OUTPUT: FlagSpec = { value: null, doc: 'Print JSON.' };
 const ADMIN: FlagSpec = {
   value: 'URL',
-  doc: 'Where the API of the router is: `http://127.0.0.1:8080`, or `unix:/run/signalbox.sock`. SIGNALBOX_ADMIN_URL and SIGNALBOX_ADMIN_TOKEN say the same in the environment; otherwise the install configuration tells.',
+  doc: 'Where the API of the router is: `http://127.0.0.1:8080`, or `unix:/run/signalbox.sock`. SIGNALBOX_ADMIN_URL and SIGNALBOX_ADMIN_TOKEN say the same in the environment; otherwise the install configuration tells. In the container image it is the one router that runs there.',
 };
 const CLIENT = { admin: ADMIN, config: CONFIG, json: JSON_OUTPUT };
 
@@ -196,7 +196,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '',
     summary: 'ask the running router whether it is well',
     description:
-      'Asks its ping, which the install configuration must switch on. Exits with 1 when it is shutting down.',
+      'Asks its ping, which the install configuration must switch on, at the entry point that has it. Exits with 1 when it is off, or when the router is shutting down. In the container image it needs neither ping nor options: it asks the one router that runs there.',
     flags: CLIENT,
     takesOptions: true,
     minPositionals: 0,

@@ -1,7 +1,8 @@
-// The directory of the sockets that workers reach the internal services by. It is this process's alone, for this user
-// alone, and goes with it; what a killed process has left is cleared away by the next one.
+// The directory of the sockets that workers, and commands of this user, reach the internal services by. It is this
+// process's alone, for this user alone, and goes with it; what a killed process has left is cleared away by the next
+// one.
 
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +37,27 @@ export function makeSocketDirectory(places = candidates()): string {
     'ERR_TEMPORARY_UNUSABLE',
     `no directory can be made for sockets between threads (${reasons.join('; ')}); name one in TMPDIR that this user may write to`,
   );
+}
+
+/**
+ * The directory that is named, so that commands know where to ask; null when it cannot be had: somebody listens in it,
+ * it is another user's, or holds something else.
+ */
+export async function takeRunDirectory(path: string): Promise<string | null> {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    // No link: whoever made it could lead it elsewhere afterwards.
+    const info = lstatSync(path);
+    if (!info.isDirectory() || info.uid !== process.getuid?.() || (info.mode & 0o077) !== 0) return null;
+    const left = readdirSync(path).map((name) => join(path, name));
+    // A directory that is used for something else as well is none that may go with this process.
+    if (!left.every((one) => lstatSync(one).isSocket())) return null;
+    if ((await Promise.all(left.map(isListening))).includes(true)) return null;
+    for (const one of left) rmSync(one, { force: true });
+    return path;
+  } catch {
+    return null;
+  }
 }
 
 /** Removes directories of processes that are gone: theirs are sockets that nobody listens on. */

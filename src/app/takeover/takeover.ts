@@ -5,6 +5,7 @@
 //    ▲                  └── failed, ended, late ──┴──▶ resume ──┘
 
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { SignalboxError, messageOf } from '../../core/errors.ts';
@@ -166,16 +167,27 @@ function failure(reason: string): SignalboxError {
   return new SignalboxError('ERR_TAKEOVER_FAILED', reason);
 }
 
+const SMALL_INITS: ReadonlySet<string> = new Set(['tini', 'docker-init', 'catatonit', 'dumb-init']);
+const IN_CONTAINER = 'the container ends with this process; start a second container beside it instead';
+
 /** Why the end of this process would take the successor with it. */
 function obstacleTo(): string | null {
-  if (process.pid === 1) {
-    return 'the router is process 1 of its container, which ends with it; start a new container instead';
-  }
+  if (process.pid === 1 || isUnderSmallInit()) return IN_CONTAINER;
   const { SYSTEMD_EXEC_PID: unit, NOTIFY_SOCKET: notify } = process.env;
   if (unit === String(process.pid) && (notify ?? '') === '') {
     return 'systemd would end the successor with this process; its unit needs Type=notify and NotifyAccess=all';
   }
   return null;
+}
+
+/** Process 1 is one that container engines put there: it ends with its child, whoever else there is. */
+function isUnderSmallInit(): boolean {
+  if (process.ppid !== 1) return false;
+  try {
+    return SMALL_INITS.has(readFileSync('/proc/1/comm', 'utf8').trim());
+  } catch {
+    return false;
+  }
 }
 
 /** Programs that others than this user, or root, could have put there are not started. */

@@ -18,6 +18,8 @@ export interface AdminConfig {
   readonly address: ListenAddress | null;
   /** False when the configuration does not name the internal entry point: nobody has asked for its address. */
   readonly isDeclared?: boolean;
+  /** Other processes may listen there too. */
+  readonly reusePort?: boolean;
   readonly socket: string | null;
   readonly token: string | null;
   /** Names in lower case that the internal entry point may be asked by without the token. */
@@ -29,18 +31,27 @@ export interface AdminConfig {
     /** On the internal entry point; elsewhere only through `api@internal` and the socket. */
     readonly isOnAddress: boolean;
   } | null;
-  readonly ping: { readonly terminatingStatusCode: number; readonly isOnAddress: boolean } | null;
+  readonly ping: {
+    readonly terminatingStatusCode: number;
+    readonly isOnAddress: boolean;
+    /** Where it is asked; null when only a router says so. */
+    readonly entryPoint: string | null;
+  } | null;
   readonly metrics: { readonly isOnAddress: boolean } | null;
   readonly rest: { readonly isOnAddress: boolean } | null;
 }
 
-/** API, ping and metrics: on the internal entry point, a socket, or both. */
-export function adminConfig(options: InstallOptions, context: DecodeContext): AdminConfig {
+/**
+ * API, ping and metrics: on the internal entry point, a socket, or both. `isAssumed` where the surroundings, and nobody
+ * who configures, say its address.
+ */
+export function adminConfig(options: InstallOptions, context: DecodeContext, isAssumed = false): AdminConfig {
   const { api, ping, metrics } = options;
   const internal = options.entryPoints[INTERNAL_ENTRY_POINT];
   const address = internal === undefined ? INTERNAL_ADDRESS : (parseAddress(internal.address) ?? INTERNAL_ADDRESS);
   const isGuarded = isLoopback(address.host) || api?.token !== undefined || api?.insecure === true;
-  if (api !== undefined && !isGuarded) {
+  // Whoever has said nothing of the address may mean the API for a router alone.
+  if (api !== undefined && !isGuarded && !isAssumed) {
     const message =
       'the API is not served on this entry point, which others can reach: set api.token, bind it to 127.0.0.1, or say api.insecure: true';
     context.at('entryPoints', () =>
@@ -66,12 +77,20 @@ export function adminConfig(options: InstallOptions, context: DecodeContext): Ad
     section.entryPoint === INTERNAL_ENTRY_POINT && !section.manualRouting;
   const prometheus = metrics?.prometheus;
   const config: Omit<AdminConfig, 'address'> = {
-    isDeclared: internal !== undefined,
+    isDeclared: internal !== undefined && !isAssumed,
+    reusePort: internal?.reusePort === true,
     socket: api?.socket ?? null,
     token: api?.token ?? null,
     allowedHosts: (api?.allowedHosts ?? []).map((name) => name.toLowerCase()),
     api: api === undefined ? null : { basePath: api.basePath, hasDashboard: api.dashboard, isOnAddress: isGuarded },
-    ping: ping === undefined ? null : { terminatingStatusCode: ping.terminatingStatusCode, isOnAddress: isHere(ping) },
+    ping:
+      ping === undefined
+        ? null
+        : {
+            terminatingStatusCode: ping.terminatingStatusCode,
+            isOnAddress: isHere(ping),
+            entryPoint: ping.manualRouting ? null : ping.entryPoint,
+          },
     metrics: prometheus === undefined ? null : { isOnAddress: isHere(prometheus) },
     rest: rest === null ? null : { isOnAddress: rest.insecure && isGuarded },
   };

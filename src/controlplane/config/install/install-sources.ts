@@ -10,6 +10,7 @@ import { isMap } from '../../../schema/input.ts';
 import type { Schema } from '../../../schema/schema.ts';
 import { partsOf, REMOVED, resolveName, setAt } from '../../../schema/set-at.ts';
 import type { ConfigDocument } from '../document/document.ts';
+import { assumedSettings, isInternalAssumed, SURROUNDINGS } from './surroundings.ts';
 
 /** An option of the command line; `value` is null when it stands alone. */
 export interface OptionFlag {
@@ -26,10 +27,24 @@ export interface InstallSources {
 
 /** The second is read for users of Traefik; the first wins. */
 const PREFIXES = ['SIGNALBOX_', 'TRAEFIK_'] as const;
-/** Variables with the prefix that are no options: the command line reads them. */
-const RESERVED = new Set(['SIGNALBOX_ADMIN_URL', 'SIGNALBOX_ADMIN_TOKEN', SUCCEEDS_VARIABLE]);
+/** Where the process keeps what commands of its user reach it by; see app/process/socket-directory.ts. */
+export const RUN_DIRECTORY_VARIABLE = 'SIGNALBOX_RUN_DIRECTORY';
+/** Variables with the prefix that are no options. */
+const RESERVED = new Set([
+  'SIGNALBOX_ADMIN_URL',
+  'SIGNALBOX_ADMIN_TOKEN',
+  RUN_DIRECTORY_VARIABLE,
+  SUCCEEDS_VARIABLE,
+  ...SURROUNDINGS,
+]);
 /** What Kubernetes sets in every container for a service that happens to be called like this program. */
 const SERVICE_LINK = /_SERVICE_(?:HOST|PORT)(?:_\w+)?$|_PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?$/;
+
+/** Everything that is configured, and what the surroundings say where that says nothing. */
+export interface InstallDocument extends ConfigDocument {
+  /** Nobody has configured where the internal entry point listens: the surroundings say it. */
+  readonly isInternalAssumed?: boolean;
+}
 
 interface Setting {
   readonly path: readonly PathSegment[];
@@ -45,7 +60,7 @@ export function hasEnvironmentOptions(environment: InstallSources['environment']
 }
 
 /** One document of all sources. Values keep the form of their source; the decoder takes text for every type. */
-export function mergeInstallSources(sources: InstallSources, schema: Schema<unknown>): ConfigDocument {
+export function mergeInstallSources(sources: InstallSources, schema: Schema<unknown>): InstallDocument {
   const file = sources.file;
   const diagnostics: Diagnostic[] = [...(file?.diagnostics ?? [])];
   const base = file?.value ?? {};
@@ -54,14 +69,18 @@ export function mergeInstallSources(sources: InstallSources, schema: Schema<unkn
     ...flagSettings(sources.flags, schema),
   ];
   const document = file ?? { source: '', text: '', value: {}, diagnostics: [], locate: () => null };
-  if (settings.length === 0) return { ...document, diagnostics };
   const origins = new Map<string, string>();
   let value: unknown = base;
-  for (const setting of settings) {
+  const set = (setting: Setting): void => {
     value = setAt(schema, setting.path, setting.value, value);
     origins.set(originKey(setting.path), setting.origin);
-  }
-  return { ...document, value, diagnostics, locate: overlay(document.locate, origins) };
+  };
+  for (const setting of settings) set(setting);
+  const assumed = assumedSettings(sources.environment, value);
+  for (const setting of assumed) set(setting);
+  if (origins.size === 0) return { ...document, diagnostics };
+  const merged = { ...document, value, diagnostics, locate: overlay(document.locate, origins) };
+  return isInternalAssumed(assumed) ? { ...merged, isInternalAssumed: true } : merged;
 }
 
 /** Where the values of a merged document come from, leaf by leaf, as `path`, `value`, `origin`. */

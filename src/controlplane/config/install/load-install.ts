@@ -5,10 +5,10 @@ import type { EntryPointSpec } from '../../../model/entry-point.ts';
 import { DecodeContext, type Locate } from '../../../schema/decode-context.ts';
 import { INVALID } from '../../../schema/invalid.ts';
 import { isMap } from '../../../schema/input.ts';
-import { parseConfig, type ConfigDocument } from '../document/document.ts';
+import { parseConfig } from '../document/document.ts';
 import { isExtension, isMeantAsRouting, refuseForeign, refuseVersion1 } from '../document/document-kind.ts';
 import { readInstallFile } from './install-file.ts';
-import { mergeInstallSources, type OptionFlag } from './install-sources.ts';
+import { mergeInstallSources, type InstallDocument, type OptionFlag } from './install-sources.ts';
 import { INSTALL_PROVIDER, type OwnRouting } from '../../providers/install/install-provider.ts';
 import { INTERNAL_ENTRY_POINT, internalRouting } from './internal-routing.ts';
 import { operatorSubstitutions, type OperatorSubstitutions } from './operator-substitutions.ts';
@@ -42,7 +42,7 @@ export interface InstallRequest {
 
 export interface LoadedInstall extends Loaded<InstallConfig> {
   /** Everything as it was given, with the origin of each value; null when the file does not parse. */
-  readonly document: ConfigDocument | null;
+  readonly document: InstallDocument | null;
 }
 
 /**
@@ -71,7 +71,7 @@ export function decodeInstall(source: string, text: string, plugins?: InstalledP
 
 /** A document that has been parsed; never throws. */
 export function decodeInstallDocument(
-  document: ConfigDocument,
+  document: InstallDocument,
   substitutions: OperatorSubstitutions,
   plugins: InstalledPlugins = NO_INSTALLED_PLUGINS,
 ): Loaded<InstallConfig> {
@@ -92,7 +92,7 @@ export function decodeInstallDocument(
     );
   const routing = routingPart === null ? null : readRouting();
   const implied = options === INVALID || entryPoints === null ? null : internalRouting(options, entryPoints, context);
-  const admin = options === INVALID ? null : adminConfig(options, context);
+  const admin = options === INVALID ? null : adminConfig(options, context, document.isInternalAssumed);
   const resolvers =
     options === INVALID || entryPoints === null
       ? { usable: [], off: new Set<string>() }
