@@ -25,7 +25,7 @@ export function expectAlike(workload: SampleOptions, yaml: string): void {
   // What is not built yet is refused in both; nothing else is wrong with any of them.
   const errors = [...config.diagnostics, ...written.diagnostics].filter(({ severity }) => severity === 'error');
   expect(errors.filter(({ code }) => code !== 'not-supported-yet')).toEqual([]);
-  expect(routing.outcomes.map(({ leftOut }) => leftOut)).toEqual([null]);
+  expect(routing.outcomes.map(({ leftOut }) => leftOut)).toEqual([[]]);
 }
 
 /** What an endpoint is known by is left out: of a label it is the workload, of YAML the address. */

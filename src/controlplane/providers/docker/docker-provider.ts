@@ -82,10 +82,7 @@ class DockerProvider implements Provider {
   }
 
   discovered(): readonly Discovered[] {
-    return this.#routing.outcomes.map(({ leftOut, ...outcome }) => ({
-      ...outcome,
-      leftOut: leftOut === null ? [] : [leftOut],
-    }));
+    return this.#routing.outcomes;
   }
 
   #take(workloads: readonly Workload[]): void {

@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { after, labelRouting, saidOf, sampleWorkload } from '../../../../test/support/workloads.ts';
+import { compileEndpointPatches } from '../../compile/service/endpoint-patches.ts';
+import { after, compiledWith, labelRouting, saidOf, sampleWorkload } from '../../../../test/support/workloads.ts';
 import { OBJECT_SECTIONS } from '../../config/routing/object-kinds.ts';
 import type { RoutingConfig } from '../../config/routing/routing-config.ts';
 import { isWhole } from '../../config/routing/patch-routing.ts';
@@ -109,6 +110,30 @@ test('replicas that are replaced one by one change endpoints alone, and places f
   config = after(config, change);
   expect(config.routers.get('web')!.document.source).toBe('container web-3');
   expect(isWhole(change!)).toBe(false);
+});
+
+test('what one replica does costs its own service: nothing else is compiled', () => {
+  const routing = labelRouting();
+  const others = sampleWorkload({ id: 'other' });
+  const config = after(null, routing.update([others, ...replicas(3)]));
+  const result = compiledWith(config);
+  const patched = (workloads: readonly Workload[]) => {
+    const change = routing.update(workloads);
+    if (change === null || isWhole(change) || Object.keys(change).join() !== 'endpoints')
+      throw new Error('more has changed');
+    return compileEndpointPatches(
+      result,
+      change.endpoints!.map((one) => ({ ...one, provider: 'docker' })),
+    );
+  };
+  expect(patched([others, ...replicas(4)])).toMatchObject({ 'web@docker': { changed: [{ key: 'web-3:80' }] } });
+  const leaving = replicas(4).map((one, at) => (at === 2 ? { ...one, state: 'draining' as const } : one));
+  expect(patched([others, ...leaving])).toMatchObject({
+    'web@docker': { changed: [{ key: 'web-2:80', state: 'draining' }] },
+  });
+  expect(patched([others, ...replicas(1)])).toEqual({
+    'web@docker': { changed: [], removed: ['web-1:80', 'web-2:80', 'web-3:80'] },
+  });
 });
 
 test('a definition with a mistake follows its workload at once, since it is told where it stands', () => {

@@ -11,22 +11,22 @@ export interface WorkloadOutcome {
   readonly state: WorkloadState;
   /** Kind and name of each object that its labels, or what they imply, are in force for: `router shop`. */
   readonly objects: readonly string[];
-  /** Why it is left out, wholly or in part; null where it is not. */
-  readonly leftOut: string | null;
+  /** Why it is left out, wholly or in part; empty where it is not. */
+  readonly leftOut: readonly string[];
 }
 
 export function outcomeOf(
   { id, place, state }: Workload,
-  { objects, reason }: Reading,
+  { objects, reasons }: Reading,
   names: ReadonlyMap<string, ClaimedName>,
 ): WorkloadOutcome {
   const inForce: string[] = [];
-  const reasons = reason === '' ? [] : [reason];
+  const leftOut = [...reasons];
   for (const { section, name } of objects) {
     const what = `${OBJECT_KINDS[section].kind} ${name}`;
     const winner = names.get(objectKey(section, name))?.winnerOver(id) ?? null;
     if (winner === null) inForce.push(what);
-    else reasons.push(`${what} is taken by ${winner}`);
+    else leftOut.push(`${what} is taken by ${winner}`);
   }
-  return { id, place, state, objects: inForce, leftOut: reasons.length === 0 ? null : reasons.join('; ') };
+  return { id, place, state, objects: inForce, leftOut };
 }

@@ -35,8 +35,8 @@ export interface Reading {
   /** Of one service each. */
   readonly endpoints: readonly ServiceEndpoint[];
   readonly notes: readonly Diagnostic[];
-  /** Why it gets nothing, or not all that it could; '' where all is well. */
-  readonly reason: string;
+  /** Why it gets nothing, or not all that it could; empty where all is well. */
+  readonly reasons: readonly string[];
   /** Where it was found to be reached. */
   readonly asked: readonly AskedAddress[];
 }
@@ -92,8 +92,7 @@ export class WorkloadReader {
     for (const router of definition.ruleless) this.#addRuled(router, known, reading);
     for (const server of definition.servers) this.#addServer(server, known, reading);
     const { notes, reasons, asked } = reading;
-    const reason = reasons.length < 2 ? (reasons[0] ?? '') : [...new Set(reasons)].join('; ');
-    return { objects, endpoints, notes, asked, reason };
+    return { objects, endpoints, notes, asked, reasons: reasons.length < 2 ? reasons : [...new Set(reasons)] };
   }
 
   #labelsOf({ labels, serviceName }: Workload): ReadLabels | null {
@@ -123,35 +122,32 @@ export class WorkloadReader {
       line: 0,
       column: 0,
     };
-    return { objects: [], endpoints: [], notes: [note], reason: 'too many labels', asked: [] };
+    return { objects: [], endpoints: [], notes: [note], reasons: ['too many labels'], asked: [] };
   }
 
   /** Why nothing of the workload counts; null where it does. */
-  #exclusion(workload: Workload, { byName }: SchemeLabels): Pick<Reading, 'notes' | 'reason'> | null {
+  #exclusion(workload: Workload, { byName }: SchemeLabels): Pick<Reading, 'notes' | 'reasons'> | null {
     const { exposedByDefault, constraints, allowEmptyServices } = this.#settings;
+    const because = (reason: string, ...notes: readonly Diagnostic[]) => ({ notes, reasons: [reason] });
     const enable = byName.get('enable');
-    const isEnabled = enable === undefined ? exposedByDefault : readSwitch(enable.value);
-    if (enable !== undefined && isEnabled === null) {
-      const message = `expected true or false, found "${enable.value.slice(0, 60)}"; until it is one of them, it is taken for false`;
-      const at = { path: 'enable', ...labelPlace(workload.place, enable) };
-      return {
-        notes: [{ severity: 'error', code: 'wrong-type', message, ...at }],
-        reason: `${enable.label} is neither true nor false`,
-      };
+    if (enable === undefined && !exposedByDefault) {
+      return because('not exposed: exposedByDefault is false and no label says enable=true');
     }
-    if (isEnabled !== true) {
-      return {
-        notes: [],
-        reason:
-          enable === undefined
-            ? 'not exposed: exposedByDefault is false and no label says enable=true'
-            : `disabled by ${enable.label}=${enable.value}`,
-      };
+    const isEnabled = enable === undefined || readSwitch(enable.value);
+    if (isEnabled === null) {
+      const message = `expected true or false, found "${enable!.value.slice(0, 60)}"; until it is one of them, it is taken for false`;
+      const at = { path: 'enable', ...labelPlace(workload.place, enable!) };
+      return because(`${enable!.label} is neither true nor false`, {
+        severity: 'error',
+        code: 'wrong-type',
+        message,
+        ...at,
+      });
     }
-    if (constraints !== null && !constraints.matches(workload))
-      return { notes: [], reason: 'the constraints are not met' };
+    if (!isEnabled) return because(`disabled by ${enable!.label}=${enable!.value}`);
+    if (constraints?.matches(workload) === false) return because('the constraints are not met');
     const isOut = workload.state === 'unavailable' && !allowEmptyServices && workload.isKept !== true;
-    return isOut ? { notes: [], reason: workload.stateReason } : null;
+    return isOut ? because(workload.stateReason) : null;
   }
 
   #addRuled(router: LabelObject, known: ReadLabels, reading: OpenReading): boolean {
@@ -262,6 +258,7 @@ export function isSameWorkload(a: Workload, b: Workload): boolean {
     a.state === b.state &&
     a.stateReason === b.stateReason &&
     a.zone === b.zone &&
+    a.isKept === b.isKept &&
     a.ports.length === b.ports.length &&
     a.ports.every(
       ({ port, protocol }, index) => b.ports[index]!.port === port && b.ports[index]!.protocol === protocol,

@@ -84,8 +84,8 @@ test('of two that say different things the oldest keeps the name, until it goes'
     'warning container young, label traefik.http.routers.shop.rule [http.routers.shop] the router "shop" of container old says something else, is older and counts; what container young says of it is left out: give one of them another name, or let both say the same',
   ]);
   expect(routing.outcomes.map(({ place, objects, leftOut }) => [place, objects, leftOut])).toEqual([
-    ['container young', ['service shop'], 'router shop is taken by container old'],
-    ['container old', ['router shop', 'service shop'], null],
+    ['container young', ['service shop'], ['router shop is taken by container old']],
+    ['container old', ['router shop', 'service shop'], []],
   ]);
   config = after(config, routing.update([shop('young', other, 5)]));
   expect(config.routers.get('shop')!.value!.rule).toBe('Host(`other`)');
@@ -165,18 +165,20 @@ test('who is left out, and why', () => {
     ]),
   );
   expect(routing.outcomes.map(({ id, objects, leftOut }) => [id, objects, leftOut])).toEqual([
-    ['hidden', [], 'not exposed: exposedByDefault is false and no label says enable=true'],
-    ['off', [], 'disabled by signalbox.enable=false'],
-    ['odd', [], 'traefik.enable is neither true nor false'],
-    ['foreign', [], 'the constraints are not met'],
-    ['ill', [], 'unhealthy'],
+    ['hidden', [], ['not exposed: exposedByDefault is false and no label says enable=true']],
+    ['off', [], ['disabled by signalbox.enable=false']],
+    ['odd', [], ['traefik.enable is neither true nor false']],
+    ['foreign', [], ['the constraints are not met']],
+    ['ill', [], ['unhealthy']],
     [
       'portless',
       [],
-      'no port is exposed: expose one, or say it with the label traefik.http.services.portless.loadBalancer.server.port',
+      [
+        'no port is exposed: expose one, or say it with the label traefik.http.services.portless.loadBalancer.server.port',
+      ],
     ],
-    ['away', [], 'on no network of the router'],
-    ['leaving', ['router leaving', 'service leaving'], null],
+    ['away', [], ['on no network of the router']],
+    ['leaving', ['router leaving', 'service leaving'], []],
   ]);
   expect(config.endpoints!.get('services leaving')!.endpoints[0]).toMatchObject({
     state: 'draining',
