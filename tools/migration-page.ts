@@ -88,7 +88,26 @@ const BEHAVIOURS: readonly (readonly [string, string, string])[] = [
   ['`maxHeaderBytes`', '1 MiB', '64 KiB'],
   ['`providersThrottleDuration`', '2 s', '100 ms'],
   ['`log.level`', 'ERROR', 'INFO'],
-  ['internal entry point `traefik`', 'every address, port 8080', 'loopback, port 8080'],
+  [
+    'internal entry point `traefik`',
+    'every address, port 8080',
+    'loopback, port 8080; in the container image every address',
+  ],
+  [
+    'the container image',
+    'runs as root',
+    'runs as the user 65532: `--group-add` for the group of Docker’s socket, `chown 65532:65532` for folders with certificates',
+  ],
+  [
+    '`graceTimeOut` in the container image, where none is configured',
+    '10 s, when Docker kills it as well',
+    '8 s, so that it ends in order',
+  ],
+  [
+    'a command line without entry points',
+    '`http` on port 80',
+    'the same in the container image; elsewhere an error that says what to write',
+  ],
   [
     'port 8080 in use, where no `entryPoints.traefik` is written',
     'ends, when something is served there',

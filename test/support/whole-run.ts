@@ -3,7 +3,9 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { imagePath } from './container-image.ts';
 import { RUN } from './marked-processes.ts';
 
 const REAPER = fileURLToPath(new URL('reaper.ts', import.meta.url));
@@ -20,5 +22,7 @@ export default function setUp(): () => Promise<void> {
     const ended = once(reaper, 'exit');
     reaper.stdin.end();
     await ended;
+    // Made by one of the files for all of them.
+    for (const ending of ['', '.lock', '.part']) rmSync(imagePath(run) + ending, { force: true });
   };
 }
