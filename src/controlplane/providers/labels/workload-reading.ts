@@ -48,6 +48,8 @@ interface ReadLabels {
   readonly own: ReadonlyMap<string, string>;
   readonly labels: SchemeLabels;
   readonly definition: Definition;
+  /** Of these labels, whichever workload has them. */
+  readonly problems: readonly LabelProblem[];
   /** Routers with the rule that they have got. */
   readonly ruled: Map<string, LabelObject>;
   lastUse: number;
@@ -106,7 +108,8 @@ export class WorkloadReader {
     const scheme = schemeLabels(own);
     if (scheme === null) return null;
     const definition = implied(labelObjects(scheme), normalizeName(serviceName), scheme.prefix);
-    const read: ReadLabels = { own, labels: scheme, definition, ruled: new Map(), lastUse: this.#turn };
+    const problems = [...schemeProblems(scheme, this.#settings), ...definition.problems];
+    const read: ReadLabels = { own, labels: scheme, definition, problems, ruled: new Map(), lastUse: this.#turn };
     this.#known.set(serviceName, [read, ...known.slice(0, MAX_KNOWN - 1)]);
     return read;
   }
@@ -220,8 +223,7 @@ export class WorkloadReader {
     return (byName.get(`${this.#settings.kind.toLowerCase()}.network`) ?? byName.get('docker.network'))?.value ?? '';
   }
 
-  #notes(workload: Workload, { labels, definition }: ReadLabels): Diagnostic[] {
-    const problems = [...schemeProblems(labels, this.#settings), ...definition.problems];
+  #notes(workload: Workload, { problems, definition }: ReadLabels): Diagnostic[] {
     return [...problems.map((problem) => note(workload, problem)), ...this.#unknownParts(workload, definition)];
   }
 
