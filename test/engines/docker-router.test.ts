@@ -26,6 +26,7 @@ async function startDocker(): Promise<Docker> {
     startRouter({
       inside: engine.inside,
       workers: 2,
+      environment: { SECRET: 'sesame-4711' },
       install: `
 entryPoints: { web: { address: "127.0.0.1:0" }, traefik: { address: "127.0.0.1:0" } }
 api: { insecure: true }
@@ -37,6 +38,7 @@ providers:
     endpoint: "unix://${engine.socket}"
     defaultRule: "Host(\`{{ normalize .Name }}.test\`)"
     network: front
+    useBindPortIP: true
     resyncInterval: 5s
     httpClientTimeout: 5s
 `,
@@ -72,6 +74,14 @@ async function discovered(): Promise<readonly object[]> {
   const answer = await fetch(`http://127.0.0.1:${api}/api/discovered`);
   const all = (await answer.json()) as { name: string; status: string; error?: readonly string[] }[]; // The API's own.
   return all.map(({ name, status, error }) => ({ name, status, error })).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** URLs of the servers of a service. */
+async function servers(service: string): Promise<unknown> {
+  const answer = await fetch(`http://127.0.0.1:${api}/api/http/services/${service}@docker`);
+  if (!answer.ok) return answer.status;
+  const { serverStatus = {} } = (await answer.json()) as { serverStatus?: object }; // The API's own.
+  return Object.keys(serverStatus);
 }
 
 const answers = (host: string): { toBe(answer: string): Promise<void> } => expect.poll(() => ask(host));
@@ -123,12 +133,6 @@ dockerTest('of several networks the one that is named is used, and the other one
   await engine.docker('network', 'connect', 'back', 'three');
   const addressOf = async (name: string, network: string): Promise<string> =>
     engine.docker('inspect', '-f', `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, name);
-  const servers = async (service: string): Promise<unknown> => {
-    const answer = await fetch(`http://127.0.0.1:${api}/api/http/services/${service}@docker`);
-    return answer.ok
-      ? Object.keys(((await answer.json()) as { serverStatus?: object }).serverStatus ?? {})
-      : answer.status;
-  };
   await expect.poll(() => servers('two')).toEqual([`http://${await addressOf('two', 'front')}:80`]);
   await expect.poll(() => servers('three')).toEqual([`http://${await addressOf('three', 'back')}:80`]);
   await answers('two.test').toBe('two');
@@ -167,6 +171,47 @@ dockerTest('a container with the network of the host, or of another container, i
   });
   await answers('in-pod.test').toBe('in-pod');
   await answers('pod.test').toBe('404');
+});
+
+dockerTest('a port that is published on an address of the host is reached there, others inside', async () => {
+  await engine.serve('bound', { args: '-p 127.0.0.5:18081:80 -p 127.0.0.6:18082:90' });
+  await expect.poll(() => servers('bound')).toEqual(['http://127.0.0.5:18081']);
+  await answers('bound.test').toBe('bound');
+  await engine.serve('open', { args: '-p 18083:80' });
+  await expect.poll(() => servers('open')).toEqual([expect.stringMatching(/^http:\/\/198\.18\..*:80$/)]);
+  await answers('open.test').toBe('open');
+});
+
+dockerTest('a container reads nothing of the router’s, and takes nothing of another one’s', async () => {
+  await engine.serve('victim', EXPOSED);
+  await answers('victim.test').toBe('victim');
+  await engine.serve('thief', {
+    args: '--expose 80',
+    labels: [
+      'traefik.http.routers.leak.rule=Host(`leak.test`)',
+      'traefik.http.routers.leak.middlewares=leak',
+      'traefik.http.middlewares.leak.headers.customresponseheaders.X-Leak=a ${SECRET}',
+      // Names of others, and of the router itself.
+      'traefik.http.routers.victim.rule=Host(`victim.test`) && PathPrefix(`/`)',
+      'traefik.http.routers.victim.service=thief',
+      'traefik.http.services.thief.loadbalancer.server.port=80',
+      'traefik.http.routers.api.rule=Host(`api.test`)',
+      'traefik.http.routers.api.service=api@internal',
+      'traefik.http.routers.rest.rule=Host(`rest.test`)',
+      'traefik.http.routers.rest.service=rest@internal',
+      'traefik.http.routers.file.rule=Host(`file.test`)',
+      'traefik.http.routers.file.service=thief',
+      'traefik.http.routers.file.middlewares=file',
+      'traefik.http.middlewares.file.basicauth.usersfile=/etc/passwd',
+    ],
+  });
+  await answers('leak.test').toBe('thief');
+  const leak = await RawClient.exchange(web, 'GET / HTTP/1.1\r\nHost: leak.test\r\nConnection: close\r\n\r\n');
+  expect(leak.head).toContain('a ${SECRET}');
+  expect(leak.head + router.stderr()).not.toContain('sesame-4711');
+  expect(await ask('victim.test')).toBe('victim');
+  for (const host of ['api.test', 'rest.test', 'file.test']) expect(await ask(host)).toMatch(/^(?:404|503)$/);
+  expect(router.stderr()).not.toContain('root:');
 });
 
 dockerTest('a bad label costs what it stands at, and is told with its container and its name', async () => {
