@@ -62,7 +62,7 @@ export function foreignDocument(value: unknown): { readonly key: string; readonl
     isMap(services) && Object.values(services).some((one) => isMap(one) && ('image' in one || 'build' in one));
   if (isCompose && !('http' in value)) {
     const sentence =
-      'this is a compose file: labels are read from containers, and not from here; write each as an option, traefik.http.routers.a.rule=… as http: routers: a: rule: …';
+      'this is a compose file: its labels are read from the containers that it starts, with providers.docker (docs/docker.md); in a file each is an option, traefik.http.routers.a.rule=… is http: routers: a: rule: …';
     return { key: 'services', sentence };
   }
   const key = Object.keys(value).find(isLabel);
