@@ -83,7 +83,8 @@ export class ClaimedName {
     const before = this.#owner;
     const owner = this.#oldest();
     this.#owner = owner;
-    const hasOtherWords = before?.object.text !== owner?.object.text;
+    // The first time nobody is known but those that have changed.
+    const hasOtherWords = before !== null && before.object.text !== owner?.object.text;
     const isRenamed = before?.workload.place !== owner?.workload.place && (this.#losers?.size ?? 0) > 0;
     const ids = hasOtherWords || isRenamed ? this.#everybody() : new Set(this.#changed);
     this.#changed = [];
