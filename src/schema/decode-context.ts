@@ -25,6 +25,8 @@ export interface Locate {
   readonly ofValue?: (path: readonly PathSegment[]) => Place | null;
   /** A scalar as it is written, in formats whose parser keeps values alone; null when it cannot be told. */
   readonly written?: (path: readonly PathSegment[]) => string | null;
+  /** Options stand there by their whole names, as in labels: nothing is below or beside another one. */
+  readonly isByName?: boolean;
 }
 
 /** A value that was substituted: shown as it was written, never as what it stands for. */
@@ -149,6 +151,10 @@ export class DecodeContext {
     this.#path = [];
     this.#substitutions = substitutions;
     this.mayNameFiles = mayNameFiles;
+  }
+
+  get isByName(): boolean {
+    return this.#locate.isByName === true;
   }
 
   noteFile(path: string): void {

@@ -1,6 +1,6 @@
 // Options that exist, and were written somewhere else: nearly always by indentation.
 
-import type { Enclosing } from './decode-context.ts';
+import { formatPath, type DecodeContext, type PathSegment } from './decode-context.ts';
 import type { Fields, Schema } from './schema.ts';
 
 const MAX_LEVELS = 2;
@@ -9,21 +9,23 @@ const MAX_LEVELS = 2;
 export function rightPlace(
   key: string,
   fields: Fields,
-  enclosing: readonly Enclosing[],
-  path: readonly (string | number)[],
+  { enclosing, path, isByName }: Pick<DecodeContext, 'enclosing' | 'path' | 'isByName'>,
 ): string | null {
+  const at = (place: readonly PathSegment[]): string => `write "${formatPath([...place, key])}"`;
   const below = pathBelow(key.toLowerCase(), fields, MAX_LEVELS);
   if (below !== null) {
     const [last, ...outer] = [...below].reverse();
     const chain = [...outer.reverse(), last].map((name) => `"${name}:"`).join(' and ');
-    return `"${key}" belongs below ${chain}; indent it by ${below.length * 2} more`;
+    const instead = isByName ? at([...path.slice(0, -1), ...below]) : `indent it by ${below.length * 2} more`;
+    return `"${key}" belongs below ${chain}; ${instead}`;
   }
   for (const { fields: around, depth } of enclosing.toReversed()) {
     // What `enter` was given.
     if (nameIn(around as Fields, key) === null) continue;
     const beside = path[depth];
     if (typeof beside !== 'string') continue;
-    return `"${key}" belongs beside "${beside}", not below it; indent it by ${(path.length - 1 - depth) * 2} less`;
+    const instead = isByName ? at(path.slice(0, depth)) : `indent it by ${(path.length - 1 - depth) * 2} less`;
+    return `"${key}" belongs beside "${beside}", not below it; ${instead}`;
   }
   return null;
 }

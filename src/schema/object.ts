@@ -1,7 +1,7 @@
 // Sections with named options: every error at once, misspellings with what was meant.
 
 import { didYouMean, isSlip } from '../core/did-you-mean.ts';
-import type { DecodeContext } from './decode-context.ts';
+import { formatPath, type DecodeContext } from './decode-context.ts';
 import { isEmptyText, isMap, isSwitchedOff, isSwitchedOn } from './input.ts';
 import { INVALID, type Invalid } from './invalid.ts';
 import { meantOption, rightPlace } from './misplaced.ts';
@@ -82,7 +82,7 @@ function unknownOption(
     // What stands in its place is not asked for once more.
     return Object.keys(fields).find((field) => instead.includes(`${field}:`)) ?? null;
   }
-  const elsewhere = rightPlace(key, fields, context.enclosing, context.path);
+  const elsewhere = rightPlace(key, fields, context);
   const known = Object.keys(fields);
   const near = didYouMean(key, known);
   // A slip of one letter is likelier than a wrong place.
@@ -98,7 +98,9 @@ function unknownOption(
 function notASection(input: unknown, fields: Fields, context: DecodeContext): Invalid {
   const name = context.path.at(-1);
   if (typeof name === 'string' && Object.keys(fields).some((field) => field.toLowerCase() === name.toLowerCase())) {
-    const message = `"${name}" stands where a name should, and is an option of what has the name; indent it by 2 more`;
+    const whole = formatPath([...context.path.slice(0, -1), '<name>', name]);
+    const instead = context.isByName ? `write "${whole}"` : 'indent it by 2 more';
+    const message = `"${name}" stands where a name should, and is an option of what has the name; ${instead}`;
     context.report('error', 'misplaced-option', message);
     return INVALID;
   }
@@ -112,7 +114,8 @@ function notASection(input: unknown, fields: Fields, context: DecodeContext): In
     return context.invalid(`${what}; write "${key}: …"`, 'a section with options', context.show(input));
   }
   const option = typeof input === 'object' ? null : meantOption(fields);
-  const hint = option === null ? '' : `; write ${option}: ${context.show(input)} below it`;
+  const instead = context.isByName ? `"${formatPath([...context.path, option ?? ''])}"` : `${option}: ${context.show(input)} below it`;
+  const hint = option === null ? '' : `; write ${instead}`;
   return context.wrongType('a section with options', input, hint);
 }
 

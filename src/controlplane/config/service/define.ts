@@ -100,6 +100,15 @@ export function defineService<P extends ServiceProtocol, Options extends object,
   return definition as unknown as ServiceDefinition<P>;
 }
 
+/** What labels say of a server, and people look for in its service: for `gone` of its options. */
+export function ofServer(address: string, ...options: readonly string[]): Readonly<Record<string, string>> {
+  const said = options.map((option) => [
+    option,
+    `is part of ${address} of a server; as a label it is "server.${option}"`,
+  ]);
+  return Object.fromEntries(said) as Readonly<Record<string, string>>;
+}
+
 export const weight = integer({ min: 0, max: 1_000_000, clamp: 'above' });
 
 /** The option `services` of kinds that divide; `none` is what a weight of 0 gets. */

@@ -12,7 +12,7 @@ import { forgivingList, forgivingRecord } from '../../../schema/forgiving.ts';
 import { statusRange } from '../../../schema/status-range.ts';
 import { scheduleFields, scheduleSpec } from '../check-options.ts';
 import { checkPath } from '../check-path.ts';
-import { defineService, weight, type HttpServices } from './define.ts';
+import { defineService, ofServer, weight, type HttpServices } from './define.ts';
 import { parseServer } from './server-url.ts';
 import { sticky, stickyCookie } from './sticky-options.ts';
 
@@ -124,6 +124,7 @@ const loadBalancer = object(
     ),
   },
   {
+    ...ofServer('the URL', 'port', 'scheme'),
     // Of Traefik 1 and 2.
     method: 'is called "strategy" today: wrr, p2c, hrw or leasttime',
     stickiness: 'is called "sticky" today: sticky: { cookie: {} }',

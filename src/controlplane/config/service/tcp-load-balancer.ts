@@ -9,7 +9,7 @@ import type { Infer, Schema } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
 import { scheduleFields, scheduleSpec } from '../check-options.ts';
 import { proxyProtocol, terminationDelays } from '../routing/tcp-options.ts';
-import { defineService, type TcpServices } from './define.ts';
+import { defineService, ofServer, type TcpServices } from './define.ts';
 import { readHostPort } from './host-port.ts';
 
 /** Servers that want a password get it here, as in `AUTH …` of Redis. */
@@ -50,16 +50,19 @@ const healthCheck = checked(
   },
 );
 const loadBalancer = checked(
-  object({
-    servers: withDefault(forgivingList(server), [], 'Servers that get connections in turn.'),
-    serversTransport: optional(
-      string(),
-      'Transport under `tcp.serversTransports`; that of the install file when left out.',
-    ),
-    healthCheck: optional(healthCheck, 'Asks every server regularly; those that fail get no new connections.'),
-    proxyProtocol: optional(proxyProtocol, 'Deprecated: belongs to the transport.'),
-    terminationDelay: optional(integer(), 'Deprecated: belongs to the transport. Milliseconds.'),
-  }),
+  object(
+    {
+      servers: withDefault(forgivingList(server), [], 'Servers that get connections in turn.'),
+      serversTransport: optional(
+        string(),
+        'Transport under `tcp.serversTransports`; that of the install file when left out.',
+      ),
+      healthCheck: optional(healthCheck, 'Asks every server regularly; those that fail get no new connections.'),
+      proxyProtocol: optional(proxyProtocol, 'Deprecated: belongs to the transport.'),
+      terminationDelay: optional(integer(), 'Deprecated: belongs to the transport. Milliseconds.'),
+    },
+    ofServer('the address', 'port'),
+  ),
   (value, context) => {
     for (const name of ['proxyProtocol', 'terminationDelay'] as const) {
       if (value[name] === undefined) continue;

@@ -5,7 +5,15 @@ import { object } from '../../../schema/object.ts';
 import { string } from '../../../schema/scalar.ts';
 import type { Infer } from '../../../schema/schema.ts';
 import { forgivingList } from '../../../schema/forgiving.ts';
-import { defineService, referencesOfShares, shares, warnWithoutShares, weight, type UdpServices } from './define.ts';
+import {
+  defineService,
+  referencesOfShares,
+  shares,
+  warnWithoutShares,
+  weight,
+  type UdpServices,
+  ofServer,
+} from './define.ts';
 import { readHostPort } from './host-port.ts';
 
 const WITHOUT = 'datagrams are dropped';
@@ -15,9 +23,12 @@ const server = object({
   weight: own(withDefault(weight, 1, 'Its share of the sessions; 0 gets none.')),
 });
 
-const loadBalancer = object({
-  servers: withDefault(forgivingList(server), [], 'Servers that get sessions in turn.'),
-});
+const loadBalancer = object(
+  {
+    servers: withDefault(forgivingList(server), [], 'Servers that get sessions in turn.'),
+  },
+  ofServer('the address', 'port'),
+);
 
 export const udpLoadBalancerService = defineService<UdpServices, Infer<typeof loadBalancer>, Infer<typeof server>>({
   kind: 'loadBalancer',

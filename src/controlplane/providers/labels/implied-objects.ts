@@ -91,7 +91,9 @@ function implyFamily(family: Family, said: LabelObjects, serviceName: string, pr
     }
     const options = isMap(linked.given) ? linked.given : {};
     asked.add(String(options['service']).replace(/@.*$/, ''));
-    const isRuleless = family === HTTP && (isEmptyText(options['rule']) || options['rule'] === undefined);
+    const isEmpty = options['rule'] === undefined || isEmptyText(options['rule']);
+    // Decoding says what is wrong with one that is no section.
+    const isRuleless = family === HTTP && isMap(linked.given) && isEmpty;
     (isRuleless ? into.ruleless : into.objects).push(linked);
   }
   if (service === null) return;

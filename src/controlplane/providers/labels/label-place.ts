@@ -20,7 +20,7 @@ export function labelPlace(place: string, label: SchemeLabel): Place & { readonl
  * anything of it: what is implied, and what is missing.
  */
 export function locateLabel(place: string, labels: readonly PlacedLabel[]): Locate {
-  return (path) => {
+  const locate = (path: readonly PathSegment[]): Place | null => {
     let around: PlacedLabel | null = null;
     let below: PlacedLabel | null = null;
     for (const one of labels) {
@@ -31,6 +31,7 @@ export function locateLabel(place: string, labels: readonly PlacedLabel[]): Loca
     const found = around ?? below;
     return found === null ? null : labelPlace(place, found.label);
   };
+  return Object.assign(locate, { isByName: true });
 }
 
 function commonLength(a: readonly PathSegment[], b: readonly PathSegment[]): number {

@@ -124,6 +124,28 @@ test('a bad label costs the object it is in, and is told at its place', () => {
   ]);
 });
 
+test('where an option belongs is told by its name', () => {
+  const labels = {
+    'traefik.http.services.s.loadbalancer.port': '80',
+    'traefik.http.services.t.loadbalancer.interval': '5s',
+    'traefik.http.services.u.loadbalancer.sticky.cookie.passhostheader': 'true',
+    'traefik.http.routers.rule': 'Host(`a`)',
+    'traefik.tcp.services.s.loadbalancer.port': '80',
+  };
+  const config = after(null, labelRouting().update([sampleWorkload({ id: 'a', labels })]));
+  expect(
+    saidOf(config)
+      .map((one) => one.replace(/^error container a, label (\S+) \[\S*\] /, '$1: '))
+      .toSorted(),
+  ).toEqual([
+    'traefik.http.routers.rule: "rule" stands where a name should, and is an option of what has the name; write "http.routers.<name>.rule"',
+    'traefik.http.services.s.loadbalancer.port: "port" is part of the URL of a server; as a label it is "server.port"',
+    'traefik.http.services.t.loadbalancer.interval: "interval" belongs below "healthCheck:"; write "http.services.t.loadBalancer.healthCheck.interval"',
+    'traefik.http.services.u.loadbalancer.sticky.cookie.passhostheader: "passhostheader" belongs beside "sticky", not below it; write "http.services.u.loadBalancer.passhostheader"',
+    'traefik.tcp.services.s.loadbalancer.port: "port" is part of the address of a server; as a label it is "server.port"',
+  ]);
+});
+
 test('what was said of a label is said no more once it is right', () => {
   const routing = labelRouting();
   const wrong = shop('a', { 'traefik.http.routers.shop.priority': 'high', 'traefik.htp.x': '1' });
