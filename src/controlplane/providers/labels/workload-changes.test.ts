@@ -78,7 +78,7 @@ test.each([false, true])('patches come to the whole, with empty services allowed
       expect(shown(none)).toEqual(shown(after(null, labelRouting().update([]))));
       expect(routing.outcomes).toEqual([]);
     }),
-    { seed: 4, numRuns: 150 },
+    { seed: 4, numRuns: 80 },
   );
 });
 
