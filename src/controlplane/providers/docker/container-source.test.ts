@@ -108,18 +108,19 @@ class FakeEngine {
   }
 }
 
-async function begin(containers: Readonly<Record<string, Given>> = {}, isPodman = false) {
+async function begin(containers: Readonly<Record<string, Given>> = {}, isPodman = false, ownId = '') {
   const engine = new FakeEngine();
   engine.isPodman = isPodman;
   for (const [id, given] of Object.entries(containers)) engine.containers.set(id, given);
   await engine.start();
   const endpoint = { kind: 'unix', path: engine.path } as const;
   const client = new EngineClient({ endpoint, username: '', password: '', tls: null, timeoutMs: 3_600_000 });
+  const own = { isInContainer: ownId !== '', id: ownId };
   const [clock, log, ending] = [new ManualClock(), new RecordingLog(), new AbortController()];
   let workloads: readonly Workload[] = [];
   const source = new ContainerSource(
     { endpoint, network: '', useBindPortIP: false, isFollowed: true },
-    { client, clock, log, own: { isInContainer: false, id: '' }, publish: (seen) => (workloads = seen) },
+    { client, clock, log, own, publish: (seen) => (workloads = seen) },
   );
   const touched: (string | null)[] = [];
   const begun = new Promise<void>((resolve) => {
@@ -238,6 +239,11 @@ test('one whose labels keep it stays while it does not run, and is gone when it 
   expect(get('a')).toMatchObject({ isKept: true, state: 'unavailable' });
   engine.event('destroy', 'a');
   await expect.poll(states).toEqual({ stopped: 'unavailable' });
+});
+
+test('what the labels of the router itself say does not wait for its health', async () => {
+  const { states } = await begin({ router: { health: 'starting' }, other: { health: 'starting' } }, false, 'router');
+  expect(states()).toEqual({ router: 'ready', other: 'unavailable' });
 });
 
 test('health is followed by events, and of Podman, whose lists say nothing of it, also asked for', async () => {

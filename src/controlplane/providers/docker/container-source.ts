@@ -220,11 +220,16 @@ export class ContainerSource implements Source {
       // What shares the network of another one is told anew: that one may have changed.
       const isAlone = !container.networkMode.startsWith('container:');
       if (known.workload === null || known.workload.isStopping !== isStopping || !isAlone) {
-        known.workload = { made: workloadOf(container, isStopping, addressing), isStopping };
+        known.workload = { made: workloadOf(this.#asSeen(container), isStopping, addressing), isStopping };
       }
       workloads.push(known.workload.made);
     }
     this.#parts.publish(workloads);
+  }
+
+  /** The router's own container runs this: what its labels say need not wait for its health check. */
+  #asSeen(container: Container): Container {
+    return container.id === this.#own.id ? { ...container, health: '' } : container;
   }
 
   #find(container: string): Container | undefined {
