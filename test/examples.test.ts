@@ -55,7 +55,7 @@ async function filesBelow(directory: string): Promise<string[]> {
 }
 
 /** Those that need more than servers, each with a test of its own. */
-const ELSEWHERE = ['docker'];
+const ELSEWHERE = ['docker', 'docker-compose'];
 
 test('each folder has requests here, or a test of its own', async () => {
   const tested = [...Object.keys(REQUESTS), ...ELSEWHERE].toSorted();

@@ -139,7 +139,8 @@ test('the installed program runs, and so does each example that comes with it', 
   expect(await run(main, ['version'])).toMatchObject({ code: 0 });
   const examples = readdirSync(join(installed, 'examples'));
   expect(examples.length).toBeGreaterThan(3);
-  for (const name of examples) {
+  // One is a compose file alone.
+  for (const name of examples.filter((one) => existsSync(join(installed, 'examples', one, 'signalbox.yml')))) {
     const { code, said } = await run(main, ['check', 'signalbox.yml'], join(installed, 'examples', name));
     expect([name, code, said]).toEqual([name, 0, expect.stringContaining('0 errors')]);
   }
