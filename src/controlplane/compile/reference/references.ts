@@ -98,6 +98,11 @@ export class References {
     return resolved;
   }
 
+  /** The objects of the provider are a tenant's, of whom the operator says what they may name. */
+  isRestricted(provider: string): boolean {
+    return this.#allowed.has(provider);
+  }
+
   /**
    * An error of the object that names a service of the router itself which its provider's words may not name: a tenant
    * would publish the API. `name` is qualified.

@@ -48,10 +48,15 @@ export class RouterFamily {
 
   /** Qualified names of the routers above; null when they give it no place. What is wrong with them is reported. */
   resolve(router: Compiled<RouterOptions>, options: RouterOptions): readonly string[] | null {
+    if (options.parentRefs.length === 0) return [];
     const parents = this.#parentsOf(router);
-    if (parents.length === 0) return parents;
     const { findings, references } = this.#compilation;
     for (const [index, reference] of options.parentRefs.entries()) {
+      if (!this.#mayStandBelow(router, reference)) {
+        const message = `"${reference}" is not there for others to stand below: it is of another provider, or leads to a service of its own`;
+        findings.report(router, 'error', 'refused-reference', message, ['parentRefs', index]);
+        continue;
+      }
       // One that is disabled answers in the place of those below it.
       references.follow('routers', reference, router, ['parentRefs', index], (name) => this.#routers.has(name));
     }
@@ -97,6 +102,16 @@ export class RouterFamily {
   }
 
   #parentsOf(router: Compiled<RouterOptions>): readonly string[] {
-    return (this.optionsOf(router)?.parentRefs ?? []).map((reference) => qualify(reference, router.provider));
+    return (this.optionsOf(router)?.parentRefs ?? [])
+      .filter((reference) => this.#mayStandBelow(router, reference))
+      .map((reference) => qualify(reference, router.provider));
+  }
+
+  /** A router has either a service or others below it: a tenant could take it from its owner by standing there. */
+  #mayStandBelow({ provider }: Compiled<RouterOptions>, reference: string): boolean {
+    if (!this.#compilation.references.isRestricted(provider)) return true;
+    const parent = this.#routers.get(qualify(reference, provider));
+    if (parent === undefined) return true;
+    return parent.provider === provider && this.optionsOf(parent)?.service === undefined;
   }
 }

@@ -106,6 +106,29 @@ test('what only redirects may name noop@internal, and the operator’s files may
   expect(compiledWith(file).sections.routes['a@file']!.disabledStatus).toBe(0);
 });
 
+test('nobody takes a router from its owner by standing below it', () => {
+  const file = decodeRouting('file', parseConfig('f.yml', 'http: { routers: { gate: { rule: "Host(`a`)" }, own: { rule: "Host(`b`)", service: api@internal } } }')); // prettier-ignore
+  const victim = sampleWorkload({
+    id: 'shop',
+    createdMs: 1,
+    labels: { 'traefik.http.routers.shop.rule': 'Host(`shop`)' },
+  });
+  const below = (parents: string) =>
+    sampleWorkload({
+      id: 'evil',
+      createdMs: 2,
+      labels: { 'traefik.http.routers.evil.rule': 'PathPrefix(`/`)', 'traefik.http.routers.evil.parentrefs': parents },
+    });
+  for (const parent of ['shop', 'shop@docker', 'gate@file', 'own@file', 'api@internal']) {
+    const { sections, diagnostics } = compiledWith(after(null, labelRouting().update([victim, below(parent)])), file);
+    expect([parent, sections.routes['evil@docker']]).toEqual([parent, undefined]);
+    expect(sections.routes['shop@docker']!.disabledStatus).toBe(0);
+    expect(sections.routes['own@file']!.disabledStatus).toBe(0);
+    const said = diagnostics.filter(({ path }) => path.startsWith('http.routers.evil'));
+    expect([parent, ...said.map(({ code }) => code)]).toEqual([parent, parent.endsWith('internal') ? 'dangling-reference' : 'refused-reference']); // prettier-ignore
+  }
+});
+
 test('another’s service, router or middleware is not redefined, and gets no endpoint of a stranger', () => {
   const victim = sampleWorkload({
     id: 'shop',
