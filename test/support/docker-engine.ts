@@ -33,9 +33,17 @@ export interface ServeOptions {
   readonly port?: number;
 }
 
-/** Answers its name, given as an argument, at `/` and `/load`; ends some moments after it was asked to. */
-const SERVE =
-  'mkdir -p /www; for page in index.html load; do echo -n "$0" > /www/$page; done; trap "sleep 0.3; exit 0" TERM; busybox httpd -f -p "$1" -h /www & wait; wait';
+/**
+ * Answers its name, given as an argument, at `/` and `/load`. Asked to end, it takes no more connections, and has time for
+ * the answers that are in progress.
+ */
+const SERVE = `
+mkdir -p /www
+for page in index.html load; do echo -n "$0" > /www/$page; done
+trap 'kill $!; sleep 2; exit 0' TERM
+httpd -f -p "$1" -h /www &
+wait
+`;
 
 // The first process of the namespace: starts the engine when it is told to, and signals it. It ends with its standard
 // input, and everything in the namespace with it.
@@ -126,7 +134,7 @@ export class DockerEngine implements AsyncDisposable {
     await mkdir(join(root, 'bin'), { recursive: true });
     await cp(findProgram('busybox')!, join(root, 'bin/busybox'));
     await writeFile(join(root, 'bin/well'), '#!/bin/sh\ntest -e /tmp/well\n', { mode: 0o755 });
-    for (const program of ['sh', 'sleep', 'mkdir', 'hostname', 'rm', 'touch']) {
+    for (const program of ['sh', 'sleep', 'mkdir', 'hostname', 'rm', 'touch', 'httpd']) {
       await symlink('busybox', join(root, 'bin', program)).catch(() => {});
     }
     await run('tar', ['-C', root, '-cf', archive, '.']);
