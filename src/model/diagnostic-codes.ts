@@ -49,7 +49,7 @@ export const DIAGNOSTIC_CODES = {
   'bad-certificate': 'A certificate and its key cannot be used.',
   'not-in-runtime': 'OpenSSL of this Node.js lacks what an option names; the rest of the option counts.',
   'tls-options-conflict':
-    'Two routers want different TLS options for one host of an entry point; it gets the default ones.',
+    'Two routers want different TLS options for one host of an entry point; it gets the default ones, or those of the operator’s router where the other one is of labels.',
   'unguarded-api': 'The API would be open to others and is not served there, or is open for reading.',
   'unguarded-fallback': 'A router that kept people out has a rule that does not parse; its requests go elsewhere.',
   'last-good': 'An object cannot be read, and goes on as it last was.',

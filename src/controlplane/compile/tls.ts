@@ -166,18 +166,21 @@ function hostsOf(route: RouteSpec, memory: CompileMemory): RuleHosts {
  * for one host cannot have different ones, and get the default ones (as in Traefik).
  */
 export function compileTlsHosts(
-  { objects: { routers }, findings, memory }: Compilation,
+  { objects: { routers }, findings, memory, references }: Compilation,
   routes: ReadonlyMap<string, RouteSpec>,
   entryPoints: Readonly<Record<string, EntryPointSpec>>,
 ): Record<string, TlsHostSpec> {
-  const chosen = new Map<string, { spec: TlsHostSpec; by: string }>();
+  const isTenants = ({ name }: RouteSpec): boolean => references.isRestricted(routers.get(name)?.provider ?? '');
+  const chosen = new Map<string, { spec: TlsHostSpec; by: string; isTenants: boolean }>();
   const conflicts = new Set<string>();
   const hasOptions = [...routes.values()].some((route) => route.tlsOptions !== DEFAULT_TLS_OPTIONS);
   const entryPointHasOptions = Object.values(entryPoints).some(
     ({ tls }) => tls !== null && tls.options !== DEFAULT_TLS_OPTIONS,
   );
   if (!hasOptions && !entryPointHasOptions) return {};
-  for (const route of routes.values()) {
+  // A tenant who names a host of the operator's must not take from it what its clients have to prove.
+  const operatorsFirst = [...routes.values()].toSorted((a, b) => Number(isTenants(a)) - Number(isTenants(b)));
+  for (const route of operatorsFirst) {
     for (const name of route.entryPoints) {
       const entryPoint = entryPoints[name];
       if (entryPoint === undefined || !isOverTls(route, entryPoint)) continue;
@@ -197,17 +200,19 @@ export function compileTlsHosts(
         const key = `${name}/${host}`;
         const before = chosen.get(key);
         if (before === undefined) {
-          chosen.set(key, { spec: { name: key, entryPoint: name, host, options }, by: route.name });
+          const spec = { name: key, entryPoint: name, host, options };
+          chosen.set(key, { spec, by: route.name, isTenants: isTenants(route) });
           continue;
         }
         if (before.spec.options === options) continue;
-        conflicts.add(key);
+        const isOverruled = !before.isTenants && isTenants(route);
+        if (!isOverruled) conflicts.add(key);
         if (router === undefined) continue;
         findings.report(
           router,
           'warning',
           'tls-options-conflict',
-          `on ${name} the host ${host} has other TLS options through ${before.by}; both get the default ones`,
+          `on ${name} the host ${host} has other TLS options through ${before.by}; ${isOverruled ? 'those count' : 'both get the default ones'}`,
           ['tls', 'options'],
         );
       }

@@ -129,6 +129,31 @@ test('nobody takes a router from its owner by standing below it', () => {
   }
 });
 
+test('a host of the operator keeps its TLS options, whatever labels say of it', () => {
+  const file = decodeRouting('file', parseConfig('f.yml', `
+http: { routers: { a: { rule: "Host(\`a.test\`)", service: api@internal, entryPoints: [websecure], tls: { options: strict } } } }
+tls: { options: { strict: { sniStrict: true }, weak: { minVersion: VersionTLS10 } } }
+`)); // prettier-ignore
+  for (const tls of ['tls=true', 'tls.options=weak@file']) {
+    const [option, value] = tls.split('=') as [string, string];
+    const labels = {
+      'traefik.http.routers.r.rule': 'Host(`a.test`)',
+      'traefik.http.routers.r.entrypoints': 'websecure',
+      [`traefik.http.routers.r.${option}`]: value,
+    };
+    for (const configs of [
+      [configOf(labels), file],
+      [file, configOf(labels)],
+    ]) {
+      const { sections, diagnostics } = compiledWith(...configs);
+      expect(Object.values(sections.tlsHosts).map(({ host, options }) => [host, options])).toEqual([['a.test', 'strict@file']]); // prettier-ignore
+      expect(diagnostics.filter(({ code }) => code === 'tls-options-conflict').map(({ message }) => message)).toEqual([
+        'on websecure the host a.test has other TLS options through a@file; those count',
+      ]);
+    }
+  }
+});
+
 test('another’s service, router or middleware is not redefined, and gets no endpoint of a stranger', () => {
   const victim = sampleWorkload({
     id: 'shop',
