@@ -34,8 +34,8 @@ export interface ServeOptions {
 }
 
 /**
- * Answers its name, given as an argument, at `/` and `/load`. Asked to end, it takes no more connections, and has time for
- * the answers that are in progress.
+ * Answers its name, given as an argument, at `/` and `/load`. Asked to end, it takes no more connections, and has time
+ * for the answers that are in progress.
  */
 const SERVE = `
 mkdir -p /www

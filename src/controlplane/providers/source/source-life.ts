@@ -9,6 +9,7 @@
 //
 // There is one list or look at a time: events that come meanwhile are gathered, each thing once.
 
+import { setMaxListeners } from 'node:events';
 import { backoffMs, type BackoffOptions } from '../../../core/backoff.ts';
 import { messageOf } from '../../../core/errors.ts';
 import type { Log } from '../../../core/log.ts';
@@ -88,6 +89,8 @@ export class SourceLife {
   /** Until it fails, which is answered, or ends in order. */
   async #attempt(signal: AbortSignal): Promise<Error | null> {
     const attempt = new AbortController();
+    // Every request of a list listens to it, and there may be many side by side.
+    setMaxListeners(0, attempt.signal);
     const abort = (): void => {
       attempt.abort();
       this.#wake();
