@@ -25,6 +25,8 @@ export interface AdminSources extends DoorSources {
    * answers.
    */
   readonly probe?: { readonly listener: URL; readonly mainSocket: string };
+  /** Where commands of this user learn whether the router serves, whatever is configured; there once it does. */
+  readonly healthSocket?: string;
   readonly log?: Log;
   /** Nobody has asked for the internal entry point, and its usual address cannot be had. */
   notServed?(error: SignalboxError): void;
@@ -90,14 +92,15 @@ export class AdminServer {
   async start(): Promise<ListenAddress | null> {
     if (!this.#isBound) await this.bind();
     const { address, isDeclared, socket, api, ping, metrics, rest } = this.#sources.config;
-    if (socket === null && (api !== null || rest !== null)) {
-      const path = this.#sources.ownSocket;
-      await this.#listen(
-        this.#ownersDoor(),
+    const { ownSocket, healthSocket } = this.#sources;
+    const listenAtPath = (door: Door, path: string): Promise<unknown> =>
+      this.#listen(
+        door,
         { path },
         (code) => new SignalboxError('ERR_LISTEN_FAILED', `${path} cannot be bound (${code})`),
       );
-    }
+    if (socket === null && (api !== null || rest !== null)) await listenAtPath(this.#ownersDoor(), ownSocket);
+    if (healthSocket !== undefined) await listenAtPath(this.#door({ only: 'ping' }), healthSocket);
     if (this.#socket !== null) await rename(`${this.#socket.path}.${process.pid}`, this.#socket.path);
     const bound = this.#bound;
     if (address === null || bound === null) return null;

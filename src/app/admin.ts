@@ -66,6 +66,7 @@ export class Admin {
         log,
         probe: { listener: PROBE_URL, mainSocket: `${socketDirectory}/address` },
         ownSocket: `${socketDirectory}/owner`,
+        healthSocket: `${socketDirectory}/health`,
         operations: operationsOf({
           install: () => pipeline.install,
           pipeline,
@@ -99,8 +100,7 @@ export class Admin {
    * on.
    */
   async bind(): Promise<void> {
-    // How the router is can be asked by commands of its user, whatever its configuration says of ping.
-    for (const service of new Set([...enabledInternalServices(this.#options.install.admin), 'ping'] as const)) {
+    for (const service of enabledInternalServices(this.#options.install.admin)) {
       await this.#server.startService(service, internalSocket(this.#options.socketDirectory, service));
     }
     await this.#server.bind();

@@ -72,9 +72,11 @@ test('the one router of a container is asked whatever it was started with, unles
   const environment = { SIGNALBOX_RUN_DIRECTORY: run };
   const nobody = shown(await apiTarget(...given({ environment })));
   expect(nobody).toBe('http://127.0.0.1:8080');
-  const servers = ['owner', 'ping.sock'].map((name) => net.createServer().listen(join(run, name)));
+  // At the address another one may answer.
+  expect(await ping({ environment })).toBe(`unix:${run}/health`);
+  const servers = ['owner', 'health'].map((name) => net.createServer().listen(join(run, name)));
   await Promise.all(servers.map((server) => once(server, 'listening')));
-  expect(await ping({ environment })).toBe(`unix:${run}/ping.sock`);
+  expect(await ping({ environment })).toBe(`unix:${run}/health`);
   expect(shown(await apiTarget(...given({ environment })))).toBe(`unix:${run}/owner`);
   expect(await ping({ environment, options: { ping: null } })).toBe('http://127.0.0.1:8080');
   const named = { ...environment, SIGNALBOX_ADMIN_URL: 'http://192.0.2.1:1' };

@@ -41,7 +41,7 @@ export async function apiTarget(args: Arguments, io: Io): Promise<Target> {
 
 /** The same for `/ping`, which may be asked at an entry point of clients; a text when there is none to ask. */
 export async function pingTarget(args: Arguments, io: Io): Promise<Target | string> {
-  const known = named(args, io) ?? ownSocket('ping.sock', args, io);
+  const known = named(args, io) ?? ownSocket('health', args, io);
   if (known !== null) return known;
   const found = await configured(args, io);
   const { install } = found;
@@ -83,13 +83,14 @@ function named(args: Arguments, io: Io): Target | null {
 
 /**
  * Where one router alone runs, it is asked, whatever it was started with: those who ask do not know its flags. Null
- * where that is not so, or the command says itself which configuration it means.
+ * where that is not so, or the command says itself which configuration it means. Whether it is well nobody else can
+ * say, so that `health` is asked also before it is there: the address may be another router's in the same network.
  */
-function ownSocket(name: 'owner' | 'ping.sock', args: Arguments, io: Io): Target | null {
+function ownSocket(name: 'owner' | 'health', args: Arguments, io: Io): Target | null {
   const directory = io.environment[RUN_DIRECTORY_VARIABLE] ?? '';
   if (directory === '' || args.flags.has('config') || args.options.length > 0) return null;
   const path = join(directory, name);
-  return existsSync(path) ? targetOf(path, null) : null;
+  return name === 'health' || existsSync(path) ? targetOf(path, null) : null;
 }
 
 function byConfiguration(args: Arguments, io: Io, { install, document }: Found): Target {
