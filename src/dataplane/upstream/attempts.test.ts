@@ -115,11 +115,14 @@ test.each([
   expect(one.exchange.attempt.excluded?.has(target!) ?? false).toBe(goesOn);
 }); // prettier-ignore
 
-test('goes to other servers three times, and to none where there is no other', () => {
+test.each([
+  ['twelve times where they refuse', FAILURES.connectRefused, 12],
+  ['three times where they cannot be reached', FAILURES.connectFailed, 3],
+] as const)('goes to other servers %s, and to none where there is no other', (_, failure, times) => {
   const many = lab();
   many.exchange.sender!.hasAnother = () => true;
-  for (let turn = 0; turn < 4; turn++) many.fail(FAILURES.connectRefused, true, false, false);
-  expect(many.events.filter((event) => event === 'send')).toHaveLength(4);
+  for (let turn = 0; turn <= times; turn++) many.fail(failure, true, false, false);
+  expect(many.events.filter((event) => event === 'send')).toHaveLength(times + 1);
   expect(many.events.at(-1)).toBe('answer 502');
   const alone = lab();
   alone.exchange.sender!.hasAnother = () => false;

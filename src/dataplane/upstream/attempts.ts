@@ -17,6 +17,9 @@ const MAX_REFUSALS = 3;
 /** How often a request goes on to another server. */
 const MAX_ELSEWHERE = 3;
 
+/** The same where connections are refused, which costs a way there and back: many may go at one moment. */
+const MAX_REFUSED_ELSEWHERE = 12;
+
 /** Of a body, what is kept for a server that refuses the request. Most calls of gRPC are that short. */
 export const KEPT_FOR_REFUSAL_BYTES = 8 * 1024;
 
@@ -85,8 +88,9 @@ export function attemptFailed(exchange: Exchange, owner: AttemptOwner, reason = 
 function goesElsewhere(exchange: Exchange): boolean {
   const { attempt, sender } = exchange;
   const failure = attempt.failure!; // Its reporter has set it.
-  if (attempt.number > MAX_ELSEWHERE || !canSendAgain(exchange)) return false;
-  const isUnreached = failure === FAILURES.connectRefused || failure === FAILURES.connectFailed;
+  const isRefused = failure === FAILURES.connectRefused;
+  if (attempt.number > (isRefused ? MAX_REFUSED_ELSEWHERE : MAX_ELSEWHERE) || !canSendAgain(exchange)) return false;
+  const isUnreached = isRefused || failure === FAILURES.connectFailed;
   if (!isUnreached && !(attempt.isUntouched && failure.isEndOfConnection && isRepeatable(exchange))) return false;
   return sender?.hasAnother?.(exchange) === true;
 }
