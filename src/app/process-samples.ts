@@ -73,7 +73,7 @@ function sourceSamples(pipeline: Pipeline): readonly Sample[] {
       single('provider_source_up', source.isAway ? 0 : 1, { provider: name }),
       ...(source.reachedAtMs === null
         ? []
-        : [single('provider_source_last_answer_seconds', source.reachedAtMs / 1000, { provider: name })]),
+        : [single('provider_source_last_answer_timestamp_seconds', source.reachedAtMs / 1000, { provider: name })]),
     ];
   });
 }

@@ -121,11 +121,11 @@ export class AdminClient {
   }
 
   /** Every page of a list. */
-  async list(path: string, query: URLSearchParams): Promise<readonly Record<string, unknown>[]> {
+  async list(path: string, query: URLSearchParams, timeoutMs?: number): Promise<readonly Record<string, unknown>[]> {
     const all: Record<string, unknown>[] = [];
     for (let page = '1'; ;) {
       query.set('page', page);
-      const { status, headers, text } = await this.ask('GET', `${path}?${query.toString()}`);
+      const { status, headers, text } = await this.ask('GET', `${path}?${query.toString()}`, undefined, timeoutMs);
       if (status !== 200) return this.json('GET', `${path}?${query.toString()}`);
       all.push(...(parse(text) as Record<string, unknown>[])); // A list of objects by its description.
       const next = headers['x-next-page'];

@@ -167,7 +167,7 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     help: 'Whether the source of a provider answers: 1, or 0 while what it said last is served.',
     labels: ['provider'],
   },
-  provider_source_last_answer_seconds: {
+  provider_source_last_answer_timestamp_seconds: {
     type: 'gauge',
     help: 'When the source of a provider last said everything that it has, in seconds since the epoch.',
     labels: ['provider'],

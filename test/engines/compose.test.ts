@@ -11,6 +11,7 @@ import { DockerEngine, missingDocker } from '../support/docker-engine.ts';
 import { missingPrograms } from '../support/engine.ts';
 import { runInside, spawnInside, type Ran } from '../support/inside-engine.ts';
 import { forFile } from '../support/lab.ts';
+import { nameServerArgs } from '../support/pebble.ts';
 
 const missing =
   missingDocker() ?? missingPrograms(...BUILDERS, 'docker-compose', 'curl', 'pebble', 'pebble-challtestsrv', 'openssl');
@@ -146,26 +147,7 @@ async function startPebble(engine: DockerEngine): Promise<void> {
   };
   writeFileSync(at('pebble.json'), JSON.stringify({ pebble: config }));
   const started: readonly (readonly [program: string, args: readonly string[], ready: RegExp])[] = [
-    [
-      'pebble-challtestsrv',
-      [
-        '-dns01',
-        '127.0.0.1:8053',
-        '-management',
-        '127.0.0.1:8055',
-        '-defaultIPv4',
-        '127.0.0.1',
-        '-defaultIPv6',
-        '',
-        '-http01',
-        '',
-        '-https01',
-        '',
-        '-tlsalpn01',
-        '',
-      ],
-      /management server/i,
-    ],
+    ['pebble-challtestsrv', nameServerArgs('127.0.0.1:8053', '127.0.0.1:8055'), /management server/i],
     ['pebble', ['-config', at('pebble.json'), '-strict', '-dnsserver', '127.0.0.1:8053'], /ACME directory available/],
   ];
   for (const [program, args, ready] of started) {

@@ -21,6 +21,12 @@ export interface PebbleOptions {
   readonly ports?: readonly [directory: number, management: number];
 }
 
+/** Of pebble-challtestsrv: a name server that says 127.0.0.1 of every name, and answers no challenge itself. */
+export function nameServerArgs(dns: string, management: string): readonly string[] {
+  const off = ['-defaultIPv6', '-http01', '-https01', '-tlsalpn01'].flatMap((flag) => [flag, '']);
+  return ['-dns01', dns, '-management', management, '-defaultIPv4', '127.0.0.1', ...off];
+}
+
 export class Pebble implements AsyncDisposable {
   readonly directoryUrl: string;
   readonly managementUrl: string;
@@ -49,22 +55,7 @@ export class Pebble implements AsyncDisposable {
     if (options.nameServer === undefined) {
       engines.push(
         await Engine.start('pebble-challtestsrv', {
-          args: [
-            '-dns01',
-            dns,
-            '-management',
-            `127.0.0.1:${control}`,
-            '-defaultIPv4',
-            '127.0.0.1',
-            '-defaultIPv6',
-            '',
-            '-http01',
-            '',
-            '-https01',
-            '',
-            '-tlsalpn01',
-            '',
-          ],
+          args: nameServerArgs(dns, `127.0.0.1:${control}`),
           ready: /management server/i,
           opens: [control!],
         }),

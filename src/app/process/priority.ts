@@ -7,7 +7,8 @@ import { getPriority, setPriority } from 'node:os';
 /**
  * Of the main thread, after the workers have started: a third of a worker's weight (sched_prio_to_weight of Linux). It
  * must not be much less: where other programs want the processor as well, the thread that checks servers, answers the
- * API and takes changes would hardly run at all. With 15, a change took minutes beside eight programs on two cores.
+ * API and takes changes would hardly run at all. With 15, a change was not in force after 50 s beside eight busy
+ * programs on two cores.
  */
 const MAIN_THREAD_NICENESS = 5;
 

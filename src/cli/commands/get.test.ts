@@ -106,6 +106,14 @@ test('diagnostics are told as `check` tells them', async () => {
   expect(await get('diagnostic')).toEqual([0, 'no diagnostics\n', '']);
 });
 
+test('one of a list that the API has only as a whole is looked for in it', async () => {
+  const web = { name: 'container web', status: 'enabled' };
+  api.answer = () => ({ body: [{ name: 'container web-2' }, web] });
+  for (const name of ['web', 'container web']) expect(JSON.parse((await get('discovered', name))[1])).toEqual(web);
+  expect(await get('discovered', 'eb')).toEqual([2, '', 'get: there is none named "eb"\n']);
+  expect(api.asked.map(({ path }) => path)).toEqual(['/api/discovered?page=1', '/api/discovered?page=1', '/api/discovered?page=1']);
+}); // prettier-ignore
+
 test('what cannot be listed is a mistake, and what was meant is guessed', async () => {
   expect(await get('rooters')).toEqual([2, '', 'get: there is no "rooters" to list; did you mean "routers"?\n']);
   expect((await get('constructor'))[2]).toContain('get: there is no "constructor" to list; known: routers, services, ');

@@ -15,6 +15,8 @@ type Row = Readonly<Record<string, unknown>>;
 
 interface Kind {
   readonly path: string;
+  /** The API has the list alone: one is looked for in it. */
+  readonly isListAlone?: true;
   readonly columns: Readonly<Record<string, (row: Row) => unknown>>;
 }
 
@@ -74,6 +76,7 @@ export const KINDS: Readonly<Record<Listed, Kind>> = {
   },
   discovered: {
     path: '/api/discovered',
+    isListAlone: true,
     columns: {
       name: (row) => row['name'],
       provider: (row) => row['provider'],
@@ -84,6 +87,7 @@ export const KINDS: Readonly<Record<Listed, Kind>> = {
   },
   providers: {
     path: '/api/providers',
+    isListAlone: true,
     columns: {
       name: (row) => row['name'],
       state: (row) => sourceState(row),
@@ -177,10 +181,7 @@ export async function get(args: Arguments, io: Io): Promise<number> {
   }
   const orders = kindName === 'certificates' ? await openOrders(client) : [];
   if (name !== undefined) {
-    const order = orders.find((row) => row['name'] === name);
-    print(
-      order ?? (await client.json('GET', `${kind.path}/${encodeURIComponent(await wholeName(client, kind, name))}`)),
-    );
+    print(orders.find((row) => row['name'] === name) ?? (await one(client, kind, name)));
     return EXIT_OK;
   }
   const query = new URLSearchParams();
@@ -198,6 +199,16 @@ export async function get(args: Arguments, io: Io): Promise<number> {
 export function kindNamed(given: string): string {
   const name = given.toLowerCase();
   return Object.hasOwn(KINDS, name) ? name : name.replace(/([^s])$/, '$1s');
+}
+
+async function one(client: AdminClient, kind: Kind, name: string): Promise<unknown> {
+  if (kind.isListAlone !== true)
+    return client.json('GET', `${kind.path}/${encodeURIComponent(await wholeName(client, kind, name))}`);
+  const rows = await client.list(kind.path, new URLSearchParams());
+  // What runs is told by kind and name: `web` is `container web`.
+  const found = rows.find((row) => cell(row['name']) === name || cell(row['name']).endsWith(` ${name}`));
+  if (found === undefined) throw new SignalboxError('ERR_CLI_USAGE', `get: there is none named "${name}"`);
+  return found;
 }
 
 /** `api` is `api@file` where it is the only one of that name; whatever else was given is asked for as it stands. */

@@ -2,9 +2,7 @@
 // give up. Names of routers and snapshots are asked of the router that runs, names of entry points are those of its
 // file.
 
-import { readFile } from 'node:fs/promises';
-import { parseConfig } from '../../controlplane/config/document/document.ts';
-import { findInstallFile } from '../../controlplane/config/install/install-file.ts';
+import { findInstallFile, readInstallFile } from '../../controlplane/config/install/install-file.ts';
 import { installOptions } from '../../controlplane/config/install/install-options.ts';
 import { AdminClient } from '../admin-client.ts';
 import { parseArguments, type Arguments, type FlagSpec } from '../arguments.ts';
@@ -14,6 +12,8 @@ import { optionNames } from './option-names.ts';
 
 /** The last line where names of files fit. */
 const FILES = ':files';
+/** Somebody waits with a finger on the key. */
+const PATIENCE_MS = 2_000;
 const NO_ARGUMENTS: Arguments = { positionals: [], flags: new Map(), options: [] };
 
 /** `words` are those behind the program's name, up to the one at the cursor, which may be empty. */
@@ -81,12 +81,7 @@ async function flagNames(
 async function writtenConfig(earlier: readonly string[], io: Io): Promise<unknown> {
   const index = earlier.findIndex((word) => word === '--config' || word === '-c');
   const path = (index < 0 ? null : earlier[index + 1]) ?? (await findInstallFile(io.environment));
-  if (path === null) return {};
-  try {
-    return parseConfig(path, await readFile(path, 'utf8')).value;
-  } catch {
-    return {};
-  }
+  return path === null ? {} : (await readInstallFile(path)).value;
 }
 
 async function positionals(
@@ -118,14 +113,24 @@ async function objectNames(args: Arguments, io: Io): Promise<readonly string[]> 
   const kind = kindNamed(args.positionals[0]!);
   if (!Object.hasOwn(KINDS, kind)) return [];
   const client = await AdminClient.find(args, io);
-  const rows = await client.list(KINDS[kind as keyof typeof KINDS].path, new URLSearchParams()); // One of its keys.
+  const rows = await client.list(KINDS[kind as keyof typeof KINDS].path, new URLSearchParams(), PATIENCE_MS); // One of its keys.
   const names = rows.map((row) => String(row['name']));
-  const plain = names.map((name) => name.split('@')[0]!);
-  return names.map((name, index) => (plain.filter((one) => one === plain[index]).length === 1 ? plain[index]! : name));
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(plain(name), (counts.get(plain(name)) ?? 0) + 1);
+  return names.map((name) => (counts.get(plain(name)) === 1 ? plain(name) : name));
+}
+
+function plain(name: string): string {
+  return name.split('@')[0]!;
 }
 
 async function versions(args: Arguments, io: Io): Promise<readonly string[]> {
   const client = await AdminClient.find(args, io);
-  const { snapshots } = await client.json<{ snapshots: readonly { version: number }[] }>('GET', '/api/snapshots');
+  const { snapshots } = await client.json<{ snapshots: readonly { version: number }[] }>(
+    'GET',
+    '/api/snapshots',
+    undefined,
+    PATIENCE_MS,
+  );
   return snapshots.map(({ version }) => String(version));
 }
